@@ -1,0 +1,1 @@
+"""Agents: what to install, how to launch, resume and print."""

@@ -1,0 +1,1 @@
+"""The typer commands, one small file a family."""

@@ -1,0 +1,1 @@
+"""docker, as typed verbs: an argv builder, a parser and a call each. No policy."""

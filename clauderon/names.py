@@ -1,0 +1,59 @@
+"""Session names: what is allowed, and how one is made from a prompt. Pure apart from the random tail."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from clauderon.errors import UsageError
+
+# A name becomes a directory, a git branch, a container name and a hostname; this is what all four allow.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+_WORD = re.compile(r"[a-z0-9]+")
+_TAIL_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+_SLUG_WORDS = 4
+_SLUG_CHARS = 40
+
+
+def validated(name: str) -> str:
+    """`name` itself, or UsageError saying which rule it breaks."""
+    if not name:
+        raise UsageError("session name", "it is empty", hint="clauderon create --name fix-bug ...")
+    shown = ascii(name)
+    if not _NAME.match(name):
+        why = "use 1 to 63 letters, digits, '.', '_' or '-', beginning with a letter or a digit"
+    elif ".." in name or name.endswith((".", ".lock")):
+        why = "git takes no branch with '..' in it, or with '.' or '.lock' at its end"
+    else:
+        return name
+    raise UsageError(f"session name {shown}", why, hint="clauderon create --name fix-bug ...")
+
+
+def from_prompt(prompt: str) -> str:
+    """The prompt's first words and a short random tail: `fix-the-bug-x7k2`."""
+    words: list[str] = []
+    for word in _WORD.findall(prompt.lower()):
+        if len("-".join([*words, word])) > _SLUG_CHARS or len(words) == _SLUG_WORDS:
+            break
+        words.append(word)
+    tail = "".join(secrets.choice(_TAIL_ALPHABET) for _ in range(4))
+    return "-".join([*(words or ["session"]), tail])
+
+
+def new_id() -> str:
+    """A fresh session id: 12 hexadecimal digits."""
+    return secrets.token_hex(6)
+
+
+def branch(name: str) -> str:
+    """The branch a session commits to unless `--branch` says otherwise."""
+    return f"clauderon/{name}"
+
+
+def container(name: str) -> str:
+    return f"clauderon-{name}"
+
+
+def hostname(name: str) -> str:
+    """`name` as an RFC 1123 label: no dots, no underscores, no dash at either end."""
+    return re.sub(r"[._]", "-", name).strip("-") or "session"

@@ -1,0 +1,144 @@
+"""Where everything lives: the state directory on the host and the fixed paths in the container.
+
+Pure path arithmetic; nothing here reads or writes the disk except `Home.create`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# In the container.
+WORKSPACE = "/workspace"
+CONTAINER_ROOT = "/clauderon"
+CONTAINER_HOME = "/clauderon/home"
+CONTAINER_GIT = "/clauderon/git"
+CONTAINER_SESSION = "/clauderon/session"
+CONTAINER_AGENT = "/clauderon/agent"
+CONTAINER_SCCACHE = "/clauderon/sccache"
+CONTAINER_CARGO_HOME = "/clauderon/cargo"
+CONTAINER_CA = "/etc/clauderon/proxy-ca.pem"
+CONTAINER_CA_BUNDLE = "/etc/clauderon/ca-bundle.pem"
+CONTAINER_TRUSTSTORE = "/etc/clauderon/truststore.p12"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The state directory (`CLAUDERON_HOME`, else `~/.clauderon`); absolute, symlinks not resolved."""
+
+    root: Path
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Home:
+        """The home that `environ` names. Raises KeyError if neither CLAUDERON_HOME nor HOME is set."""
+        configured = environ.get("CLAUDERON_HOME")
+        root = Path(configured) if configured else Path(environ["HOME"]) / ".clauderon"
+        return cls(Path.cwd() / root.expanduser() if not root.is_absolute() else root)
+
+    def create(self) -> None:
+        """Make the directories that must exist before anything is recorded; safe to repeat."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for private in (self.secrets, self.locks, self.logs):
+            private.mkdir(mode=0o700, exist_ok=True)
+        for shared in (self.worktrees, self.git_dirs, self.homes, self.sessions, self.hooks):
+            shared.mkdir(exist_ok=True)
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.toml"
+
+    @property
+    def database(self) -> Path:
+        return self.root / "clauderon.db"
+
+    @property
+    def ca_cert(self) -> Path:
+        return self.root / "proxy-ca.pem"
+
+    @property
+    def ca_key(self) -> Path:
+        return self.root / "proxy-ca-key.pem"
+
+    @property
+    def ca_bundle(self) -> Path:
+        """The host's roots followed by our CA, for tools that read only the system bundle."""
+        return self.root / "ca-bundle.pem"
+
+    @property
+    def truststore(self) -> Path:
+        """The same roots as a PKCS#12 store for Java (password `changeit`, the JDK's own default)."""
+        return self.root / "truststore.p12"
+
+    @property
+    def claude_json(self) -> Path:
+        return self.root / "claude.json"
+
+    @property
+    def audit(self) -> Path:
+        return self.root / "audit.jsonl"
+
+    @property
+    def control_socket(self) -> Path:
+        return self.root / "proxy.sock"
+
+    @property
+    def secrets(self) -> Path:
+        return self.root / "secrets"
+
+    @property
+    def locks(self) -> Path:
+        return self.root / "locks"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def hooks(self) -> Path:
+        return self.root / "hooks"
+
+    @property
+    def agents(self) -> Path:
+        return self.root / "agents"
+
+    @property
+    def worktrees(self) -> Path:
+        return self.root / "worktrees"
+
+    @property
+    def git_dirs(self) -> Path:
+        return self.root / "git"
+
+    @property
+    def homes(self) -> Path:
+        return self.root / "home"
+
+    @property
+    def sessions(self) -> Path:
+        return self.root / "session"
+
+    @property
+    def uploads(self) -> Path:
+        return self.root / "uploads"
+
+    def worktree(self, name: str) -> Path:
+        return self.worktrees / name
+
+    def git_dir(self, session_id: str) -> Path:
+        """The private git directory that the container sees as `CONTAINER_GIT`."""
+        return self.git_dirs / session_id
+
+    def session_home(self, session_id: str) -> Path:
+        """The agent's home directory, `CONTAINER_HOME` inside; it outlives the container."""
+        return self.homes / session_id
+
+    def session_dir(self, session_id: str) -> Path:
+        """Start script, prompt and settings, read-only at `CONTAINER_SESSION` inside."""
+        return self.sessions / session_id
+
+    def upload_dir(self, session_id: str) -> Path:
+        return self.uploads / session_id
+
+    def lock(self, session_id: str) -> Path:
+        return self.locks / f"{session_id}.lock"

@@ -1,0 +1,1 @@
+"""The TLS-intercepting proxy that lends credentials to sessions."""

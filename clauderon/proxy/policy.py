@@ -1,0 +1,39 @@
+"""What the proxy knows of one session. A frozen value, read from the database; no I/O here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from clauderon.store import Session
+
+AccessMode = Literal["read-write", "read-only"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPolicy:
+    """One session's rights at the proxy.
+
+    source: the only address that may use `port`, or None where the engine hides source addresses.
+    allow:  host patterns; None means not configured (everything), an empty tuple means nothing.
+    """
+
+    id: str
+    name: str
+    port: int
+    source: str | None
+    access_mode: AccessMode
+    allow: tuple[str, ...] | None
+    deny: tuple[str, ...]
+
+
+def of_session(session: Session) -> SessionPolicy:
+    return SessionPolicy(
+        id=session.id,
+        name=session.name,
+        port=session.port,
+        source=session.ip or None,
+        access_mode="read-only" if session.access_mode == "read-only" else "read-write",
+        allow=session.allow,
+        deny=session.deny,
+    )

@@ -1,0 +1,326 @@
+"""The sqlite database: what was intended, and what Docker cannot know. The only importer of sqlite3.
+
+Docker's labels are the truth about containers; a row here survives a wiped engine and a label survives a lost
+database, and `session.reconcile` puts the two together again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from clauderon.errors import BackendError, Conflict, NoSuchSession
+from clauderon.paths import Home
+
+SCHEMA_VERSION = 1
+BUSY_TIMEOUT_S = 10.0
+
+# creating, refreshing and deleting are intents: `step` says how far they came.
+State = Literal["creating", "running", "refreshing", "deleting"]
+
+_SCHEMA = """
+CREATE TABLE session (
+    id          TEXT PRIMARY KEY,
+    name        TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    state       TEXT NOT NULL,
+    step        TEXT NOT NULL DEFAULT '',
+    port        INTEGER NOT NULL UNIQUE,
+    archived    INTEGER NOT NULL DEFAULT 0,
+    idempotency TEXT UNIQUE,
+    created_at  REAL NOT NULL,
+    updated_at  REAL NOT NULL,
+    record      TEXT NOT NULL
+);
+CREATE TABLE image (
+    id    TEXT PRIMARY KEY,
+    facts TEXT NOT NULL
+);
+CREATE TABLE fact (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One session, as recorded. Times are seconds since the epoch; paths are absolute.
+
+    Everything `refresh` needs to make the same container again is here: image *name*, limits, mounts, prompt
+    (in the session directory), access mode, network, ports.
+    ip: the container's address on its network, chosen by us so that the proxy knows it before the start.
+    conversation: the agent's own session id (a UUID), the same one at every restart.
+    """
+
+    id: str
+    name: str
+    state: State
+    step: str
+    port: int
+    repo: str
+    git_dir: str
+    branch: str
+    base: str
+    agent: str
+    image: str
+    created_at: float
+    updated_at: float
+    ip: str = ""
+    backend: str = "docker"
+    access_mode: str = "read-write"
+    network: str = "open"
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] = ()
+    archived: bool = False
+    idempotency: str | None = None
+    conversation: str = ""
+    print_mode: bool = False
+    plan: bool = False
+    pull_policy: str = "if-not-present"
+    cpus: str = ""
+    memory: str = ""
+    pids: int = 4096
+    user: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
+    publish: tuple[str, ...] = ()
+    extra_args: tuple[str, ...] = ()
+    agent_args: tuple[str, ...] = ()
+    budget: str = ""
+    timeout_s: float | None = None
+    prompt_digest: str = ""
+    exit_status: int | None = None
+
+    def changed(self, **changes: Any) -> Session:
+        return replace(self, **changes)
+
+    def to_json(self) -> str:
+        """The whole record, for the `clauderon.spec` label; holds no secret."""
+        return json.dumps({f.name: getattr(self, f.name) for f in fields(self)}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Session:
+        """Read `to_json` of this or an older version. Raises ValueError for anything else."""
+        data = json.loads(text)
+        if not isinstance(data, dict):
+            raise ValueError("not a session record")
+        known = {f.name for f in fields(cls)}
+        values = {key: value for key, value in data.items() if key in known}
+        for key in ("deny", "volumes", "publish", "extra_args", "agent_args"):
+            values[key] = tuple(values.get(key, ()))
+        if values.get("allow") is not None:
+            values["allow"] = tuple(values["allow"])
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ValueError(f"not a session record: {error}") from error
+
+
+class Store:
+    """The open database. Every method is one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._db = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, home: Home) -> Store:
+        """Open, creating the schema if the file is new. Raises BackendError for a damaged or newer file."""
+        path = home.database
+        try:
+            db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            db.row_factory = sqlite3.Row
+            version = int(db.execute("PRAGMA user_version").fetchone()[0])
+            if version == 0:
+                _create(db)
+            elif version > SCHEMA_VERSION:
+                db.close()
+                raise BackendError(
+                    str(path),
+                    f"written by a newer clauderon (schema {version}, this one knows {SCHEMA_VERSION})",
+                    hint="pip install --upgrade clauderon",
+                )
+            db.execute("PRAGMA synchronous = NORMAL")
+        except sqlite3.DatabaseError as error:
+            raise _damaged(path, error) from error
+        return cls(db, path)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, error) from error
+
+    def add(self, session: Session, ports: range) -> Session:
+        """Record a new session, with the lowest free port of `ports`. Raises Conflict if its name is in use."""
+        try:
+            with self._transaction() as db:
+                taken = {row[0] for row in db.execute("SELECT port FROM session")}
+                port = session.port or next((p for p in ports if p not in taken), 0)
+                if port == 0:
+                    raise Conflict(
+                        f"create {session.name}",
+                        f"all {len(ports)} session ports are in use",
+                        hint="clauderon list --archived",
+                    )
+                session = session.changed(port=port)
+                db.execute(
+                    "INSERT INTO session (id, name, state, step, port, archived, idempotency, created_at,"
+                    " updated_at, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        session.id,
+                        session.name,
+                        session.state,
+                        session.step,
+                        session.port,
+                        session.archived,
+                        session.idempotency,
+                        session.created_at,
+                        session.updated_at,
+                        session.to_json(),
+                    ),
+                )
+        except sqlite3.IntegrityError as error:
+            if "idempotency" in str(error):
+                raise Conflict(f"create {session.name}", "the idempotency key is in use") from error
+            raise Conflict(
+                f"create {session.name}",
+                "the name is in use",
+                hint=f"clauderon status {session.name}",
+            ) from error
+        return session
+
+    def update(self, session_id: str, **changes: Any) -> Session:
+        """Change the named fields of one session; returns it as it now is. Raises NoSuchSession."""
+        with self._transaction() as db:
+            row = db.execute("SELECT * FROM session WHERE id = ?", (session_id,)).fetchone()
+            if row is None:
+                raise NoSuchSession(session_id, "no such session", hint="clauderon list")
+            session = _session(row).changed(**changes, updated_at=time.time())
+            db.execute(
+                "UPDATE session SET name = ?, state = ?, step = ?, port = ?, archived = ?, updated_at = ?,"
+                " record = ? WHERE id = ?",
+                (
+                    session.name,
+                    session.state,
+                    session.step,
+                    session.port,
+                    session.archived,
+                    session.updated_at,
+                    session.to_json(),
+                    session_id,
+                ),
+            )
+        return session
+
+    def remove(self, session_id: str) -> None:
+        """Forget a session; no error if it is not there."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM session WHERE id = ?", (session_id,))
+
+    def get(self, name: str) -> Session | None:
+        row = self._one("SELECT * FROM session WHERE name = ?", (name,))
+        return None if row is None else _session(row)
+
+    def named(self, name: str) -> Session:
+        """The session of that name. Raises NoSuchSession."""
+        session = self.get(name)
+        if session is None:
+            raise NoSuchSession(f"session {name}", "there is none of that name", hint="clauderon list")
+        return session
+
+    def by_idempotency(self, key: str) -> Session | None:
+        row = self._one("SELECT * FROM session WHERE idempotency = ?", (key,))
+        return None if row is None else _session(row)
+
+    def all(self) -> list[Session]:
+        """Every session, oldest first, archived ones included."""
+        try:
+            return [_session(row) for row in self._db.execute("SELECT * FROM session ORDER BY created_at, name")]
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, error) from error
+
+    def image_facts(self, image_id: str) -> dict[str, Any] | None:
+        """What was found out about an image by looking inside it once, by its content id."""
+        row = self._one("SELECT facts FROM image WHERE id = ?", (image_id,))
+        return None if row is None else json.loads(row[0])
+
+    def keep_image_facts(self, image_id: str, facts: Mapping[str, Any]) -> None:
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO image VALUES (?, ?)", (image_id, json.dumps(dict(facts))))
+
+    def fact(self, key: str) -> Any:
+        """A cached fact about the engine (JSON), or None."""
+        row = self._one("SELECT value FROM fact WHERE key = ?", (key,))
+        return None if row is None else json.loads(row[0])
+
+    def keep_fact(self, key: str, value: Any) -> None:
+        """Remember a fact; None forgets it."""
+        with self._transaction() as db:
+            if value is None:
+                db.execute("DELETE FROM fact WHERE key = ?", (key,))
+            else:
+                db.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (key, json.dumps(value)))
+
+    def _one(self, query: str, arguments: tuple[Any, ...]) -> Any:
+        try:
+            return self._db.execute(query, arguments).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, error) from error
+
+
+def _create(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("BEGIN IMMEDIATE")
+    # Two first commands may race here: the second finds the version set.
+    if int(db.execute("PRAGMA user_version").fetchone()[0]) == 0:
+        for statement in _SCHEMA.split(";"):
+            if statement.strip():
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    db.execute("COMMIT")
+
+
+def _session(row: sqlite3.Row) -> Session:
+    session = Session.from_json(row["record"])
+    return session.changed(
+        name=row["name"],
+        state=row["state"],
+        step=row["step"],
+        port=row["port"],
+        archived=bool(row["archived"]),
+    )
+
+
+def _damaged(path: Path, error: sqlite3.DatabaseError) -> BackendError:
+    if isinstance(error, sqlite3.OperationalError):
+        return BackendError(str(path), str(error), hint="clauderon doctor")
+    return BackendError(
+        str(path),
+        f"not a readable database ({error}); containers keep their own record",
+        hint="clauderon reconcile --rebuild-database",
+    )
