@@ -88,6 +88,9 @@ class Credential:
     hosts: exact names, or `*.example.com` for any name below it.
     header, format: what is injected; `{secret}` is replaced, `{basic}` by base64 of `basic_user:secret`.
     env, command, file: where the secret comes from, in that order; file is relative to `secrets/`.
+    env: names of variables, the first that is set to something counts; command: argv, no shell.
+    model_api: these hosts serve a model: read-only sessions may send them anything, and a request without a secret
+        is refused with a hint instead of being passed on.
     """
 
     name: str
@@ -95,9 +98,10 @@ class Credential:
     header: str = "authorization"
     format: str = "Bearer {secret}"
     basic_user: str = ""
-    env: str = ""
+    env: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     file: str = ""
+    model_api: bool = False
 
 
 @dataclass(frozen=True, slots=True)
