@@ -1,0 +1,221 @@
+"""docker's verbs: one method a question or an act, each an argv, a call and a parse. No policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+from clauderon import proc
+from clauderon.config.schema import Docker as DockerConfig
+from clauderon.docker import argv, failures, parse
+from clauderon.errors import BackendError, CommandFailed
+from clauderon.spec import ContainerSpec
+
+# A healthy engine answers these questions in milliseconds; a hung one must not hang us for ever.
+QUESTION_TIMEOUT_S = 60.0
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """docker's environment: ours, with its advertising hints off and its messages in one language."""
+    return {**environ, "DOCKER_CLI_HINTS": "false", "LC_ALL": "C.UTF-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A docker call under way; `result` waits for it."""
+
+    running: proc.Running
+    what: str
+
+    def result(self, ok: Collection[int] | None = (0,)) -> proc.Completed:
+        """Raises the explained error."""
+        try:
+            return self.running.result(timeout_s=QUESTION_TIMEOUT_S, ok=ok)
+        except CommandFailed as failure:
+            raise failures.explain(failure, self.what) from failure
+
+
+@dataclass(frozen=True, slots=True)
+class Docker:
+    """The docker command line of one configuration: program, context, environment."""
+
+    command: str
+    context: str
+    env: Mapping[str, str]
+
+    @classmethod
+    def of(cls, config: DockerConfig, environ: Mapping[str, str]) -> Docker:
+        return cls(config.command, config.context, environment(environ))
+
+    def argv(self, *words: str) -> list[str]:
+        """The whole command line for these words, program and context included."""
+        context = ["--context", self.context] if self.context else []
+        return [self.command, *context, *words]
+
+    def start(self, *words: str, what: str) -> Pending:
+        """Begin a call whose answer is wanted later."""
+        return Pending(proc.start(self.argv(*words), env=self.env), what)
+
+    def run(
+        self, *words: str, what: str, stdin: bytes = b"", timeout_s: float | None = QUESTION_TIMEOUT_S
+    ) -> proc.Completed:
+        """One call, to its end. Raises the explained error."""
+        try:
+            return self.attempt(*words, stdin=stdin, timeout_s=timeout_s)
+        except CommandFailed as failure:
+            raise failures.explain(failure, what) from failure
+
+    def attempt(
+        self, *words: str, stdin: bytes = b"", timeout_s: float | None = QUESTION_TIMEOUT_S
+    ) -> proc.Completed:
+        """One call; raises the bare CommandFailed, for callers that know what a failure may mean."""
+        return proc.run(self.argv(*words), env=self.env, stdin=stdin, timeout_s=timeout_s)
+
+    # Containers
+
+    def container_run(self, spec: ContainerSpec) -> str:
+        """Start a container in the background; returns its id. Raises the bare CommandFailed."""
+        return self.attempt(*argv.container_run_argv(spec), timeout_s=None).text.strip()
+
+    def container_create(self, spec: ContainerSpec) -> str:
+        """As `container_run`, without starting it."""
+        return self.attempt(*argv.container_create_argv(spec), timeout_s=None).text.strip()
+
+    def container_list(self, filters: Mapping[str, str]) -> list[parse.Container]:
+        answer = self.run(*argv.container_list_argv(filters), what="list containers")
+        return parse.parse_container_list(answer.text)
+
+    def container_list_start(self, filters: Mapping[str, str]) -> Pending:
+        return self.start(*argv.container_list_argv(filters), what="list containers")
+
+    def container_inspect(self, name: str) -> parse.ContainerDetail | None:
+        """The container's details, or None if there is none of that name or id."""
+        try:
+            answer = self.attempt(*argv.container_inspect_argv(name))
+        except CommandFailed as failure:
+            if failures.is_missing(failure):
+                return None
+            raise failures.explain(failure, f"inspect {name}") from failure
+        return parse.parse_container_inspect(answer.text)
+
+    def container_remove(self, name: str) -> bool:
+        """Stop at once and remove; False if there was none."""
+        return self._unless_missing("container", "rm", "--force", "--volumes", name, what=f"remove {name}")
+
+    def container_stop(self, name: str, grace_s: int) -> bool:
+        """Ask to end, kill after `grace_s` seconds; False if there is none."""
+        return self._unless_missing("stop", "--time", str(grace_s), name, what=f"stop {name}")
+
+    def container_start(self, name: str) -> None:
+        """Start a stopped container. Raises the bare CommandFailed."""
+        self.attempt("start", name)
+
+    def container_rename(self, name: str, new_name: str) -> None:
+        self.run("rename", name, new_name, what=f"rename {name}")
+
+    def container_wait(self, name: str) -> int:
+        """Wait until the container ends, however long; returns its exit status."""
+        answer = self.run("wait", name, what=f"wait for {name}", timeout_s=None)
+        return int(answer.text.strip())
+
+    def copy_into(self, container: str, directory: str, archive: bytes) -> None:
+        """Unpack a tar archive into a container's directory; works on a container that never ran."""
+        self.run("cp", "-", f"{container}:{directory}", what=f"copy into {container}", stdin=archive)
+
+    # Images
+
+    def image_pull(self, reference: str, *, on_line: Callable[[str], None]) -> None:
+        """Pull an image, handing over docker's progress lines."""
+        try:
+            proc.stream(self.argv("pull", "--", reference), env=self.env, on_stdout=on_line)
+        except CommandFailed as failure:
+            raise pull_failed(failure, reference) from failure
+
+    # Networks, volumes, and all three at once
+
+    def inspect_start(self, names: Collection[str]) -> Pending:
+        """Begin one `docker inspect` for images, networks and volumes together; finish with `inspected`."""
+        return self.start("inspect", "--format", "{{json .}}", *names, what="inspect")
+
+    @staticmethod
+    def inspected(pending: Pending) -> parse.Objects:
+        """What a mixed inspect found; what is missing is simply not in the answer."""
+        answer = pending.running.result(timeout_s=QUESTION_TIMEOUT_S, ok=None)
+        if answer.status != 0:
+            failure = CommandFailed(answer.argv, answer.status, answer.stdout, answer.stderr)
+            if not failures.is_missing(failure):
+                raise failures.explain(failure, "inspect") from failure
+        return parse.parse_inspect(answer.text)
+
+    def inspect(self, *names: str) -> parse.Objects:
+        return self.inspected(self.inspect_start(names))
+
+    def image_inspect(self, reference: str) -> parse.Image | None:
+        """The image in the engine's store, or None. Asked by type: a container may bear the same name."""
+        try:
+            answer = self.attempt("image", "inspect", "--format", "{{json .}}", reference)
+        except CommandFailed as failure:
+            if failures.is_missing(failure):
+                return None
+            raise failures.explain(failure, f"inspect {reference}") from failure
+        return parse.parse_inspect(answer.text).images[0]
+
+    def network_create(self, name: str, *, subnet: str, internal: bool, labels: Mapping[str, str]) -> None:
+        words = argv.network_create_argv(name, subnet=subnet, internal=internal, labels=labels)
+        self.run(*words, what=f"create network {name}")
+
+    def network_remove(self, name: str) -> bool:
+        return self._unless_missing("network", "rm", name, what=f"remove network {name}")
+
+    def volume_create(self, name: str, labels: Mapping[str, str]) -> None:
+        self.run(*argv.volume_create_argv(name, labels), what=f"create volume {name}")
+
+    def volume_remove(self, name: str) -> bool:
+        return self._unless_missing("volume", "rm", name, what=f"remove volume {name}")
+
+    def disk_usage(self) -> dict[str, tuple[str, int]]:
+        """Volume name to (size as docker words it, number of containers that use it)."""
+        answer = self.run("system", "df", "-v", "--format", "{{json .}}", what="measure volumes", timeout_s=None)
+        return parse.parse_disk_usage(answer.text)
+
+    def version(self) -> tuple[str, str]:
+        """(client, server) versions. Raises if the engine cannot be reached."""
+        answer = self.run("version", "--format", "{{.Client.Version}} {{.Server.Version}}", what="docker version")
+        client, _, server = answer.text.strip().partition(" ")
+        return client, server
+
+    # Doors that take over the terminal
+
+    def replace(self, *words: str) -> NoReturn:
+        """Become docker with these words."""
+        proc.replace(self.argv(*words), env=self.env)
+
+    def foreground(self, *words: str) -> int:
+        """Run docker on our own streams; returns its status."""
+        return proc.foreground(self.argv(*words), env=self.env)
+
+    def _unless_missing(self, *words: str, what: str) -> bool:
+        try:
+            self.attempt(*words, timeout_s=None)
+        except CommandFailed as failure:
+            if failures.is_missing(failure):
+                return False
+            raise failures.explain(failure, what) from failure
+        return True
+
+
+def pull_failed(failure: CommandFailed, reference: str) -> BackendError:
+    """A refused pull, with what to try."""
+    explained = failures.explain(failure, f"pull {reference}")
+    if explained.hint is None:
+        text = failure.detail
+        if "denied" in text or "unauthorized" in text:
+            explained.why, explained.hint = "the registry refused it", "docker login"
+        elif "manifest unknown" in text or "not found" in text:
+            explained.why, explained.hint = "the registry has no such image", f"docker manifest inspect {reference}"
+        else:
+            explained.why = "the registry cannot be reached, or the pull broke off"
+            explained.hint = "clauderon create --pull-policy never --image IMAGE ..."
+    assert isinstance(explained, BackendError)
+    return explained

@@ -1,0 +1,83 @@
+"""What a failed docker call means, from its stderr, in words and with the page's remedies. Pure.
+
+Seen with clients 20.10 and 28 against engine 20.10, and podman 4; the transcripts hold the originals.
+"""
+
+from __future__ import annotations
+
+import re
+
+from clauderon.errors import BackendError, ClauderonError, CommandFailed, Conflict
+
+_UNREACHABLE = re.compile(
+    r"Cannot connect to the Docker daemon|Is the docker daemon running|error during connect"
+    r"|connection refused|context deadline exceeded|failed to connect to the docker API"
+    r"|unable to connect to Podman",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(r"permission denied while trying to connect|dial unix .*permission denied", re.IGNORECASE)
+_NO_CONTEXT = re.compile(r'context "?[^"]*"?(?:: | does )not (?:found|exist)|context not found', re.IGNORECASE)
+_NAME_CONFLICT = re.compile(r'The container name "?/?(?P<name>[^" ]+)"? is already in use')
+_PORT_TAKEN = re.compile(r"port is already allocated|address already in use.*bind|bind: address already in use")
+_NO_SUCH = re.compile(r"No such (?:object|image|container|network|volume)|not found", re.IGNORECASE)
+_CPU_RANGE = re.compile(r"Range of CPUs is from [\d.]+ to (?P<most>[\d.]+)")
+_DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
+
+
+def is_missing(failure: CommandFailed) -> bool:
+    """Whether docker answered that the object does not exist (rather than that it could not look)."""
+    text = failure.detail
+    return bool(_NO_SUCH.search(text)) and not _UNREACHABLE.search(text) and not _DENIED.search(text)
+
+
+def address_taken(failure: CommandFailed) -> bool:
+    """Whether the container's address on its network is used by another container."""
+    lines = failure.detail.strip().splitlines()
+    return bool(lines) and any(re.search(r"Error response from daemon: Address already in use", line) for line in lines)
+
+
+def network_changed(failure: CommandFailed) -> bool:
+    """Whether the network is gone, or is no longer the one whose subnet was remembered."""
+    return bool(
+        re.search(
+            r"network \S+ not found|invalid address|no configured subnet|not in subnet"
+            r"|user specified IP address is supported only",
+            failure.detail,
+            re.IGNORECASE,
+        )
+    )
+
+
+def most_cpus(failure: CommandFailed) -> str | None:
+    """The engine's number of CPUs, if it refused a limit above it."""
+    match = _CPU_RANGE.search(failure.detail)
+    return match["most"] if match else None
+
+
+def explain(failure: CommandFailed, what: str) -> ClauderonError:
+    """`failure` as an error a person can act on; `what` is what was attempted."""
+    text = failure.detail
+    if _DENIED.search(text):
+        return BackendError(
+            what,
+            "permission denied at the Docker socket",
+            hint="sudo usermod -aG docker $USER   # then log out and back in, or: newgrp docker",
+            detail=text,
+        )
+    if _NO_CONTEXT.search(text):
+        return BackendError(what, "no such docker context", hint="docker context ls", detail=text)
+    if _UNREACHABLE.search(text):
+        return BackendError(what, "the Docker engine cannot be reached", hint="docker info", detail=text)
+    match = _NAME_CONFLICT.search(text)
+    if match:
+        return Conflict(
+            what,
+            f"a container named {match['name']} is in the way",
+            hint="docker ps -a | grep clauderon",
+            detail=text,
+        )
+    if _PORT_TAKEN.search(text):
+        return Conflict(what, "a published port is in use", hint="docker ps", detail=text)
+    if _DISK_FULL.search(text):
+        return BackendError(what, "the engine's disk is full", hint="docker system df", detail=text)
+    return BackendError(what, f"docker failed with status {failure.status}", detail=text)

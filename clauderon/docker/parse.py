@@ -1,0 +1,197 @@
+"""Parsers for what docker prints. Pure: text in, frozen dataclasses out; ValueError for anything else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A line of `container ls`. `state` is docker's word: created, running, paused, exited, dead, restarting."""
+
+    id: str
+    name: str
+    state: str
+    status: str
+    image: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def exit_status(self) -> int | None:
+        """The status in `Exited (3) 2 minutes ago`, or None."""
+        match = re.match(r"Exited \((\d+)\)", self.status)
+        return int(match[1]) if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerDetail:
+    """The part of `container inspect` that is used."""
+
+    id: str
+    name: str
+    running: bool
+    exit_status: int
+    oom_killed: bool
+    error: str
+    image_id: str
+    started_at: str
+    ip: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """id: the content id, `sha256:...`."""
+
+    id: str
+    digests: tuple[str, ...]
+    architecture: str
+    os: str
+    user: str
+    env: tuple[str, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    name: str
+    id: str
+    subnet: str
+    gateway: str
+    internal: bool
+    labels: Mapping[str, str]
+    configured_subnet: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    name: str
+    created_at: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """What one mixed `docker inspect` found."""
+
+    images: tuple[Image, ...] = ()
+    networks: tuple[Network, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+
+
+def json_lines(text: str) -> list[dict[str, Any]]:
+    """One JSON object a line. Raises ValueError."""
+    found = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if not all(isinstance(item, dict) for item in found):
+        raise ValueError("not one JSON object a line")
+    return found
+
+
+def parse_labels(text: str) -> dict[str, str]:
+    """`a=1,b=2` as `container ls` prints labels.
+
+    A value may hold commas of its own (ours holds JSON): a piece without a name we could have written belongs
+    to the value before it. `clauderon.spec` is therefore read with `container inspect` only.
+    """
+    found: dict[str, str] = {}
+    last = ""
+    for piece in text.split(",") if text else []:
+        name, separator, value = piece.partition("=")
+        if separator and re.fullmatch(r"[A-Za-z0-9_./-]+", name):
+            found[name] = value
+            last = name
+        elif last:
+            found[last] += "," + piece
+    return found
+
+
+def parse_container_list(text: str) -> list[Container]:
+    return [
+        Container(
+            id=item["ID"],
+            name=item["Names"],
+            state=item.get("State") or _state_of(item.get("Status", "")),
+            status=item.get("Status", ""),
+            image=item.get("Image", ""),
+            labels=parse_labels(item.get("Labels", "")),
+        )
+        for item in json_lines(text)
+    ]
+
+
+def _state_of(status: str) -> str:
+    """Engines before 20.10 leave `State` out."""
+    if status.startswith("Up"):
+        return "paused" if "(Paused)" in status else "running"
+    return {"Exited": "exited", "Created": "created", "Dead": "dead"}.get(status.split(" ")[0], "exited")
+
+
+def parse_container_inspect(text: str) -> ContainerDetail:
+    item = json_lines(text)[0]
+    state = item["State"]
+    networks = (item.get("NetworkSettings") or {}).get("Networks") or {}
+    return ContainerDetail(
+        id=item["Id"],
+        name=item["Name"].removeprefix("/"),
+        running=bool(state["Running"]),
+        exit_status=int(state["ExitCode"]),
+        oom_killed=bool(state.get("OOMKilled")),
+        error=state.get("Error") or "",
+        image_id=item["Image"],
+        started_at=state.get("StartedAt", ""),
+        ip=next((network.get("IPAddress", "") for network in networks.values()), ""),
+        labels=item["Config"].get("Labels") or {},
+    )
+
+
+def parse_inspect(text: str) -> Objects:
+    """A mixed `docker inspect --format '{{json .}}'`: images, networks and volumes told apart by their shape."""
+    images, networks, volumes = [], [], []
+    for item in json_lines(text):
+        if "RootFS" in item:
+            images.append(_image(item))
+        elif "IPAM" in item:
+            networks.append(_network(item))
+        elif "Mountpoint" in item:
+            volumes.append(Volume(item["Name"], item.get("CreatedAt", ""), item.get("Labels") or {}))
+    return Objects(tuple(images), tuple(networks), tuple(volumes))
+
+
+def _image(item: Mapping[str, Any]) -> Image:
+    config = item.get("Config") or {}
+    return Image(
+        id=item["Id"],
+        digests=tuple(item.get("RepoDigests") or ()),
+        architecture=item.get("Architecture", ""),
+        os=item.get("Os", ""),
+        user=config.get("User", ""),
+        env=tuple(config.get("Env") or ()),
+        size=int(item.get("Size", 0)),
+    )
+
+
+def _network(item: Mapping[str, Any]) -> Network:
+    # The first IPv4 pool; an IPv6 one may stand beside it.
+    pools = [p for p in (item["IPAM"].get("Config") or ()) if ":" not in p.get("Subnet", "")]
+    pool = pools[0] if pools else {}
+    return Network(
+        name=item["Name"],
+        id=item["Id"],
+        subnet=pool.get("Subnet", ""),
+        gateway=pool.get("Gateway", ""),
+        internal=bool(item.get("Internal")),
+        labels=item.get("Labels") or {},
+    )
+
+
+def parse_disk_usage(text: str) -> dict[str, tuple[str, int]]:
+    """`system df -v --format '{{json .}}'`: volume name to its size as docker words it and its number of users."""
+    found: dict[str, tuple[str, int]] = {}
+    for item in json_lines(text):
+        for volume in item.get("Volumes") or ():
+            found[volume["Name"]] = (volume.get("Size", ""), int(volume.get("Links", 0) or 0))
+    return found

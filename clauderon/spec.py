@@ -1,0 +1,264 @@
+"""From what was asked (flags, configuration) to what Docker is told: parsing of limits, references and the like,
+and the ContainerSpec. Pure: no process, no disk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+
+from clauderon import names, paths
+from clauderon.errors import UsageError
+from clauderon.mount import Mount
+from clauderon.store import Session
+
+SCHEMA = "1"
+LABEL_SESSION = "clauderon.session"
+LABEL_ID = "clauderon.id"
+LABEL_HOME = "clauderon.home"
+LABEL_SPEC = "clauderon.spec"
+LABEL_SCHEMA = "clauderon.schema"
+
+# The page's shared volumes, and where a session finds each.
+SHARED_VOLUMES: Mapping[str, str] = {
+    "clauderon-cargo-registry": f"{paths.CONTAINER_CARGO_HOME}/registry",
+    "clauderon-cargo-git": f"{paths.CONTAINER_CARGO_HOME}/git",
+    "clauderon-sccache": paths.CONTAINER_SCCACHE,
+}
+SHARED_VOLUME_PURPOSE: Mapping[str, str] = {
+    "clauderon-cargo-registry": "Cargo package cache",
+    "clauderon-cargo-git": "Git dependencies",
+    "clauderon-sccache": "Rust compilation cache",
+}
+
+# Docker refuses less memory than this ("Minimum memory limit allowed is 6MB").
+_MIN_MEMORY_BYTES = 6 * 1024 * 1024
+_MEMORY = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]*)\Z", re.IGNORECASE)
+_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+_CPU_MILLI = re.compile(r"(\d+)m\Z")
+_MIN_CPUS = Decimal("0.01")
+# distribution/reference: [domain[:port]/]path[:tag][@digest]
+_REFERENCE = re.compile(
+    r"(?:(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::\d+)?/)?"
+    r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
+    r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?\Z"
+)
+_IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}\Z")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
+_HOST_PATTERN = re.compile(r"(?:\*\.)?[A-Za-z0-9_.:\[\]-]+\Z")
+
+
+def cpus(text: str, *, what: str = "--cpu-limit") -> str:
+    """A CPU limit as `docker --cpus` takes it, "" for none. `500m` is half a CPU. Raises UsageError."""
+    text = text.strip()
+    if not text:
+        return ""
+    hint = "clauderon create --cpu-limit 1.5 ..."
+    milli = _CPU_MILLI.match(text)
+    try:
+        number = Decimal(milli[1]) / 1000 if milli else Decimal(text)
+    except InvalidOperation:
+        raise UsageError(f"{what} {text}", "not a number of CPUs", hint=hint) from None
+    if not number.is_finite() or number < _MIN_CPUS:
+        why = "must be at least 0.01 CPUs (leave it out, or empty in the configuration, for no limit)"
+        raise UsageError(f"{what} {text}", why, hint=hint)
+    if number > 100_000:
+        raise UsageError(f"{what} {text}", "more CPUs than any machine has", hint=hint)
+    return f"{number.normalize():f}"
+
+
+def memory(text: str, *, what: str = "--memory-limit") -> str:
+    """A memory limit in bytes as `docker --memory` takes it, "" for none.
+
+    Takes what Docker takes (`8g`, `512m`) and what other tools taught people to write (`8Gi`, `8GiB`, `1.5GB`).
+    Raises UsageError.
+    """
+    text = text.strip()
+    if not text:
+        return ""
+    hint = "clauderon create --memory-limit 8g ..."
+    match = _MEMORY.match(text)
+    unit = match["unit"].lower() if match else ""
+    if len(unit) > 1:
+        unit = unit.removesuffix("b").removesuffix("i")
+    if match is None or unit not in _UNITS:
+        raise UsageError(f"{what} {text}", "not an amount of memory", hint=hint)
+    size = int(Decimal(match["number"]) * _UNITS[unit])
+    if size < _MIN_MEMORY_BYTES:
+        why = f"{size} bytes is less than the 6 MiB Docker needs"
+        if not match["unit"]:
+            why += "; a unit is missing"
+        raise UsageError(f"{what} {text}", why, hint=f"clauderon create --memory-limit {match['number']}g ...")
+    return f"{size}b"
+
+
+def memory_text(limit: str) -> str:
+    """A limit as `memory` returns it, in the largest unit that divides it, for a person to read."""
+    size = int(limit.removesuffix("b") or 0)
+    for unit in ("t", "g", "m", "k"):
+        if size and size % _UNITS[unit] == 0:
+            return f"{size // _UNITS[unit]}{unit}"
+    return limit
+
+
+def image(reference: str) -> str:
+    """`reference` itself if Docker could take it as an image. Raises UsageError."""
+    hint = "clauderon create --image rust:1.85 ..."
+    if not reference:
+        raise UsageError("--image", "it is empty", hint=hint)
+    if _REFERENCE.match(reference) or _IMAGE_ID.match(reference):
+        return reference
+    why = "an image reference cannot begin with '-'" if reference.startswith("-") else "not an image reference"
+    if reference != reference.lower() and _REFERENCE.match(reference.lower()):
+        why = "a repository name must be in lower case"
+    raise UsageError(f"--image {ascii(reference)[1:-1]}", why, hint=hint)
+
+
+def user(setting: str, *, uid: int, gid: int) -> str:
+    """`--user` for Docker: "host" is ours, "image" is none of ours (""), else UID:GID. Raises UsageError."""
+    if setting == "host":
+        return f"{uid}:{gid}"
+    if setting == "image":
+        return ""
+    if re.fullmatch(r"\d+(:\d+)?", setting):
+        return setting if ":" in setting else f"{setting}:{setting}"
+    raise UsageError(f"[docker] user {setting!r}", 'use "host", "image" or "UID:GID"', hint="clauderon config show")
+
+
+def environment(items: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """`--env K=V` and `--env K` (the value from our own environment) as a mapping. Raises UsageError."""
+    found: dict[str, str] = {}
+    for item in items:
+        name, separator, value = item.partition("=")
+        if not _ENV_NAME.match(name):
+            raise UsageError(f"--env {ascii(item)}", "not NAME=VALUE", hint="clauderon create --env DEBUG=1 ...")
+        if not separator:
+            if name not in environ:
+                raise UsageError(f"--env {name}", "not set in the environment", hint=f"export {name}=...")
+            value = environ[name]
+        if "\0" in value:
+            raise UsageError(f"--env {name}", "the value holds a NUL byte")
+        found[name] = value
+    return found
+
+
+def hosts(patterns: Iterable[str], *, what: str) -> tuple[str, ...]:
+    """Host patterns for the allow and deny lists, in lower case. Raises UsageError."""
+    found = []
+    for pattern in patterns:
+        if not _HOST_PATTERN.match(pattern):
+            raise UsageError(f"{what} {ascii(pattern)}", "not a host name or a pattern like '*.example.com'")
+        found.append(pattern.lower())
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """Everything `docker run` is told; `docker.container_run_argv` spells it."""
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    hostname: str = ""
+    workdir: str = paths.WORKSPACE
+    user: str = ""
+    network: str = ""
+    ip: str = ""
+    add_hosts: Mapping[str, str] = field(default_factory=dict)
+    dns: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    cpus: str = ""
+    memory: str = ""
+    pids: int = 0
+    tty: bool = True
+    volumes: tuple[str, ...] = ()
+    publish: tuple[str, ...] = ()
+    extra_args: tuple[str, ...] = ()
+
+
+def labels(session: Session, home: paths.Home) -> dict[str, str]:
+    """The labels that let `reconcile` and `delete` finish without the database."""
+    return {
+        LABEL_SESSION: session.name,
+        LABEL_ID: session.id,
+        LABEL_HOME: str(home.root),
+        LABEL_SCHEMA: SCHEMA,
+        LABEL_SPEC: session.to_json(),
+    }
+
+
+def proxy_env(port: int) -> dict[str, str]:
+    """The proxy variables of the page, and those without which real tools go round it.
+
+    The empty ones keep the proxies of the user's `~/.docker/config.json` out of the container.
+    """
+    url = f"http://host.docker.internal:{port}"
+    return {
+        "HTTP_PROXY": url,
+        "HTTPS_PROXY": url,
+        "http_proxy": url,  # curl ignores HTTP_PROXY in upper case (CVE-2016-5385)
+        "https_proxy": url,
+        "NO_PROXY": "localhost,127.0.0.1,::1",
+        "no_proxy": "localhost,127.0.0.1,::1",
+        "ALL_PROXY": "",
+        "all_proxy": "",
+        "FTP_PROXY": "",
+        "ftp_proxy": "",
+        "NODE_USE_ENV_PROXY": "1",
+    }
+
+
+def session_env(session: Session) -> dict[str, str]:
+    return {
+        "CLAUDERON_SESSION_ID": session.id,
+        "CLAUDERON_SESSION_NAME": session.name,
+        "CLAUDERON_SESSION_BACKEND": session.backend,
+        "CLAUDERON_SESSION_AGENT": session.agent,
+        "CLAUDERON_SESSION_ACCESS_MODE": session.access_mode,
+    }
+
+
+def container(
+    session: Session,
+    home: paths.Home,
+    *,
+    network: str,
+    gateway: str,
+    mounts: Iterable[Mount],
+    env: Mapping[str, str],
+    dns: tuple[str, ...] = (),
+) -> ContainerSpec:
+    """The container of a session.
+
+    gateway: what `host.docker.internal` stands for, an address or `host-gateway`.
+    mounts, env: from the airlock and the agent; the proxy's, the session's and the user's own are added here,
+    the user's last, so that they win over all but the proxy's.
+    """
+    shared = tuple(Mount(name, target, kind="volume") for name, target in SHARED_VOLUMES.items())
+    environment = {**env, **session.env, **proxy_env(session.port), **session_env(session)}
+    return ContainerSpec(
+        name=names.container(session.name),
+        image=session.image,
+        command=("sh", f"{paths.CONTAINER_SESSION}/start"),
+        hostname=names.hostname(session.name),
+        user=session.user,
+        network=network,
+        ip=session.ip,
+        add_hosts={"host.docker.internal": gateway},
+        dns=dns,
+        mounts=(*mounts, *shared),
+        env=environment,
+        labels=labels(session, home),
+        cpus=session.cpus,
+        memory=session.memory,
+        pids=session.pids,
+        tty=not session.print_mode,
+        volumes=session.volumes,
+        publish=session.publish,
+        extra_args=session.extra_args,
+    )
