@@ -91,9 +91,7 @@ class Running:
     child: subprocess.Popen[bytes]
     stdin: bytes
 
-    def result(
-        self, *, timeout_s: float | None = None, ok: Collection[int] | None = (0,)
-    ) -> Completed:
+    def result(self, *, timeout_s: float | None = None, ok: Collection[int] | None = (0,)) -> Completed:
         """Wait for the child; raises as `run` does."""
         return _finish(self.argv, self.child, self.stdin, timeout_s, ok)
 

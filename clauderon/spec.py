@@ -91,7 +91,9 @@ def memory(text: str, *, what: str = "--memory-limit") -> str:
         why = f"{size} bytes is less than the 6 MiB Docker needs"
         if not match["unit"]:
             why += "; a unit is missing"
-        raise UsageError(f"{what} {text}", why, hint=f"clauderon create --memory-limit {match['number']}g ...")
+        raise UsageError(
+            f"{what} {text}", why, hint=f"clauderon create --memory-limit {match['number']}g ..."
+        )
     return f"{size}b"
 
 
@@ -111,7 +113,9 @@ def image(reference: str) -> str:
         raise UsageError("--image", "it is empty", hint=hint)
     if _REFERENCE.match(reference) or _IMAGE_ID.match(reference):
         return reference
-    why = "an image reference cannot begin with '-'" if reference.startswith("-") else "not an image reference"
+    why = (
+        "an image reference cannot begin with '-'" if reference.startswith("-") else "not an image reference"
+    )
     if reference != reference.lower() and _REFERENCE.match(reference.lower()):
         why = "a repository name must be in lower case"
     raise UsageError(f"--image {ascii(reference)[1:-1]}", why, hint=hint)
@@ -125,7 +129,9 @@ def user(setting: str, *, uid: int, gid: int) -> str:
         return ""
     if re.fullmatch(r"\d+(:\d+)?", setting):
         return setting if ":" in setting else f"{setting}:{setting}"
-    raise UsageError(f"[docker] user {setting!r}", 'use "host", "image" or "UID:GID"', hint="clauderon config show")
+    raise UsageError(
+        f"[docker] user {setting!r}", 'use "host", "image" or "UID:GID"', hint="clauderon config show"
+    )
 
 
 def environment(items: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
@@ -134,7 +140,9 @@ def environment(items: Iterable[str], environ: Mapping[str, str]) -> dict[str, s
     for item in items:
         name, separator, value = item.partition("=")
         if not _ENV_NAME.match(name):
-            raise UsageError(f"--env {ascii(item)}", "not NAME=VALUE", hint="clauderon create --env DEBUG=1 ...")
+            raise UsageError(
+                f"--env {item!a}", "not NAME=VALUE", hint="clauderon create --env DEBUG=1 ..."
+            )
         if not separator:
             if name not in environ:
                 raise UsageError(f"--env {name}", "not set in the environment", hint=f"export {name}=...")
@@ -150,7 +158,7 @@ def hosts(patterns: Iterable[str], *, what: str) -> tuple[str, ...]:
     found = []
     for pattern in patterns:
         if not _HOST_PATTERN.match(pattern):
-            raise UsageError(f"{what} {ascii(pattern)}", "not a host name or a pattern like '*.example.com'")
+            raise UsageError(f"{what} {pattern!a}", "not a host name or a pattern like '*.example.com'")
         found.append(pattern.lower())
     return tuple(found)
 

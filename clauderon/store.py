@@ -260,7 +260,9 @@ class Store:
     def all(self) -> list[Session]:
         """Every session, oldest first, archived ones included."""
         try:
-            return [_session(row) for row in self._db.execute("SELECT * FROM session ORDER BY created_at, name")]
+            return [
+                _session(row) for row in self._db.execute("SELECT * FROM session ORDER BY created_at, name")
+            ]
         except sqlite3.DatabaseError as error:
             raise _damaged(self.path, error) from error
 

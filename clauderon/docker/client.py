@@ -176,12 +176,16 @@ class Docker:
 
     def disk_usage(self) -> dict[str, tuple[str, int]]:
         """Volume name to (size as docker words it, number of containers that use it)."""
-        answer = self.run("system", "df", "-v", "--format", "{{json .}}", what="measure volumes", timeout_s=None)
+        answer = self.run(
+            "system", "df", "-v", "--format", "{{json .}}", what="measure volumes", timeout_s=None
+        )
         return parse.parse_disk_usage(answer.text)
 
     def version(self) -> tuple[str, str]:
         """(client, server) versions. Raises if the engine cannot be reached."""
-        answer = self.run("version", "--format", "{{.Client.Version}} {{.Server.Version}}", what="docker version")
+        answer = self.run(
+            "version", "--format", "{{.Client.Version}} {{.Server.Version}}", what="docker version"
+        )
         client, _, server = answer.text.strip().partition(" ")
         return client, server
 
@@ -213,7 +217,10 @@ def pull_failed(failure: CommandFailed, reference: str) -> BackendError:
         if "denied" in text or "unauthorized" in text:
             explained.why, explained.hint = "the registry refused it", "docker login"
         elif "manifest unknown" in text or "not found" in text:
-            explained.why, explained.hint = "the registry has no such image", f"docker manifest inspect {reference}"
+            explained.why, explained.hint = (
+                "the registry has no such image",
+                f"docker manifest inspect {reference}",
+            )
         else:
             explained.why = "the registry cannot be reached, or the pull broke off"
             explained.hint = "clauderon create --pull-policy never --image IMAGE ..."

@@ -15,10 +15,16 @@ _UNREACHABLE = re.compile(
     r"|unable to connect to Podman",
     re.IGNORECASE,
 )
-_DENIED = re.compile(r"permission denied while trying to connect|dial unix .*permission denied", re.IGNORECASE)
-_NO_CONTEXT = re.compile(r'context "?[^"]*"?(?:: | does )not (?:found|exist)|context not found', re.IGNORECASE)
+_DENIED = re.compile(
+    r"permission denied while trying to connect|dial unix .*permission denied", re.IGNORECASE
+)
+_NO_CONTEXT = re.compile(
+    r'context "?[^"]*"?(?:: | does )not (?:found|exist)|context not found', re.IGNORECASE
+)
 _NAME_CONFLICT = re.compile(r'The container name "?/?(?P<name>[^" ]+)"? is already in use')
-_PORT_TAKEN = re.compile(r"port is already allocated|address already in use.*bind|bind: address already in use")
+_PORT_TAKEN = re.compile(
+    r"port is already allocated|address already in use.*bind|bind: address already in use"
+)
 _NO_SUCH = re.compile(r"No such (?:object|image|container|network|volume)|not found", re.IGNORECASE)
 _CPU_RANGE = re.compile(r"Range of CPUs is from [\d.]+ to (?P<most>[\d.]+)")
 _DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
@@ -33,7 +39,9 @@ def is_missing(failure: CommandFailed) -> bool:
 def address_taken(failure: CommandFailed) -> bool:
     """Whether the container's address on its network is used by another container."""
     lines = failure.detail.strip().splitlines()
-    return bool(lines) and any(re.search(r"Error response from daemon: Address already in use", line) for line in lines)
+    return bool(lines) and any(
+        re.search(r"Error response from daemon: Address already in use", line) for line in lines
+    )
 
 
 def network_changed(failure: CommandFailed) -> bool:

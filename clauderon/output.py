@@ -1,0 +1,284 @@
+"""The only writer: answers go to stdout (human, tsv or JSON), everything else to stderr.
+
+Nothing here decides what to say, only how it looks. rich is imported only when a bar is drawn on a terminal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TextIO
+
+from clauderon.errors import ClauderonError
+
+Format = Literal["table", "tsv", "json"]
+ENVELOPE_SCHEMA = 1
+_TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_CONTROL = re.compile(r"(\x1b\[(?:0|1|2|3[1-6])m)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_STYLES = {"red": "31", "yellow": "33", "green": "32", "dim": "2", "bold": "1", "cyan": "36"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """key: the field of each row; styles: cell text to a style, for terminals only."""
+
+    key: str
+    title: str
+    styles: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Output:
+    """How this process speaks. `command` names the command in the JSON envelope."""
+
+    format: Format = "table"
+    quiet: bool = False
+    null: bool = False
+    debug: bool = False
+    command: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def json(self) -> bool:
+        return self.format == "json"
+
+    # Answers
+
+    def records(
+        self, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], *, empty: str = ""
+    ) -> None:
+        """A list of records: JSON has every field, table and tsv the columns.
+
+        empty: said on stderr when there are no rows and a person reads.
+        """
+        if self.json:
+            self._envelope(list(rows))
+        elif self.format == "tsv" or self.null:
+            end = "\0" if self.null else "\n"
+            self._write("".join("\t".join(_cell(row, c) for c in columns) + end for row in rows))
+        elif rows:
+            self._write(_table(rows, columns, colored(sys.stdout)))
+        elif empty:
+            self.note(empty)
+
+    def record(self, data: Mapping[str, Any]) -> None:
+        """One record: `key: value` lines for a person, `key<TAB>value` lines as tsv."""
+        if self.json:
+            self._envelope(dict(data))
+        elif self.format == "tsv":
+            self._write(
+                "".join(f"{key}\t{_text(value).translate(_TSV_ESCAPES)}\n" for key, value in data.items())
+            )
+        else:
+            width = max((len(key) for key in data), default=0)
+            lines = (
+                f"{key.replace('_', ' '):<{width}}  {_text(value)}".rstrip() for key, value in data.items()
+            )
+            self._write("".join(line + "\n" for line in lines))
+
+    def value(self, text: str, data: Any = None) -> None:
+        """One value, as a line; in JSON `data` (or the text itself) is the envelope's data."""
+        if self.json:
+            self._envelope(text if data is None else data)
+        else:
+            self._write(text + ("\0" if self.null else "\n"))
+
+    def text(self, text: str) -> None:
+        """Text as it is: help, a script, a diff."""
+        self._write(text)
+
+    def done(self, data: Any = None) -> None:
+        """A command that has no answer but success: an envelope in JSON, nothing otherwise."""
+        if self.json:
+            self._envelope(data)
+
+    def _envelope(self, data: Any) -> None:
+        body: dict[str, Any] = {"schema": ENVELOPE_SCHEMA, "command": self.command, "ok": True, "data": data}
+        if self.warnings:
+            body["warnings"] = self.warnings
+        self._write(json.dumps(body, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None) + "\n")
+
+    def _write(self, text: str) -> None:
+        """Bytes that were no UTF-8 when they were read (`surrogateescape`) leave as they came."""
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()
+
+    # Words beside the answer
+
+    def note(self, text: str) -> None:
+        """Progress in words; silenced by -q."""
+        if not self.quiet:
+            self._say(text)
+
+    def warn(self, text: str) -> None:
+        """Something the person should know, though the command goes on; also in the JSON envelope."""
+        self.warnings.append(text)
+        self._say(f"clauderon: {paint('warning', 'yellow', sys.stderr)}: {text}")
+
+    def fail(self, error: ClauderonError) -> None:
+        """A failure: `clauderon: what: why`, the hint, then the tool's own stderr; in JSON an envelope as well."""
+        if self.json:
+            body = {
+                "schema": ENVELOPE_SCHEMA,
+                "command": self.command,
+                "ok": False,
+                "error": {
+                    "code": error.code,
+                    "what": error.what,
+                    "why": error.why,
+                    "hint": error.hint,
+                    "detail": error.detail,
+                    "exit_status": error.exit_status,
+                },
+            }
+            self._write(json.dumps(body, ensure_ascii=False) + "\n")
+        self._say(f"{paint('clauderon', 'red', sys.stderr)}: {error.what}: {error.why}")
+        if error.hint:
+            self._say(f"hint: {error.hint}")
+        if error.detail:
+            self._say(error.detail.rstrip("\n"))
+
+    def _say(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # a closed stderr is no reason to fail
+            sys.stderr.write(_printable(text) + "\n")
+            sys.stderr.flush()
+
+    # Progress
+
+    @contextlib.contextmanager
+    def progress(self, title: str) -> Iterator[Progress]:
+        """A bar on a terminal; elsewhere the title, once, when the first step is reported."""
+        if self.quiet:
+            yield Progress()
+        elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+            from rich.console import Console
+            from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import Progress as Bar
+
+            console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")))
+            words = "{task.description}"
+            with Bar(
+                TextColumn(words),
+                BarColumn(),
+                TextColumn("{task.fields[text]}"),
+                TimeElapsedColumn(),
+                console=console,
+                transient=True,
+            ) as bar:
+                task = bar.add_task(title, total=None, text="")
+                yield _BarProgress(bar, task)
+        else:
+            yield _LineProgress(self, title)
+
+    # Questions
+
+    def confirm(self, question: str) -> bool:
+        """Ask on the terminal; without one on stdin and stderr the answer is no."""
+        if not (stdin_is_terminal() and sys.stderr.isatty()):
+            return False
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+class Progress:
+    """Reports of something that takes a while; this one says nothing."""
+
+    def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None:
+        """done and total in any one unit; text is what is happening now."""
+
+
+@dataclass(slots=True)
+class _LineProgress(Progress):
+    output: Output
+    title: str
+    said: bool = False
+
+    def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None:
+        if not self.said:
+            self.said = True
+            self.output.note(f"{self.title} ...")
+
+
+@dataclass(slots=True)
+class _BarProgress(Progress):
+    bar: Any
+    task: Any
+
+    def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None:
+        self.bar.update(self.task, completed=done, total=total, text=text[:60])
+
+
+def colored(stream: TextIO) -> bool:
+    """Whether this stream gets colour: a terminal, and neither NO_COLOR nor TERM=dumb."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("CLICOLOR_FORCE")) or stream.isatty()
+
+
+def paint(text: str, style: str, stream: TextIO) -> str:
+    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if colored(stream) else text
+
+
+def stdin_is_terminal() -> bool:
+    """False for a closed stdin too."""
+    try:
+        return sys.stdin is not None and sys.stdin.isatty()
+    except ValueError:
+        return False
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_text(item) for item in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={_text(item)}" for key, item in value.items())
+    return str(value)
+
+
+def _cell(row: Mapping[str, Any], column: Column) -> str:
+    return _text(row.get(column.key)).translate(_TSV_ESCAPES)
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: East Asian wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )
+
+
+def _printable(text: str) -> str:
+    """Control characters made visible: what a container or a file name says must not drive the terminal.
+
+    Our own colour sequences (`paint`) are the one exception.
+    """
+    return _CONTROL.sub(lambda match: match[0] if match[1] else ascii(match[0])[1:-1], text)
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], color: bool) -> str:
+    cells = [[_cell(row, column) for column in columns] for row in rows]
+    widths = [max(_width(c.title), *(_width(line[i]) for line in cells)) for i, c in enumerate(columns)]
+    lines = [[c.title for c in columns], *cells]
+    out = []
+    for number, line in enumerate(lines):
+        parts = []
+        for index, (text, width, column) in enumerate(zip(line, widths, columns, strict=True)):
+            pad = "" if index == len(columns) - 1 else " " * (width - _width(text))
+            style = "dim" if number == 0 else column.styles.get(text)
+            shown = f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if color and style else text
+            parts.append(shown + pad)
+        out.append("  ".join(parts).rstrip() + "\n")
+    return "".join(out)
