@@ -1,1 +1,38 @@
-"""The configuration: its schema, and reading it from `config.toml` and the environment."""
+"""The configuration: its schema, reading it from `config.toml` and the environment, and showing it.
+
+The functions here import what they need when they are called; importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clauderon.config.schema import Config
+    from clauderon.config.showing import Row
+    from clauderon.paths import Home
+
+
+def load(home: Home, environ: Mapping[str, str]) -> Config:
+    """The configuration: environment over `config.toml` over defaults.
+
+    Raises UsageError for a file or a variable that cannot be used, saying where.
+    """
+    from clauderon.config import reading
+
+    return reading.load(home, environ)
+
+
+def show(config: Config) -> list[Row]:
+    """Every key with its value and where that came from, in the order of the documentation."""
+    from clauderon.config import showing
+
+    return showing.show(config)
+
+
+def template() -> str:
+    """A `config.toml` that explains every key and changes nothing, for `config init`."""
+    from clauderon.config import showing
+
+    return showing.template()

@@ -1,6 +1,7 @@
 """The credentials clauderon knows without being told: whose hosts, which header, which variables. Data only.
 
-Where two name the same host, the first of them that has a secret counts. A table `[credentials.<name>]` in `config.toml` changes one of these key by key, or adds another.
+Where two name the same host, the first of them that has a secret counts. A table `[credentials.<name>]` in
+`config.toml` changes one of these key by key, or adds another.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The configuration as frozen dataclasses. Types and defaults only; reading the file is `config.load`.
 
-Every field's name is its key in `config.toml`. "Not configured" is None, "configured empty" is an empty tuple.
+Every field's name is its key in `config.toml`; what each takes is in `keys`. "Not configured" is None,
+"configured empty" is an empty tuple.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Agent:
     path: a binary on the host to mount instead of a download.
     version: `latest`, `stable` or an exact version.
     npm: the npm package that carries the binary, for an agent of the user's own; empty for none.
+    credentials: names from `Config.credentials`, of which this agent needs one to reach its model.
     """
 
     name: str
@@ -89,8 +91,8 @@ class Credential:
     header, format: what is injected; `{secret}` is replaced, `{basic}` by base64 of `basic_user:secret`.
     env, command, file: where the secret comes from, in that order; file is relative to `secrets/`.
     env: names of variables, the first that is set to something counts; command: argv, no shell.
-    model_api: these hosts serve a model: read-only sessions may send them anything, and a request without a secret
-        is refused with a hint instead of being passed on.
+    model_api: these hosts serve a model: read-only sessions may send them anything, and a request without a
+        secret is refused with a hint instead of being passed on.
     """
 
     name: str
@@ -120,7 +122,8 @@ class Hooks:
 class Config:
     """The merged configuration. `origins` says of each dotted key where its value came from.
 
-    An origin is `default`, `file`, or `env NAME`; a flag never reaches this object (`spec` merges flags).
+    An origin is `file` or `env NAME`; a key that is not in `origins` has its default. A flag never reaches
+    this object (`spec` merges flags). Paths are absolute, host names in lower case without a dot at the end.
     """
 
     general: General = field(default_factory=General)

@@ -1,0 +1,262 @@
+"""What a configured value may look like: each check takes a raw value and returns the parsed one.
+
+A check raises ValueError with the reason in lower case, without naming the key. Pure; no file is looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+Check = Callable[[object], object]
+
+# Strings: compiled when first used, since most commands read no configuration file.
+_OBJECT_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+_HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_VERSION = r"[A-Za-z0-9][A-Za-z0-9.+_-]*"
+_USER = r"[0-9]+(:[0-9]+)?"
+_PORTS = r"([0-9]{1,5})-([0-9]{1,5})"
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = rf"{_LABEL}(\.{_LABEL})*"
+_PROXY_URL = r"https?://[^\s/?#]+/?"
+# Framing and routing belong to the proxy; a credential in one of these would break every request.
+_FRAMING_HEADERS = {"host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer"}
+
+LAST_PORT = 65535
+
+
+def _type_name(value: object) -> str:
+    names = {
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+        dict: "a table",
+    }
+    return names.get(type(value), "a date or time")
+
+
+def text(value: object) -> str:
+    """Any string of one piece, the empty one included."""
+    if not isinstance(value, str):
+        raise ValueError(f"expected a string, found {_type_name(value)}")
+    if "\0" in value:
+        raise ValueError("a NUL character cannot be passed on")
+    return value
+
+
+def filled(value: object) -> str:
+    """A string that is not empty."""
+    if not text(value):
+        raise ValueError("it is empty")
+    return text(value)
+
+
+def flag(value: object) -> bool:
+    """A boolean."""
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"expected true or false, found {_type_name(value)}")
+
+
+def integer(low: int, high: int) -> Check:
+    """A whole number from low to high."""
+
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(f"expected a whole number, found {_type_name(value)}")
+        if not low <= value <= high:
+            raise ValueError(f"{value} is not between {low} and {high}")
+        return value
+
+    return check
+
+
+def choice(*choices: str) -> Check:
+    """One of the given words."""
+
+    def check(value: object) -> str:
+        if text(value) in choices:
+            return text(value)
+        raise ValueError(f"{value!r} is not one of {', '.join(choices)}")
+
+    return check
+
+
+def number_text(value: object) -> str:
+    """A limit as a person types it: a string, or a bare number kept as its text."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return text(value)
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """A list of strings."""
+    if isinstance(value, str):
+        raise ValueError(f'expected a list of strings, found a string; write it as ["{value}"]')
+    if not isinstance(value, list):
+        raise ValueError(f"expected a list of strings, found {_type_name(value)}")
+    return tuple(text(item) for item in value)
+
+
+def argv(value: object) -> tuple[str, ...]:
+    """A command as a list of its words; no shell ever sees it. Empty: no command."""
+    words = texts(value)
+    if words and not words[0]:
+        raise ValueError("the command's first word is empty")
+    return words
+
+
+def image(value: object) -> str:
+    """An image reference; the engine has the last word on it."""
+    reference = filled(value)
+    if reference.startswith("-") or any(c.isspace() or not c.isprintable() for c in reference):
+        raise ValueError(f"{reference!r} is not an image reference")
+    return reference
+
+
+def object_name(value: object) -> str:
+    """A name the engine gives to networks, volumes and contexts."""
+    if not re.fullmatch(_OBJECT_NAME, filled(value)):
+        raise ValueError(f"{value!r} is not a name the engine takes (letters, digits, '_', '.', '-')")
+    return text(value)
+
+
+def context(value: object) -> str:
+    """A docker context, or empty for docker's own choice."""
+    return object_name(value) if value != "" else ""
+
+
+def user(value: object) -> str:
+    """`host`, `image`, or numeric UID or UID:GID."""
+    if text(value) not in ("host", "image") and not re.fullmatch(_USER, text(value)):
+        raise ValueError(f"{value!r} is not one of host, image, or a numeric UID:GID")
+    return text(value)
+
+
+def version(value: object) -> str:
+    """`latest`, `stable` or an exact version; it becomes a directory's name."""
+    if not re.fullmatch(_VERSION, filled(value)) or ".." in text(value):
+        raise ValueError(f"{value!r} is not latest, stable or a version")
+    return text(value)
+
+
+def port_range(value: object) -> str:
+    """`FIRST-LAST`, both included."""
+    match = re.fullmatch(_PORTS, text(value))
+    if match is None:
+        raise ValueError(f'{value!r} is not a range of ports; write it as "3100-3999"')
+    first, last = int(match[1]), int(match[2])
+    if not 1 <= first <= last <= LAST_PORT:
+        raise ValueError(f"{value!r} is not a range of ports between 1 and {LAST_PORT}")
+    return f"{first}-{last}"
+
+
+def host(name: str) -> str:
+    """A host name or address in its usual form: lower case, no dot at the end."""
+    bare = name[:-1] if name.endswith(".") else name
+    if not bare.isascii():
+        raise ValueError(f"{name!r} is not ASCII; write the name as it is in the DNS (xn--...)")
+    if re.fullmatch(_HOST, bare) and len(bare) <= 253:
+        return bare.lower()
+    if ":" in bare:
+        import ipaddress
+
+        try:
+            return str(ipaddress.IPv6Address(bare.strip("[]")))
+        except ValueError:
+            pass
+    raise ValueError(f"{name!r} is not a host name; leave out scheme, port and path")
+
+
+def host_pattern(value: object) -> str:
+    """A host, or `*.example.com` for every name below it, or `*`."""
+    pattern = filled(value)
+    if pattern == "*":
+        return pattern
+    return f"*.{host(pattern[2:])}" if pattern.startswith("*.") else host(pattern)
+
+
+def host_patterns(value: object) -> tuple[str, ...]:
+    return tuple(host_pattern(item) for item in texts(value))
+
+
+def credential_hosts(value: object) -> tuple[str, ...]:
+    """Host patterns narrow enough to send a secret to."""
+    patterns = host_patterns(value)
+    for pattern in patterns:
+        if pattern == "*" or (pattern.startswith("*.") and pattern.count(".") < 2):
+            raise ValueError(f"{pattern!r} would send the secret to anybody; name the hosts")
+    return patterns
+
+
+def host_port(value: object) -> str:
+    """`host:port`."""
+    name, colon, number = text(value).rpartition(":")
+    if not colon or not number.isascii() or not number.isdigit() or not 1 <= int(number) <= LAST_PORT:
+        raise ValueError(f"{value!r} is not HOST:PORT")
+    parsed = host(name)
+    return f"[{parsed}]:{int(number)}" if ":" in parsed else f"{parsed}:{int(number)}"
+
+
+def host_port_map(value: object) -> dict[str, str]:
+    """A table from `host:port` to `host:port`."""
+    return {host_port(key): host_port(item) for key, item in _table(value).items()}
+
+
+def variables(value: object) -> dict[str, str]:
+    """A table of environment variables."""
+    for key in _table(value):
+        if not re.fullmatch(_VARIABLE, key):
+            raise ValueError(f"{key!r} is not a variable's name")
+    return {key: text(item) for key, item in _table(value).items()}
+
+
+def variable_names(value: object) -> tuple[str, ...]:
+    """One variable's name, or a list of them."""
+    names = texts([value] if isinstance(value, str) and value else [] if value == "" else value)
+    for name in names:
+        if not re.fullmatch(_VARIABLE, name):
+            raise ValueError(f"{name!r} is not a variable's name")
+    return names
+
+
+def header(value: object) -> str:
+    """A header's name, in lower case."""
+    name = filled(value).lower()
+    if not re.fullmatch(_HEADER, name) or name in _FRAMING_HEADERS:
+        raise ValueError(f"{value!r} is not a header that can carry a credential")
+    return name
+
+
+def header_format(value: object) -> str:
+    """A header's value with `{secret}` or `{basic}` in it."""
+    template = text(value)
+    if "{secret}" not in template and "{basic}" not in template:
+        raise ValueError(f"{template!r} has neither {{secret}} nor {{basic}} in it")
+    if not template.isascii() or not template.isprintable():
+        raise ValueError("a header is one line of ASCII")
+    return template
+
+
+def secret_file(value: object) -> str:
+    """The name of a file in `secrets/`, or empty."""
+    name = text(value)
+    if "/" in name or name in (".", ".."):
+        raise ValueError(f"{name!r} is not the name of a file in secrets/")
+    return name
+
+
+def proxy_url(value: object) -> str:
+    """`http://host:port`, or empty."""
+    if value != "" and not re.fullmatch(_PROXY_URL, text(value)):
+        raise ValueError("expected http://HOST:PORT")
+    return text(value).rstrip("/")
+
+
+def _table(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a table, found {_type_name(value)}")
+    return value

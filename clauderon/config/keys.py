@@ -1,0 +1,234 @@
+"""Every key of `config.toml`: what it takes, the variable that overrides it, and a sentence for people.
+
+Data only. `reading` reads by this table; the template, `config show` and the tables of
+docs/configuration.md are made from it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from clauderon.config import checks
+from clauderon.config.checks import Check
+
+# Stands for the agent's or the credential's own name in a section's.
+ANY = "<name>"
+
+
+class Key(NamedTuple):
+    """One key. env: the variable that overrides it, empty for none; `<NAME>` stands for the agent's name.
+
+    is_path: a relative one counts from the state directory in the file, from here in the environment.
+    """
+
+    name: str
+    check: Check
+    help: str
+    env: str = ""
+    is_path: bool = False
+
+
+SECTIONS: dict[str, tuple[Key, ...]] = {
+    "general": (
+        Key(
+            "default_agent",
+            checks.filled,
+            "The agent when `--agent` is not given.",
+            env="CLAUDERON_DEFAULT_AGENT",
+        ),
+    ),
+    "docker": (
+        Key(
+            "command",
+            checks.filled,
+            "The program to talk to: `docker`, `podman`, or an absolute path.",
+            env="CLAUDERON_DOCKER_COMMAND",
+        ),
+        Key(
+            "context",
+            checks.context,
+            "A docker context; empty leaves the choice to docker.",
+            env="CLAUDERON_DOCKER_CONTEXT",
+        ),
+        Key(
+            "default_image",
+            checks.image,
+            "The image when `--image` is not given.",
+            env="CLAUDERON_DOCKER_IMAGE",
+        ),
+        Key(
+            "pull_policy",
+            checks.choice("always", "if-not-present", "never"),
+            "When the image is pulled: `always`, `if-not-present` or `never`.",
+            env="CLAUDERON_PULL_POLICY",
+        ),
+        Key(
+            "user",
+            checks.user,
+            "Who the agent runs as: `host` (your uid and gid), `image` (the image's user) or `UID:GID`.",
+            env="CLAUDERON_DOCKER_USER",
+        ),
+        Key(
+            "network",
+            checks.object_name,
+            "The name of the bridge network sessions are put on; it is made when missing.",
+            env="CLAUDERON_DOCKER_NETWORK",
+        ),
+        Key("extra_args", checks.texts, "More arguments for `docker run`, one list item each."),
+    ),
+    "docker.limits": (
+        Key(
+            "cpu",
+            checks.number_text,
+            "CPUs a session may use (`4`, `1.5`); empty for no limit.",
+            env="CLAUDERON_CPU_LIMIT",
+        ),
+        Key(
+            "memory",
+            checks.text,
+            "Memory a session may use (`8g`, `512m`); empty for no limit.",
+            env="CLAUDERON_MEMORY_LIMIT",
+        ),
+        Key(
+            "pids",
+            checks.integer(0, 4194304),
+            "Processes and threads a session may have; 0 for no limit.",
+            env="CLAUDERON_PIDS_LIMIT",
+        ),
+    ),
+    f"agents.{ANY}": (
+        Key(
+            "path",
+            checks.text,
+            "A binary on the host to mount, instead of fetching one.",
+            env="CLAUDERON_AGENT_<NAME>_PATH",
+            is_path=True,
+        ),
+        Key(
+            "version",
+            checks.version,
+            "`latest`, `stable` or an exact version.",
+            env="CLAUDERON_AGENT_<NAME>_VERSION",
+        ),
+        Key(
+            "permission_mode",
+            checks.filled,
+            "What the agent may do without asking, in the agent's own words.",
+            env="CLAUDERON_AGENT_<NAME>_PERMISSION_MODE",
+        ),
+        Key("command", checks.argv, "How an agent of your own is started; `{prompt_file}` is replaced."),
+        Key("print_command", checks.argv, "The same under `--print`; empty: `command`."),
+        Key(
+            "resume_command",
+            checks.argv,
+            "How it is started again where it ran before; empty: `command`.",
+        ),
+        Key("env", checks.variables, "Variables for the agent: placeholders, never secrets."),
+        Key("npm", checks.text, "The npm package that carries the binary."),
+        Key(
+            "credentials",
+            checks.texts,
+            "Names of the credentials it can work with; it needs one.",
+        ),
+    ),
+    "proxy": (
+        Key(
+            "port",
+            checks.integer(1, checks.LAST_PORT),
+            "The proxy's own port: health, and a plain tunnel for this machine.",
+            env="CLAUDERON_PROXY_PORT",
+        ),
+        Key(
+            "session_ports",
+            checks.port_range,
+            "The ports sessions get, one each.",
+            env="CLAUDERON_SESSION_PORTS",
+        ),
+        Key(
+            "upstream_ca",
+            checks.text,
+            "A PEM file trusted for upstreams, beside the system's.",
+            env="CLAUDERON_UPSTREAM_CA",
+            is_path=True,
+        ),
+        Key(
+            "upstream_proxy",
+            checks.proxy_url,
+            "A proxy to go through, `http://HOST:PORT`.",
+            env="CLAUDERON_UPSTREAM_PROXY",
+        ),
+        Key(
+            "connect_to",
+            checks.host_port_map,
+            "`host:port` to dial another `host:port` instead; the name stays for Host, SNI and verification.",
+        ),
+        Key(
+            "passthrough",
+            checks.host_patterns,
+            "Hosts tunnelled without interception or credential.",
+        ),
+        Key(
+            "audit_max_mib",
+            checks.integer(1, 1048576),
+            "Size at which `audit.jsonl` is rotated, in MiB.",
+            env="CLAUDERON_AUDIT_MAX_MIB",
+        ),
+        Key(
+            "audit_keep",
+            checks.integer(0, 1000),
+            "How many rotated files are kept.",
+            env="CLAUDERON_AUDIT_KEEP",
+        ),
+    ),
+    f"credentials.{ANY}": (
+        Key(
+            "hosts",
+            checks.credential_hosts,
+            "Who gets it: names, or `*.example.com` for all below.",
+        ),
+        Key("header", checks.header, "The header it travels in."),
+        Key("format", checks.header_format, "The header's value; `{secret}` or `{basic}` is replaced."),
+        Key("basic_user", checks.text, "The user name in `{basic}`."),
+        Key(
+            "env",
+            checks.variable_names,
+            "The variable with the secret, or a list: the first set counts.",
+        ),
+        Key("command", checks.argv, "Else a command that prints it, as a list of words."),
+        Key("file", checks.secret_file, "Else a file of this name in `secrets/`."),
+        Key(
+            "model_api",
+            checks.flag,
+            "These hosts serve a model: read-only sessions may write to them.",
+        ),
+    ),
+    "network": (
+        Key(
+            "mode",
+            checks.choice("open", "proxied"),
+            "`open`, or `proxied`: the proxy is the only way out.",
+            env="CLAUDERON_NETWORK_MODE",
+        ),
+        Key("allow", checks.host_patterns, "The hosts the proxy lets through. Absent: all. `[]`: none."),
+        Key("deny", checks.host_patterns, "Hosts the proxy refuses; stronger than `allow`."),
+    ),
+    "hooks": (
+        Key(
+            "on_create",
+            checks.text,
+            "A shell command for this machine, run in the new worktree.",
+            env="CLAUDERON_ON_CREATE",
+        ),
+    ),
+}
+
+# Variables that are no key's override, for docs/configuration.md.
+OTHER_VARIABLES: dict[str, str] = {
+    "CLAUDERON_HOME": "The state directory; `~/.clauderon` when it is not set.",
+    "NO_COLOR": "Set to anything: no colour.",
+}
+
+
+def variable(key: Key, name: str) -> str:
+    """The variable that overrides this key of the agent `name`: `CLAUDERON_AGENT_MY_AGENT_PATH`."""
+    return key.env.replace("<NAME>", name.upper().replace("-", "_"))

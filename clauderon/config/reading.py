@@ -1,0 +1,244 @@
+"""Reads `config.toml` and the environment into a `Config`. Never writes, never prints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from clauderon.config.builtin_agents import BUILTIN_AGENTS
+from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
+from clauderon.config.keys import ANY, SECTIONS, Key, variable
+from clauderon.config.schema import (
+    Agent,
+    Config,
+    Credential,
+    Docker,
+    General,
+    Hooks,
+    Limits,
+    Network,
+    Proxy,
+)
+from clauderon.errors import UsageError
+from clauderon.paths import Home
+
+# An agent's name is part of a path, a credential's name of a log line.
+_TABLE_NAME = r"[a-z0-9][a-z0-9_-]*"
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+Values = dict[str, dict[str, Any]]
+
+
+class _Source:
+    """The file that is being read, able to say where in it a key stands."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.text = ""
+
+    def refuse(self, keys: tuple[str, ...], why: str) -> UsageError:
+        from clauderon.config.mistakes import at_key
+
+        return at_key(self.path, self.text, keys, why)
+
+
+def load(home: Home, environ: Mapping[str, str]) -> Config:
+    """The configuration: environment over `config.toml` over defaults.
+
+    Raises UsageError, with file, line and column, for a file that cannot be read, a key or section nobody
+    knows, or a value that cannot be; and naming the variable for a bad value in `environ`.
+    """
+    source = _Source(home.config)
+    values: Values = {}
+    origins: dict[str, str] = {}
+    document = _document(source)
+    for name, table in document.items():
+        _read_section(source, document, (name,), table, values, origins)
+    agents = {*BUILTIN_AGENTS, *(s.split(".", 1)[1] for s in values if s.startswith("agents."))}
+    _resolve_paths(values, home.root, environ)
+    from_environ: Values = {}
+    _read_environ(environ, agents, from_environ, origins)
+    _resolve_paths(from_environ, Path.cwd() if from_environ else home.root, environ)
+    for section, overrides in from_environ.items():
+        values.setdefault(section, {}).update(overrides)
+    config = _build(values, agents, origins)
+    _check_whole(config, source)
+    return config
+
+
+def _document(source: _Source) -> dict[str, Any]:
+    """The file as TOML; empty when there is none."""
+    try:
+        raw = source.path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        why = f"cannot be read: {(error.strerror or str(error)).lower()}"
+        raise UsageError(str(source.path), why, hint=f"ls -ld '{source.path}'") from error
+    import tomli
+
+    try:
+        source.text = raw.decode()
+        return tomli.loads(source.text)
+    except (UnicodeDecodeError, tomli.TOMLDecodeError) as error:
+        from clauderon.config.mistakes import not_toml
+
+        raise not_toml(source.path, raw, error) from error
+
+
+def _read_section(
+    source: _Source,
+    document: Mapping[str, Any],
+    place: tuple[str, ...],
+    table: object,
+    values: Values,
+    origins: dict[str, str],
+) -> None:
+    """Read one table, and the tables in it that are sections themselves."""
+    dotted = ".".join(place)
+    section = _section_name(place)
+    is_group = any(known.startswith(f"{dotted}.") for known in SECTIONS)
+    if section is None and not is_group:
+        from clauderon.config.mistakes import unknown_section
+
+        raise source.refuse(place, unknown_section(dotted, document))
+    if not isinstance(table, dict):
+        raise source.refuse(place, f"[{dotted}] is a section, not a value")
+    if len(place) == 2 and section != dotted and not re.fullmatch(_TABLE_NAME, place[1]):
+        raise source.refuse(place, f"{place[1]!r} is not a name: use lower-case letters, digits, '_' and '-'")
+    keys = {key.name: key for key in SECTIONS.get(section or "", ())}
+    if section is not None:
+        values.setdefault(dotted, {})
+    for name, value in table.items():
+        if name in keys:
+            try:
+                values[dotted][name] = keys[name].check(value)
+            except ValueError as error:
+                raise source.refuse((*place, name), f"{dotted}.{name}: {error}") from None
+            origins[f"{dotted}.{name}"] = "file"
+        elif _section_name((*place, name)) is not None:
+            _read_section(source, document, (*place, name), value, values, origins)
+        else:
+            from clauderon.config.mistakes import unknown_key
+
+            raise source.refuse((*place, name), unknown_key(name, dotted, section))
+
+
+def _section_name(place: tuple[str, ...]) -> str | None:
+    """The schema's name for the section at `place`, `agents.<name>` for `agents.claude`, or None."""
+    dotted = ".".join(place)
+    if dotted in SECTIONS:
+        return dotted
+    if len(place) == 2 and f"{place[0]}.{ANY}" in SECTIONS:
+        return f"{place[0]}.{ANY}"
+    return None
+
+
+def _read_environ(
+    environ: Mapping[str, str], agents: set[str], values: Values, origins: dict[str, str]
+) -> None:
+    """Take every override that `environ` holds; one that is set to nothing counts as not set."""
+    if not any(name.startswith("CLAUDERON_") for name in environ):
+        return
+    for section, keys in SECTIONS.items():
+        names = sorted(agents) if section == f"agents.{ANY}" else [""]
+        for key in keys:
+            if not key.env:
+                continue
+            for name in names:
+                dotted = section.replace(ANY, name)
+                env_name = variable(key, name)
+                raw = environ.get(env_name, "")
+                if raw:
+                    values.setdefault(dotted, {})[key.name] = _from_text(key, raw, env_name)
+                    origins[f"{dotted}.{key.name}"] = f"env {env_name}"
+
+
+def _from_text(key: Key, raw: str, env_name: str) -> object:
+    """The value of a variable; a number or a boolean is tried when the key does not take a string."""
+    attempts: list[object] = [raw]
+    if re.fullmatch(r"-?[0-9]{1,18}", raw):
+        attempts.append(int(raw))
+    elif raw.lower() in (*_TRUE, *_FALSE):
+        attempts.append(raw.lower() in _TRUE)
+    why = ""
+    for attempt in attempts:
+        try:
+            return key.check(attempt)
+        except ValueError as error:
+            why = str(error)
+    raise UsageError(env_name, why.replace("a string", repr(raw)), hint=f"unset {env_name}")
+
+
+def _resolve_paths(values: Values, base: Path, environ: Mapping[str, str]) -> None:
+    """Make the paths in `values` absolute: `~` is HOME, a relative one starts at `base`."""
+    for section, table in values.items():
+        schema = f"agents.{ANY}" if section.startswith("agents.") else section
+        for key in SECTIONS.get(schema, ()):
+            if key.is_path and table.get(key.name):
+                path = table[key.name]
+                if path == "~" or path.startswith("~/"):
+                    path = environ.get("HOME", "~") + path[1:]
+                table[key.name] = str(base / path)
+
+
+def _build(values: Values, agent_names: set[str], origins: Mapping[str, str]) -> Config:
+    # Built-in ones first: of two credentials for one host the first that has a secret counts.
+    agents = BUILTIN_AGENTS | {n: Agent(name=n) for n in sorted(agent_names - BUILTIN_AGENTS.keys())}
+    credential_names = {s.split(".", 1)[1] for s in values if s.startswith("credentials.")}
+    own = sorted(credential_names - BUILTIN_CREDENTIALS.keys())
+    credentials = BUILTIN_CREDENTIALS | {n: Credential(name=n) for n in own}
+    return Config(
+        general=General(**values.get("general", {})),
+        docker=Docker(limits=Limits(**values.get("docker.limits", {})), **values.get("docker", {})),
+        agents={name: replace(agent, **values.get(f"agents.{name}", {})) for name, agent in agents.items()},
+        proxy=Proxy(**values.get("proxy", {})),
+        credentials={
+            name: replace(credential, **values.get(f"credentials.{name}", {}))
+            for name, credential in credentials.items()
+        },
+        network=Network(**values.get("network", {})),
+        hooks=Hooks(**values.get("hooks", {})),
+        origins=origins,
+    )
+
+
+def _check_whole(config: Config, source: _Source) -> None:
+    """Refuse what is wrong only together with another key."""
+    if not config.origins:
+        return
+
+    def refuse(section: str, key: str, why: str) -> UsageError:
+        origin = config.origins.get(f"{section}.{key}", "file")
+        if origin.startswith("env "):
+            return UsageError(origin[4:], why, hint=f"unset {origin[4:]}")
+        return source.refuse((*section.split("."), key), f"{section}.{key}: {why}")
+
+    if config.general.default_agent not in config.agents:
+        from clauderon.config.mistakes import not_one_of
+
+        raise refuse("general", "default_agent", not_one_of(config.general.default_agent, config.agents))
+    if config.proxy.port in config.proxy.session_port_range:
+        key = "session_ports" if "proxy.session_ports" in config.origins else "port"
+        raise refuse(
+            "proxy", key, f"port {config.proxy.port} is the proxy's own and in session_ports as well"
+        )
+    for agent in config.agents.values():
+        if agent.name not in BUILTIN_AGENTS and not agent.command:
+            raise refuse(f"agents.{agent.name}", "command", "an agent of your own needs one")
+        for name in agent.credentials:
+            if name not in config.credentials:
+                from clauderon.config.mistakes import not_one_of
+
+                raise refuse(f"agents.{agent.name}", "credentials", not_one_of(name, config.credentials))
+    for credential in config.credentials.values():
+        section = f"credentials.{credential.name}"
+        if not credential.hosts:
+            raise refuse(section, "hosts", "a credential of your own needs the hosts that get it")
+        if not (credential.env or credential.command or credential.file):
+            raise refuse(section, "env", "a credential of your own needs env, command or file")
+        if "{basic}" in credential.format and not credential.basic_user:
+            raise refuse(section, "basic_user", "{basic} in format needs it")
