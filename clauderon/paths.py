@@ -61,6 +61,11 @@ class Home:
         return self.root / "proxy-ca-key.pem"
 
     @property
+    def ca_record(self) -> Path:
+        """Fingerprints and dates of the CA, so that `create` need not parse certificates."""
+        return self.root / "proxy-ca.json"
+
+    @property
     def ca_bundle(self) -> Path:
         """The host's roots followed by our CA, for tools that read only the system bundle."""
         return self.root / "ca-bundle.pem"

@@ -1,0 +1,271 @@
+"""The certificate authority: made once, renewed in time, and the leaves it signs. The only importer of trustme.
+
+`ensure` runs in every `create`, so its usual path is a few `stat`s and no import. The key stays in the home
+directory and in the worker; no container ever sees it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from clauderon.errors import BackendError
+from clauderon.paths import Home
+from clauderon.proxy import ca_record, trust
+from clauderon.proxy.ca_record import DAY_S, CaFacts
+
+if TYPE_CHECKING:
+    import ssl
+
+    from cryptography import x509
+
+# Backdated, for containers and hosts whose clock is behind.
+BACKDATE_S = DAY_S
+CA_VALID_S = 730 * DAY_S
+LEAF_VALID_S = 90 * DAY_S
+# A leaf this close to its end is minted again.
+LEAF_MARGIN_S = DAY_S
+# About 40 KiB each with its SSLContext.
+LEAVES_KEPT = 1024
+KEY_MODE = 0o600
+CERT_MODE = 0o644
+
+
+def ensure(home: Home, *, now: float | None = None) -> CaFacts:
+    """Make or renew the CA, the bundle and the Java store where needed; returns the CA in force.
+
+    Record `fingerprint` with a container that is given it: `CaFacts.outdated` tells later which need a refresh.
+    Raises BackendError if the clock stands before the CA's first day or its files cannot be used.
+    """
+    moment = time.time() if now is None else now
+    facts = ca_record.read_fresh(home, moment)
+    if facts is None:
+        with _lock(home):
+            facts = ca_record.read_fresh(home, moment) or _establish(home, moment)
+    if moment < facts.not_before:
+        why = "this machine's clock stands before the CA's first valid day"
+        raise BackendError("proxy CA", why, hint="date")
+    return facts
+
+
+class Authority:
+    """Signs leaves for the data plane (`interfaces.Leaves`). Not thread-safe: one event loop owns it."""
+
+    def __init__(self, cert_pem: bytes, key_pem: bytes, *, kept: int = LEAVES_KEPT) -> None:
+        import trustme
+
+        from clauderon.proxy import certs
+
+        self._ca = trustme.CA.from_pem(cert_pem, key_pem)
+        self._cert, self._key = certs.load(cert_pem, key_pem)
+        # One key for every leaf: half of what a leaf costs is making its key.
+        self._leaf_key: Any = _OneKey(trustme.KeyType.ECDSA)
+        self._leaf_key_file: int | None = None
+        self._kept = kept
+        self._contexts: OrderedDict[str, tuple[float, ssl.SSLContext]] = OrderedDict()
+
+    @classmethod
+    def load(cls, home: Home) -> Authority:
+        """The CA of `home`, which `ensure` has made."""
+        try:
+            return cls(home.ca_cert.read_bytes(), home.ca_key.read_bytes())
+        except (OSError, ValueError) as error:
+            raise BackendError("proxy CA", f"cannot be loaded: {error}", hint="clauderon doctor") from error
+
+    def server_context(self, host: str) -> ssl.SSLContext:
+        """See `interfaces.Leaves`. Raises ValueError for a host no certificate can name."""
+        now = time.time()
+        known = self._contexts.get(host)
+        if known is not None and now < known[0]:
+            self._contexts.move_to_end(host)
+            return known[1]
+        not_after = min(now + LEAF_VALID_S, self._cert.not_valid_after_utc.timestamp())
+        context = self._context(*self._leaf(host, now, not_after))
+        self._contexts[host] = (not_after - LEAF_MARGIN_S, context)
+        self._contexts.move_to_end(host)
+        if len(self._contexts) > self._kept:
+            self._contexts.popitem(last=False)
+        return context
+
+    def _leaf(self, host: str, now: float, not_after: float) -> tuple[bytes, bytes]:
+        """A certificate for `host` and its key, both PEM."""
+        from cryptography import x509
+
+        from clauderon.proxy import certs
+
+        not_before = max(now - BACKDATE_S, self._cert.not_valid_before_utc.timestamp())
+        issue: dict[str, Any] = {
+            "organization_name": "clauderon",
+            "organization_unit_name": "intercepted",
+            "not_before": certs.utc(not_before),
+            "not_after": certs.utc(not_after),
+            "key_type": self._leaf_key,
+        }
+        try:
+            leaf = self._ca.issue_cert(host, **issue)
+            return leaf.cert_chain_pems[0].bytes(), leaf.private_key_pem.bytes()
+        except UnicodeError:
+            # idna refuses names that are in use all the same: `a_b.example.com`, `r3---sn-x.example.com`.
+            leaf = self._ca.issue_cert("placeholder.invalid", **issue)
+        template = x509.load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes())
+        names = x509.SubjectAlternativeName([x509.DNSName(host)])  # ValueError for what is not ASCII
+        return certs.pem(certs.resigned(template, self._key, names)), leaf.private_key_pem.bytes()
+
+    def _context(self, cert_pem: bytes, key_pem: bytes) -> ssl.SSLContext:
+        import ssl
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        context.num_tickets = 1  # a client that resumes gets a new one each time; the second is never used
+        if self._leaf_key_file is None:
+            self._leaf_key_file = _memory_file(key_pem)
+        certificate = _memory_file(cert_pem)
+        os.lseek(self._leaf_key_file, 0, os.SEEK_SET)  # /dev/fd shares the offset outside Linux
+        try:
+            context.load_cert_chain(f"/dev/fd/{certificate}", f"/dev/fd/{self._leaf_key_file}")
+        finally:
+            os.close(certificate)
+        return context
+
+    def close(self) -> None:
+        """Forget the leaf key and every context."""
+        self._contexts.clear()
+        if self._leaf_key_file is not None:
+            os.close(self._leaf_key_file)
+            self._leaf_key_file = None
+
+
+class _OneKey:
+    """Stands in for trustme's key type and hands out the same key each time."""
+
+    def __init__(self, kind: Any) -> None:
+        self._key = kind._generate_key()
+
+    def _generate_key(self) -> Any:
+        return self._key
+
+
+def _memory_file(content: bytes) -> int:
+    """A descriptor with `content` that no path leads to: ssl reads only files, and keys stay off disks."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("clauderon", os.MFD_CLOEXEC)
+    else:
+        import tempfile
+
+        descriptor, path = tempfile.mkstemp()
+        os.unlink(path)  # noqa: PTH108 - the descriptor is all that is wanted
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _establish(home: Home, now: float) -> CaFacts:
+    """Bring every file in order; the key is what lasts, and a certificate that does not fit it is made anew."""
+    from cryptography import x509
+
+    from clauderon.proxy import certs
+
+    before = ca_record.read(home)
+    key_pem = _read_key(home)
+    if key_pem is None:
+        key_pem = _new_key()
+        trust.publish(home.ca_key, key_pem, KEY_MODE)
+    else:
+        home.ca_key.chmod(KEY_MODE)
+    cert_pem = _current_certificate(home, key_pem, now)
+    if cert_pem is None:
+        cert_pem = certs.pem(_ca_certificate(key_pem, now - BACKDATE_S, now + CA_VALID_S))
+        trust.publish(home.ca_cert, cert_pem, CERT_MODE)
+    else:
+        home.ca_cert.chmod(CERT_MODE)
+    roots = trust.system_roots()
+    _publish_trust(home, trust.bundle(cert_pem, roots))
+    earlier = () if before is None else (*before.earlier, before)
+    facts = certs.describe(x509.load_pem_x509_certificate(cert_pem), earlier)
+    ca_record.write(home, facts, roots)
+    return facts
+
+
+def _publish_trust(home: Home, bundle: bytes) -> None:
+    # Replaced only when different: a running container keeps the file it was started with.
+    if not home.ca_bundle.is_file() or home.ca_bundle.read_bytes() != bundle:
+        home.truststore.unlink(missing_ok=True)
+        trust.publish(home.ca_bundle, bundle, CERT_MODE)
+    if not home.truststore.is_file():
+        store = trust.truststore(bundle)
+        if store is not None:
+            trust.publish(home.truststore, store, CERT_MODE)
+
+
+def _read_key(home: Home) -> bytes | None:
+    """The key, or None if there is none that can be used (then everything is made anew)."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key_pem = home.ca_key.read_bytes()
+        load_pem_private_key(key_pem, password=None)
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    except OSError as error:
+        why = f"its key cannot be read: {error.strerror}"
+        raise BackendError("proxy CA", why, hint=f"ls -l {home.ca_key}") from error
+    return key_pem
+
+
+def _current_certificate(home: Home, key_pem: bytes, now: float) -> bytes | None:
+    """The certificate on disk, if it belongs to the key and is not due for renewal."""
+    from clauderon.proxy import certs
+
+    try:
+        cert_pem = home.ca_cert.read_bytes()
+        certificate, key = certs.load(cert_pem, key_pem)
+    except (OSError, ValueError):
+        return None
+    due = certificate.not_valid_after_utc.timestamp() - ca_record.RENEW_BEFORE_S
+    return cert_pem if certificate.public_key() == key.public_key() and now < due else None
+
+
+def _new_key() -> bytes:
+    import trustme
+
+    return trustme.CA().private_key_pem.bytes()
+
+
+def _ca_certificate(key_pem: bytes, not_before: float, not_after: float) -> x509.Certificate:
+    """A self-signed CA certificate for the key: trustme's, with dates, and a name that depends on the key alone.
+
+    So a renewed certificate verifies the same leaves as the one before it.
+    """
+    import trustme
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    from clauderon.proxy import certs
+
+    key: Any = load_pem_private_key(key_pem, password=None)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    unit = f"proxy CA {identifier.digest.hex()[:12]}"
+    made = trustme.CA(path_length=0, organization_name="clauderon", organization_unit_name=unit)
+    template = x509.load_pem_x509_certificate(made.cert_pem.bytes())
+    authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+    return certs.resigned(
+        template, key, identifier, authority, public_key=key.public_key(), dates=(not_before, not_after)
+    )
+
+
+@contextlib.contextmanager
+def _lock(home: Home) -> Iterator[None]:
+    """Two first commands at once make one CA."""
+    home.create()
+    descriptor = os.open(home.locks / "proxy-ca.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
