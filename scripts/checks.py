@@ -1,0 +1,212 @@
+"""What `scripts/test` runs, and the one line that adds it up. Holds the tools' command lines, no test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+WORKERS = "2"
+# What the fast tests took when this was written is seconds; a hang must not eat the whole run's time.
+SUITE_TIMEOUT_S = 1200
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+PASSED, FAILED = Tally(passed=1), Tally(failed=1)
+
+
+def environment() -> dict[str, str]:
+    """The environment of every tool: ours, with the virtual environment's programs first on PATH."""
+    path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return {**os.environ, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def run(argv: Sequence[str], *, quiet: bool = False) -> tuple[int, str]:
+    """Run one tool; quiet keeps its output for a failure. Returns status and stdout (empty if not quiet)."""
+    try:
+        child = subprocess.run(
+            argv,
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if quiet else None,
+            stderr=subprocess.STDOUT if quiet else None,
+            text=True,
+            errors="replace",
+            timeout=SUITE_TIMEOUT_S,
+            check=False,
+        )
+    except FileNotFoundError:
+        return 127, f"{argv[0]}: not found\n"
+    except subprocess.TimeoutExpired:
+        return 124, f"{argv[0]}: no end after {SUITE_TIMEOUT_S} s\n"
+    return child.returncode, child.stdout or ""
+
+
+def tracked(*patterns: str) -> list[str]:
+    """Files of the work tree that git knows or would add; all of them where there is no git."""
+    status, names = run(["git", "ls-files", "-co", "--exclude-standard", "--", *patterns], quiet=True)
+    return sorted(n for n in names.splitlines() if (ROOT / n).is_file()) if status == 0 else []
+
+
+def shell_files() -> list[str]:
+    """Every file that is shell by its name or its first line."""
+    found = []
+    for name in tracked():
+        if name.endswith((".sh", ".bash", ".bats")):
+            found.append(name)
+        elif "." not in Path(name).name or name == ".ci/run":
+            with (ROOT / name).open("rb") as file:
+                first = file.readline(80)
+            if first.startswith(b"#!") and first.split(b"/")[-1].split()[-1] in (b"sh", b"bash"):
+                found.append(name)
+    return found
+
+
+def lint() -> Tally:
+    shell = shell_files()
+    python = ["clauderon", "tests", "scripts/checks.py"]
+    total = Tally()
+    for title, argv in (
+        ("ruff check", ["ruff", "check", "--quiet", *python]),
+        ("ruff format", ["ruff", "format", "--check", "--quiet", *python]),
+        ("mypy --strict", ["mypy", "--no-error-summary"]),
+        ("shellcheck", ["shellcheck", "--external-sources", *shell]),
+        ("shfmt", ["shfmt", "-i", "4", "-d", *shell]),
+    ):
+        status, output = run(argv, quiet=True)
+        say(f"   {title}: {'ok' if status == 0 else 'FAILED'}")
+        if status != 0:
+            say(output.rstrip())
+        total += PASSED if status == 0 else FAILED
+    return total
+
+
+def pytest(*arguments: str) -> Tally:
+    """Run pytest and read its counts from the report it writes. No test at all is a failure."""
+    with tempfile.TemporaryDirectory(prefix="clauderon-report-") as directory:
+        report = Path(directory) / "junit.xml"
+        status, _ = run(
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                f"--junitxml={report}",
+                *arguments,
+            ]
+        )
+        try:
+            suite = next(ElementTree.parse(report).getroot().iter("testsuite"))
+        except (OSError, ElementTree.ParseError, StopIteration):
+            return FAILED
+    count = {key: int(suite.get(key, "0")) for key in ("tests", "failures", "errors", "skipped")}
+    # An error at teardown is counted beside its passed test.
+    failed = count["failures"] + count["errors"]
+    passed = max(0, count["tests"] - failed - count["skipped"])
+    if status != 0 and failed == 0:
+        failed = 1
+    return Tally(passed, failed, count["skipped"])
+
+
+def fast() -> Tally:
+    return pytest("-n", WORKERS, "-m", "not live", *EXTRA)
+
+
+def bats() -> Tally:
+    if not tracked("bats/*.bats"):
+        say("   there is no bats file")
+        return FAILED
+    status, output = run(["bats", "--tap", "bats"], quiet=True)
+    lines = output.splitlines()
+    failed = sum(line.startswith("not ok ") for line in lines)
+    skipped = sum(line.startswith("ok ") and " # skip" in line for line in lines)
+    passed = sum(line.startswith("ok ") for line in lines) - skipped
+    if failed or status != 0 or passed == 0:
+        say(output.rstrip())
+        failed = failed or 1
+    return Tally(passed, failed, skipped)
+
+
+def engine_version() -> str | None:
+    """The answering engine's version, or None."""
+    if shutil.which("docker", path=environment()["PATH"]) is None:
+        return None
+    status, output = run(["docker", "version", "--format", "{{.Server.Version}}"], quiet=True)
+    return output.strip() if status == 0 else None
+
+
+def live() -> Tally:
+    version = engine_version()
+    if version is None:
+        say("   no Docker engine answers: the live tests are skipped (scripts/engine start DIR starts one)")
+    elif run(["scripts/images"])[0] != 0:
+        say("   the test images could not be made: the live tests are skipped")
+        version = None
+    if version is None:
+        return FAILED if os.environ.get("CLAUDERON_REQUIRE_LIVE") == "1" else Tally(skipped=1)
+    say(f"   engine {version}")
+    tally = pytest("-n", WORKERS, "--dist", "worksteal", "-m", "live", *EXTRA)
+    if tally.passed == 0:
+        say("   no live test ran")
+        return tally + FAILED
+    return tally
+
+
+SUITES: dict[str, Callable[[], Tally]] = {"lint": lint, "fast": fast, "bats": bats, "live": live}
+EXTRA: list[str] = []
+
+
+def main(arguments: list[str]) -> int:
+    if "--" in arguments:
+        cut = arguments.index("--")
+        EXTRA.extend(arguments[cut + 1 :])
+        arguments = arguments[:cut]
+    unknown = [name for name in arguments if name not in SUITES]
+    if unknown:
+        say(f"scripts/test: unknown suite {unknown[0]}; there are {', '.join(SUITES)}")
+        return 2
+    total = Tally()
+    for name in arguments or SUITES:
+        started = time.monotonic()
+        say(f"== {name}")
+        tally = SUITES[name]()
+        say(f"   {name}: {tally} ({time.monotonic() - started:.0f} s)")
+        total += tally
+    if total.passed + total.failed == 0:
+        say("no test ran")
+        total += FAILED
+    say("")
+    say(str(total))
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
