@@ -1,0 +1,170 @@
+"""Find where a message body ends while its bytes pass by untouched. Pure; keeps no body bytes.
+
+Each framing has `feed(data)`, which says how many of the bytes belong to the body, and `done`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+from clauderon.proxy.head import CHUNKED, UNTIL_CLOSE
+
+_MAX_LINE = 1024  # a chunk's size with its extension
+_MAX_TRAILER = 16 * 1024
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
+_SIZE_SO_FAR = re.compile(rb"[0-9A-Fa-f]{0,15}|[0-9A-Fa-f]{1,15}[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r?")
+_TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t\x20-\x7e\x80-\xff]*\r\n")
+
+Data = bytes | bytearray | memoryview
+
+
+class FramingError(Exception):
+    """The body's framing is broken; the text says how."""
+
+
+class Framing(Protocol):
+    done: bool
+    # Where in the data just fed the body's own bytes lie, if the owner set it to a list.
+    spans: list[tuple[int, int]] | None
+
+    def feed(self, data: Data) -> int: ...
+
+
+class Length:
+    """A body of a known number of bytes."""
+
+    __slots__ = ("done", "remaining", "spans")
+
+    def __init__(self, remaining: int) -> None:
+        self.remaining = remaining
+        self.done = remaining == 0
+        self.spans: list[tuple[int, int]] | None = None
+
+    def feed(self, data: Data) -> int:
+        size = len(data)
+        if size < self.remaining:
+            self.remaining -= size
+        else:
+            size = self.remaining
+            self.remaining = 0
+            self.done = True
+        if self.spans is not None:
+            self.spans.append((0, size))
+        return size
+
+
+class UntilClose:
+    """A response body that ends when its connection does."""
+
+    __slots__ = ("done", "spans")
+
+    def __init__(self) -> None:
+        self.done = False
+        self.spans: list[tuple[int, int]] | None = None
+
+    def feed(self, data: Data) -> int:
+        if self.spans is not None:
+            self.spans.append((0, len(data)))
+        return len(data)
+
+
+class Chunked:
+    """A chunked body. Trailer fields named in `refused` break the framing."""
+
+    __slots__ = ("_end", "_held", "_skip", "_trailer", "_trailing", "done", "refused", "spans")
+
+    def __init__(self, refused: frozenset[bytes] = frozenset()) -> None:
+        self.refused = refused
+        self.done = False
+        self.spans: list[tuple[int, int]] | None = None
+        self._skip = 0  # data bytes of the present chunk still to come
+        self._end = False  # the CR LF after a chunk's data is due
+        self._held = b""  # the start of a line that was cut
+        self._trailer = False
+        self._trailing = 0
+
+    def feed(self, data: Data) -> int:
+        """Raises FramingError."""
+        skip = self._skip
+        size = len(data)
+        if skip > size:
+            self._skip = skip - size
+            if self.spans is not None:
+                self.spans.append((0, size))
+            return size
+        before = 0
+        if self._held:
+            before = len(self._held)
+            data = self._held + bytes(data)
+            self._held = b""
+        return self._walk(data) - before
+
+    def _walk(self, data: Data) -> int:
+        at, size = 0, len(data)
+        while at < size:
+            if self._skip:
+                step = min(self._skip, size - at)
+                if self.spans is not None:
+                    self.spans.append((at, at + step))
+                self._skip -= step
+                at += step
+                continue
+            if self._trailer:
+                return self._walk_trailer(data, at)
+            if self._end:
+                if size - at < 2:
+                    self._hold(data, at, b"\r")
+                    return size
+                if data[at : at + 2] != b"\r\n":
+                    raise FramingError("a chunk is longer than its size says")
+                self._end = False
+                at += 2
+                continue
+            match = _SIZE.match(data, at)
+            if match is None:
+                if size - at > _MAX_LINE or _SIZE_SO_FAR.fullmatch(data, at) is None:
+                    raise FramingError("a chunk size that is not a plain hexadecimal number")
+                self._held = bytes(data[at:])
+                return size
+            at = match.end()
+            self._skip = int(match[1], 16)
+            if self._skip:
+                self._end = True
+            else:
+                self._trailer = True
+        return at
+
+    def _walk_trailer(self, data: Data, at: int) -> int:
+        size = len(data)
+        while True:
+            if data[at : at + 2] == b"\r\n":
+                self.done = True
+                return at + 2
+            match = _TRAILER.match(data, at)
+            if match is None:
+                break
+            if bytes(match[1]).lower() in self.refused:
+                raise FramingError("a trailer field that may only stand in the head")
+            self._trailing += match.end() - at
+            at = match.end()
+        rest = bytes(data[at:])
+        if b"\n" in rest or self._trailing + len(rest) > _MAX_TRAILER:
+            raise FramingError("a trailer that is malformed or too long")
+        self._held = rest
+        return size
+
+    def _hold(self, data: Data, at: int, expected: bytes) -> None:
+        rest = bytes(data[at:])
+        if rest != expected:
+            raise FramingError("a chunk is longer than its size says")
+        self._held = rest
+
+
+def framing_for(length: int, refused: frozenset[bytes] = frozenset()) -> Framing:
+    """The framing for a head's `length`."""
+    if length == CHUNKED:
+        return Chunked(refused)
+    if length == UNTIL_CLOSE:
+        return UntilClose()
+    return Length(length)

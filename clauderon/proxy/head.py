@@ -1,0 +1,342 @@
+"""Read the heads of HTTP/1.x messages strictly and write them back with as little changed as can be. Pure.
+
+A head is the bytes before the empty line. Whatever two parsers could read differently is refused, not repaired.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import product
+
+MAX_HEAD = 128 * 1024
+MAX_FIELDS = 1024
+
+CRLF = b"\r\n"
+END = b"\r\n\r\n"
+
+# What a field line must not look like: no token before the colon, folded, or without a colon at all.
+_BAD_FIELD = re.compile(rb"\r\n(?![!#$%&'*+\-.^_`|~0-9A-Za-z]+:)")
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([^\x00-\x20\x7f#]+) HTTP/([0-9])\.([0-9])")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_TARGET = re.compile(rb"(https?)://([^/?]*)(.*)", re.IGNORECASE | re.DOTALL)
+# Every byte a head may hold apart from CR and LF.
+_ALLOWED = bytes([9, *range(32, 127), *range(128, 256)])
+_RULERS = [CRLF * count for count in range(64)]
+
+# Codes of the fields that mean something to a proxy.
+HOST, LENGTH, TRANSFER, CONNECTION, HOP, UPGRADE, CREDENTIAL, ENCODING = range(1, 9)
+
+_REQUEST_CODES: dict[bytes, int] = {
+    b"host": HOST,
+    b"content-length": LENGTH,
+    b"transfer-encoding": TRANSFER,
+    b"connection": CONNECTION,
+    b"proxy-connection": HOP,
+    b"proxy-authorization": HOP,
+    b"proxy-authenticate": HOP,
+    b"proxy-features": HOP,
+    b"http2-settings": HOP,
+    b"upgrade": UPGRADE,
+}
+_RESPONSE_CODES: dict[bytes, int] = {
+    b"content-length": LENGTH,
+    b"transfer-encoding": TRANSFER,
+    b"connection": CONNECTION,
+    b"content-encoding": ENCODING,
+}
+# Never removed because a `Connection` field names them.
+_PROTECTED = frozenset(
+    {b"host", b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"connection"}
+)
+_HARMLESS = frozenset({b"keep-alive", b"upgrade", b"te"})
+# Upgrades to another HTTP: declined by not passing them on, as RFC 9110 7.8 lets any recipient do.
+_DECLINED = (b"h2c", b"h2", b"http/", b"tls/")
+
+CHUNKED = -1  # a body framed by chunks
+UNTIL_CLOSE = -2  # a response body that ends with its connection
+
+
+class HeadError(Exception):
+    """The head is refused. `status` is what to answer; the text says what is wrong."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def request_codes(credential_headers: Iterable[bytes]) -> Mapping[bytes, int]:
+    """The table `parse_request` needs: its own fields, and each credential header in every spelling.
+
+    Servers that turn fields into variables read `X_API_KEY` as `X-API-Key`.
+    """
+    codes = dict(_REQUEST_CODES)
+    for header in credential_headers:
+        parts = header.replace(b"_", b"-").split(b"-")
+        for joints in product(b"-_", repeat=len(parts) - 1):
+            name = parts[0] + b"".join(bytes([j]) + part for j, part in zip(joints, parts[1:], strict=True))
+            codes.setdefault(name, CREDENTIAL)
+    return codes
+
+
+class RequestHead:
+    """A request's head. `length` is the body's: a number of bytes, 0 for none, or CHUNKED.
+
+    lines: the request line and the fields; a line that does not travel on is empty, and `edited` is set.
+    credentials: the indices of the lines that hold a credential of the client's.
+    """
+
+    __slots__ = (
+        "close", "credentials", "edited", "host", "length", "lines", "method", "minor", "raw", "target", "upgrade",
+    )  # fmt: skip
+
+    def __init__(self, raw: bytes, lines: list[bytes], method: bytes, target: bytes, minor: int) -> None:
+        self.raw = raw
+        self.lines = lines
+        self.method = method
+        self.target = target
+        self.minor = minor
+        self.host: bytes | None = None
+        self.length = 0
+        self.close = minor == 0
+        self.upgrade = b""
+        self.edited = False
+        self.credentials: list[int] | None = None
+
+    def names(self) -> list[bytes]:
+        """The names of the fields that travel on, lower case."""
+        return [line[: line.index(b":")].lower() for line in self.lines[1:] if line]
+
+    def render(self, *, injected: bytes | None, strip: bool, first_line: bytes | None = None) -> bytes:
+        """The head as it goes to the upstream, with its empty line.
+
+        injected: a whole field line to add, in the place of the first credential removed. strip: remove the
+        client's credential headers. What is neither is passed on byte for byte.
+        """
+        credentials = self.credentials if strip else None
+        if credentials is None and first_line is None and not self.edited:
+            if injected is None:
+                return self.raw + END
+            return b"%b\r\n%b\r\n\r\n" % (self.raw, injected)
+        lines = self.lines.copy()
+        if first_line is not None:
+            lines[0] = first_line
+        if credentials is not None:
+            for index in credentials:
+                lines[index] = b""
+            if injected is not None:
+                lines[credentials[0]] = injected
+                injected = None
+        if injected is not None:
+            lines.append(injected)
+        return CRLF.join(filter(None, lines)) + END
+
+
+class ResponseHead:
+    """A response's head. `length`: bytes of the body, 0 for none, CHUNKED or UNTIL_CLOSE; 1xx have none."""
+
+    __slots__ = ("close", "encoding", "length", "lines", "raw", "status", "upgrade")
+
+    def __init__(self, raw: bytes, lines: list[bytes], status: int, close: bool) -> None:
+        self.raw = raw
+        self.lines = lines
+        self.status = status
+        self.close = close
+        self.length = UNTIL_CLOSE
+        self.encoding = b""
+        self.upgrade = status == 101
+
+
+def parse_request(raw: bytes, codes: Mapping[bytes, int]) -> RequestHead:
+    """Parse a request's head; `raw` without its empty line. Raises HeadError."""
+    line, _, _ = raw.partition(CRLF)
+    match = _REQUEST_LINE.fullmatch(line)
+    if match is None:
+        raise HeadError(400, "the request line is not METHOD TARGET HTTP/1.1")
+    method, target, major, minor = match.groups()
+    if major != b"1" or minor not in b"01":
+        raise HeadError(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+    lines = _split(raw, 400)
+    head = RequestHead(raw, lines, method, target, int(minor))
+    length: bytes | None = None
+    transfer: bytes | None = None
+    connection = upgrade = 0
+    get = codes.get
+    for index in range(1, len(lines)):
+        name, _, value = lines[index].partition(b":")
+        code = get(name.lower())
+        if code is None:
+            continue
+        if code == CREDENTIAL:
+            if head.credentials is None:
+                head.credentials = [index]
+            else:
+                head.credentials.append(index)
+        elif code == HOST:
+            if head.host is not None:
+                raise HeadError(400, "more than one Host")
+            head.host = value.strip(b" \t")
+        elif code == LENGTH:
+            if length is not None:
+                raise HeadError(400, "more than one Content-Length")
+            length = value.strip(b" \t")
+        elif code == TRANSFER:
+            if transfer is not None:
+                raise HeadError(400, "more than one Transfer-Encoding")
+            transfer = value.strip(b" \t").lower()
+        elif code == CONNECTION:
+            if connection:
+                raise HeadError(400, "more than one Connection")
+            connection = index
+        elif code == HOP:
+            lines[index] = b""
+            head.edited = True
+        elif code == UPGRADE:
+            if upgrade:
+                raise HeadError(400, "more than one Upgrade")
+            upgrade = index
+    if head.host is None and minor == b"1":
+        raise HeadError(400, "no Host")
+    if length is not None or transfer is not None:
+        head.length = _request_length(length, transfer, head.minor)
+    if connection or upgrade:
+        _settle_connection(head, connection, upgrade)
+    return head
+
+
+def _request_length(length: bytes | None, transfer: bytes | None, minor: int) -> int:
+    if transfer is not None:
+        if length is not None:
+            raise HeadError(400, "both Content-Length and Transfer-Encoding")
+        if minor == 0:
+            raise HeadError(400, "Transfer-Encoding in HTTP/1.0")
+        if transfer != b"chunked":
+            raise HeadError(501, "a Transfer-Encoding other than chunked")
+        return CHUNKED
+    assert length is not None
+    return _parse_length(length, 400)
+
+
+def _parse_length(text: bytes, status: int) -> int:
+    if _LENGTH.fullmatch(text) is None:
+        raise HeadError(status, "a Content-Length that is not one plain number")
+    return int(text)
+
+
+def _settle_connection(head: RequestHead, connection: int, upgrade: int) -> None:
+    """Act on `Connection` and `Upgrade`: both concern one hop, and persistence is each side's own business."""
+    lines = head.lines
+    name, _, value = lines[connection].partition(b":") if connection else (b"Connection", b"", b"")
+    tokens = [token for part in value.split(b",") if (token := part.strip(b" \t").lower())]
+    kept = tokens
+    if upgrade:
+        wanted = lines[upgrade].partition(b":")[2].strip(b" \t")
+        if b"upgrade" in tokens and head.minor == 1 and not wanted.lower().startswith(_DECLINED):
+            head.upgrade = wanted
+        else:
+            lines[upgrade] = b""
+            head.edited = True
+            kept = [token for token in kept if token != b"upgrade"]
+    elif b"upgrade" in tokens:
+        kept = [token for token in kept if token != b"upgrade"]
+    if head.minor == 0:
+        kept = [token for token in kept if token != b"keep-alive"]
+    elif b"close" in tokens:
+        head.close = True
+    if kept is tokens and _HARMLESS.issuperset(tokens):
+        return
+    named = {token for token in kept if token not in _HARMLESS and token not in _PROTECTED}
+    kept = [token for token in kept if token in _HARMLESS]
+    head.edited = True
+    if connection:
+        lines[connection] = name + b": " + b", ".join(kept) if kept else b""
+    if named:
+        for index in range(1, len(lines)):
+            if lines[index].partition(b":")[0].lower() in named:
+                lines[index] = b""
+
+
+def parse_response(raw: bytes, method: bytes) -> ResponseHead:
+    """Parse the head of a response to `method`; `raw` without its empty line. Raises HeadError (502)."""
+    line, _, _ = raw.partition(CRLF)
+    match = _STATUS_LINE.fullmatch(line)
+    if match is None:
+        raise HeadError(502, "the status line is not HTTP/1.1 CODE REASON")
+    status = int(match[2])
+    old = match[1] == b"0"
+    lines = _split(raw, 502)
+    head = ResponseHead(raw, lines, status, old)
+    length: bytes | None = None
+    transfer: bytes | None = None
+    get = _RESPONSE_CODES.get
+    for index in range(1, len(lines)):
+        name, _, value = lines[index].partition(b":")
+        code = get(name.lower())
+        if code is None:
+            continue
+        if code == LENGTH:
+            if length is not None:
+                raise HeadError(502, "more than one Content-Length")
+            length = value.strip(b" \t")
+        elif code == TRANSFER:
+            if transfer is not None:
+                raise HeadError(502, "more than one Transfer-Encoding")
+            transfer = value.strip(b" \t").lower()
+        elif code == CONNECTION:
+            tokens = value.lower()
+            if b"close" in tokens:
+                head.close = True
+            elif old and b"keep-alive" in tokens:
+                head.close = False
+        else:
+            head.encoding = value.strip(b" \t").lower()
+    if transfer is not None:
+        if length is not None:
+            raise HeadError(502, "both Content-Length and Transfer-Encoding")
+        if old:
+            raise HeadError(502, "Transfer-Encoding in HTTP/1.0")
+        if transfer != b"chunked" and not transfer.endswith((b",chunked", b" chunked")):
+            raise HeadError(502, "a Transfer-Encoding that does not end in chunked")
+        head.length = CHUNKED
+    elif length is not None:
+        head.length = _parse_length(length, 502)
+    if status < 200 or status == 204 or status == 304 or method == b"HEAD":
+        head.length = 0
+    elif head.length == UNTIL_CLOSE:
+        head.close = True
+    return head
+
+
+def split_target(target: bytes) -> tuple[bytes, bytes]:
+    """Path and query of an origin-form or absolute-form target."""
+    if not target.startswith(b"/"):
+        match = _TARGET.fullmatch(target)
+        if match is not None:
+            target = match[3] or b"/"
+    path, _, query = target.partition(b"?")
+    return path, query
+
+
+def split_absolute(target: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """Scheme (lower case), authority and origin-form of an absolute-form target, else None."""
+    match = _TARGET.fullmatch(target)
+    if match is None:
+        return None
+    rest = match[3]
+    if not rest.startswith(b"/"):
+        rest = b"/" + rest
+    return match[1].lower(), match[2], rest
+
+
+def _split(head: bytes, status: int) -> list[bytes]:
+    lines = head.split(CRLF)
+    fields = len(lines) - 1
+    if fields > MAX_FIELDS:
+        raise HeadError(431 if status == 400 else status, f"more than {MAX_FIELDS} header fields")
+    ruler = _RULERS[fields] if fields < 64 else CRLF * fields
+    if head.translate(None, _ALLOWED) != ruler:
+        raise HeadError(status, "a control character, or a line that does not end in CR LF, in the head")
+    if _BAD_FIELD.search(head) is not None:
+        raise HeadError(status, "a header line that is folded, has no colon, or no proper name before it")
+    return lines
