@@ -266,6 +266,23 @@ class Store:
         except sqlite3.DatabaseError as error:
             raise _damaged(self.path, error) from error
 
+    def unfinished(self) -> list[Session]:
+        """The sessions some command began to make, refresh or delete and has not finished."""
+        try:
+            return [
+                _session(row) for row in self._db.execute("SELECT * FROM session WHERE state != 'running'")
+            ]
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, error) from error
+
+    def names(self) -> list[tuple[str, str, bool]]:
+        """Name, state and whether archived of every session, newest first; what completion needs, and no more."""
+        query = "SELECT name, state, archived FROM session ORDER BY created_at DESC, name"
+        try:
+            return [(row[0], row[1], bool(row[2])) for row in self._db.execute(query)]
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, error) from error
+
     def image_facts(self, image_id: str) -> dict[str, Any] | None:
         """What was found out about an image by looking inside it once, by its content id."""
         row = self._one("SELECT facts FROM image WHERE id = ?", (image_id,))
