@@ -26,7 +26,7 @@ BUILTIN_CREDENTIALS: dict[str, Credential] = {
             hosts=("api.anthropic.com",),
             header="authorization",
             format="Bearer {secret}",
-            env=("CLAUDE_CODE_OAUTH_TOKEN",),
+            env=("CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN"),
             file="claude_code_oauth_token",
             model_api=True,
         ),

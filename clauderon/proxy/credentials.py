@@ -1,0 +1,246 @@
+"""Where each credential's secret comes from, and reading it there: environment, command or `op://`, file.
+
+Starts no process itself: what must be run is named, and its caller runs it, never on the proxy's event loop.
+Nothing here prints a secret, and printing what is here does not show one.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from clauderon.config.schema import Config, Credential
+from clauderon.paths import Home
+
+OP_SCHEME = "op://"
+# A token is a line of text; whatever is longer is not one.
+MAX_SECRET_BYTES = 16 * 1024
+ANTHROPIC = ("anthropic", "anthropic-oauth")
+Kind = Literal["api-key", "oauth", ""]
+
+
+class Secret:
+    """A secret's text. Only `reveal` gives it out; printing, formatting and pickling do not."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not pickled")
+
+
+class BadSecret(ValueError):
+    """The source gave something that cannot be a secret; its text says what, never the value."""
+
+
+class Located(NamedTuple):
+    """The source that counts for one credential.
+
+    origin: `env NAME`, `command PROGRAM`, `file NAME`, with `op://` before it where that is what it holds;
+            empty where nothing supplies the secret.
+    secret: the value, where reading it needs no process. argv: what prints it, where it does.
+    problem: why a source that is there cannot be used.
+    """
+
+    origin: str = ""
+    secret: Secret | None = None
+    argv: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def supplied(self) -> bool:
+        return not self.problem and (self.secret is not None or bool(self.argv))
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A secret handed to the service by a command line that found it. `origin` as in `Located`."""
+
+    secret: Secret
+    origin: str
+
+    def still_applies(self, credential: Credential) -> bool:
+        """Whether the configuration still has the source this came from."""
+        kind, _, name = self.origin.removeprefix("op:// in ").partition(" ")
+        if kind == "env":
+            return name in credential.env
+        if kind == "command":
+            return bool(credential.command)
+        return credential.file == name
+
+
+class Description(NamedTuple):
+    """One row of `config credentials`; holds no secret. kind: the header, in words (`kind_of`)."""
+
+    name: str
+    set: bool
+    origin: str
+    hosts: tuple[str, ...]
+    kind: str
+    problem: str
+
+
+def parse_secret(text: str) -> Secret:
+    """`text` without the newline at its end. Raises BadSecret for what cannot stand in a header."""
+    value = text[:-1] if text.endswith("\n") else text
+    value = value[:-1] if value.endswith("\r") else value
+    if not value.strip():
+        raise BadSecret("it is empty")
+    if len(value) > MAX_SECRET_BYTES:
+        raise BadSecret(f"it is longer than {MAX_SECRET_BYTES} characters")
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
+        raise BadSecret("it has a line break or another control character in it")
+    if not value.isascii():
+        raise BadSecret("it has a character in it that is not ASCII")
+    return Secret(value)
+
+
+def locate(credential: Credential, home: Home, environ: Mapping[str, str]) -> Located:
+    """The source that counts: environment, then command, then file. Cheap; runs nothing."""
+    for name in credential.env:
+        if environ.get(name):
+            return _read(f"env {name}", environ[name])
+    if credential.command:
+        return Located(f"command {os.path.basename(credential.command[0])}", argv=credential.command)  # noqa: PTH119
+    if credential.file:
+        try:
+            text = _file_text(home, credential.file)
+        except BadSecret as error:
+            return Located(f"file {credential.file}", problem=f"secrets/{credential.file}: {error}")
+        if text is not None:
+            return _read(f"file {credential.file}", text)
+    return Located()
+
+
+def describe(
+    config: Config, home: Home, environ: Mapping[str, str], held: Mapping[str, str] | None = None
+) -> list[Description]:
+    """Each credential: is it set, from where, for which hosts. Cheap; no command is run.
+
+    held: name to origin of what the running service holds already (`service.status(...).held`).
+    """
+    rows = []
+    for credential in config.credentials.values():
+        found = locate(credential, home, environ)
+        origin = found.origin
+        supplied = found.supplied
+        if held and credential.name in held and not origin.startswith("env "):
+            origin, supplied = f"{held[credential.name]}, held by the proxy", True
+        rows.append(
+            Description(
+                credential.name, supplied, origin, credential.hosts, kind_of(credential), found.problem
+            )
+        )
+    return rows
+
+
+def kind_of(credential: Credential) -> str:
+    """`api-key`, `oauth` (a bearer token), `basic`, or the header's name for anything else."""
+    if "{basic}" in credential.format:
+        return "basic"
+    if credential.header == "authorization":
+        return "oauth" if credential.name in ANTHROPIC else "bearer"
+    return "api-key" if credential.header in ("x-api-key", "x-goog-api-key") else credential.header
+
+
+def kind(config: Config, home: Home, environ: Mapping[str, str], held: Collection[str] = ()) -> Kind:
+    """Which Anthropic credential a session will be lent: the placeholder in its container must be of that kind.
+
+    held: names of what the running service holds. Empty if there is none at all.
+    """
+    for name in ANTHROPIC:
+        credential = config.credentials[name]
+        if name in held or locate(credential, home, environ).supplied:
+            return "oauth" if credential.header == "authorization" else "api-key"
+    return ""
+
+
+def to_run(
+    config: Config, home: Home, environ: Mapping[str, str], wanted: Collection[str] | None = None
+) -> dict[str, Located]:
+    """The credentials whose secret a command prints, by name; `wanted` (None: all) narrows it."""
+    found = {
+        credential.name: locate(credential, home, environ)
+        for credential in config.credentials.values()
+        if wanted is None or credential.name in wanted
+    }
+    return {name: located for name, located in found.items() if located.argv and not located.problem}
+
+
+def from_environ(config: Config, home: Home, environ: Mapping[str, str]) -> dict[str, Given]:
+    """What the environment supplies as it stands; what it names by `op://` is in `to_run`."""
+    given = {}
+    for credential in config.credentials.values():
+        found = locate(credential, home, environ)
+        if found.origin.startswith("env ") and found.secret is not None:
+            given[credential.name] = Given(found.secret, found.origin)
+    return given
+
+
+def hint(credential: Credential) -> str:
+    """What would supply the secret, in words."""
+    ways = []
+    if credential.env:
+        ways.append(f"set {credential.env[0]} in the environment of the next clauderon command")
+    if credential.command:
+        ways.append(f"make {credential.command[0]!r} print it")
+    if credential.file:
+        ways.append(f"put it into ~/.clauderon/secrets/{credential.file} (mode 0600)")
+    return " or ".join(ways)
+
+
+def _read(origin: str, text: str) -> Located:
+    try:
+        secret = parse_secret(text)
+    except BadSecret as error:
+        return Located(origin, problem=f"{origin}: {error}")
+    if secret.reveal().startswith(OP_SCHEME):
+        # After `--`, so that no reference can be taken for an option.
+        return Located(f"op:// in {origin}", argv=("op", "read", "--no-newline", "--", secret.reveal()))
+    return Located(origin, secret)
+
+
+def _file_text(home: Home, name: str) -> str | None:
+    """The text of a file in secrets/, None if there is none. Raises BadSecret for one that others can read."""
+    try:
+        # Non-blocking, so that a pipe of that name stops nobody.
+        descriptor = os.open(home.secrets / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadSecret(f"it cannot be read: {error.strerror}") from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise BadSecret("it is not a file")
+        if status.st_mode & 0o077:
+            mode = stat.S_IMODE(status.st_mode)
+            raise BadSecret(f"others may read it (mode {mode:04o}); chmod 600 it, and replace the secret")
+        if status.st_uid != os.getuid():
+            raise BadSecret("it belongs to another user")
+        data = os.read(descriptor, MAX_SECRET_BYTES + 3)
+    finally:
+        os.close(descriptor)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadSecret("it is not text") from None

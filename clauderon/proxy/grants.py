@@ -1,0 +1,78 @@
+"""The credential table as the data plane asks it: host in, header out (`interfaces.Credentials`).
+
+A frozen answer to "who gets what" at one moment; a reload makes a new one. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+from clauderon.config.schema import Credential
+from clauderon.proxy.credentials import Secret, hint
+from clauderon.proxy.interfaces import Grant
+
+# Removed from every request to a credentialed host, even where no credential travels in them.
+ALWAYS_REMOVED = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"proxy-authorization"})
+# What is shorter would be found everywhere by chance.
+SHORTEST_NEEDLE = 8
+_REMEMBERED = 4096
+
+
+class Grants:
+    """Implements `interfaces.Credentials`."""
+
+    def __init__(self, credentials: Mapping[str, Credential], secrets: Mapping[str, Secret]) -> None:
+        """credentials: in order of precedence; secrets: by credential name, those that are set."""
+        self._exact: dict[str, Grant] = {}
+        self._below: dict[str, Grant] = {}
+        self._headers = ALWAYS_REMOVED | {c.header.lower().encode() for c in credentials.values()}
+        self._remembered: dict[str, Grant | None] = {}
+        for credential in credentials.values():
+            grant = _grant(credential, secrets.get(credential.name))
+            for pattern in credential.hosts:
+                table = self._below if pattern.startswith("*.") else self._exact
+                key = pattern.removeprefix("*").lower()
+                # Of several for one host the first that has a secret counts, else the first.
+                if key not in table or (table[key].value is None and grant.value is not None):
+                    table[key] = grant
+
+    @property
+    def headers(self) -> frozenset[bytes]:
+        return self._headers
+
+    def grant(self, host: str) -> Grant | None:
+        try:
+            return self._remembered[host]
+        except KeyError:
+            pass
+        grant = self._exact.get(host)
+        if grant is None and self._below and ":" not in host:
+            # The longest pattern is the most particular.
+            labels = host.split(".")
+            names = ("." + ".".join(labels[start:]) for start in range(1, len(labels)))
+            grant = next((self._below[name] for name in names if name in self._below), None)
+        if len(self._remembered) >= _REMEMBERED:
+            self._remembered.clear()
+        self._remembered[host] = grant
+        return grant
+
+
+def _grant(credential: Credential, secret: Secret | None) -> Grant:
+    value: bytes | None = None
+    needles: tuple[bytes, ...] = ()
+    if secret is not None:
+        text = secret.reveal()
+        basic = base64.b64encode(f"{credential.basic_user}:{text}".encode()).decode()
+        # Not str.format: a secret or a format with other braces must pass as it is.
+        value = credential.format.replace("{basic}", basic).replace("{secret}", text).encode()
+        forms = [text, basic] if "{basic}" in credential.format else [text]
+        needles = tuple(form.encode() for form in forms if len(form) >= SHORTEST_NEEDLE)
+    return Grant(
+        name=credential.name,
+        header=credential.header.lower().encode(),
+        value=value,
+        needles=needles,
+        hint=hint(credential),
+        model_api=credential.model_api,
+    )
