@@ -93,6 +93,12 @@ class Output:
         """Text as it is: help, a script, a diff."""
         self._write(text)
 
+    def raw(self, data: bytes) -> None:
+        """Bytes as they are: a diff of files in any encoding."""
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
     def done(self, data: Any = None) -> None:
         """A command that has no answer but success: an envelope in JSON, nothing otherwise."""
         if self.json:

@@ -83,7 +83,7 @@ def run(
     return _finish(tuple(argv), child, stdin, timeout_s, ok)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Running:
     """A child that was started and not yet asked for its answer."""
 
@@ -94,6 +94,10 @@ class Running:
     def result(self, *, timeout_s: float | None = None, ok: Collection[int] | None = (0,)) -> Completed:
         """Wait for the child; raises as `run` does."""
         return _finish(self.argv, self.child, self.stdin, timeout_s, ok)
+
+    def ended(self) -> bool:
+        """Whether the child has ended; `result` then answers at once."""
+        return self.child.poll() is not None
 
     def stop(self) -> None:
         """End the child if it still runs."""
@@ -254,23 +258,22 @@ def replace(argv: Sequence[str], *, env: Env) -> NoReturn:
 
 
 def foreground(argv: Sequence[str], *, env: Env) -> int:
-    """Run a command on our own terminal and streams, in our process group; returns its status.
+    """Run a command on our own stdout and stderr, its input empty; returns its status.
 
-    For a command that must be followed by something of ours; otherwise `replace` is the better door.
+    For output that must pass through byte for byte and is followed by something of ours. A Ctrl-C is ours: the
+    child is stopped and the interrupt goes on. Where nothing follows, `replace` is the better door.
     """
     try:
-        child = subprocess.Popen([find(argv[0], env), *argv[1:]], env=dict(env))
+        child = subprocess.Popen(
+            [find(argv[0], env), *argv[1:]], env=dict(env), stdin=subprocess.DEVNULL, process_group=0
+        )
     except OSError as error:
         raise _cannot_start(argv, None, error) from error
-    while True:
-        try:
-            return _status(child.wait())
-        except KeyboardInterrupt:
-            # The terminal sent it to the child as well; the child decides.
-            continue
-        except BaseException:
-            _stop(child)
-            raise
+    try:
+        return _status(child.wait())
+    except BaseException:
+        _stop(child)
+        raise
 
 
 def daemon(argv: Sequence[str], *, env: Env, log: Path) -> int:

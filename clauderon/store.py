@@ -343,3 +343,17 @@ def _damaged(path: Path, error: sqlite3.DatabaseError) -> BackendError:
         f"not a readable database ({error}); containers keep their own record",
         hint="clauderon reconcile --rebuild-database",
     )
+
+
+def set_aside(home: Home) -> Path | None:
+    """Rename the database (and its journal) out of the way; returns its new path, None if there was none."""
+    path = home.database
+    if not path.exists():
+        return None
+    kept = path.with_name(f"{path.name}.{time.strftime('%Y%m%dT%H%M%S')}")
+    path.rename(kept)
+    for suffix in ("-wal", "-shm"):
+        journal = path.with_name(path.name + suffix)
+        if journal.exists():
+            journal.rename(kept.with_name(kept.name + suffix))
+    return kept

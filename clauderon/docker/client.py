@@ -174,6 +174,11 @@ class Docker:
     def volume_remove(self, name: str) -> bool:
         return self._unless_missing("volume", "rm", name, what=f"remove volume {name}")
 
+    def volume_users(self, name: str) -> list[parse.Container]:
+        """Every container, running or not, that mounts the volume."""
+        words = ["container", "ls", "--all", "--no-trunc", "--filter", f"volume={name}", "--format", "{{json .}}"]
+        return parse.parse_container_list(self.run(*words, what=f"find users of {name}").text)
+
     def disk_usage(self) -> dict[str, tuple[str, int]]:
         """Volume name to (size as docker words it, number of containers that use it)."""
         answer = self.run(

@@ -1,0 +1,63 @@
+"""The program's entry: answers the few questions that must be instant, and hands everything else to `cli`.
+
+`--version`, `env`, `path` and completion run at every prompt and in every Makefile, so they import neither typer
+nor plumbum; `docs/performance.md` has the figures.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> int:
+    """Run the command line of this process; returns the exit status."""
+    argv = sys.argv[1:]
+    _open_closed_streams()
+    if argv in (["--version"], ["-V"]):
+        from clauderon import __version__
+
+        sys.stdout.write(f"clauderon {__version__}\n")
+        return 0
+    if argv[:1] == ["__complete"]:
+        from clauderon import shellcomplete
+
+        sys.stdout.write(shellcomplete.complete(argv[1:], os.environ))
+        return 0
+    if argv[:1] in (["env"], ["path"], ["shell-init"]):
+        from clauderon import shellquick
+
+        status = shellquick.run(argv)
+        if status is not None:
+            return status
+    from clauderon.cli.run import run
+
+    status = run(argv)
+    _flush()
+    return status
+
+
+def _open_closed_streams() -> None:
+    """Give a process that was started with closed streams (`<&- >&-`) empty ones, so that nothing takes their place."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY if descriptor == 0 else os.O_WRONLY)
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8")
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8")
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""What the command files share: the options every answering command has, and the opening of a Context."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from clauderon import config
+from clauderon.docker import Docker
+from clauderon.errors import UsageError
+from clauderon.output import Output
+from clauderon.paths import Home
+from clauderon.session.context import Context
+from clauderon.session.reconcile import finish_interrupted
+from clauderon.store import Store
+
+# The one Output of this process: `main` makes it before parsing, so that a usage error speaks JSON too.
+output = Output()
+
+FormatOption = Annotated[
+    str, typer.Option("--format", metavar="table|tsv|json", help="How to print the answer.", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stderr.")]
+NullOption = Annotated[bool, typer.Option("-0", "--null", help="End each record with a NUL, for xargs -0.")]
+YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Answer yes to the question.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The session's name.", show_default=False)]
+
+FORMATS = ("table", "tsv", "json")
+
+
+def speak(format_: str = "table", json: bool = False, quiet: bool = False, null: bool = False) -> Output:
+    """Set how this process speaks from its options; returns the Output. Raises UsageError."""
+    if format_ not in FORMATS:
+        raise UsageError(f"--format {format_}", "use table, tsv or json")
+    output.format = "json" if json else format_  # type: ignore[assignment]
+    output.quiet = quiet
+    output.null = null
+    return output
+
+
+def home() -> Home:
+    try:
+        return Home.from_environ(os.environ)
+    except KeyError:
+        raise UsageError("home", "neither CLAUDERON_HOME nor HOME is set", hint="export HOME=...") from None
+
+
+@contextmanager
+def opened(*, changing: bool = False) -> Iterator[Context]:
+    """The Context of this process, closed at the end.
+
+    changing: for commands that change something: what a killed command left half-way is put right first.
+    """
+    place = home()
+    settings = config.load(place, os.environ)
+    place.create()
+    with Store.open(place) as store:
+        context = Context(place, settings, os.environ, Docker.of(settings.docker, os.environ), store, output)
+        if changing:
+            finish_interrupted(context)
+        yield context

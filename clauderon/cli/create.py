@@ -1,0 +1,177 @@
+"""`create`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from clauderon.cli import common
+from clauderon.errors import UsageError
+from clauderon.session.context import Context
+from clauderon.session.request import Request
+from clauderon.store import Session
+
+_OptionalText = Optional[str]
+
+
+def create(
+    repo: Annotated[
+        Optional[Path], typer.Option("--repo", metavar="DIR", help="The git repository; default: this directory.")
+    ] = None,
+    prompt: Annotated[_OptionalText, typer.Option("--prompt", "-p", help="What the agent is to do.")] = None,
+    prompt_file: Annotated[
+        _OptionalText, typer.Option("--prompt-file", metavar="FILE|-", help="Read the prompt from a file or stdin.")
+    ] = None,
+    name: Annotated[
+        _OptionalText, typer.Option("--name", "-n", help="The session's name; default: made from the prompt.")
+    ] = None,
+    backend: Annotated[str, typer.Option("--backend", help="Where the session runs; docker is the only one.")] = "docker",
+    agent: Annotated[_OptionalText, typer.Option("--agent", help="claude, codex, gemini, or one of your own.")] = None,
+    image: Annotated[_OptionalText, typer.Option("--image", help="The container's image.")] = None,
+    cpu_limit: Annotated[_OptionalText, typer.Option("--cpu-limit", metavar="CPUS", help="As 4, 0.5 or 500m.")] = None,
+    memory_limit: Annotated[_OptionalText, typer.Option("--memory-limit", metavar="SIZE", help="As 8g or 512m.")] = None,
+    pull_policy: Annotated[
+        _OptionalText, typer.Option("--pull-policy", metavar="always|if-not-present|never", help="When to pull.")
+    ] = None,
+    base: Annotated[_OptionalText, typer.Option("--base", metavar="REF", help="Where to start; default: HEAD.")] = None,
+    branch: Annotated[
+        _OptionalText, typer.Option("--branch", help="The session's branch; default: clauderon/NAME.")
+    ] = None,
+    print_: Annotated[
+        bool, typer.Option("--print", help="Headless: print the agent's answer, exit with its status.")
+    ] = False,
+    attach: Annotated[bool, typer.Option("--attach", "-a", help="Join the agent's terminal at once.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Let the agent plan, not change.")] = False,
+    access_mode: Annotated[
+        str, typer.Option("--access-mode", metavar="read-write|read-only", help="What the proxy lets through.")
+    ] = "read-write",
+    network: Annotated[
+        _OptionalText, typer.Option("--network", metavar="open|proxied", help="proxied: no way out but the proxy.")
+    ] = None,
+    allow: Annotated[
+        Optional[list[str]], typer.Option("--allow", metavar="HOST", help="Only these hosts; repeatable.")
+    ] = None,
+    env: Annotated[
+        Optional[list[str]], typer.Option("--env", "-e", metavar="K=V", help="A variable in the container.")
+    ] = None,
+    volume: Annotated[
+        Optional[list[str]], typer.Option("--volume", "-v", metavar="SRC:DST", help="A mount more, as docker takes it.")
+    ] = None,
+    publish: Annotated[
+        Optional[list[str]], typer.Option("--publish", metavar="PORT", help="A published port, as docker takes it.")
+    ] = None,
+    timeout: Annotated[
+        _OptionalText, typer.Option("--timeout", metavar="TIME", help="With --print: stop the agent after 30m, 2h ...")
+    ] = None,
+    budget: Annotated[_OptionalText, typer.Option("--budget", metavar="USD", help="The agent's spending limit.")] = None,
+    idempotency_key: Annotated[
+        _OptionalText,
+        typer.Option("--idempotency-key", metavar="KEY", help="Find the session made with this key before."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the commands as a script; do nothing.")] = False,
+    format_: common.FormatOption = "table",
+    json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
+    """Start an agent on a prompt, in a worktree and a container of its own.
+
+    Prints the session's name.
+
+    Example: clauderon create --repo ~/project --prompt "Fix the bug"
+    """
+    out = common.speak(format_, json, quiet)
+    if attach and print_:
+        raise UsageError("create", "--attach and --print exclude each other")
+    if timeout and not print_:
+        raise UsageError("--timeout", "it needs --print", hint="clauderon wait --timeout 30m NAME")
+    request = Request(
+        repo=repo or Path.cwd(),
+        prompt=_prompt(prompt, prompt_file),
+        name=name,
+        backend=backend,
+        agent=agent,
+        image=image,
+        cpu_limit=cpu_limit,
+        memory_limit=memory_limit,
+        pull_policy=pull_policy,
+        base=base,
+        branch=branch,
+        print_mode=print_,
+        plan=plan,
+        access_mode=access_mode,
+        network=network,
+        allow=tuple(allow or ()),
+        env=tuple(env or ()),
+        volumes=tuple(volume or ()),
+        publish=tuple(publish or ()),
+        timeout=timeout,
+        budget=budget,
+        idempotency=idempotency_key,
+        agent_args=("--output-format", "json") if print_ and out.json else (),
+    )
+    from clauderon.session.create import create as create_session
+
+    with common.opened(changing=not dry_run) as context:
+        if dry_run:
+            from clauderon.session.dry_run import script
+
+            out.text(script(context, request))
+            return
+        created = create_session(context, request)
+        session = created.session
+        if print_:
+            _headless(context, session)
+        if attach:
+            out.note(f"Session {session.name}; leave it with ctrl-p ctrl-q.")
+            from clauderon.session import lifecycle
+
+            context.docker.replace(*lifecycle.attach_words(session))
+        if created.existing:
+            out.note(f"Session {session.name} was made with this key before.")
+        out.value(session.name, _answer(context, session, created.existing))
+        if not created.existing:
+            out.note(f"hint: clauderon attach {session.name}")
+
+
+def _answer(context: Context, session: Session, existing: bool) -> dict[str, object]:
+    return {
+        "name": session.name,
+        "id": session.id,
+        "branch": session.branch,
+        "worktree": str(context.home.worktree(session.name)),
+        "container": f"clauderon-{session.name}",
+        "port": session.port,
+        "agent": session.agent,
+        "image": session.image,
+        "existing": existing,
+    }
+
+
+def _headless(context: Context, session: Session) -> None:
+    """Stream the agent's output byte for byte and end with its status."""
+    from clauderon.session import headless
+
+    out = common.output
+    if out.json:
+        result = headless.collect(context, session)
+        out.value("", {**_answer(context, session, False), **result.row()})
+    else:
+        result = headless.stream(context, session)
+        out.note(f"Session {session.name}: the agent ended with status {result.status}; branch {session.branch}.")
+    raise typer.Exit(result.status)
+
+
+def _prompt(text: str | None, file: str | None) -> bytes | None:
+    if text is not None and file is not None:
+        raise UsageError("create", "--prompt and --prompt-file exclude each other")
+    if file is None:
+        return None if text is None else text.encode("utf-8", "surrogateescape")
+    if file == "-":
+        return sys.stdin.buffer.read() if sys.stdin is not None else b""
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--prompt-file {file}", error.strerror or str(error)) from error

@@ -1,0 +1,130 @@
+"""`attach`, `shell`, `exec`, `logs`, `wait`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Optional
+
+import typer
+
+from clauderon import names as session_names
+from clauderon.cli import common
+from clauderon.errors import NoSuchSession, UsageError
+from clauderon.output import Column, stdin_is_terminal
+from clauderon.session import lifecycle
+from clauderon.session.context import Context
+from clauderon.session.lookup import find
+from clauderon.session.request import duration_s
+
+OptionalName = Annotated[
+    Optional[str], typer.Argument(metavar="[NAME]", help="Default: the only session.", show_default=False)
+]
+
+
+def _only(context: Context, name: str | None) -> str:
+    """The given name, or the only session's."""
+    if name is not None:
+        return name
+    sessions = [s for s in context.store.all() if not s.archived]
+    if len(sessions) == 1:
+        return sessions[0].name
+    why = "there is no session" if not sessions else f"there are {len(sessions)} sessions, so name one"
+    raise NoSuchSession("attach", why, hint="clauderon list")
+
+
+def attach(
+    name: OptionalName = None,
+    detach_keys: Annotated[
+        str, typer.Option("--detach-keys", help="The keys that leave the session running.")
+    ] = lifecycle.DETACH_KEYS,
+) -> None:
+    """Join the agent's terminal; ctrl-p ctrl-q leaves it running.
+
+    Example: clauderon attach fix-bug
+    """
+    with common.opened() as context:
+        session = lifecycle.running(context, _only(context, name))
+        context.docker.replace(*lifecycle.attach_words(session, detach_keys))
+
+
+def shell(name: OptionalName = None) -> None:
+    """Open a shell in the session's container: bash, else sh.
+
+    Example: clauderon shell fix-bug
+    """
+    with common.opened() as context:
+        session = lifecycle.running(context, _only(context, name), idle=True)
+        tty = stdin_is_terminal() and sys.stdout.isatty()
+        context.docker.replace(*lifecycle.exec_words(session, lifecycle.SHELL, tty=tty, stdin=True))
+
+
+def exec_(
+    name: common.NameArgument,
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", show_default=False)],
+    tty: Annotated[
+        Optional[bool], typer.Option("--tty/--no-tty", "-t/-T", help="Default: when stdin and stdout are terminals.")
+    ] = None,
+) -> None:
+    """Run a command in the session's container; its status is the answer's. A stopped session is woken for it.
+
+    Example: clauderon exec fix-bug -- make test
+    """
+    with common.opened() as context:
+        session = lifecycle.running(context, name, idle=True)
+        if tty is None:
+            tty = stdin_is_terminal() and sys.stdout.isatty()
+        stdin = sys.stdin is not None and not sys.stdin.closed
+        context.docker.replace(*lifecycle.exec_words(session, command, tty=tty, stdin=stdin))
+
+
+def logs(
+    name: OptionalName = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more comes.")] = False,
+    tail: Annotated[Optional[int], typer.Option("--tail", "-n", help="Only the last lines.", min=0)] = None,
+    since: Annotated[Optional[str], typer.Option("--since", help="As docker takes it: 10m, a time.")] = None,
+    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="With times.")] = False,
+) -> None:
+    """Print what the agent wrote to its terminal.
+
+    Example: clauderon logs -f fix-bug
+    """
+    with common.opened() as context:
+        session = find(context, _only(context, name))
+        words = ["logs"]
+        words += ["--follow"] if follow else []
+        words += ["--tail", str(tail)] if tail is not None else []
+        words += ["--since", since] if since is not None else []
+        words += ["--timestamps"] if timestamps else []
+        context.docker.replace(*words, session_names.container(session.name))
+
+
+def wait(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", show_default=False)],
+    first: Annotated[bool, typer.Option("--any", "--first", help="Until the first has ended.")] = False,
+    timeout: Annotated[
+        Optional[str], typer.Option("--timeout", metavar="TIME", help="Give up after 30s, 10m ...; status 124.")
+    ] = None,
+    format_: common.FormatOption = "table",
+    json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
+    """Wait until the agents have ended; prints their statuses and ends with the first one that is not 0.
+
+    Example: clauderon wait one two three
+    """
+    out = common.speak(format_, json, quiet)
+    limit = duration_s(timeout, flag="--timeout") if timeout else None
+    if len(set(names)) != len(names):
+        raise UsageError("wait", "a name is given twice")
+    with common.opened() as context:
+        from clauderon.session.waiting import wait_for
+
+        statuses = wait_for(context, names, first=first, timeout_s=limit)
+        rows: list[dict[str, Any]] = [{"name": n, "exit_status": s} for n, s in statuses.items()]
+        out.records(rows, (Column("name", "NAME"), Column("exit_status", "STATUS")))
+    if len(statuses) < (1 if first else len(names)):
+        out.note("Not all ended in time.")
+        raise typer.Exit(124)
+    raise typer.Exit(next((status for status in statuses.values() if status), 0))
+
+

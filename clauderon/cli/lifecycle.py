@@ -1,0 +1,156 @@
+"""`start`, `stop`, `refresh`, `archive`, `unarchive`, `set-access-mode`, `delete`, `reconcile`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from clauderon.cli import common
+from clauderon.errors import UsageError
+from clauderon.output import Column
+from clauderon.session import lifecycle
+from clauderon.store import Session
+
+Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="The sessions' names.", show_default=False)]
+
+
+def _each(names: list[str], act, json: bool, quiet: bool) -> None:  # type: ignore[no-untyped-def]
+    """Do something to each session in turn; the answer is the list of names, in JSON only."""
+    out = common.speak("table", json, quiet)
+    with common.opened(changing=True) as context:
+        sessions: list[Session] = [act(context, name) for name in names]
+        out.done([{"name": session.name, "id": session.id} for session in sessions])
+
+
+def start(names: Names, json: common.JsonOption = False, quiet: common.QuietOption = False) -> None:
+    """Start stopped sessions; each agent resumes its conversation.
+
+    Example: clauderon start fix-bug
+    """
+    _each(names, lifecycle.start, json, quiet)
+
+
+def stop(names: Names, json: common.JsonOption = False, quiet: common.QuietOption = False) -> None:
+    """Stop sessions; their commits are brought to their branches.
+
+    Example: clauderon stop fix-bug
+    """
+    _each(names, lifecycle.stop, json, quiet)
+
+
+def archive(names: Names, json: common.JsonOption = False, quiet: common.QuietOption = False) -> None:
+    """Stop sessions and put them out of sight; nothing is removed.
+
+    Example: clauderon archive fix-bug
+    """
+    _each(names, lifecycle.archive, json, quiet)
+
+
+def unarchive(names: Names, json: common.JsonOption = False, quiet: common.QuietOption = False) -> None:
+    """Bring archived sessions back, stopped.
+
+    Example: clauderon unarchive fix-bug
+    """
+    _each(names, lifecycle.unarchive, json, quiet)
+
+
+def set_access_mode(
+    name: common.NameArgument,
+    mode: Annotated[str, typer.Argument(metavar="read-write|read-only", show_default=False)],
+    json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
+    """Change what the proxy lets a session do, at once.
+
+    Example: clauderon set-access-mode fix-bug read-only
+    """
+    from clauderon.session.request import ACCESS_MODES, one_of
+
+    out = common.speak("table", json, quiet)
+    one_of(mode, ACCESS_MODES, "set-access-mode")
+    with common.opened(changing=True) as context:
+        session = lifecycle.set_access_mode(context, name, mode)
+        out.done({"name": session.name, "access_mode": session.access_mode})
+
+
+def refresh(
+    name: common.NameArgument,
+    pull_policy: Annotated[
+        Optional[str],
+        typer.Option("--pull-policy", metavar="always|if-not-present|never", help="Default: always."),
+    ] = None,
+    json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
+    """Pull the session's image and make its container anew; everything else is kept.
+
+    Example: clauderon refresh fix-bug
+    """
+    from clauderon.session.refresh import refresh as refresh_session
+    from clauderon.session.request import PULL_POLICIES, one_of
+
+    out = common.speak("table", json, quiet)
+    if pull_policy is not None:
+        one_of(pull_policy, PULL_POLICIES, "--pull-policy")
+    with common.opened(changing=True) as context:
+        refreshed = refresh_session(context, name, policy=pull_policy)
+        out.note(
+            f"Session {name}: " + ("a newer image." if refreshed.image_changed else "the image was the newest already.")
+        )
+        out.done({"name": refreshed.session.name, "image_changed": refreshed.image_changed})
+
+
+def delete(
+    names: Names,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Do not ask; work is kept all the same.")] = False,
+    yes: common.YesOption = False,
+    json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
+    """Delete sessions. What is uncommitted or unmerged is kept under refs/clauderon/rescue/.
+
+    Example: clauderon delete fix-bug
+    """
+    from clauderon.session.remove import delete as delete_session
+
+    out = common.speak("table", json, quiet)
+    with common.opened(changing=True) as context:
+        done = [delete_session(context, name, force=force or yes, confirm=out.confirm) for name in names]
+        out.done(
+            [
+                {"name": d.session.name, "id": d.session.id, "rescued": list(d.rescued), "branch_kept": d.branch_kept}
+                for d in done
+            ]
+        )
+
+
+def reconcile(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild-database", help="Set a damaged database aside; rebuild it from the containers.")
+    ] = False,
+    format_: common.FormatOption = "table",
+    json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
+    """Finish or undo what killed commands left, and adopt containers whose record was lost.
+
+    Example: clauderon reconcile --dry-run
+    """
+    from clauderon.session.reconcile import reconcile as run_reconcile
+
+    out = common.speak(format_, json, quiet)
+    if rebuild and dry_run:
+        raise UsageError("reconcile", "--rebuild-database and --dry-run exclude each other")
+    if rebuild:
+        from clauderon.store import set_aside
+
+        kept = set_aside(common.home())
+        if kept is not None:
+            out.note(f"The old database is {kept}.")
+    with common.opened() as context:
+        actions = run_reconcile(context, dry_run=dry_run)
+        rows = [{"name": a.name, "object": a.what, "action": a.did} for a in actions]
+        columns = (Column("name", "NAME"), Column("object", "OBJECT"), Column("action", "ACTION"))
+        out.records(rows, columns, empty="Nothing to put right.")

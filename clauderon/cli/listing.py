@@ -1,0 +1,86 @@
+"""`list` and `status`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from clauderon.cli import common
+from clauderon.output import Column, Output
+from clauderon.session import query
+from clauderon.session.context import Context
+
+_STATES = {
+    "running": "green",
+    "exited": "dim",
+    "interrupted": "red",
+    "missing": "red",
+    "orphan": "yellow",
+    "creating": "yellow",
+    "deleting": "yellow",
+    "refreshing": "yellow",
+}
+COLUMNS = (
+    Column("name", "NAME"),
+    Column("state", "STATE", _STATES),
+    Column("activity", "ACTIVITY", {"waiting": "yellow", "working": "green", "done": "cyan"}),
+    Column("agent", "AGENT"),
+    Column("branch", "BRANCH"),
+    Column("age", "AGE"),
+    Column("image", "IMAGE"),
+)
+WATCH_S = 1.0
+
+
+def list_(
+    archived: Annotated[bool, typer.Option("--archived", "-a", help="Archived sessions too.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Redraw every second until Ctrl-C.")] = False,
+    names: Annotated[bool, typer.Option("--names", help="Only the names, a line each.")] = False,
+    format_: common.FormatOption = "table",
+    json: common.JsonOption = False,
+    null: common.NullOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
+    """List the sessions.
+
+    Example: clauderon list --format tsv | cut -f1,2
+    """
+    out = common.speak(format_, json, quiet, null)
+    columns = (COLUMNS[0],) if names else COLUMNS
+    if names and out.format == "table":
+        out.format = "tsv"
+    with common.opened() as context:
+        if watch:
+            _watch(context, out, columns, archived)
+        _print(context, out, columns, archived)
+
+
+def _print(context: Context, out: Output, columns: tuple[Column, ...], archived: bool) -> None:
+    rows = [view.row() for view in query.list_sessions(context, archived=archived)]
+    out.records(rows, columns, empty='No sessions. hint: clauderon create --repo . --prompt "Fix the bug"')
+
+
+def _watch(context: Context, out: Output, columns: tuple[Column, ...], archived: bool) -> None:
+    while True:
+        if sys.stdout.isatty() and out.format == "table":
+            out.text("\x1b[H\x1b[2J")
+        _print(context, out, columns, archived)
+        time.sleep(WATCH_S)
+
+
+def status(
+    name: common.NameArgument,
+    format_: common.FormatOption = "table",
+    json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
+    """Show one session: its container, its branch, what is committed and what is not.
+
+    Example: clauderon status fix-bug --json | jq .data.ahead
+    """
+    out = common.speak(format_, json, quiet)
+    with common.opened() as context:
+        out.record(query.status(context, name))

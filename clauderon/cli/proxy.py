@@ -1,0 +1,95 @@
+"""`proxy run`, `proxy start`, `proxy stop`, `proxy status`, `proxy log`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Optional
+
+import typer
+
+from clauderon import config
+from clauderon.cli import common
+from clauderon.errors import BackendError
+from clauderon.output import Column
+
+
+def run() -> None:
+    """Run the proxy in the foreground, for systemd, launchd or a look.
+
+    Example: clauderon proxy run
+    """
+    from clauderon.proxy import supervisor
+
+    home = common.home()
+    home.create()
+    raise typer.Exit(supervisor.run(home, config.load(home, os.environ), os.environ))
+
+
+def start(json: common.JsonOption = False, quiet: common.QuietOption = False) -> None:
+    """Start the proxy if it is not running.
+
+    Example: clauderon proxy start
+    """
+    from clauderon.proxy import service
+
+    out = common.speak("table", json, quiet)
+    with common.opened() as context:
+        service.ensure(context.home, context.config, context.environ)
+        out.note(f"The proxy answers on port {context.config.proxy.port}.")
+        out.done({"port": context.config.proxy.port})
+
+
+def stop(json: common.JsonOption = False, quiet: common.QuietOption = False) -> None:
+    """Stop the proxy; running sessions lose their way out until it is back.
+
+    Example: clauderon proxy stop
+    """
+    from clauderon.proxy import service
+
+    out = common.speak("table", json, quiet)
+    stopped = service.stop(common.home())
+    out.note("The proxy is stopped." if stopped else "The proxy was not running.")
+    out.done({"stopped": stopped})
+
+
+def status(
+    format_: common.FormatOption = "table", json: common.JsonOption = False, quiet: common.QuietOption = False
+) -> None:
+    """Show the proxy: its sessions, their ports, requests, bytes and refusals.
+
+    Example: clauderon proxy status
+    """
+    from clauderon.proxy import service
+
+    out = common.speak(format_, json, quiet)
+    current = service.status(common.home())
+    if current is None:
+        raise BackendError("proxy", "not running", hint="clauderon proxy start")
+    data = current.row()
+    if out.json:
+        out.value("", data)
+        return
+    sessions = data.pop("sessions")
+    if out.format == "table":
+        out.note("  ".join(f"{key}: {value}" for key, value in data.items() if not isinstance(value, (list, dict))))
+    columns = ("name", "port", "access_mode", "tunnels", "requests", "refusals", "bytes_up", "bytes_down")
+    out.records(sessions, [Column(c, c.upper().replace("_", " ")) for c in columns], empty="No sessions.")
+
+
+def log(
+    session: Annotated[Optional[str], typer.Option("--session", metavar="NAME", help="Only this session.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more comes.")] = False,
+    refused: Annotated[bool, typer.Option("--refused", help="Only what was refused.")] = False,
+    format_: common.FormatOption = "table",
+    json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
+    """Print the audit: a line for each request. With --json, the lines as they were written.
+
+    Example: clauderon proxy log --session fix-bug -f
+    """
+    from clauderon.proxy import audit
+
+    out = common.speak(format_, json, quiet)
+    for line in audit.read(common.home(), session=session, follow=follow, refused=refused):
+        out.text(line.json_text() + "\n" if out.json else line.text(tsv=out.format == "tsv") + "\n")

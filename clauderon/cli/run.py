@@ -1,0 +1,128 @@
+"""Runs one command line: parses, calls, and turns every ending into words and an exit status."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.exceptions import TyperException
+
+from clauderon.cli import app, common
+from clauderon.errors import (
+    EXIT_BUG,
+    EXIT_OURS,
+    EXIT_SIGNAL_BASE,
+    ClauderonError,
+    Interrupted,
+    UsageError,
+)
+
+_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command line (without the program's name); returns the exit status."""
+    words = list(argv)
+    debug = _take_debug(words)
+    command = next((word for word in words if not word.startswith("-")), "")
+    _prepare_output(words, command, debug)
+    for signum in _ENDING_SIGNALS:
+        signal.signal(signum, _interrupt)
+    try:
+        return _run(words, command)
+    except BrokenPipeError:
+        # The reader went away, as `| head` does: end as a program that SIGPIPE ended, without a word.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return EXIT_SIGNAL_BASE + signal.SIGPIPE
+    except KeyboardInterrupt:
+        return EXIT_SIGNAL_BASE + signal.SIGINT
+    except Interrupted as error:
+        return EXIT_SIGNAL_BASE + error.signum
+    except ClauderonError as error:
+        if debug:
+            traceback.print_exc()
+        common.output.fail(error)
+        return EXIT_OURS if _passes_status(words, command) else error.exit_status
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        name = type(error).__name__
+        bug = ClauderonError("bug", f"{name}: {error}", hint="run it again with --debug, and report what it prints")
+        bug.exit_status, bug.code = EXIT_BUG, "bug"
+        common.output.fail(bug)
+        return EXIT_BUG
+
+
+def _run(words: list[str], command: str) -> int:
+    if command and command not in app.NAMES:
+        raise UsageError(command, "no such command", hint=_nearest(command))
+    application: Any = typer.main.get_command(app.build(command or None))
+    try:
+        status = application.main(args=words, prog_name="clauderon", standalone_mode=False)
+    except typer.Exit as ending:
+        return ending.exit_code
+    except typer.Abort:
+        return EXIT_SIGNAL_BASE + signal.SIGINT
+    except TyperException as error:
+        raise _usage(error, words, command) from error
+    return int(status or 0)
+
+
+def _usage(error: TyperException, words: list[str], command: str) -> ClauderonError:
+    """typer's complaint as one of ours: what was typed, what is wrong, what to type."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path.removeprefix("clauderon").strip() if context is not None else command
+    message = error.format_message().rstrip(".")
+    possibilities = getattr(error, "possibilities", None) or []
+    hint = f"clauderon {path} --help".replace("  ", " ")
+    if possibilities:
+        hint = f"did you mean {' or '.join(sorted(possibilities))}? See: {hint}"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        message = "a command is missing"
+    return UsageError(path or "clauderon", message[:1].lower() + message[1:], hint=hint)
+
+
+def _nearest(command: str) -> str:
+    close = difflib.get_close_matches(command, app.NAMES, 1)
+    return f"clauderon {close[0]}   # did you mean this?" if close else "clauderon --help"
+
+
+def _take_debug(words: list[str]) -> bool:
+    """Whether --debug stands before any `--`; it is taken out, so that it works after the command too."""
+    end = words.index("--") if "--" in words else len(words)
+    if "--debug" in words[:end]:
+        words.remove("--debug")
+        return True
+    return bool(os.environ.get("CLAUDERON_DEBUG"))
+
+
+def _prepare_output(words: list[str], command: str, debug: bool) -> None:
+    end = words.index("--") if "--" in words else len(words)
+    flags = words[:end]
+    out = common.output
+    out.command, out.debug = command, debug
+    follows_format = [b for a, b in zip(flags, flags[1:], strict=False) if a == "--format"]
+    if "--json" in flags or "--format=json" in flags or "json" in follows_format:
+        out.format = "json"
+
+
+def _passes_status(words: list[str], command: str) -> bool:
+    if command == "create":
+        return "--print" in words
+    return any(c.own_status for c in app.COMMANDS if c.name == command and not c.group)
+
+
+def _interrupt(signum: int, _frame: Any) -> None:
+    for each in _ENDING_SIGNALS:
+        signal.signal(each, signal.SIG_IGN)  # once is enough: the undoing must not be interrupted by the same
+    raise Interrupted(signum)
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,56 @@
+"""`env`, `path`, `shell-init` as typer knows them, for help and mistakes; `shellquick` answers the usual case."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from clauderon import shellquick
+from clauderon.cli import common
+from clauderon.errors import UsageError
+
+_SHELLS = "sh|fish|make"
+
+
+def env(
+    name: common.NameArgument,
+    shell: Annotated[str, typer.Option("--shell", metavar=_SHELLS, help="Whose syntax.")] = "sh",
+    unset: Annotated[bool, typer.Option("--unset", help="Take the variables away instead.")] = False,
+    json: common.JsonOption = False,
+) -> None:
+    """Print a session's variables as statements to evaluate.
+
+    Example: eval "$(clauderon env fix-bug)"
+    """
+    out = common.speak("table", json)
+    if out.json:
+        out.value("", shellquick.variables(common.home(), name))
+    else:
+        out.text(shellquick.statements(common.home(), name, shell, unset))
+
+
+def path(
+    what: Annotated[
+        Optional[str],
+        typer.Argument(metavar="sh|mk|bash|zsh|fish|home|worktree", show_default=False),
+    ] = None,
+    name: Annotated[Optional[str], typer.Argument(metavar="[NAME]", show_default=False)] = None,
+) -> None:
+    """Print where a file of clauderon's is: the functions for sh, the rules for make, a completion, a worktree.
+
+    Example: include $(shell clauderon path mk)
+    """
+    if what is None:
+        raise UsageError("path", "say which: " + ", ".join(shellquick.PATHS), hint="clauderon path sh")
+    common.speak().value(shellquick.path(common.home(), what, name))
+
+
+def shell_init(
+    shell: Annotated[str, typer.Argument(metavar="[sh|bash|zsh|fish]", help="Default: sh.")] = "sh",
+) -> None:
+    """Print the functions and the completion to source from a shell's start file.
+
+    Example: eval "$(clauderon shell-init bash)"
+    """
+    common.speak().text(shellquick.shell_init(shell))

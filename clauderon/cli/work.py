@@ -1,0 +1,108 @@
+"""`sync`, `diff`, `merge`, `upload`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from clauderon import airlock
+from clauderon.cli import common
+from clauderon.output import Column, colored
+from clauderon.session import collect
+from clauderon.session.lookup import find
+
+
+def sync(
+    name: common.NameArgument, json: common.JsonOption = False, quiet: common.QuietOption = False
+) -> None:
+    """Bring the session's commits to its branch in your repository.
+
+    Runs by itself when the agent ends and, while the proxy is up, about a second after each commit.
+
+    Example: clauderon sync fix-bug
+    """
+    out = common.speak("table", json, quiet)
+    with common.opened() as context:
+        session, result = collect.sync(context, name)
+        if result.outcome == "advanced":
+            out.note(f"{session.branch}: {result.commits} commits, now {result.new[:12] if result.new else ''}")
+        out.done(
+            {
+                "name": session.name,
+                "branch": session.branch,
+                "outcome": result.outcome,
+                "old": result.old,
+                "new": result.new,
+                "commits": result.commits,
+                "incoming": result.incoming,
+            }
+        )
+
+
+def diff(
+    name: common.NameArgument,
+    stat: Annotated[bool, typer.Option("--stat", help="Only how much changed in which file.")] = False,
+    name_only: Annotated[bool, typer.Option("--name-only", help="Only the changed files' names.")] = False,
+    committed: Annotated[bool, typer.Option("--committed", help="Leave out what is not committed.")] = False,
+) -> None:
+    """Show what the session changed since its start, committed or not.
+
+    Example: clauderon diff fix-bug | git apply
+    """
+    out = common.speak()
+    with common.opened() as context:
+        session = find(context, name)
+        collect.sync(context, name)
+        text = airlock.diff(
+            context.home,
+            session,
+            context.environ,
+            stat=stat,
+            name_only=name_only,
+            committed=committed,
+            color=colored(sys.stdout),
+        )
+        out.raw(text)
+
+
+def merge(
+    name: common.NameArgument,
+    message: Annotated[Optional[str], typer.Option("--message", "-m", help="The merge commit's message.")] = None,
+    squash: Annotated[bool, typer.Option("--squash", help="One commit instead of the branch's own.")] = False,
+    json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
+    """Merge the session's branch into the branch your checkout is on.
+
+    Example: clauderon merge fix-bug
+    """
+    out = common.speak("table", json, quiet)
+    with common.opened(changing=True) as context:
+        session = find(context, name)
+        collect.sync(context, name)
+        result = airlock.merge(context.home, session, context.environ, message=message, squash=squash)
+        out.note(result.text)
+        out.done({"name": session.name, "into": result.into, "commit": result.commit, "changed": result.changed})
+
+
+def upload(
+    name: common.NameArgument,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)],
+    format_: common.FormatOption = "table",
+    json: common.JsonOption = False,
+    null: common.NullOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
+    """Copy files (images, logs) to where the agent sees them; prints their paths in the container.
+
+    Example: clauderon upload fix-bug screenshot.png
+    """
+    out = common.speak(format_, json, quiet, null)
+    with common.opened(changing=True) as context:
+        paths = collect.upload(context, name, files)
+        if out.format == "table":
+            out.format = "tsv"
+        out.records([{"path": path} for path in paths], (Column("path", "PATH"),))

@@ -1,0 +1,59 @@
+"""Getting work out of a session: sync, diff, merge, upload's way in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from clauderon import airlock, paths
+from clauderon.errors import UsageError
+from clauderon.session.context import Context
+from clauderon.session.launch import owner_of
+from clauderon.session.lookup import find
+from clauderon.store import Session
+
+
+def sync(context: Context, name: str) -> tuple[Session, airlock.SyncResult]:
+    """Bring a session's commits to its branch in the user's repository."""
+    session = find(context, name)
+    result = airlock.sync(context.home, session, context.environ)
+    for note in result.notes:
+        context.report.warn(note)
+    return session, result
+
+
+def upload(context: Context, name: str, files: Sequence[Path]) -> list[str]:
+    """Copy files to where the container sees them; returns their paths in the container.
+
+    All are checked before the first is copied; a file of the same name is not overwritten but numbered.
+    """
+    session = find(context, name)
+    for file in files:
+        if not file.is_file():
+            why = "a directory; upload files" if file.is_dir() else "no such file"
+            raise UsageError(f"upload {file}", why, hint=f"clauderon upload {name} FILE...")
+    directory = context.home.upload_dir(session.id)
+    directory.mkdir(parents=True, exist_ok=True)
+    owner = owner_of(session)
+    return [_copy(file, directory, session, owner) for file in files]
+
+
+def _copy(file: Path, directory: Path, session: Session, owner: tuple[int, int] | None) -> str:
+    # The container can write here: O_EXCL and O_NOFOLLOW keep a planted link from sending the copy elsewhere.
+    number = 0
+    while True:
+        name = file.name if not number else f"{file.stem}-{number}{file.suffix}"
+        try:
+            descriptor = os.open(
+                directory / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644
+            )
+            break
+        except FileExistsError:
+            number += 1
+    with open(file, "rb") as source, open(descriptor, "wb") as target:
+        shutil.copyfileobj(source, target)
+        if owner is not None:
+            os.fchown(target.fileno(), *owner)
+    return f"{paths.WORKSPACE}/.clauderon/uploads/{session.id}/{name}"

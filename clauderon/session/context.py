@@ -1,0 +1,88 @@
+"""What every use case is handed: where, with what configuration, how to speak. Holds no policy."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ContextManager, Protocol
+
+from clauderon.config.schema import Config
+from clauderon.docker import Docker
+from clauderon.errors import Conflict
+from clauderon.paths import Home
+from clauderon.store import Session, Store
+
+LOCK_WAIT_S = 30.0
+
+
+class Progress(Protocol):
+    def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None: ...
+
+
+class Reporter(Protocol):
+    """Where use cases put words that are not the answer (`output.Output` is one)."""
+
+    def note(self, text: str) -> None: ...
+    def warn(self, text: str) -> None: ...
+    def progress(self, title: str) -> ContextManager[Progress]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    home: Home
+    config: Config
+    environ: Mapping[str, str]
+    docker: Docker
+    store: Store
+    report: Reporter
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The label filter that finds every container of this home."""
+        return {"clauderon.home": str(self.home.root)}
+
+
+@contextlib.contextmanager
+def lock(context: Context, session: Session, *, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
+    """Hold a session's lock: one command at a time changes it. Raises Conflict when it stays held.
+
+    A kernel lock, so that a killed command never leaves it behind.
+    """
+    descriptor = os.open(context.home.lock(session.id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise Conflict(
+                        f"session {session.name}",
+                        "another command is working on it",
+                        hint=f"clauderon status {session.name}",
+                    ) from None
+                time.sleep(0.05)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(context: Context, session: Session) -> bool:
+    """Whether some living command holds the session's lock; False means its last command is gone."""
+    try:
+        descriptor = os.open(context.home.lock(session.id), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,139 @@
+"""`create`, the main job: refuse first, record the intent, do independent things side by side, undo on failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+from clauderon import airlock, git
+from clauderon.errors import ClauderonError
+from clauderon.proxy import credentials, service
+from clauderon.session import launch, remove, request, resources
+from clauderon.session.context import Context, lock
+from clauderon.session.request import Plan, Request
+from clauderon.store import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """existing: the session was there already (`--idempotency-key`)."""
+
+    session: Session
+    existing: bool = False
+
+
+def create(context: Context, wanted: Request) -> Created:
+    """Make a session and start its container. Raises before any side effect, or undoes what was done."""
+    if wanted.idempotency:
+        existing = context.store.by_idempotency(wanted.idempotency)
+        if existing is not None:
+            return Created(existing, existing=True)
+    image = request.image_reference(context, wanted)
+    network = resources.network_name(context, request.network_mode(context, wanted))
+    # The engine's answer takes longer than everything read here, so it is asked first.
+    inspection = resources.Inspection.start(context, image, network)
+    try:
+        plan = request.plan(
+            context, wanted, lambda: git.repository_read(wanted.repo, context.environ, wanted.base)
+        )
+    except BaseException:
+        inspection.pending.running.stop()
+        raise
+    _say_what_stays_out(context, plan)
+    return Created(_carry_out(context, plan, inspection))
+
+
+def _carry_out(context: Context, plan: Plan, inspection: resources.Inspection) -> Session:
+    context.home.create()
+    session = plan.session
+    with lock(context, session):
+        cached = resources.cached_gateway(context, inspection.network)
+        session = context.store.add(session, context.config.proxy.session_port_range)
+        try:
+            if cached is not None:
+                session = context.store.update(session.id, ip=cached.address(context.home, session.port))
+            with ThreadPoolExecutor(1) as beside:
+                proxy = beside.submit(_proxy, context)
+                session, around = _gather(context, plan, session, inspection, cached)
+                session = _start(context, plan, session, around, proxy)
+        except BaseException as error:
+            undo(context, session, error)
+            raise
+    return session
+
+
+def _gather(
+    context: Context,
+    plan: Plan,
+    session: Session,
+    inspection: resources.Inspection,
+    cached: resources.Gateway | None,
+) -> tuple[Session, launch.Surroundings]:
+    """Worktree beside image, network, volumes and agent: none needs another."""
+    home = context.home
+    session = context.store.update(session.id, step="worktree")
+    worktree = home.worktree(session.name)
+    opening = airlock.start_worktree(plan.repository, worktree, branch=session.branch, base=session.base)
+    try:
+        around = launch.surroundings(context, session, plan.agent, inspection, policy=session.pull_policy)
+    finally:
+        opening.result()
+    airlock.make_private(
+        plan.repository,
+        home=home,
+        session_id=session.id,
+        name=session.name,
+        branch=session.branch,
+        base=session.base,
+        worktree=worktree,
+        owner=launch.owner_of(session),
+        https_hosts=credentials.https_hosts(context.config),
+    )
+    if around.gateway != cached:
+        session = context.store.update(session.id, ip=around.gateway.address(home, session.port))
+        service.reload(home, context.config, context.environ)
+    return session, around
+
+
+def _start(
+    context: Context, plan: Plan, session: Session, around: launch.Surroundings, proxy: Future[None]
+) -> Session:
+    proxy.result()
+    session = context.store.update(session.id, step="container")
+
+    def describe(row: Session) -> launch.spec.ContainerSpec:
+        return launch.prepare(context, row, plan.agent, around, plan.prompt)
+
+    session = launch.run(context, session, around.gateway, describe)
+    return context.store.update(session.id, state="running", step="")
+
+
+def _proxy(context: Context) -> None:
+    """The proxy up, and told of the new row."""
+    service.ensure(context.home, context.config, context.environ)
+    service.reload(context.home, context.config, context.environ)
+
+
+def undo(context: Context, session: Session, error: BaseException) -> None:
+    """Undo a failed create, in reverse; what cannot be undone is said, and left to `reconcile`."""
+    try:
+        remove.discard(context, session)
+    except ClauderonError as second:
+        with suppress(Exception):
+            context.report.warn(f"undoing create {session.name} stopped: {second}; run: clauderon reconcile")
+
+
+def _say_what_stays_out(context: Context, plan: Plan) -> None:
+    session = plan.session
+    if plan.repository.dirty:
+        context.report.note("Uncommitted changes of your checkout stay out of the session.")
+    for missing in credentials.missing(context.config, context.home, context.environ, plan.agent):
+        context.report.warn(missing)
+    for note in plan.repository.notes:
+        context.report.warn(note)
+    if session.network == "proxied" and session.publish:
+        context.report.warn("published ports do not work on the internal network of --network proxied")
+
+

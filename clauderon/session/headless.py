@@ -1,0 +1,96 @@
+"""`create --print`: the agent's output as it comes, its status at the end, its work brought over."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from clauderon import names
+from clauderon.errors import Interrupted
+from clauderon.session import lifecycle
+from clauderon.session.context import Context
+from clauderon.store import Session
+
+# As coreutils' timeout: the agent was stopped because its time was up.
+STATUS_TIMEOUT = 124
+STOP_GRACE_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """status: the agent's own, or 124 when its time was up; output: its stdout, if it was collected."""
+
+    status: int
+    output: str = ""
+
+    def row(self) -> dict[str, Any]:
+        """The agent's own JSON result taken apart where it printed one (Claude Code does)."""
+        found: dict[str, Any] = {"exit_status": self.status, "result": self.output}
+        with suppress(ValueError):
+            body = json.loads(self.output)
+            if isinstance(body, dict):
+                found["result"] = body.get("result", self.output)
+                found["cost_usd"] = body.get("total_cost_usd")
+                found["turns"] = body.get("num_turns")
+                found["agent_result"] = body
+        return found
+
+
+def stream(context: Context, session: Session) -> Result:
+    """Copy the agent's stdout and stderr to ours, byte for byte, until it ends."""
+    with _Deadline(context, session) as deadline, _stopped_on_interrupt(context, session):
+        context.docker.foreground("logs", "--follow", names.container(session.name))
+        return Result(_status(context, session, deadline))
+
+
+def collect(context: Context, session: Session) -> Result:
+    """Wait for the agent's end and take its whole stdout."""
+    with _Deadline(context, session) as deadline, _stopped_on_interrupt(context, session):
+        status = _status(context, session, deadline)
+    answer = context.docker.run("logs", names.container(session.name), what="read the agent's output")
+    return Result(status, answer.text)
+
+
+@contextmanager
+def _stopped_on_interrupt(context: Context, session: Session) -> Iterator[None]:
+    """A Ctrl-C means the agent, as it does with `docker run`: stop it, bring its commits over, then go."""
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted):
+        context.report.note(f"Stopping {session.name}; its work is kept. hint: clauderon start {session.name}")
+        context.docker.container_stop(names.container(session.name), STOP_GRACE_S)
+        lifecycle.sync_quietly(context, session)
+        raise
+
+
+def _status(context: Context, session: Session, deadline: _Deadline) -> int:
+    status = lifecycle.wait(context, session)
+    return STATUS_TIMEOUT if deadline.struck else status
+
+
+class _Deadline:
+    """Stops the session's container when its time is up."""
+
+    def __init__(self, context: Context, session: Session) -> None:
+        self.struck = False
+        self._context = context
+        self._container = names.container(session.name)
+        self._timer = threading.Timer(session.timeout_s or 0, self._strike) if session.timeout_s else None
+
+    def _strike(self) -> None:
+        self.struck = True
+        self._context.docker.container_stop(self._container, STOP_GRACE_S)
+
+    def __enter__(self) -> _Deadline:
+        if self._timer:
+            self._timer.daemon = True
+            self._timer.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._timer:
+            self._timer.cancel()

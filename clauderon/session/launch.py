@@ -1,0 +1,197 @@
+"""From a session's row to its container: the one place where the mounts, the environment and the spec come together.
+
+Used by `create`, `refresh`, `start` and the dry run; what differs between them is only when they call it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from clauderon import airlock, names, paths, spec
+from clauderon.agents import binary, setup
+from clauderon.agents.image import ImageFacts
+from clauderon.config.schema import Agent
+from clauderon.docker import failures
+from clauderon.docker.parse import Image
+from clauderon.errors import CommandFailed
+from clauderon.mount import Mount
+from clauderon.proxy import credentials, service
+from clauderon.session import resources
+from clauderon.session.context import Context
+from clauderon.session.resources import Gateway
+from clauderon.store import Session
+
+ADDRESS_ATTEMPTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the engine and the host offer a session: the image, what is in it, the network, the agent's binary."""
+
+    image: Image
+    facts: ImageFacts
+    gateway: Gateway
+    binary: Path | None
+
+
+def surroundings(
+    context: Context, session: Session, agent: Agent, inspection: resources.Inspection, *, policy: str
+) -> Surroundings:
+    """Everything the container needs from outside, made or fetched if missing."""
+    found = inspection.result()
+    image = resources.ensure_image(context, session.image, policy, found.images[0] if found.images else None)
+    gateway = resources.ensure_network(
+        context, inspection.network, found.networks, internal=session.network == "proxied"
+    )
+    resources.ensure_volumes(context, image, found)
+    facts = resources.image_facts(context, image)
+    return Surroundings(image, facts, gateway, agent_binary(context, agent, facts))
+
+
+def agent_binary(context: Context, agent: Agent, facts: ImageFacts, *, newest: bool = False) -> Path | None:
+    """The agent's binary on the host, fetched if it must be; None if the image has its own or it needs none."""
+    if not binary.needed(agent, facts):
+        return None
+    cached = None if newest else binary.cached(context.home, agent, facts)
+    if cached is not None:
+        return cached
+    with context.report.progress(f"Fetching {agent.name}") as progress:
+        return binary.ensure(
+            context.home, agent, facts, environ=context.environ, progress=progress.update, newest=newest
+        )
+
+
+def owner_of(session: Session) -> tuple[int, int] | None:
+    """(uid, gid) the container runs as where that is not us and we may change it; None otherwise."""
+    if os.getuid() != 0 or not session.user:
+        return None
+    uid, _, gid = session.user.partition(":")
+    return None if (int(uid), int(gid)) == (0, 0) else (int(uid), int(gid))
+
+
+def prepare(
+    context: Context, session: Session, agent: Agent, around: Surroundings, prompt: bytes | None
+) -> spec.ContainerSpec:
+    """Write the session's files on the host and describe its container. Safe to repeat.
+
+    prompt: None leaves the one written before.
+    """
+    home = context.home
+    owner = owner_of(session)
+    agent_setup = setup.prepare(
+        home,
+        session,
+        agent,
+        prompt=prompt,
+        facts=around.facts,
+        binary=around.binary,
+        credential_kind=credentials.kind(context.config, home, context.environ, "anthropic"),
+        owner=owner,
+        environ=context.environ,
+    )
+    mounts = (
+        *workspace_mounts(home, session, owner),
+        *airlock.mounts(home, session),
+        Mount(str(home.ca_cert), paths.CONTAINER_CA, read_only=True),
+        *agent_setup.mounts,
+    )
+    # An internal network has no way out for DNS either: a server that never answers keeps Docker's own
+    # resolver, which older engines let forward from internal networks, from asking the host's.
+    dns = ("127.0.0.1",) if session.network == "proxied" else ()
+    return spec.container(
+        session,
+        home,
+        network=around.gateway.network,
+        gateway=around.gateway.host_address,
+        mounts=mounts,
+        env=agent_setup.env,
+        dns=dns,
+    )
+
+
+def workspace_mounts(home: paths.Home, session: Session, owner: tuple[int, int] | None) -> tuple[Mount, ...]:
+    """The page's rows below /workspace. Their mount points stand in the worktree before Docker would make them,
+
+    as root, and `.clauderon/` ignores itself, so that `git status` stays clean.
+    """
+    worktree = home.worktree(session.name)
+    uploads = home.upload_dir(session.id)
+    inner = worktree / ".clauderon"
+    made = [uploads, inner, inner / "uploads", inner / "uploads" / session.id, inner / "hooks"]
+    for directory in made:
+        directory.mkdir(parents=True, exist_ok=True)
+    ignore = inner / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", "utf-8")
+        made.append(ignore)
+    mounts = [
+        Mount(str(worktree), paths.WORKSPACE),
+        Mount(str(uploads), f"{paths.WORKSPACE}/.clauderon/uploads/{session.id}"),
+        Mount(str(home.hooks), f"{paths.WORKSPACE}/.clauderon/hooks", read_only=True),
+    ]
+    point = worktree / ".claude.json"
+    if not airlock.tracks(session, home, ".claude.json"):
+        if not os.path.lexists(point):
+            point.touch()
+            made.append(point)
+        mounts.append(Mount(str(home.claude_json), f"{paths.WORKSPACE}/.claude.json", read_only=True))
+    if owner is not None:
+        for path in made:
+            os.chown(path, *owner, follow_symlinks=False)
+    return tuple(mounts)
+
+
+def run(
+    context: Context, session: Session, gateway: Gateway, describe: Callable[[Session], spec.ContainerSpec]
+) -> Session:
+    """`docker run` the session's container; returns the row with the address it got.
+
+    describe: the spec for a row; asked again when the address turned out to be taken by another container.
+    Raises the explained error; a container that was made and could not start is removed.
+    """
+    most_cpus: str | None = None
+    attempt = 0
+    while True:
+        container = describe(session)
+        if most_cpus is not None:
+            container = replace(container, cpus=most_cpus)
+        try:
+            context.docker.container_run(container)
+            return session
+        except CommandFailed as failure:
+            _remove_unstarted(context, session)
+            refused = failures.most_cpus(failure)
+            if refused is not None and most_cpus is None:
+                most_cpus = refused
+                context.report.warn(
+                    f"the engine has {refused} CPUs, so a limit of {session.cpus} does not bind there"
+                )
+            elif failures.address_taken(failure) and attempt < ADDRESS_ATTEMPTS:
+                attempt += 1
+                session = context.store.update(
+                    session.id, ip=gateway.address(context.home, session.port, attempt)
+                )
+                service.reload(context.home, context.config, context.environ)
+            else:
+                raise failures.explain(failure, f"start {session.name}") from failure
+
+
+def _remove_unstarted(context: Context, session: Session) -> None:
+    """Remove what a failed `docker run` left, and only that: the name may belong to somebody else's container."""
+    left = context.docker.container_inspect(names.container(session.name))
+    if left is not None and left.labels.get(spec.LABEL_ID) == session.id:
+        context.docker.container_remove(left.id)
+
+
+def relaunch(context: Context, session: Session, agent: Agent, around: Surroundings) -> Session:
+    """Make a container anew for a session that has its files already."""
+    if not session.ip:
+        session = context.store.update(
+            session.id, ip=around.gateway.address(context.home, session.port)
+        )
+    service.ensure(context.home, context.config, context.environ)
+    service.reload(context.home, context.config, context.environ)
+    return run(context, session, around.gateway, lambda row: prepare(context, row, agent, around, None))

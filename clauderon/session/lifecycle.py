@@ -1,0 +1,168 @@
+"""A session's days: start, stop, archive, and the doors into it (attach, shell, exec, logs, wait)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clauderon import airlock, names, proc
+from clauderon.agents import registry, setup
+from clauderon.docker import failures
+from clauderon.errors import BackendError, ClauderonError, CommandFailed, Conflict
+from clauderon.proxy import service
+from clauderon.session import launch, resources
+from clauderon.session.context import Context, lock
+from clauderon.session.lookup import find
+from clauderon.store import Session
+
+STOP_GRACE_S = 10
+IDLE_WAIT_S = 10.0
+DETACH_KEYS = "ctrl-p,ctrl-q"
+
+
+def start(context: Context, name: str) -> Session:
+    """Start a stopped session: the agent takes its conversation up again. No error if it runs."""
+    session = find(context, name)
+    with lock(context, session):
+        session = find(context, name)
+        return _start(context, session, "agent")
+
+
+def _start(context: Context, session: Session, mode: str) -> Session:
+    if session.archived:
+        raise Conflict(
+            f"start {session.name}", "it is archived", hint=f"clauderon unarchive {session.name}"
+        )
+    service.ensure(context.home, context.config, context.environ)
+    service.reload(context.home, context.config, context.environ)
+    container = names.container(session.name)
+    detail = context.docker.container_inspect(container)
+    if detail is not None and detail.running:
+        return session
+    setup.set_mode(context.home, session, mode)
+    if detail is not None:
+        try:
+            context.docker.container_start(container)
+            return session
+        except CommandFailed as failure:
+            # The address or the network of a stopped container is not kept for it: make it anew.
+            if not (failures.address_taken(failure) or failures.network_changed(failure)):
+                raise failures.explain(failure, f"start {session.name}") from failure
+        context.docker.container_remove(container)
+    return recreate(context, session)
+
+
+def recreate(context: Context, session: Session) -> Session:
+    """Make the session's container again from its row (the engine lost it, or its network changed)."""
+    agent = registry.find(context.config, session.agent)
+    network = resources.network_name(context, session.network)
+    inspection = resources.Inspection.start(context, session.image, network)
+    around = launch.surroundings(context, session, agent, inspection, policy=session.pull_policy)
+    return launch.relaunch(context, session, agent, around)
+
+
+def stop(context: Context, name: str, *, grace_s: int = STOP_GRACE_S) -> Session:
+    """Stop a session and bring its commits over. No error if it is stopped."""
+    session = find(context, name)
+    with lock(context, session):
+        context.docker.container_stop(names.container(session.name), grace_s)
+    sync_quietly(context, session)
+    return session
+
+
+def archive(context: Context, name: str) -> Session:
+    """Stop a session and put it out of sight; nothing of it is removed."""
+    session = stop(context, name)
+    session = context.store.update(session.id, archived=True)
+    service.reload(context.home, context.config, context.environ)
+    return session
+
+
+def unarchive(context: Context, name: str) -> Session:
+    """Bring an archived session back, stopped."""
+    session = find(context, name)
+    session = context.store.update(session.id, archived=False)
+    service.reload(context.home, context.config, context.environ)
+    return session
+
+
+def set_access_mode(context: Context, name: str, mode: str) -> Session:
+    """Change what the proxy lets a session do, from its next request on."""
+    session = find(context, name)
+    session = context.store.update(session.id, access_mode=mode)
+    service.reload(context.home, context.config, context.environ)
+    return session
+
+
+def sync_quietly(context: Context, session: Session) -> None:
+    """Bring the session's commits over; a failure is said, since the command itself succeeded."""
+    try:
+        result = airlock.sync(context.home, session, context.environ)
+    except ClauderonError as error:
+        context.report.warn(str(error))
+        return
+    for note in result.notes:
+        context.report.warn(note)
+
+
+def running(context: Context, name: str, *, idle: bool = False) -> Session:
+    """The session, with its container running and the proxy up. Raises Conflict if it is stopped.
+
+    idle: start a stopped one without its agent, so that a command can be run in it; it ends by itself after.
+    """
+    session = find(context, name)
+    detail = context.docker.container_inspect(names.container(session.name))
+    if detail is not None and detail.running:
+        service.ensure(context.home, context.config, context.environ)
+        return session
+    if not idle:
+        raise Conflict(
+            f"session {session.name}", "it is not running", hint=f"clauderon start {session.name}"
+        )
+    with lock(context, session):
+        return _start(context, session, "idle")
+
+
+def attach_words(session: Session, detach_keys: str = DETACH_KEYS) -> list[str]:
+    return ["attach", "--detach-keys", detach_keys, names.container(session.name)]
+
+
+def exec_words(session: Session, command: Sequence[str], *, tty: bool, stdin: bool) -> list[str]:
+    """`docker exec` in the session, with the directory and the user it runs with."""
+    words = ["exec"]
+    if stdin:
+        words.append("-i")
+    if tty:
+        words.append("-t")
+    return [*words, names.container(session.name), *command]
+
+
+SHELL = ("sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi")
+
+
+def wait_start(context: Context, session: Session) -> proc.Running:
+    """Begin to wait for the session's container; finish with `wait_finish`."""
+    return context.docker.start("wait", names.container(session.name), what="wait").running
+
+
+def wait_finish(context: Context, session: Session, waiting: proc.Running) -> int:
+    """The agent's status once `waiting` has ended (or its end is waited for); its commits are brought over."""
+    what = f"wait for {session.name}"
+    try:
+        answer = waiting.result()
+    except CommandFailed as failure:
+        if failures.is_missing(failure):
+            raise BackendError(
+                what, "the engine has no container for it", hint=f"clauderon start {session.name}"
+            ) from failure
+        raise failures.explain(failure, what) from failure
+    # A session woken for `exec` ends with the idle shell's status; the agent's own was written down.
+    recorded = setup.read_status(context.home, session)
+    status = int(answer.text.strip()) if recorded is None else recorded
+    sync_quietly(context, session)
+    context.store.update(session.id, exit_status=status)
+    return status
+
+
+def wait(context: Context, session: Session) -> int:
+    """Wait until the session's container ends, however long; returns the agent's status."""
+    return wait_finish(context, session, wait_start(context, session))

@@ -1,0 +1,47 @@
+"""Finding a session by name, in the database or, when that is lost, among the containers' labels."""
+
+from __future__ import annotations
+
+from clauderon import names, spec
+from clauderon.docker.parse import Container
+from clauderon.errors import NoSuchSession, UsageError
+from clauderon.session.context import Context
+from clauderon.store import Session
+
+
+def find(context: Context, name: str) -> Session:
+    """The session of that name; a container without a row is adopted first. Raises NoSuchSession."""
+    try:
+        names.validated(name)
+    except UsageError as error:
+        raise NoSuchSession(error.what, error.why, hint="clauderon list") from None
+    session = context.store.get(name)
+    if session is not None:
+        return session
+    for container in context.docker.container_list({**context.labels, spec.LABEL_SESSION: name}):
+        return adopt(context, container)
+    raise NoSuchSession(f"session {name}", "there is none of that name", hint=_nearest(context, name))
+
+
+def adopt(context: Context, container: Container) -> Session:
+    """Put a container's own record (`clauderon.spec`) back into the database."""
+    detail = context.docker.container_inspect(container.id)
+    text = detail.labels.get(spec.LABEL_SPEC, "") if detail else ""
+    try:
+        record = Session.from_json(text)
+    except ValueError:
+        raise NoSuchSession(
+            f"container {container.name}",
+            "its label holds no session record",
+            hint=f"docker rm -f {container.name}",
+        ) from None
+    return context.store.add(
+        record.changed(state="running", step=""), context.config.proxy.session_port_range
+    )
+
+
+def _nearest(context: Context, name: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, [s.name for s in context.store.all()], 1)
+    return f"clauderon status {close[0]}   # did you mean this one?" if close else "clauderon list"

@@ -1,0 +1,162 @@
+"""`list` and `status`: rows and containers put together. One docker call for any number of sessions."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clauderon import airlock, names, spec
+from clauderon.docker.parse import Container
+from clauderon.errors import ClauderonError
+from clauderon.session.context import Context, is_locked
+from clauderon.session.lookup import find
+from clauderon.store import Session
+
+ACTIVITIES = ("working", "waiting", "done")
+_ACTIVITY_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A session as a person sees it.
+
+    state: creating, refreshing, deleting, interrupted (its command was killed), running, paused, exited, created,
+    missing (the engine has no container), archived, or orphan (a container without a row).
+    activity: what the agent's hooks said last: working, waiting, done, or "".
+    """
+
+    session: Session
+    state: str
+    activity: str = ""
+    container_id: str = ""
+    exit_status: int | None = None
+
+    def row(self, now: float | None = None) -> dict[str, Any]:
+        """Every field a script may want; the columns of `list` are some of these."""
+        session = self.session
+        return {
+            "name": session.name,
+            "state": self.state,
+            "activity": self.activity,
+            "agent": session.agent,
+            "branch": session.branch,
+            "repo": session.repo,
+            "image": session.image,
+            "age": age_text((now or time.time()) - session.created_at),
+            "created_at": session.created_at,
+            "id": session.id,
+            "container": names.container(session.name),
+            "container_id": self.container_id,
+            "backend": session.backend,
+            "access_mode": session.access_mode,
+            "network": session.network,
+            "port": session.port,
+            "cpus": session.cpus or None,
+            "memory": spec.memory_text(session.memory) or None,
+            "base": session.base,
+            "archived": session.archived,
+            "exit_status": self.exit_status,
+        }
+
+
+def list_sessions(context: Context, *, archived: bool = False) -> list[View]:
+    """Every session of this home, oldest first; archived ones only if asked for."""
+    pending = context.docker.container_list_start(context.labels)
+    rows = context.store.all()
+    containers = _parse(pending.result().text)
+    found = {c.labels.get(spec.LABEL_ID, ""): c for c in containers if spec.LABEL_ID in c.labels}
+    views = [_view(context, row, found.pop(row.id, None)) for row in rows]
+    views += [View(_stranger(c), "orphan", container_id=c.id, exit_status=c.exit_status) for c in found.values()]
+    return [view for view in views if archived or view.state != "archived"]
+
+
+def _parse(text: str) -> list[Container]:
+    from clauderon.docker.parse import parse_container_list
+
+    return parse_container_list(text)
+
+
+def view(context: Context, session: Session) -> View:
+    """One session's view."""
+    containers = context.docker.container_list({spec.LABEL_ID: session.id})
+    current = next((c for c in containers if c.name == names.container(session.name)), None)
+    return _view(context, session, current)
+
+
+def _view(context: Context, session: Session, container: Container | None) -> View:
+    container_id = container.id if container else ""
+    exit_status = container.exit_status if container else None
+    activity = ""
+    if session.state != "running":
+        state = session.state if is_locked(context, session) else "interrupted"
+    elif session.archived:
+        state = "archived"
+    elif container is None:
+        state = "missing"
+    else:
+        state = container.state
+        if state == "running":
+            activity = read_activity(context.home.session_home(session.id))
+    return View(session, state, activity, container_id, exit_status)
+
+
+def read_activity(session_home: Path) -> str:
+    """The word the agent's hooks wrote last; "" for none. The container can write anything there."""
+    try:
+        with (session_home / ".clauderon" / "activity").open("rb") as file:
+            word = file.read(_ACTIVITY_BYTES).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
+    return word if word in ACTIVITIES else ""
+
+
+def _stranger(container: Container) -> Session:
+    """What is known of a container without a row, from the short labels alone."""
+    return Session(
+        id=container.labels.get(spec.LABEL_ID, ""),
+        name=container.labels.get(spec.LABEL_SESSION, container.name),
+        state="running",
+        step="",
+        port=0,
+        repo="",
+        git_dir="",
+        branch="",
+        base="",
+        agent="",
+        image=container.image,
+        created_at=0.0,
+        updated_at=0.0,
+    )
+
+
+def status(context: Context, name: str) -> dict[str, Any]:
+    """Everything known of one session, its work included; syncs first."""
+    session = find(context, name)
+    shown = view(context, session)
+    row = shown.row()
+    row["worktree"] = str(context.home.worktree(session.name))
+    row["conversation"] = session.conversation
+    try:
+        synced = airlock.sync(context.home, session, context.environ)
+        work = airlock.state(context.home, session, context.environ)
+    except ClauderonError as error:
+        context.report.warn(str(error))
+        return row
+    for note in synced.notes:
+        context.report.warn(note)
+    row["ahead"] = work.ahead
+    row["behind"] = work.behind
+    row["uncommitted"] = work.dirty
+    row["incoming"] = synced.incoming
+    row["planted"] = list(work.planted)
+    return row
+
+
+def age_text(seconds: float) -> str:
+    """`5s`, `12m`, `3h`, `9d`: one unit, rounded down."""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)}{unit}"
+    return f"{max(0, int(seconds))}s"

@@ -1,0 +1,110 @@
+"""`reconcile`: finish or undo what killed commands left, from the rows and from the labels alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from clauderon import airlock, names, spec
+from clauderon.errors import ClauderonError, Conflict, NoSuchSession
+from clauderon.proxy import service
+from clauderon.session import refresh, remove
+from clauderon.session.context import Context, is_locked, lock
+from clauderon.session.lookup import adopt
+from clauderon.store import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that was put right: what is the object, did is the past participle."""
+
+    name: str
+    what: str
+    did: str
+
+
+def reconcile(context: Context, *, dry_run: bool = False) -> list[Action]:
+    """Put everything right; returns what was done (or would be). Sessions another command works on are left alone."""
+    context.home.create()
+    actions: list[Action] = []
+    for session in context.store.unfinished():
+        if not is_locked(context, session):
+            actions.append(_finish(context, session, dry_run))
+    known = {session.id for session in context.store.all()}
+    for container in context.docker.container_list(context.labels):
+        if container.labels.get("clauderon.probe"):
+            actions.append(Action(container.name, "container", "removed"))
+            if not dry_run:
+                context.docker.container_remove(container.id)
+        elif container.labels.get(spec.LABEL_ID, "") not in known:
+            actions.append(Action(container.labels.get(spec.LABEL_SESSION, container.name), "session", "adopted"))
+            if not dry_run:
+                try:
+                    known.add(adopt(context, container).id)
+                except (NoSuchSession, Conflict) as error:
+                    context.report.warn(str(error))
+                    actions.pop()
+    actions += _directories(context, known, dry_run)
+    if actions and not dry_run:
+        service.reload(context.home, context.config, context.environ)
+    return actions
+
+
+def finish_interrupted(context: Context) -> None:
+    """What every changing command does first: finish or undo what a killed one left. Cheap when there is nothing."""
+    for session in context.store.unfinished():
+        if not is_locked(context, session):
+            try:
+                action = _finish(context, session, dry_run=False)
+            except ClauderonError as error:
+                context.report.warn(f"session {session.name} was left half-way, and stays so: {error}")
+            else:
+                context.report.note(f"Session {action.name}, left half-way by a killed command, was {action.did}.")
+
+
+def _finish(context: Context, session: Session, dry_run: bool) -> Action:
+    did = {"creating": "undone", "deleting": "deleted", "refreshing": "restored"}[session.state]
+    if dry_run:
+        return Action(session.name, "session", did)
+    if session.state == "deleting":
+        remove.delete(context, session.name, force=True, confirm=lambda _question: True)
+        return Action(session.name, "session", did)
+    with lock(context, session, wait_s=0):
+        if session.state == "refreshing":
+            refresh.finish(context, session)
+        else:
+            did = _finish_create(context, session)
+    return Action(session.name, "session", did)
+
+
+def _finish_create(context: Context, session: Session) -> str:
+    """A create whose container runs was complete but for its last word; any other is undone."""
+    detail = context.docker.container_inspect(names.container(session.name))
+    if session.step == "container" and detail is not None and detail.labels.get(spec.LABEL_ID) == session.id:
+        # The agent may have worked since: keep it.
+        if detail.running or airlock.tip(context.home, session) not in (None, session.base):
+            context.store.update(session.id, state="running", step="")
+            return "kept"
+    remove.discard(context, session)
+    return "undone"
+
+
+def _directories(context: Context, known: set[str], dry_run: bool) -> list[Action]:
+    """Per-session directories without a session. What may hold work or a conversation is named, never removed."""
+    home = context.home
+    names_known = {session.name for session in context.store.all()}
+    actions = []
+    for parent in (home.homes, home.uploads, home.git_dirs, home.worktrees):
+        for entry in _entries(parent):
+            if entry.name not in (names_known if parent == home.worktrees else known):
+                context.report.warn(f"{entry} belongs to no session and may hold work; look, then remove it")
+    for entry in _entries(home.sessions):
+        if entry.name not in known:
+            actions.append(Action(entry.name, "session directory", "removed"))
+            if not dry_run:
+                remove.remove_tree(entry)
+    return actions
+
+
+def _entries(directory: Path) -> list[Path]:
+    return sorted(directory.iterdir()) if directory.is_dir() else []

@@ -1,0 +1,128 @@
+"""`delete`, and the undoing of a session that never came to run. Work is rescued before anything is removed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from clauderon import airlock, spec
+from clauderon.docker.parse import Container
+from clauderon.errors import BackendError, ClauderonError, Refused
+from clauderon.proxy import service
+from clauderon.session.context import Context, lock
+from clauderon.session.lookup import find
+from clauderon.store import Session
+
+STOP_GRACE_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """rescued: refs in the user's repository that hold what would have been lost."""
+
+    session: Session
+    rescued: tuple[str, ...]
+    branch_kept: bool
+
+
+def delete(context: Context, name: str, *, force: bool, confirm: Callable[[str], bool]) -> Deleted:
+    """Remove a session and everything of it but its work. Raises Refused when the answer was no.
+
+    confirm: asked once, unless `force`, when an agent is at work or when there is unmerged work.
+    """
+    session = find(context, name)
+    with lock(context, session):
+        session = find(context, name)
+        containers = _containers(context, session)
+        if session.state != "deleting" and not force:
+            _ask(context, session, any(c.state == "running" for c in containers), confirm)
+        with suppress(ClauderonError):
+            session = context.store.update(session.id, state="deleting", step="container")
+        for container in containers:
+            context.docker.container_stop(container.id, STOP_GRACE_S)
+        # Rescue with the container stopped and still there: nothing moves any more, nothing is gone yet.
+        _sync_if_possible(context, session)
+        rescued = airlock.rescue(context.home, session, context.environ)
+        for ref in rescued:
+            context.report.note(f"Kept: {ref}")
+        for container in containers:
+            context.docker.container_remove(container.id)
+        kept = airlock.close(context.home, session, context.environ)
+        _forget(context, session)
+    return Deleted(session, rescued, kept)
+
+
+def discard(context: Context, session: Session) -> None:
+    """Undo a create: the container, the worktree, the directories, the row, in that order. Safe to repeat."""
+    for container in _containers(context, session):
+        context.docker.container_remove(container.id)
+    if session.step != "recorded":
+        # A session that was recorded and no further has no branch; one of that name would be the user's.
+        airlock.close(context.home, session, context.environ)
+    _forget(context, session)
+
+
+def _containers(context: Context, session: Session) -> list[Container]:
+    return context.docker.container_list({spec.LABEL_ID: session.id})
+
+
+def _ask(context: Context, session: Session, running: bool, confirm: Callable[[str], bool]) -> None:
+    _sync_if_possible(context, session)
+    reasons = []
+    if running:
+        reasons.append("it is running")
+    try:
+        state = airlock.state(context.home, session, context.environ)
+    except ClauderonError as error:
+        reasons.append(f"its work cannot be looked at ({error})")
+    else:
+        if state.dirty:
+            reasons.append(f"{state.dirty} uncommitted changes")
+        if state.unmerged:
+            reasons.append(f"{state.unmerged} unmerged commits")
+    if not reasons:
+        return
+    if not confirm(f"Delete {session.name}? ({', '.join(reasons)}; work is kept under refs/clauderon/rescue/)"):
+        raise Refused(
+            f"delete {session.name}",
+            ", ".join(reasons),
+            hint=f"clauderon delete --force {session.name}   # work is kept under refs/clauderon/rescue/",
+        )
+
+
+def _sync_if_possible(context: Context, session: Session) -> None:
+    """A sync that fails loses nothing here: the rescue reads the private directory again."""
+    try:
+        airlock.sync(context.home, session, context.environ)
+    except ClauderonError as error:
+        context.report.warn(f"sync {session.name}: {error}")
+
+
+def _forget(context: Context, session: Session) -> None:
+    home = context.home
+    for directory in (
+        home.session_dir(session.id),
+        home.session_home(session.id),
+        home.upload_dir(session.id),
+    ):
+        remove_tree(directory)
+    context.store.remove(session.id)
+    home.lock(session.id).unlink(missing_ok=True)
+    # A proxy that is down reads the rows when it comes up.
+    with suppress(ClauderonError):
+        service.reload(home, context.config, context.environ)
+
+
+def remove_tree(directory: Path) -> None:
+    """Remove a directory a container could write to. Links are removed, never followed (`rmtree` uses dirfds)."""
+    try:
+        shutil.rmtree(directory)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BackendError(
+            f"remove {directory}", error.strerror or str(error), hint=f"sudo rm -rf {directory}"
+        ) from error

@@ -1,0 +1,195 @@
+"""What `create` was asked for, checked as far as it can be without side effects, as an unsaved session row."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from clauderon import git, names, spec
+from clauderon.agents import registry
+from clauderon.config.schema import Agent
+from clauderon.errors import Conflict, UsageError
+from clauderon.session.context import Context
+from clauderon.store import Session
+
+BACKENDS = ("docker",)
+PULL_POLICIES = ("always", "if-not-present", "never")
+ACCESS_MODES = ("read-write", "read-only")
+NETWORK_MODES = ("open", "proxied")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The flags of `create`, as typed; None and () mean "not given". `prompt` is the bytes the agent gets."""
+
+    repo: Path
+    prompt: bytes | None = None
+    name: str | None = None
+    backend: str = "docker"
+    agent: str | None = None
+    image: str | None = None
+    cpu_limit: str | None = None
+    memory_limit: str | None = None
+    pull_policy: str | None = None
+    base: str | None = None
+    branch: str | None = None
+    print_mode: bool = False
+    plan: bool = False
+    access_mode: str = "read-write"
+    network: str | None = None
+    allow: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    publish: tuple[str, ...] = ()
+    agent_args: tuple[str, ...] = ()
+    timeout: str | None = None
+    budget: str | None = None
+    idempotency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A session that could be made: nothing has been done yet."""
+
+    session: Session
+    repository: git.Repository
+    agent: Agent
+    prompt: bytes | None
+
+
+def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
+    """`value` if it is allowed; else UsageError listing what is."""
+    if value in allowed:
+        return value
+    raise UsageError(f"{flag} {value}", "use " + ", ".join(allowed[:-1]) + f" or {allowed[-1]}".lstrip())
+
+
+def duration_s(text: str, *, flag: str) -> float:
+    """`90`, `90s`, `15m`, `2h` as seconds, more than none. Raises UsageError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]] if match else 0
+    if not seconds:
+        raise UsageError(f"{flag} {text}", "not a time", hint=f"clauderon create {flag} 30m ...")
+    return seconds
+
+
+def image_reference(context: Context, request: Request) -> str:
+    return spec.image(request.image if request.image is not None else context.config.docker.default_image)
+
+
+def network_mode(context: Context, request: Request) -> str:
+    return one_of(request.network or context.config.network.mode, NETWORK_MODES, "--network")
+
+
+def plan(context: Context, request: Request, read_repository: Callable[[], git.Repository]) -> Plan:
+    """Check everything and build the row. Raises UsageError and Conflict; touches nothing.
+
+    read_repository: finishes the reading of git that was begun before.
+    """
+    config = context.config
+    one_of(request.backend, BACKENDS, "--backend")
+    name = names.validated(request.name) if request.name is not None else None
+    prompt = _prompt(request)
+    agent = registry.find(config, request.agent or config.general.default_agent)
+    network = config.network
+    now = time.time()
+    session_id = names.new_id()
+    if name is None:
+        name = names.from_prompt((prompt or b"").decode("utf-8", "replace"))
+    limits = config.docker.limits
+    cpus = limits.cpu if request.cpu_limit is None else request.cpu_limit
+    memory = limits.memory if request.memory_limit is None else request.memory_limit
+    what = "[docker.limits] cpu" if request.cpu_limit is None else "--cpu-limit"
+    what_memory = "[docker.limits] memory" if request.memory_limit is None else "--memory-limit"
+    policy = request.pull_policy or config.docker.pull_policy
+    # An allow list on the command line is on top of the file's; "not configured" stays open without one.
+    allow = network.allow
+    if request.allow:
+        allow = (*(network.allow or ()), *spec.hosts(request.allow, what="--allow"))
+    draft = Session(
+        id=session_id,
+        name=name,
+        state="creating",
+        step="recorded",
+        port=0,
+        repo="",
+        git_dir="",
+        branch=request.branch or names.branch(name),
+        base="",
+        agent=agent.name,
+        image=image_reference(context, request),
+        created_at=now,
+        updated_at=now,
+        backend=request.backend,
+        access_mode=one_of(request.access_mode, ACCESS_MODES, "--access-mode"),
+        network=network_mode(context, request),
+        allow=allow,
+        deny=network.deny,
+        idempotency=request.idempotency,
+        conversation=str(uuid.uuid4()),
+        print_mode=request.print_mode,
+        plan=request.plan,
+        pull_policy=one_of(policy, PULL_POLICIES, "--pull-policy"),
+        cpus=spec.cpus(cpus, what=what),
+        memory=spec.memory(memory, what=what_memory),
+        pids=limits.pids,
+        user=spec.user(config.docker.user, uid=os.getuid(), gid=os.getgid()),
+        env=spec.environment(request.env, context.environ),
+        volumes=request.volumes,
+        publish=request.publish,
+        extra_args=config.docker.extra_args,
+        agent_args=request.agent_args,
+        budget=_budget(request.budget),
+        timeout_s=duration_s(request.timeout, flag="--timeout") if request.timeout else None,
+        prompt_digest=hashlib.sha256(prompt).hexdigest() if prompt is not None else "",
+    )
+    _refuse_name_in_use(context, name)
+    repository = read_repository()
+    # Paths travel through the database and labels as text; bytes that are no UTF-8 would not survive that.
+    session = draft.changed(
+        repo=str(repository.path), git_dir=str(repository.common_dir), base=repository.base_commit
+    )
+    return Plan(session, repository, agent, prompt)
+
+
+def _prompt(request: Request) -> bytes | None:
+    hint = 'clauderon create --repo . --prompt "Fix the bug"'
+    if request.prompt is None:
+        if request.print_mode:
+            raise UsageError("create --print", "there is no prompt to run", hint=hint)
+        return None
+    if not request.prompt.strip():
+        raise UsageError("--prompt", "it is empty", hint=hint)
+    if b"\0" in request.prompt:
+        raise UsageError("--prompt", "it holds a NUL byte, which no agent can be given")
+    return request.prompt
+
+
+def _budget(text: str | None) -> str:
+    if text is None:
+        return ""
+    if not re.fullmatch(r"\d+(\.\d+)?", text) or float(text) == 0:
+        raise UsageError(f"--budget {text}", "not an amount in US dollars", hint="clauderon create --budget 2.50 ...")
+    return text
+
+
+def _refuse_name_in_use(context: Context, name: str) -> None:
+    existing = context.store.get(name)
+    if existing is not None:
+        raise Conflict(
+            f"create {name}",
+            f"the name is in use by session {existing.name}",
+            hint=f"clauderon delete {existing.name}   # or choose another --name",
+        )
+    if os.path.lexists(context.home.worktree(name)):
+        raise Conflict(
+            f"create {name}",
+            f"{context.home.worktree(name)} is in the way and belongs to no session",
+            hint="clauderon reconcile",
+        )

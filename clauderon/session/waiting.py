@@ -1,0 +1,39 @@
+"""Waiting for several sessions at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from clauderon.session import lifecycle
+from clauderon.session.context import Context
+from clauderon.session.lookup import find
+
+POLL_S = 0.25
+
+
+def wait_for(
+    context: Context, names: Sequence[str], *, first: bool, timeout_s: float | None
+) -> dict[str, int]:
+    """Wait for all sessions (or the first to end); returns name to status of those that ended.
+
+    All names are looked up before the first wait. Raises what one of the waits raised.
+    """
+    sessions = [find(context, name) for name in names]
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    ended: dict[str, int] = {}
+    pending = {lifecycle.wait_start(context, session): session for session in sessions}
+    try:
+        while pending:
+            done = [waiting for waiting in pending if waiting.ended()]
+            for waiting in done:
+                session = pending.pop(waiting)
+                ended[session.name] = lifecycle.wait_finish(context, session, waiting)
+            if (first and ended) or (deadline is not None and time.monotonic() >= deadline):
+                break
+            if not done:
+                time.sleep(POLL_S if deadline is None else min(POLL_S, max(0.0, deadline - time.monotonic())))
+    finally:
+        for waiting in pending:
+            waiting.stop()
+    return ended

@@ -1,0 +1,130 @@
+"""`env`, `path` and `shell-init` without typer: they run at every prompt and in every Makefile.
+
+Reads the database and the files beside this one; anything it does not recognise at once is left to `cli.shells`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from clauderon.errors import ClauderonError, NoSuchSession, UsageError
+from clauderon.paths import Home
+
+SHELLS = ("sh", "fish", "make")
+_SHARE = Path(__file__).parent / "share"
+_FILES = {
+    "sh": "clauderon.sh",
+    "mk": "clauderon.mk",
+    "bash": "completion.bash",
+    "zsh": "completion.zsh",
+    "fish": "completion.fish",
+}
+PATHS = (*_FILES, "home", "worktree")
+
+
+def run(argv: Sequence[str]) -> int | None:
+    """Answer `env NAME [--shell S] [--unset]`, `path WHAT [NAME]` or `shell-init [SHELL]`; None for anything else."""
+    command, *words = argv
+    try:
+        text = _answer(command, words)
+    except ClauderonError as error:
+        if command == "env":
+            # `eval "$(clauderon env NAME)"` succeeds if nothing is printed.
+            shell = _option(words, "--shell") or "sh"
+            from clauderon import shellenv
+
+            if shell in SHELLS:
+                sys.stdout.write(shellenv.failing_statement(shell, error.exit_status, str(error)))  # type: ignore[arg-type]
+        from clauderon.output import Output
+
+        Output(command=command).fail(error)
+        return error.exit_status
+    if text is None:
+        return None
+    try:
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    return 0
+
+
+def _answer(command: str, words: list[str]) -> str | None:
+    plain = [word for word in words if not word.startswith("-")]
+    if command == "env":
+        shell = _option(words, "--shell")
+        rest = [w for w in words if w not in ("--unset", "--")]
+        if shell is not None:
+            rest = [w for w in rest if not w.startswith("--shell")]
+            if "--shell" in words:
+                rest.remove(shell)
+        if len(rest) != 1 or rest[0].startswith("-"):
+            return None
+        return statements(_home(), rest[0], shell or "sh", "--unset" in words)
+    if len(plain) != len(words):
+        return None
+    if command == "path" and len(words) in (1, 2):
+        return path(_home(), words[0], words[1] if len(words) == 2 else None) + "\n"
+    if command == "shell-init" and len(words) <= 1:
+        return shell_init(words[0] if words else "sh")
+    return None
+
+
+def _option(words: Sequence[str], name: str) -> str | None:
+    for index, word in enumerate(words):
+        if word.startswith(name + "="):
+            return word.partition("=")[2]
+        if word == name and index + 1 < len(words):
+            return words[index + 1]
+    return None
+
+
+def _home() -> Home:
+    try:
+        return Home.from_environ(os.environ)
+    except KeyError:
+        raise UsageError("home", "neither CLAUDERON_HOME nor HOME is set", hint="export HOME=...") from None
+
+
+def variables(home: Home, name: str) -> Mapping[str, str]:
+    """A session's variables. Raises NoSuchSession."""
+    from clauderon import shellenv
+    from clauderon.store import Store
+
+    if home.database.exists():
+        with Store.open(home) as store:
+            return shellenv.of_session(store.named(name), home)
+    raise NoSuchSession(f"session {name}", "there is none of that name", hint="clauderon list")
+
+
+def statements(home: Home, name: str, shell: str, unset: bool) -> str:
+    """What `clauderon env` prints. Raises NoSuchSession, and UsageError for an unknown shell."""
+    from clauderon import shellenv
+
+    if shell not in SHELLS:
+        raise UsageError(f"--shell {shell}", "use sh, fish or make", hint=f"clauderon env {name} --shell sh")
+    found = variables(home, name)
+    return shellenv.unset(found, shell) if unset else shellenv.exports(found, shell)  # type: ignore[arg-type]
+
+
+def path(home: Home, what: str, name: str | None) -> str:
+    """The path of one of our files, of the home, or of a session's worktree. Raises UsageError, NoSuchSession."""
+    if what == "worktree" and name is not None:
+        return variables(home, name)["CLAUDERON_SESSION_WORKTREE"]
+    if name is None and what in _FILES:
+        return str(_SHARE / _FILES[what])
+    if name is None and what == "home":
+        return str(home.root)
+    raise UsageError(f"path {what}", "use one of " + ", ".join(PATHS[:-1]) + " or worktree NAME", hint="clauderon path sh")
+
+
+def shell_init(shell: str) -> str:
+    """What a start file evaluates: the functions, and that shell's completion."""
+    if shell not in ("sh", "bash", "zsh", "fish"):
+        raise UsageError(f"shell-init {shell}", "use sh, bash, zsh or fish", hint='eval "$(clauderon shell-init bash)"')
+    names = {"sh": ("sh",), "fish": ("fish",)}.get(shell, ("sh", shell))
+    return "".join((_SHARE / _FILES[name]).read_text("utf-8") for name in names)
