@@ -1,1 +1,37 @@
-"""The git airlock: a private git directory for the container, and the way back for objects and one branch."""
+"""The git airlock: a private git directory for the container, and the way back for objects and one branch.
+
+Everything in the private directory is the container's to forge, also while it is being read here; no git process
+of the host ever runs with it as its git directory. See docs/airlock.md.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clauderon.airlock.inside import tip as tip
+    from clauderon.airlock.private import make_private as make_private
+    from clauderon.airlock.private import mounts as mounts
+    from clauderon.airlock.syncing import SyncResult as SyncResult
+    from clauderon.airlock.syncing import sync as sync
+    from clauderon.airlock.worktree import open_worktree as open_worktree
+    from clauderon.airlock.worktree import start_worktree as start_worktree
+
+# Loaded when first asked for: `create` needs two of these, `list` none.
+_ROOMS = {
+    "SyncResult": "syncing",
+    "make_private": "private",
+    "mounts": "private",
+    "open_worktree": "worktree",
+    "start_worktree": "worktree",
+    "sync": "syncing",
+    "tip": "inside",
+}
+
+
+def __getattr__(name: str) -> Any:
+    room = _ROOMS.get(name)
+    if room is None:
+        raise AttributeError(name)
+    return getattr(import_module(f"clauderon.airlock.{room}"), name)

@@ -1,1 +1,6 @@
 """git, as typed verbs: an argv builder, a parser and a call each. No policy."""
+
+from clauderon.git.environment import environment as environment
+from clauderon.git.repository import Remote as Remote
+from clauderon.git.repository import Repository as Repository
+from clauderon.git.repository import repository_read as repository_read

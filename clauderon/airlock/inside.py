@@ -1,0 +1,230 @@
+"""Reading the private git directory: its refs, as bytes of files that are nobody's word but the container's.
+
+Every step goes through directory descriptors without following links, every file must be regular and small, and
+whatever is not exactly what git would write there counts as absent. Starts no process, writes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from clauderon import paths
+from clauderon.airlock.layout import branch_ref
+from clauderon.store import Session
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: a fifo in a file's place must not keep us waiting for a writer.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_REF_BYTES = 4096
+_PACKED_REFS_BYTES = 64 << 20
+_REFLOG_BYTES = 16 << 20
+_SYMBOLIC_DEPTH = 5
+_REF_DEPTH = 16
+MAX_REFS = 100_000
+_OID = re.compile(rb"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+# The characters git-check-ref-format forbids, and control characters of any kind.
+_BAD_REF = re.compile(r"[\x00-\x20\x7f-\x9f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|\Z)|\.(?:/|\Z)|/\Z|\A[/.-]")
+
+
+def open_dir(path: Path) -> int:
+    """A descriptor for a directory whose parents are ours; raises OSError, also when it is a symlink."""
+    return os.open(path, _DIRECTORY)
+
+
+@contextlib.contextmanager
+def opened(root: int, parts: tuple[str, ...]) -> Iterator[int | None]:
+    """The directory `parts` below `root`, a component at a time; None when one of them is not a real directory."""
+    descriptor = os.dup(root)
+    try:
+        for part in parts:
+            try:
+                following = os.open(part, _DIRECTORY, dir_fd=descriptor)
+            except OSError:
+                yield None
+                return
+            os.close(descriptor)
+            descriptor = following
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def open_regular(directory: int, name: str) -> int | None:
+    """A descriptor for the regular file `name`, or None for anything else; looked at before it is opened, since
+    opening a device can do things, and again after."""
+    try:
+        if not stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+            return None
+        descriptor = os.open(name, _FILE, dir_fd=directory)
+    except (OSError, ValueError):
+        return None
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def names_in(directory: int | Path) -> list[str]:
+    """The names in a directory, none if it is not there."""
+    try:
+        with os.scandir(directory) as entries:
+            return [entry.name for entry in entries]
+    except FileNotFoundError:
+        return []
+
+
+def read_file(root: int, parts: tuple[str, ...], limit: int) -> bytes | None:
+    """The content of a regular file of at most `limit` bytes, or None."""
+    with opened(root, parts[:-1]) as directory:
+        descriptor = None if directory is None else open_regular(directory, parts[-1])
+    if descriptor is None:
+        return None
+    with open(descriptor, "rb") as file:
+        try:
+            content = file.read(limit + 1)
+        except OSError:
+            return None
+    return content if len(content) <= limit else None
+
+
+def is_ref_name(name: str) -> bool:
+    """Whether `name` is a full ref name git would take, without control characters."""
+    return name.startswith("refs/") and len(name) < 1024 and _BAD_REF.search(name) is None
+
+
+def parse_oid(content: bytes) -> str | None:
+    line = content.rstrip(b"\n\r\t ")
+    return line.decode("ascii") if _OID.match(line) else None
+
+
+class Inside:
+    """An opened private directory. `oid_chars` is 40 or 64; names of another length are not believed."""
+
+    def __init__(self, root: int, oid_chars: int) -> None:
+        self.root = root
+        self.oid_chars = oid_chars
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, home: paths.Home, session: Session) -> Iterator[Inside | None]:
+        """The session's private directory, or None when there is none."""
+        try:
+            root = open_dir(home.git_dir(session.id))
+        except OSError:
+            yield None
+            return
+        try:
+            yield cls(root, 64 if len(session.base) == 64 else 40)
+        finally:
+            os.close(root)
+
+    def _known(self, oid: str | None) -> str | None:
+        return oid if oid is not None and len(oid) == self.oid_chars and oid.strip("0") else None
+
+    def head(self) -> tuple[str | None, str | None]:
+        """What HEAD names: (ref, None) on a branch, (None, commit) detached, (None, None) when it is unreadable."""
+        content = read_file(self.root, ("HEAD",), _REF_BYTES)
+        if content is None:
+            return None, None
+        target = _symbolic(content)
+        if target is not None:
+            return target, None
+        return None, self._known(parse_oid(content))
+
+    def ref(self, name: str) -> str | None:
+        """The commit a ref names: its loose file, else its line in packed-refs; symbolic refs are followed."""
+        for _ in range(_SYMBOLIC_DEPTH):
+            if not is_ref_name(name):
+                return None
+            content = read_file(self.root, tuple(name.split("/")), _REF_BYTES)
+            if content is None:
+                return self._known(self.packed().get(name))
+            target = _symbolic(content)
+            if target is None:
+                return self._known(parse_oid(content))
+            name = target
+        return None
+
+    def packed(self) -> dict[str, str]:
+        """The refs of `packed-refs`."""
+        found: dict[str, str] = {}
+        content = read_file(self.root, ("packed-refs",), _PACKED_REFS_BYTES) or b""
+        for line in content.split(b"\n"):
+            oid, space, name = line.partition(b" ")
+            if not space or not _OID.match(oid) or len(oid) != self.oid_chars:
+                continue
+            text = name.decode("utf-8", "surrogateescape")
+            if is_ref_name(text):
+                found[text] = oid.decode("ascii")
+            if len(found) > MAX_REFS:
+                break
+        return found
+
+    def refs(self) -> dict[str, str]:
+        """Every ref, loose ones over packed ones, symbolic ones left out (their targets are listed themselves)."""
+        found = self.packed()
+        for name in self._loose():
+            content = read_file(self.root, tuple(name.split("/")), _REF_BYTES)
+            oid = None if content is None else self._known(parse_oid(content))
+            if oid is not None:
+                found[name] = oid
+            if len(found) > MAX_REFS:
+                break
+        return found
+
+    def _loose(self) -> Iterator[str]:
+        waiting: list[tuple[str, ...]] = [("refs",)]
+        seen = 0
+        while waiting:
+            parts = waiting.pop()
+            with opened(self.root, parts) as directory:
+                if directory is None:
+                    continue
+                with os.scandir(directory) as entries:
+                    for entry in entries:
+                        seen += 1
+                        if seen > MAX_REFS:
+                            return
+                        path = (*parts, entry.name)
+                        if entry.is_dir(follow_symlinks=False):
+                            if len(path) < _REF_DEPTH:
+                                waiting.append(path)
+                        elif is_ref_name("/".join(path)):
+                            yield "/".join(path)
+
+    def stashes(self) -> list[str]:
+        """Every stash, newest first: all but the newest live only in the reflog."""
+        content = read_file(self.root, ("logs", "refs", "stash"), _REFLOG_BYTES) or b""
+        found: dict[str, None] = {}
+        for line in reversed(content.split(b"\n")):
+            fields = line.split(b" ", 2)
+            oid = self._known(parse_oid(fields[1])) if len(fields) == 3 else None
+            if oid is not None:
+                found[oid] = None
+            if len(found) > 1000:
+                break
+        return list(found)
+
+    def is_reftable(self) -> bool:
+        """Whether the container moved its refs to a format whose files this module does not read."""
+        head = read_file(self.root, ("HEAD",), _REF_BYTES) or b""
+        with opened(self.root, ("reftable",)) as directory:
+            return directory is not None and head.strip() == b"ref: refs/heads/.invalid"
+
+
+def _symbolic(content: bytes) -> str | None:
+    if not content.startswith(b"ref:"):
+        return None
+    name = content[4:].strip().decode("utf-8", "surrogateescape")
+    return name if is_ref_name(name) else ""
+
+
+def tip(home: paths.Home, session: Session) -> str | None:
+    """The commit the session's branch is at inside, or None; reads one small file, so a watcher may ask often."""
+    with Inside.open(home, session) as inside:
+        return None if inside is None else inside.ref(branch_ref(session))

@@ -1,0 +1,118 @@
+"""How git is called: the environment it gets and the settings that keep it from running what a tree brings along.
+
+Builds values only; starts nothing and reads no disk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+# What survives of GIT_*: who the person is and where their own configuration lives, and how their ssh is
+# called (a partial clone fetches blobs during a checkout). Dates make commits repeatable in tests. Everything
+# else points git at another repository, index, object store or program: a GIT_DIR left behind by a hook or
+# by `git rebase --exec` would silently turn every command below to the wrong repository.
+_KEPT = frozenset(
+    {
+        "GIT_AUTHOR_DATE",
+        "GIT_AUTHOR_EMAIL",
+        "GIT_AUTHOR_NAME",
+        "GIT_COMMITTER_DATE",
+        "GIT_COMMITTER_EMAIL",
+        "GIT_COMMITTER_NAME",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_CONFIG_NOSYSTEM",
+        "GIT_CONFIG_SYSTEM",
+        "GIT_SSH",
+        "GIT_SSH_COMMAND",
+        "GIT_SSH_VARIANT",
+    }
+)
+
+# Settings of every call, as `-c` so that a printed command line does the same by hand.
+HARDENED = (
+    # Programs that git would start by itself. A hooksPath inside the tree (`.husky`) is the container's to write.
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "core.fsmonitor=false"),
+    # An index that is one file, readable by any version of git in the container.
+    *("-c", "core.splitIndex=false"),
+    *("-c", "core.untrackedCache=false"),
+    # Never a step into a nested repository: its configuration may name programs.
+    *("-c", "submodule.recurse=false"),
+    *("-c", "status.submoduleSummary=false"),
+    *("-c", "diff.ignoreSubmodules=all"),
+    *("-c", "diff.submodule=short"),
+    # Twenty commands at once wait for each other's lock instead of failing.
+    *("-c", "core.filesRefLockTimeout=10000"),
+    *("-c", "core.packedRefsTimeout=10000"),
+    *("-c", "reftable.lockTimeout=10000"),
+    *("-c", "advice.detachedHead=false"),
+    *("-c", "gc.auto=0"),
+    *("-c", "maintenance.auto=false"),
+)
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` for a git child: without the GIT_* that redirect it, in English, never asking a question."""
+    env = {key: value for key, value in environ.items() if not key.startswith("GIT_") or key in _KEPT}
+    env.pop("LANGUAGE", None)
+    env["LC_ALL"] = "C.UTF-8"
+    env["GIT_TERMINAL_PROMPT"] = "0"
+    # Reading commands leave the user's index alone; commands that must write it take their lock regardless.
+    env["GIT_OPTIONAL_LOCKS"] = "0"
+    return env
+
+
+def offline(env: Mapping[str, str]) -> dict[str, str]:
+    """`env` for a call that must not reach a remote (a partial clone would fetch what is missing) nor be misled
+    by replace refs."""
+    return {
+        **env,
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+    }
+
+
+def without_filters(env: Mapping[str, str], filters: Iterable[str]) -> dict[str, str]:
+    """`env` with the named content filters switched off, whatever `.gitattributes` asks for.
+
+    Through GIT_CONFIG_COUNT rather than `-c`: a filter's name may hold a `=`.
+    """
+    pairs = [
+        (f"filter.{name}.{key}", value)
+        for name in filters
+        for key, value in (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
+    ]
+    numbered = {"GIT_CONFIG_COUNT": str(len(pairs))}
+    for index, (key, value) in enumerate(pairs):
+        numbered[f"GIT_CONFIG_KEY_{index}"] = key
+        numbered[f"GIT_CONFIG_VALUE_{index}"] = value
+    return {**env, **numbered} if pairs else dict(env)
+
+
+def hardened(git_dir: str | os.PathLike[str], *words: str, work_tree: Path | None = None) -> list[str]:
+    """The argv of a hardened git on exactly this git directory; no discovery, so no planted `.git` is ever read."""
+    place = [f"--git-dir={os.fspath(git_dir)}"]
+    if work_tree is not None:
+        place.append(f"--work-tree={work_tree}")
+    return ["git", "--no-pager", *place, *HARDENED, *words]
+
+
+def alternates(*directories: Path) -> str:
+    """The value of GIT_ALTERNATE_OBJECT_DIRECTORIES; every path quoted, since a bare one ends at a colon."""
+    return ":".join(quoted(os.fsencode(directory)).decode("ascii") for directory in directories)
+
+
+def quoted(path: bytes) -> bytes:
+    """A path in git's C style of quoting, as alternates files and path lists take it."""
+    plain = b"".join(
+        b"\\" + bytes((byte,))
+        if byte in b'"\\'
+        else bytes((byte,))
+        if 0x20 <= byte < 0x7F
+        else b"\\%03o" % byte
+        for byte in path
+    )
+    return b'"' + plain + b'"'

@@ -1,0 +1,353 @@
+"""What a session needs to know of the user's repository, read once with a handful of git processes side by side.
+
+Reads only; whatever cannot carry a session is refused here, before anything exists.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clauderon import proc
+from clauderon.errors import BackendError, CommandFailed, Conflict, UsageError
+from clauderon.git.environment import HARDENED, environment
+from clauderon.git.settings import Remote as Remote
+from clauderon.git.settings import is_true, parse_settings
+
+READ_TIMEOUT_S = 60.0
+# Paths of ours in a worktree; a repository that tracks one of them keeps its own file.
+OUR_PATHS = (".claude.json", ".clauderon")
+_ALTERNATES_DEPTH = 5  # git itself follows no more
+_REV_PARSE = (
+    *("--is-bare-repository", "--is-inside-git-dir", "--is-shallow-repository", "--show-object-format"),
+    *("--absolute-git-dir", "--git-common-dir", "--show-cdup", "--symbolic-full-name", "HEAD"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """The user's repository. Paths are absolute with symlinks resolved; commits are full object names.
+
+    top:         the checkout's top level; None for a bare repository.
+    git_dir:     this checkout's git directory (in a linked worktree not the common one).
+    objects:     object directories, the repository's own first, then its alternates.
+    head, head_branch: what HEAD names; head_branch is None when HEAD is detached.
+    base:        the commit the session starts from.
+    dirty:       the checkout has changes to tracked files that no commit holds.
+    partial:     a partial clone: missing objects are fetched from `promisor` when first needed.
+    tracks:      which of `.claude.json` and `.clauderon` the base commit has itself.
+    hooks_path:  core.hooksPath as written; a relative one lies in the tree, where the container writes.
+    checkout:    settings that decide how files look on disk (`core.autocrlf`, ...).
+    """
+
+    top: Path | None
+    git_dir: Path
+    common_dir: Path
+    objects: tuple[Path, ...]
+    object_format: str
+    bare: bool
+    shallow: bool
+    partial: bool
+    submodules: bool
+    lfs: bool
+    head: str
+    head_branch: str | None
+    base: str
+    dirty: bool
+    remotes: tuple[Remote, ...]
+    user_name: str
+    user_email: str
+    filters: tuple[str, ...]
+    tracks: frozenset[str] = frozenset()
+    hooks_path: str = ""
+    promisor: str = ""
+    promisor_filter: str = ""
+    checkout: Mapping[str, str] = field(default_factory=dict)
+    drivers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def place(self) -> Path:
+        """Where a person would say the repository is."""
+        return self.top or self.common_dir
+
+
+def repository_read(
+    path: Path,
+    environ: Mapping[str, str],
+    base: str | None = None,
+    *,
+    branch: str | None = None,
+) -> Repository:
+    """Read the repository that `path` is in.
+
+    base:   any name git has for a commit; None for HEAD.
+    branch: the branch a session wants to create; Conflict if the name is taken.
+    Raises UsageError for what is no repository, has no commit, has no such base or cannot carry a session,
+    BackendError when git itself fails.
+    """
+    _check_words(path, base)
+    env = environment(environ)
+    words = _objects_wanted(base, branch)
+    status = ("status", "--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=all")
+    running = [
+        proc.start(["git", *argv], env=env, cwd=path, stdin=stdin)
+        for argv, stdin in (
+            (("rev-parse", *_REV_PARSE), b""),
+            (("config", "--list", "-z"), b""),
+            (
+                ("cat-file", "--batch"),
+                "".join(f"{word}\n" for word in words).encode("utf-8", "surrogateescape"),
+            ),
+            ((*HARDENED, *status), b""),
+        )
+    ]
+    try:
+        rev_parse, config, cat_file, changed = (
+            child.result(ok=None, timeout_s=READ_TIMEOUT_S) for child in running
+        )
+    except BaseException:
+        for child in running:
+            child.stop()
+        raise
+    place = _parse_place(path, rev_parse)
+    if config.status or cat_file.status:
+        failed = config if config.status else cat_file
+        raise CommandFailed(failed.argv, failed.status, failed.stdout, failed.stderr)
+    found = parse_batch(cat_file.stdout, len(words))
+    head, base_commit = _commits(place.shown, found, base)
+    if branch is not None:
+        _check_branch(branch, found)
+    if changed.status and not place.bare:
+        raise CommandFailed(changed.argv, changed.status, changed.stdout, changed.stderr)
+    settings = parse_settings(config.stdout)
+    attributes = found[_ATTRIBUTES]
+    return Repository(
+        top=place.top,
+        git_dir=place.git_dir,
+        common_dir=place.common_dir,
+        objects=_object_dirs(place.common_dir),
+        object_format=place.object_format,
+        bare=place.bare,
+        shallow=place.shallow,
+        partial=bool(settings.promisor),
+        submodules=found[_GITMODULES] is not None,
+        lfs=attributes is not None and b"filter=lfs" in attributes[2],
+        head=head,
+        head_branch=place.head_branch,
+        base=base_commit,
+        dirty=bool(changed.stdout),
+        remotes=settings.remotes,
+        user_name=settings.user_name,
+        user_email=settings.user_email,
+        filters=settings.filters,
+        tracks=frozenset(
+            name
+            for name, answer in zip(OUR_PATHS, found[_OURS : _OURS + 2], strict=True)
+            if answer is not None
+        ),
+        hooks_path=settings.hooks_path,
+        promisor=settings.promisor,
+        promisor_filter=settings.promisor_filter,
+        checkout=settings.checkout,
+        drivers=settings.drivers,
+    )
+
+
+# Places in the list of objects asked for.
+_HEAD, _BASE, _GITMODULES, _ATTRIBUTES, _OURS, _BRANCHES = 0, 1, 2, 3, 4, 6
+
+
+def _objects_wanted(base: str | None, branch: str | None) -> list[str]:
+    start = "HEAD" if base is None else base
+    words = ["HEAD^{commit}", f"{start}^{{commit}}", f"{start}:.gitmodules", f"{start}:.gitattributes"]
+    words += [f"{start}:{name}" for name in OUR_PATHS]
+    if branch is not None:
+        # `a/b` cannot be created beside a branch `a`.
+        parts = branch.split("/")
+        words += ["refs/heads/" + "/".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    return words
+
+
+Batch = tuple[str, str, bytes]
+
+
+def parse_batch(output: bytes, count: int) -> list[Batch | None]:
+    """Read `git cat-file --batch`: for each of `count` questions (object name, type, content), or None."""
+    answers: list[Batch | None] = []
+    offset = 0
+    while len(answers) < count:
+        end = output.find(b"\n", offset)
+        if end < 0:
+            raise BackendError("git cat-file", "its answer ended early")
+        header = output[offset:end].split(b" ")
+        offset = end + 1
+        if len(header) == 3 and header[2].isdigit() and header[1] in (b"commit", b"tree", b"blob", b"tag"):
+            size = int(header[2])
+            answers.append((header[0].decode(), header[1].decode(), output[offset : offset + size]))
+            offset += size + 1
+        else:
+            answers.append(None)
+    return answers
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    top: Path | None
+    git_dir: Path
+    common_dir: Path
+    bare: bool
+    shallow: bool
+    object_format: str
+    head_branch: str | None
+
+    @property
+    def shown(self) -> str:
+        return str(self.top or self.common_dir)
+
+
+def _parse_place(path: Path, answer: proc.Completed) -> _Place:
+    lines = answer.text.split("\n")
+    if len(lines) < 7:
+        raise _not_a_repository(path, answer)
+    bare, inside, shallow = (line == "true" for line in lines[:3])
+    if inside and not bare:
+        raise UsageError(
+            f"repository {path}",
+            "this is inside a .git directory",
+            hint=f"clauderon create --repo {Path(lines[4]).parent} ...",
+        )
+    symbolic = lines[7] if len(lines) > 7 else ""
+    head_branch = symbolic.removeprefix("refs/heads/") if symbolic.startswith("refs/heads/") else None
+    git_dir, common = Path(os.path.realpath(lines[4])), Path(os.path.realpath(path / lines[5]))
+    for directory in (git_dir, common):
+        # A newline in a path would have cut a line in two.
+        if not directory.is_dir():
+            raise UsageError(
+                f"repository {path}", "its path holds a newline, which git worktrees cannot record"
+            )
+    top = None if bare else Path(os.path.realpath(path / lines[6]))
+    return _Place(top, git_dir, common, bare, shallow, lines[3], head_branch)
+
+
+def _check_words(path: Path, base: str | None) -> None:
+    if not path.is_dir():
+        why = "it is not a directory" if path.exists() else "there is no such directory"
+        raise UsageError(
+            f"repository {ascii(str(path))[1:-1]}", why, hint="clauderon create --repo DIRECTORY ..."
+        )
+    if "\n" in os.path.realpath(path):
+        raise UsageError(
+            f"repository {ascii(str(path))[1:-1]}",
+            "its path holds a newline, which git worktrees cannot record",
+        )
+    if base is not None and (not base.strip() or "\n" in base or "\0" in base):
+        raise UsageError("--base", "it names no commit", hint="git log --oneline --all")
+
+
+def _not_a_repository(path: Path, answer: proc.Completed) -> Exception:
+    text = answer.error_text
+    if "dubious ownership" in text:
+        return UsageError(
+            f"repository {path}",
+            "git does not trust it: its files belong to another user",
+            hint=f"git config --global --add safe.directory '{path}'",
+            detail=text,
+        )
+    if "not a git repository" in text:
+        return UsageError(
+            f"repository {path}",
+            "it is not in a git repository",
+            hint=f"git -C '{path}' init && git -C '{path}' commit --allow-empty -m 'Begin'",
+        )
+    return CommandFailed(answer.argv, answer.status or 1, answer.stdout, answer.stderr)
+
+
+def _commits(shown: str, found: list[Batch | None], base: str | None) -> tuple[str, str]:
+    head, start = found[_HEAD], found[_BASE]
+    if head is None and start is None:
+        raise UsageError(
+            f"repository {shown}",
+            "it has no commit yet, and a worktree begins at one",
+            hint=f"git -C '{shown}' commit --allow-empty -m 'Begin'",
+        )
+    if start is None:
+        raise UsageError(
+            f"--base {ascii(base)[1:-1]}",
+            f"{shown} has no such commit",
+            hint=f"git -C '{shown}' log --oneline --all",
+        )
+    return (head or start)[0], start[0]
+
+
+def _check_branch(branch: str, found: list[Batch | None]) -> None:
+    parts = branch.split("/")
+    for answer, count in zip(found[_BRANCHES:], range(len(parts), 0, -1), strict=False):
+        if answer is not None:
+            taken = "/".join(parts[:count])
+            why = "it exists already" if taken == branch else f"a branch named {taken} stands in its way"
+            raise Conflict(
+                f"branch {branch}", why, hint=f"git branch -m {taken} {taken}-before  # or: --branch OTHER"
+            )
+
+
+def _object_dirs(common_dir: Path) -> tuple[Path, ...]:
+    """The object directory and its alternates, nearest first, each once, as git would search them."""
+    return object_dirs(common_dir / "objects")
+
+
+def object_dirs(own: Path) -> tuple[Path, ...]:
+    """`own` and, transitively, what its `info/alternates` names; directories that do not exist are left out."""
+    found: dict[str, None] = {}
+    level = [own]
+    for _ in range(_ALTERNATES_DEPTH + 1):
+        following: list[Path] = []
+        for directory in level:
+            real = os.path.realpath(directory)
+            if real in found or not Path(real).is_dir():
+                continue
+            found[real] = None
+            try:
+                listed = (Path(real) / "info" / "alternates").read_bytes()
+            except OSError:
+                continue
+            following += [Path(real) / os.fsdecode(line) for line in parse_alternates(listed)]
+        level = following
+    return tuple(Path(name) for name in found)
+
+
+def parse_alternates(content: bytes) -> list[bytes]:
+    """The paths an `info/alternates` file names: one a line, `#` comments, optionally C-quoted."""
+    return [_unquoted(line) for line in content.split(b"\n") if line and not line.startswith(b"#")]
+
+
+_ESCAPES = {b"a": 7, b"b": 8, b"f": 12, b"n": 10, b"r": 13, b"t": 9, b"v": 11, b'"': 34, b"\\": 92}
+
+
+def _unquoted(line: bytes) -> bytes:
+    if not (len(line) >= 2 and line.startswith(b'"') and line.endswith(b'"')):
+        return line
+    plain = bytearray()
+    body = line[1:-1]
+    position = 0
+    while position < len(body):
+        byte = body[position : position + 1]
+        if byte != b"\\":
+            plain += byte
+            position += 1
+            continue
+        following = body[position + 1 : position + 2]
+        octal = body[position + 1 : position + 4]
+        if len(octal) == 3 and all(0x30 <= digit <= 0x37 for digit in octal):
+            plain.append(int(octal, 8) & 0xFF)
+            position += 4
+        elif following in _ESCAPES:
+            plain.append(_ESCAPES[following])
+            position += 2
+        else:
+            return line
+    return bytes(plain)
+
+
+__all__ = ["OUR_PATHS", "Remote", "Repository", "is_true", "object_dirs", "parse_batch", "repository_read"]

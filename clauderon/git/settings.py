@@ -1,0 +1,146 @@
+"""What `git config --list -z` said, as facts: remotes, identity, filters. Parsing only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+# Settings that decide how a file looks on disk: inside and outside must agree, or `git status` would not.
+_CHECKOUT_KEYS = (
+    "core.autocrlf",
+    "core.eol",
+    "core.filemode",
+    "core.ignorecase",
+    "core.precomposeunicode",
+    "core.safecrlf",
+    "core.sparsecheckout",
+    "core.sparsecheckoutcone",
+    "core.symlinks",
+    "index.sparse",
+)
+_TRUE = frozenset({"true", "yes", "on", "1"})
+_USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<userinfo>[^/@]*@)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A remote as the container may know it: `url` after the user's own `insteadOf`, without a password in it."""
+
+    name: str
+    url: str
+    push_url: str
+    fetch: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The user's effective git configuration, as far as a session needs it.
+
+    filters: names of configured content filters. checkout: settings that decide how files look on disk.
+    hooks_path: core.hooksPath as written, empty if unset. promisor: the remote a partial clone fetches from.
+    """
+
+    remotes: tuple[Remote, ...]
+    user_name: str
+    user_email: str
+    filters: tuple[str, ...]
+    checkout: Mapping[str, str]
+    hooks_path: str
+    promisor: str
+    promisor_filter: str
+    drivers: tuple[tuple[str, str], ...]
+
+
+def parse_settings(output: bytes) -> Settings:
+    """Read `git config --list -z`: `key LF value NUL`, or `key NUL` for a bare key (which means true)."""
+    values: dict[str, list[str]] = {}
+    for item in output.decode("utf-8", "surrogateescape").split("\0"):
+        if item:
+            key, newline, value = item.partition("\n")
+            values.setdefault(key, []).append(value if newline else "true")
+
+    def last(key: str) -> str:
+        return values.get(key, [""])[-1]
+
+    promisor = last("extensions.partialclone")
+    promisors = [key for key in values if key.startswith("remote.") and key.endswith(".promisor")]
+    if not promisor and promisors:
+        promisor = promisors[-1][len("remote.") : -len(".promisor")]
+    return Settings(
+        remotes=tuple(_remotes(values)),
+        user_name=last("user.name"),
+        user_email=last("user.email"),
+        filters=tuple(sorted(set(_subsections(values, "filter", ("clean", "smudge", "process"))))),
+        checkout={key: values[key][-1] for key in _CHECKOUT_KEYS if key in values},
+        hooks_path=last("core.hookspath"),
+        promisor=promisor,
+        promisor_filter=last(f"remote.{promisor}.partialclonefilter") if promisor else "",
+        drivers=tuple(
+            (key, value[-1])
+            for key, value in values.items()
+            if (key.startswith("filter.") and key.endswith((".clean", ".smudge", ".process")))
+            or (key.startswith("merge.") and key.endswith(".driver"))
+        ),
+    )
+
+
+def is_true(value: str) -> bool:
+    return value.strip().lower() in _TRUE
+
+
+def _subsections(values: Iterable[str], section: str, variables: tuple[str, ...]) -> Iterable[str]:
+    for key in values:
+        if key.startswith(f"{section}.") and key.count(".") >= 2:
+            name, _, variable = key[len(section) + 1 :].rpartition(".")
+            if variable in variables:
+                yield name
+
+
+def _remotes(values: Mapping[str, list[str]]) -> Iterable[Remote]:
+    rewrites = _rewrites(values, "insteadof")
+    push_rewrites = _rewrites(values, "pushinsteadof")
+    for name in sorted(set(_subsections(values, "remote", ("url",)))):
+        written = values[f"remote.{name}.url"][0]
+        url = without_password(_rewritten(written, rewrites))
+        if f"remote.{name}.pushurl" in values:
+            push = _rewritten(values[f"remote.{name}.pushurl"][0], rewrites)
+        else:
+            # git uses pushInsteadOf only where no pushurl is written.
+            push = _rewritten(written, push_rewrites) if _matches(written, push_rewrites) else url
+        fetch = tuple(values.get(f"remote.{name}.fetch", ()))
+        yield Remote(name, url, without_password(push), fetch)
+
+
+def _rewrites(values: Mapping[str, list[str]], variable: str) -> list[tuple[str, str]]:
+    return [
+        (prefix, key[len("url.") : -len(variable) - 1])
+        for key, prefixes in values.items()
+        if key.startswith("url.") and key.endswith(f".{variable}")
+        for prefix in prefixes
+    ]
+
+
+def _matches(url: str, rewrites: list[tuple[str, str]]) -> bool:
+    return any(url.startswith(prefix) for prefix, _ in rewrites)
+
+
+def _rewritten(url: str, rewrites: list[tuple[str, str]]) -> str:
+    """The longest matching `insteadOf` wins, as in git."""
+    fitting = [(prefix, base) for prefix, base in rewrites if url.startswith(prefix)]
+    if not fitting:
+        return url
+    prefix, base = max(fitting, key=lambda pair: len(pair[0]))
+    return base + url[len(prefix) :]
+
+
+def without_password(url: str) -> str:
+    """`url` without a credential in it: no userinfo over HTTP, no password elsewhere (an ssh user name stays)."""
+
+    def plain(match: re.Match[str]) -> str:
+        user = match["userinfo"].rstrip("@").partition(":")[0]
+        if match["scheme"].lower().startswith(("http", "ftp")) or not user:
+            return match["scheme"]
+        return f"{match['scheme']}{user}@"
+
+    return _USERINFO.sub(plain, url, count=1)
