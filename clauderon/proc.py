@@ -300,6 +300,24 @@ def daemon(argv: Sequence[str], *, env: Env, log: Path) -> int:
     return child.pid
 
 
+def attend(argv: Sequence[str], *, env: Env, pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+    """Start a child that its caller watches and reaps: our stdout and stderr, no input, a group of its own.
+
+    pass_fds: descriptors it keeps, under the same numbers.
+    """
+    try:
+        return subprocess.Popen(
+            [find(argv[0], env), *argv[1:]],
+            env=dict(env),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            pass_fds=tuple(pass_fds),
+            process_group=0,
+        )
+    except OSError as error:
+        raise _cannot_start(argv, None, error) from error
+
+
 def _finish(
     argv: tuple[str, ...],
     child: Any,
