@@ -11,6 +11,8 @@ from clauderon.errors import UsageError
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 _WORD = re.compile(r"[a-z0-9]+")
 _TAIL_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+# `refs/clauderon/rescue/` holds what deleted sessions left behind; a session's own refs stand beside it.
+_RESERVED = frozenset({"rescue"})
 _SLUG_WORDS = 4
 _SLUG_CHARS = 40
 
@@ -24,6 +26,8 @@ def validated(name: str) -> str:
         why = "use 1 to 63 letters, digits, '.', '_' or '-', beginning with a letter or a digit"
     elif ".." in name or name.endswith((".", ".lock")):
         why = "git takes no branch with '..' in it, or with '.' or '.lock' at its end"
+    elif name.lower() in _RESERVED:
+        why = "that name is taken by refs/clauderon/rescue, where deleted sessions leave their work"
     else:
         return name
     raise UsageError(f"session name {shown}", why, hint="clauderon create --name fix-bug ...")
