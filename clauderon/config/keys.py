@@ -6,6 +6,7 @@ docs/configuration.md are made from it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from clauderon.config import checks
@@ -227,6 +228,17 @@ OTHER_VARIABLES: dict[str, str] = {
     "CLAUDERON_HOME": "The state directory; `~/.clauderon` when it is not set.",
     "NO_COLOR": "Set to anything: no colour.",
 }
+
+
+def variables(agents: Iterable[str] = ("claude", "codex", "gemini")) -> list[tuple[str, str]]:
+    """Every overriding variable with the dotted key it overrides, for the agents given."""
+    return [
+        (variable(key, name), f"{section.replace(ANY, name)}.{key.name}")
+        for section, keys in SECTIONS.items()
+        for name in (agents if ANY in section else ("",))
+        for key in keys
+        if key.env
+    ]
 
 
 def variable(key: Key, name: str) -> str:

@@ -1,0 +1,99 @@
+# Targets for Makefiles:  include $(shell clauderon path mk)
+#
+# For each prompt file $(CLAUDERON_PROMPTS)/NAME$(CLAUDERON_SUFFIX):
+#
+#   clauderon-run-NAME       start an agent on it, in a session of that name
+#   clauderon-wait-NAME      wait until the agent has ended well
+#   clauderon-collect-NAME   put its output and its patch into $(CLAUDERON_STATE)/
+#   clauderon-test-NAME      run $(CLAUDERON_TEST) in the session
+#   clauderon-merge-NAME     merge its branch, if that passed
+#   clauderon-clean-NAME     delete the session; what was collected stays, and nothing is done again
+#   clauderon-forget-NAME    the same, and the next run begins anew
+#
+# Without -NAME, each does it for every prompt file. Every step needs the one before it, is done once, and leaves a
+# file in $(CLAUDERON_STATE)/ that says so: after an interrupt, make goes on where it was. Safe under -j; with -k, one
+# failed session does not hold up the others.
+
+ifndef clauderon_mk
+clauderon_mk := 1
+
+# The program.
+CLAUDERON ?= clauderon
+# The repository the agents work on.
+CLAUDERON_REPO ?= .
+# Where the prompts are, and how their names end.
+CLAUDERON_PROMPTS ?= prompts
+CLAUDERON_SUFFIX ?= .md
+# What was done and what came of it; not for version control.
+CLAUDERON_STATE ?= .clauderon-make
+# More flags for `clauderon create`.
+CLAUDERON_CREATE ?=
+# The gate: a command for the session's container. `true` lets everything pass.
+CLAUDERON_TEST ?= make test
+# More flags for `clauderon merge`.
+CLAUDERON_MERGE ?=
+
+clauderon_names := $(patsubst $(CLAUDERON_PROMPTS)/%$(CLAUDERON_SUFFIX),%,\
+	$(sort $(wildcard $(CLAUDERON_PROMPTS)/*$(CLAUDERON_SUFFIX))))
+
+.PHONY: clauderon-run clauderon-wait clauderon-collect clauderon-test clauderon-merge
+clauderon-run: $(clauderon_names:%=clauderon-run-%)
+clauderon-wait: $(clauderon_names:%=clauderon-wait-%)
+clauderon-collect: $(clauderon_names:%=clauderon-collect-%)
+clauderon-test: $(clauderon_names:%=clauderon-test-%)
+clauderon-merge: $(clauderon_names:%=clauderon-merge-%)
+
+clauderon-run-%: $(CLAUDERON_STATE)/%.session ; @:
+clauderon-wait-%: $(CLAUDERON_STATE)/%.ended ; @:
+clauderon-collect-%: $(CLAUDERON_STATE)/%.patch ; @:
+clauderon-test-%: $(CLAUDERON_STATE)/%.tested ; @:
+clauderon-merge-%: $(CLAUDERON_STATE)/%.merged ; @:
+
+# make takes what stands between two pattern rules for a by-product and would delete it.
+.PRECIOUS: $(CLAUDERON_STATE)/%.session $(CLAUDERON_STATE)/%.ended $(CLAUDERON_STATE)/%.patch
+.PRECIOUS: $(CLAUDERON_STATE)/%.tested $(CLAUDERON_STATE)/%.merged
+
+$(CLAUDERON_STATE):
+	mkdir -p '$@'
+	echo '*' >'$@/.gitignore'
+
+# A make that was killed between the session and its file finds the session again by the key. The key holds the
+# prompt, so that a prompt changed since is a conflict, not a silent nothing.
+$(CLAUDERON_STATE)/%.session: $(CLAUDERON_PROMPTS)/%$(CLAUDERON_SUFFIX) | $(CLAUDERON_STATE)
+	$(CLAUDERON) create --quiet --print --detach --repo '$(CLAUDERON_REPO)' --name '$*' --prompt-file '$<' \
+		--idempotency-key "make $(abspath $(CLAUDERON_STATE))/$* $$(cksum <'$<')" $(CLAUDERON_CREATE) >'$@.part'
+	mv '$@.part' '$@'
+
+$(CLAUDERON_STATE)/%.ended: $(CLAUDERON_STATE)/%.session
+	$(CLAUDERON) wait --quiet --format tsv '$*' >'$@.part'
+	mv '$@.part' '$@'
+
+$(CLAUDERON_STATE)/%.patch: $(CLAUDERON_STATE)/%.ended
+	$(CLAUDERON) logs '$*' >'$(@:.patch=.out)' 2>'$(@:.patch=.err)'
+	$(CLAUDERON) diff --committed '$*' >'$@.part'
+	mv '$@.part' '$@'
+
+$(CLAUDERON_STATE)/%.tested: $(CLAUDERON_STATE)/%.ended
+	$(CLAUDERON) exec --no-tty '$*' -- $(CLAUDERON_TEST) >'$(@:.tested=.test.log)' 2>&1 </dev/null \
+		|| { status=$$?; cat '$(@:.tested=.test.log)' >&2; exit $$status; }
+	touch '$@'
+
+$(CLAUDERON_STATE)/%.merged: $(CLAUDERON_STATE)/%.tested
+	$(CLAUDERON) merge --quiet $(CLAUDERON_MERGE) '$*'
+	touch '$@'
+
+# 3: there is no such session, and that is what was wanted.
+clauderon_delete = $(CLAUDERON) delete --quiet --yes '$*' || [ $$? -eq 3 ]
+
+.PHONY: clauderon-clean clauderon-forget
+clauderon-clean: $(clauderon_names:%=clauderon-clean-%)
+clauderon-forget: $(clauderon_names:%=clauderon-forget-%)
+
+clauderon-clean-%:
+	$(clauderon_delete)
+
+clauderon-forget-%:
+	$(clauderon_delete)
+	rm -f $(foreach end,session ended patch out err tested test.log merged,'$(CLAUDERON_STATE)/$*.$(end)')
+
+endif
