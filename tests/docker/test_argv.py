@@ -1,0 +1,63 @@
+"""The words docker is told."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clauderon.docker import argv
+from clauderon.mount import Mount
+from clauderon.spec import ContainerSpec
+
+PATHS = st.text(
+    st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40
+).map(lambda text: "/" + text)
+
+
+@given(PATHS, PATHS, st.booleans())
+def test_a_mount_survives_dockers_csv_whatever_the_path(source: str, target: str, read_only: bool) -> None:
+    value = argv.mount_value(Mount(source, target, read_only=read_only))
+    fields = next(csv.reader(io.StringIO(value, newline="")))
+    assert fields == [
+        "type=bind", f"source={source}", f"target={target}", *(["readonly"] if read_only else []),
+    ]  # fmt: skip
+
+
+def words(**changes: object) -> list[str]:
+    spec = ContainerSpec(name="clauderon-x", image="img", command=("sh", "/start"), **changes)  # type: ignore[arg-type]
+    return argv.container_run_argv(spec)
+
+
+def pairs(argv_words: list[str]) -> list[tuple[str, str]]:
+    return list(itertools.pairwise(argv_words))
+
+
+def test_a_container_is_confined() -> None:
+    found = pairs(words(pids=4096))
+    assert ("--cap-drop", "ALL") in found
+    assert ("--security-opt", "no-new-privileges") in found
+    assert ("--pids-limit", "4096") in found
+    assert "--init" in words()
+
+
+def test_no_limit_means_no_flag() -> None:
+    assert not {"--cpus", "--memory", "--pids-limit"} & set(words())
+
+
+def test_limits_are_passed() -> None:
+    found = pairs(words(cpus="4", memory="8589934592b"))
+    assert ("--cpus", "4") in found and ("--memory", "8589934592b") in found
+
+
+def test_the_image_comes_after_every_option_and_the_command_after_the_image() -> None:
+    told = words(extra_args=("--gpus", "all"), env={"A": "b"})
+    assert told[-4:] == ["--gpus", "all", "img", "/start"]
+    assert ("--entrypoint", "sh") in pairs(told)
+
+
+def test_a_run_never_pulls_by_itself() -> None:
+    assert ("--pull", "never") in pairs(words())

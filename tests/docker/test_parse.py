@@ -1,0 +1,108 @@
+"""What docker prints, read. The originals are recorded in the transcripts; here are the odd shapes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from clauderon.docker import failures, parse
+from clauderon.errors import BackendError, CommandFailed, Conflict
+
+
+def line(**fields: object) -> str:
+    return json.dumps(
+        {"ID": "c1", "Names": "clauderon-x", "Status": "Up 2 seconds", "Image": "img", **fields}
+    )
+
+
+def test_container_list_of_nothing_is_empty() -> None:
+    assert parse.parse_container_list("") == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "state", "exit_status"),
+    [
+        ({"State": "running"}, "running", None),
+        ({"State": "exited", "Status": "Exited (137) 3 minutes ago"}, "exited", 137),
+        ({"Status": "Exited (0) 3 days ago"}, "exited", 0),
+        ({"Status": "Up 5 minutes (Paused)"}, "paused", None),
+        ({"Status": "Created"}, "created", None),
+    ],
+)
+def test_container_state_with_and_without_the_state_field(
+    fields: dict[str, str], state: str, exit_status: int | None
+) -> None:
+    found = parse.parse_container_list(line(**fields))[0]
+    assert (found.state, found.exit_status) == (state, exit_status)
+
+
+def test_labels_whose_values_hold_commas_and_equal_signs_stay_whole() -> None:
+    text = 'clauderon.id=abc,clauderon.spec={"a":"b=c","d":["e","f"]},clauderon.session=x'
+    found = parse.parse_labels(text)
+    assert found["clauderon.id"] == "abc"
+    assert found["clauderon.session"] == "x"
+
+
+def test_mixed_inspect_tells_objects_apart() -> None:
+    found = parse.parse_inspect(
+        "\n".join(
+            json.dumps(item)
+            for item in (
+                {"Id": "sha256:1", "RootFS": {}, "Architecture": "amd64", "Config": {"Env": None}},
+                {
+                    "Name": "n",
+                    "Id": "2",
+                    "IPAM": {"Config": [{"Subnet": "fd00::/64"}, {"Subnet": "10.0.0.0/24"}]},
+                },
+                {"Name": "v", "Mountpoint": "/m", "CreatedAt": "t", "Labels": None},
+                {"Name": "/container", "State": {}},
+            )
+        )
+    )
+    assert [i.id for i in found.images] == ["sha256:1"]
+    assert [n.subnet for n in found.networks] == ["10.0.0.0/24"]
+    assert [v.name for v in found.volumes] == ["v"]
+
+
+def failure(stderr: str) -> CommandFailed:
+    return CommandFailed(["docker", "run"], 125, b"", stderr.encode())
+
+
+@pytest.mark.parametrize(
+    ("stderr", "kind", "hint"),
+    [
+        (
+            "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?",
+            BackendError,
+            "docker info",
+        ),
+        (
+            "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock",
+            BackendError,
+            "sudo usermod -aG docker $USER   # then log out and back in, or: newgrp docker",
+        ),
+        (
+            'docker: Error response from daemon: Conflict. The container name "/clauderon-x" is already in use by'
+            ' container "0bc". You have to remove it',
+            Conflict,
+            "docker ps -a | grep clauderon",
+        ),
+        ("write /x: no space left on device", BackendError, "docker system df"),
+    ],
+)
+def test_failures_are_explained_with_the_remedy(stderr: str, kind: type, hint: str) -> None:
+    error = failures.explain(failure(stderr), "create x")
+    assert type(error) is kind
+    assert error.hint == hint
+    assert error.detail == stderr
+
+
+def test_a_missing_object_is_not_mistaken_for_an_engine_that_is_down() -> None:
+    assert failures.is_missing(failure("Error: No such object: x"))
+    assert not failures.is_missing(failure("Cannot connect to the Docker daemon at unix:///not found"))
+
+
+def test_the_engines_number_of_cpus_is_read_from_its_refusal() -> None:
+    text = "docker: Error response from daemon: Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available."
+    assert failures.most_cpus(failure(text)) == "2.00"

@@ -1,0 +1,69 @@
+"""Session names become directories, branches, container names and hostnames."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clauderon import names
+from clauderon.errors import UsageError
+
+
+@pytest.mark.parametrize("name", ["a", "fix-bug", "Fix.Bug_2", "9lives", "a" * 63])
+def test_ordinary_names_are_taken(name: str) -> None:
+    assert names.validated(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "-x",
+        ".",
+        "..",
+        "a/b",
+        "a b",
+        "a\nb",
+        "$(x)",
+        "a..b",
+        "a.",
+        "x.lock",
+        "a" * 64,
+        "ä",
+        "_x",
+        "a\0b",
+        "a:b",
+        "a~1",
+    ],
+)
+def test_names_that_would_break_a_tool_are_refused(name: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        names.validated(name)
+    assert refused.value.hint
+
+
+@given(st.text(max_size=70))
+def test_every_name_taken_is_a_branch_git_takes(name: str) -> None:
+    try:
+        names.validated(name)
+    except UsageError:
+        return
+    assert subprocess.run(["git", "check-ref-format", f"refs/heads/{names.branch(name)}"]).returncode == 0
+    assert re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", names.hostname(name))
+
+
+@given(st.text(max_size=300))
+def test_a_name_made_from_any_prompt_is_a_name(prompt: str) -> None:
+    assert names.validated(names.from_prompt(prompt))
+
+
+def test_a_name_made_from_a_prompt_begins_with_its_words() -> None:
+    assert re.fullmatch(r"fix-the-login-bug-[a-z2-9]{4}", names.from_prompt("Fix the login bug in auth.py"))
+
+
+def test_two_names_from_one_prompt_differ() -> None:
+    assert len({names.from_prompt("Fix the bug") for _ in range(20)}) > 1

@@ -1,0 +1,150 @@
+"""The process boundary, against real children."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from clauderon import proc
+from clauderon.errors import CommandFailed, CommandTimeout, ToolMissing
+
+ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+
+
+def shell(script: str) -> list[str]:
+    return ["/bin/sh", "-c", script]
+
+
+@pytest.mark.parametrize("call", [proc.run, lambda argv, **kw: proc.start(argv, **kw).result()])
+class TestRunAndStart:
+    def test_streams_stay_apart(self, call) -> None:  # type: ignore[no-untyped-def]
+        answer = call(shell("echo out; echo err >&2"), env=ENV)
+        assert (answer.stdout, answer.stderr, answer.status) == (b"out\n", b"err\n", 0)
+
+    def test_the_child_sees_exactly_the_given_environment(self, call, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+        monkeypatch.setenv("LEAKED", "1")
+        assert b"LEAKED" not in call(["/usr/bin/env"], env={**ENV, "GIVEN": "1"}).stdout
+
+    def test_input_larger_than_a_pipe_arrives_whole(self, call) -> None:  # type: ignore[no-untyped-def]
+        data = os.urandom(1 << 20)
+        assert call(["/bin/cat"], env=ENV, stdin=data).stdout == data
+
+    def test_words_are_not_read_by_a_shell(self, call) -> None:  # type: ignore[no-untyped-def]
+        words = ["$(id)", "a b", "", "'", '"', "*", "--"]
+        assert call(["/usr/bin/printf", "[%s]", *words], env=ENV).text == "".join(f"[{w}]" for w in words)
+
+    def test_a_failure_carries_status_and_the_whole_stderr(self, call) -> None:  # type: ignore[no-untyped-def]
+        noise = "x" * 5000
+        with pytest.raises(CommandFailed) as failed:
+            call(shell(f"echo {noise} >&2; exit 3"), env=ENV)
+        assert (failed.value.status, failed.value.detail) == (3, noise)
+
+    def test_a_missing_program_is_named(self, call) -> None:  # type: ignore[no-untyped-def]
+        with pytest.raises(ToolMissing) as missing:
+            call(["no-such-program"], env=ENV)
+        assert missing.value.what == "no-such-program"
+
+    def test_a_missing_directory_is_named(self, call) -> None:  # type: ignore[no-untyped-def]
+        with pytest.raises(ToolMissing, match="in /no/such/directory"):
+            call(["/bin/true"], env=ENV, cwd="/no/such/directory")
+
+
+def test_a_signal_is_told_as_128_and_its_number() -> None:
+    assert proc.run(shell("kill -TERM $$"), env=ENV, ok=None).status == 128 + signal.SIGTERM
+
+
+def test_a_child_past_its_time_is_stopped(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    with pytest.raises(CommandTimeout):
+        proc.run(shell(f"echo $$ >{pid_file}; exec sleep 60"), env=ENV, timeout_s=0.5)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_file.read_text()), 0)
+
+
+def test_a_ctrl_c_reaches_us_and_not_the_child(tmp_path: Path) -> None:
+    """Children are in a process group of their own, so that undoing is ours to order."""
+    script = (
+        "import sys; from clauderon import proc\n"
+        "answer = proc.run(['/bin/sh', '-c', 'ps -o pgid= -p $$ 2>/dev/null || cut -d\" \" -f5 /proc/$$/stat'],"
+        " env={'PATH': '/usr/bin:/bin'})\n"
+        "import os; sys.exit(0 if int(answer.text) != os.getpgid(0) else 1)"
+    )
+    assert (
+        proc.run([sys.executable, "-c", script], env={**ENV, "PYTHONPATH": os.pathsep.join(sys.path)}).status
+        == 0
+    )
+
+
+def test_stream_hands_over_lines_as_they_come() -> None:
+    seen: list[tuple[str, float]] = []
+    proc.stream(
+        shell("echo one; sleep 0.4; echo two"),
+        env=ENV,
+        on_stdout=lambda line: seen.append((line, time.monotonic())),
+    )
+    assert [line for line, _ in seen] == ["one\n", "two\n"]
+    assert seen[1][1] - seen[0][1] > 0.2  # the first was not kept back until the end
+
+
+def test_stream_gives_the_child_no_terminal() -> None:
+    lines: list[str] = []
+    proc.stream(shell("test -t 1 && echo tty || echo plain"), env=ENV, on_stdout=lines.append)
+    assert lines == ["plain\n"]
+
+
+def test_stream_failure_carries_stderr() -> None:
+    with pytest.raises(CommandFailed) as failed:
+        proc.stream(shell("echo why >&2; exit 4"), env=ENV)
+    assert (failed.value.status, failed.value.detail) == (4, "why")
+
+
+def test_stream_past_its_time_is_stopped() -> None:
+    with pytest.raises(CommandTimeout):
+        proc.stream(["/bin/sleep", "60"], env=ENV, timeout_s=0.3)
+
+
+def test_pipe_connects_two_commands() -> None:
+    assert (
+        proc.pipe(["/bin/cat"], ["/usr/bin/wc", "-c"], env=ENV, stdin=b"x" * 300_000).text.strip() == "300000"
+    )
+
+
+def test_pipe_names_the_consumer_when_the_producer_died_of_it() -> None:
+    with pytest.raises(CommandFailed) as failed:
+        proc.pipe(["/usr/bin/yes"], shell("echo broken >&2; exit 4"), env=ENV)
+    assert (failed.value.status, failed.value.detail) == (4, "broken")
+
+
+def test_pipe_names_the_producer_when_it_failed() -> None:
+    with pytest.raises(CommandFailed) as failed:
+        proc.pipe(shell("echo broken >&2; exit 5"), ["/bin/cat"], env=ENV)
+    assert (failed.value.status, failed.value.detail) == (5, "broken")
+
+
+def test_an_interrupt_stops_the_child(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    running = proc.start(shell(f"echo $$ >{pid_file}; exec sleep 60"), env=ENV)
+
+    def interrupt() -> None:
+        while not (pid_file.exists() and pid_file.read_text().strip()):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        running.result()
+    assert running.child.poll() is not None
+
+
+def test_replace_becomes_the_command() -> None:
+    script = "from clauderon import proc; proc.replace(['/bin/sh', '-c', 'exit 9'], env={'PATH': '/bin'})"
+    child = proc.run(
+        [sys.executable, "-c", script], env={**ENV, "PYTHONPATH": os.pathsep.join(sys.path)}, ok=None
+    )
+    assert child.status == 9
