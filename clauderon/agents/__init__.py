@@ -1,1 +1,1 @@
-"""Agents: what to install, how to launch, resume and print."""
+"""What to install for an agent, and how to launch, resume and print with it. Starts no container itself."""

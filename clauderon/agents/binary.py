@@ -1,0 +1,268 @@
+"""The agents' binaries on the host, `~/.clauderon/agents/<agent>/<version>/<platform>/`: one serves every container.
+
+`cached` is the fast path of `create`: a few file look-ups, never the network. `ensure` fetches what is missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clauderon.agents import registry
+from clauderon.agents.image import ImageFacts
+from clauderon.agents.registry import Builtin
+from clauderon.config.schema import Agent
+from clauderon.errors import ClauderonError, UsageError
+from clauderon.paths import Home
+
+if TYPE_CHECKING:
+    from clauderon.agents.download import Progress
+
+# How long the answer to "which version is the latest" holds.
+POINTER_AGE_S = 24 * 3600.0
+_TAGS = ("latest", "stable")
+_VERSION = re.compile(r"\d+\.\d+\.\d+[0-9A-Za-z.+-]*\Z")
+
+
+def needed(agent: Agent, facts: ImageFacts) -> bool:
+    """Whether the agent comes from the host: the image has none, or the configuration names one."""
+    known = registry.builtin(agent)
+    if known is None:
+        return False
+    return bool(agent.path) or agent.version != "latest" or not facts.has(known.program)
+
+
+def cached(home: Home, agent: Agent, facts: ImageFacts) -> Path | None:
+    """What to mount, if it is on the host already: a directory, or the file that `path` names. No network."""
+    known = registry.builtin(agent)
+    if known is None:
+        return None
+    if agent.path:
+        return _own_binary(agent)
+    _check_platform(agent, known, facts)
+    version = _pointer(home, agent)[0] if agent.version in _TAGS else agent.version
+    if not version:
+        return None
+    folder = _folder(home, agent, version, _platform(known, facts))
+    return folder if (folder / known.launch).is_file() else None
+
+
+def ensure(
+    home: Home,
+    agent: Agent,
+    facts: ImageFacts,
+    *,
+    environ: Mapping[str, str],
+    progress: Progress,
+    newest: bool = False,
+) -> Path:
+    """What to mount, fetched if it is not there. newest: ask what `latest` or `stable` is now.
+
+    progress: called with (bytes done, bytes in all or None, text).
+    Raises FetchError (no network and no npm, checksum, disk full) and UsageError. Without a network `newest` is
+    content with what is there.
+    """
+    from clauderon.agents import download
+
+    known = registry.builtin(agent)
+    if known is None:
+        raise UsageError(f"agent {agent.name}", "has nothing to fetch: its command is your own")
+    if agent.path:
+        return _own_binary(agent)
+    _check_version(agent)
+    found = cached(home, agent, facts)
+    if found is not None and not (newest and agent.version in _TAGS):
+        return found
+    with _locked(home, agent, progress):
+        # Whoever held the lock may have fetched it.
+        found = cached(home, agent, facts)
+        if found is not None and not (newest and agent.version in _TAGS):
+            return found
+        try:
+            version = _resolve(home, agent, known, environ, progress, newest=newest)
+            return _fetch(home, agent, known, version, _platform(known, facts), environ, progress)
+        except download.Unreachable:
+            if found is None:
+                raise
+            progress(
+                None, None, f"Nobody says whether there is a newer {known.title}; keeping the one there is"
+            )
+            return found
+
+
+def is_stale(home: Home, agent: Agent) -> bool:
+    """Whether nobody has asked for a day what `latest` is; `ensure(newest=True)` asks."""
+    return agent.version in _TAGS and time.time() - _pointer(home, agent)[1] > POINTER_AGE_S
+
+
+def _own_binary(agent: Agent) -> Path:
+    path = Path(agent.path)
+    if not path.is_file():
+        raise UsageError(f"[agents.{agent.name}] path", f"{path} is not a file", hint="clauderon config show")
+    return path.resolve()
+
+
+def _check_version(agent: Agent) -> None:
+    if agent.version not in _TAGS and not _VERSION.match(agent.version):
+        why = f"{agent.version!a} is neither latest, stable nor a version like 1.2.3"
+        raise UsageError(f"[agents.{agent.name}] version", why, hint="clauderon config show")
+
+
+def _check_platform(agent: Agent, known: Builtin, facts: ImageFacts) -> None:
+    if known.runtime and not facts.has(known.runtime):
+        why = f"{known.title} runs on {known.runtime}, and the image has none"
+        raise ClauderonError(f"agent {agent.name}", why, hint="clauderon create --image node:22 ...")
+    if not known.static and facts.libc == "none":
+        why = f"{known.title} needs glibc or musl, and the image has neither"
+        raise ClauderonError(
+            f"agent {agent.name}", why, hint="clauderon create --image debian:stable ...   # or --agent codex"
+        )
+
+
+def _platform(known: Builtin, facts: ImageFacts) -> str:
+    return facts.platform.removesuffix("-musl") if known.static else facts.platform
+
+
+def _folder(home: Home, agent: Agent, version: str, platform: str) -> Path:
+    return home.agents / agent.name / version / platform
+
+
+def _pointer(home: Home, agent: Agent) -> tuple[str, float]:
+    """(version, when it was asked for in seconds since the epoch); ("", 0.0) if nobody has yet."""
+    try:
+        value = json.loads((home.agents / agent.name / f"{agent.version}.json").read_bytes())
+        return str(value["version"]), float(value["checked_at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "", 0.0
+
+
+def _resolve(
+    home: Home, agent: Agent, known: Builtin, environ: Mapping[str, str], progress: Progress, *, newest: bool
+) -> str:
+    """The version to have; asked for when the pointer is older than a day, or `newest`."""
+    if agent.version not in _TAGS:
+        return agent.version
+    version, _ = _pointer(home, agent)
+    if version and not newest and not is_stale(home, agent):
+        return version
+    from clauderon.agents.download import Unreachable
+
+    progress(None, None, f"Asking for the {agent.version} version of {known.title}")
+    try:
+        version = _ask(known, agent.version, environ)
+    except Unreachable:
+        if not version or newest:
+            raise
+        return version
+    pointer = home.agents / agent.name / f"{agent.version}.json"
+    draft = pointer.with_suffix(".new")
+    draft.write_text(json.dumps({"version": version, "checked_at": time.time()}), "utf-8")
+    draft.replace(pointer)
+    return version
+
+
+def _ask(known: Builtin, tag: str, environ: Mapping[str, str]) -> str:
+    from clauderon.agents import channel, npm
+    from clauderon.agents.download import Unreachable
+
+    first: Unreachable | None = None
+    if known.channel:
+        try:
+            return channel.version(tag, environ)
+        except Unreachable as error:
+            first = error
+    try:
+        tags = npm.dist_tags(known.dist_tags, environ)
+    except Unreachable as error:
+        raise _both(first, error) from error
+    # Not every package has a `stable`.
+    version = tags.get(tag) or tags.get("latest", "")
+    if not _VERSION.match(version):
+        raise Unreachable(
+            f"npm: {known.dist_tags}", f"has no version tagged {tag}", hint="clauderon config show"
+        )
+    return version
+
+
+def _fetch(
+    home: Home,
+    agent: Agent,
+    known: Builtin,
+    version: str,
+    platform: str,
+    environ: Mapping[str, str],
+    progress: Progress,
+) -> Path:
+    """Fetch, verify, publish by rename. What a cut download left is in `<agent>/.partial` for the next try."""
+    from clauderon.agents import channel, npm
+    from clauderon.agents.download import Unreachable, fsync_folder
+
+    target = _folder(home, agent, version, platform)
+    if (target / known.launch).is_file():
+        return target
+    partial = home.agents / agent.name / ".partial" / f"{version}-{platform}"
+    partial.mkdir(parents=True, exist_ok=True)
+    title = f"{known.title} {version} ({platform})"
+    first: Unreachable | None = None
+    fetched = False
+    if known.channel:
+        try:
+            channel.fetch(version, platform, partial, environ=environ, progress=progress, title=title)
+            fetched = True
+        except Unreachable as error:
+            first = error
+    if not fetched:
+        draft = partial / "npm"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        spec = known.npm[platform].format(version=version)
+        try:
+            npm.fetch(spec, known.strip, draft, environ=environ, progress=progress, title=title)
+        except Unreachable as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise _both(first, error) from error
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        finally:
+            shutil.rmtree(partial / "npm.npm", ignore_errors=True)
+    source = partial if fetched else partial / "npm"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.replace(target)
+    shutil.rmtree(partial, ignore_errors=True)
+    fsync_folder(target.parent)
+    return target
+
+
+def _both(first: ClauderonError | None, second: ClauderonError) -> ClauderonError:
+    """One error for two sources that both failed."""
+    from clauderon.agents.download import Unreachable
+
+    if first is None:
+        return second
+    detail = "\n".join(text for text in (f"{second.what}: {second.why}", second.detail) if text)
+    return Unreachable(
+        first.what, f"{first.why}; and npm did not help either", hint=second.hint, detail=detail
+    )
+
+
+@contextlib.contextmanager
+def _locked(home: Home, agent: Agent, progress: Progress) -> Iterator[None]:
+    """One fetch at a time per agent; a kernel lock, so that a killed one leaves nothing behind."""
+    import fcntl
+
+    folder = home.agents / agent.name
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress(None, None, f"Waiting for another command that is fetching {agent.name}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,222 @@
+"""Writes a session's own files on the host (its directory and its agent's home) and says how to mount them.
+
+Every file is replaced by rename: a container may be reading the old one. Holds no secret: what looks like a
+credential here is a placeholder, and the proxy has the real one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clauderon import paths
+from clauderon.agents import claude, launch, others, registry, trust
+from clauderon.agents.environment import PLACEHOLDERS, anthropic_kind, environment
+from clauderon.agents.files import Writer
+from clauderon.agents.image import ImageFacts
+from clauderon.config.schema import Agent
+from clauderon.mount import Mount
+from clauderon.paths import Home
+from clauderon.store import Session
+
+_START = Path(__file__).parent.parent / "share" / "start.sh"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSetup:
+    """What the container gets: mounts beside the worktree's and the airlock's, and environment."""
+
+    mounts: tuple[Mount, ...]
+    env: dict[str, str]
+
+
+def prepare(
+    home: Home,
+    session: Session,
+    agent: Agent,
+    *,
+    prompt: bytes | None,
+    facts: ImageFacts,
+    binary: Path | None,
+    credential_kind: str | None,
+    owner: tuple[int, int] | None,
+    environ: Mapping[str, str],
+    credentials: Collection[str] = (),
+) -> AgentSetup:
+    """Write what the session's agent needs and describe it. Safe to repeat: the conversation stays.
+
+    prompt: None keeps the one written before, if there is one.
+    binary: what `binary.ensure` returned; None if the image has the agent.
+    credential_kind: `api-key` or `oauth`, what the real Anthropic credential is; None if there is none.
+    owner: who the container's files belong to, if not to us and we may give them away.
+    credentials: names of further credentials the proxy can lend (`github`), whose placeholders to set.
+    Raises UsageError (a `hooks.json` that cannot be read) and OSError.
+    """
+    user = _runs_as(session, facts)
+    if owner is None and os.geteuid() == 0 and user not in (None, (0, 0)):
+        owner = user
+    # Another uid that we cannot give files to has to find them open. They lie below a directory closed to others.
+    shared = owner is None and (user is None or user[0] != os.geteuid())
+    writer = Writer(owner, shared)
+    kind = anthropic_kind(agent, credential_kind)
+    _write_home(home, session, agent, writer, kind, user)
+    _write_session(home, session, agent, writer, prompt, facts, binary, user)
+    return AgentSetup(
+        mounts=_mounts(home, session, agent, facts, binary),
+        env=environment(
+            session,
+            agent,
+            facts,
+            mounted=binary is not None,
+            kind=kind,
+            uid=None if user is None else user[0],
+            credentials=credentials,
+        ),
+    )
+
+
+def set_mode(home: Home, session: Session, mode: str) -> None:
+    """What the container does at its next start: `agent`, or `idle` (stay up for `exec`, then end)."""
+    Writer().text(home.session_dir(session.id) / "mode", f"{mode}\n")
+
+
+def activity(home: Home, session_id: str) -> str:
+    """What the agent is doing: `working`, `waiting` (for the person), `done`, or "" if it has not said."""
+    try:
+        word = (home.session_home(session_id) / ".clauderon" / "activity").read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    # Written by a container: believe only what we know.
+    return word if word in ("working", "waiting", "done") else ""
+
+
+def exit_status(home: Home, session_id: str) -> int | None:
+    """The status the agent ended with last, or None while it runs and before it ever ended."""
+    try:
+        text = (home.session_home(session_id) / ".clauderon" / "status").read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return int(text) if text.isascii() and text.isdigit() and int(text) < 256 else None
+
+
+def program(agent: Agent, facts: ImageFacts, binary: Path | None) -> tuple[str, ...]:
+    """How the agent is called in the container, its first words."""
+    known = registry.builtin(agent)
+    if known is None:
+        return (agent.command[0],)
+    if binary is None:
+        return (facts.programs.get(known.program, known.program),)
+    inside = f"{paths.CONTAINER_AGENT}/{known.program if agent.path else known.launch}"
+    return (known.runtime, inside) if known.runtime and not agent.path else (inside,)
+
+
+def _runs_as(session: Session, facts: ImageFacts) -> tuple[int, int] | None:
+    """(uid, gid) the container runs as; None if only the image knows and did not say."""
+    if session.user:
+        uid, _, gid = session.user.partition(":")
+        return int(uid), int(gid or uid)
+    if facts.uid is None:
+        return None
+    return facts.uid, facts.gid if facts.gid is not None else facts.uid
+
+
+def _write_home(
+    home: Home, session: Session, agent: Agent, writer: Writer, kind: str, user: tuple[int, int] | None
+) -> None:
+    root = home.session_home(session.id)
+    for folder in (root, root / ".clauderon", root / ".cargo"):
+        writer.directory(folder)
+    if user is not None:
+        for name in ("registry", "git"):
+            writer.link(root / ".cargo" / name, f"{paths.CONTAINER_CARGO_HOME}/{name}/{user[0]}")
+    template = _template(home)
+    if registry.builtin(agent) is None:
+        return
+    if agent.name == "claude":
+        file = root / ".claude.json"
+        api_key = PLACEHOLDERS[kind] if kind == "anthropic" else ""
+        value = claude.claude_json(_json(file), template, api_key)
+        writer.text(file, json.dumps(value, indent=2), 0o600)
+    elif agent.name == "codex":
+        writer.directory(root / ".codex")
+        if not (root / ".codex" / "config.toml").exists():
+            writer.text(root / ".codex" / "config.toml", others.codex_config())
+        writer.text(root / ".codex" / "auth.json", others.codex_auth(PLACEHOLDERS["openai"]), 0o600)
+    elif agent.name == "gemini":
+        writer.directory(root / ".gemini")
+        if not (root / ".gemini" / "settings.json").exists():
+            writer.text(root / ".gemini" / "settings.json", others.gemini_settings())
+
+
+def _template(home: Home) -> dict[str, Any]:
+    """`~/.clauderon/claude.json`, the person's to change; made if it is missing, for every session mounts it."""
+    if not home.claude_json.exists():
+        home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Writer().text(home.claude_json, json.dumps(claude.seed(), indent=2) + "\n")
+    return _json(home.claude_json)
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """A JSON object, or an empty one for a file that is missing or damaged (the agent was killed writing it)."""
+    try:
+        value = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _write_session(
+    home: Home,
+    session: Session,
+    agent: Agent,
+    writer: Writer,
+    prompt: bytes | None,
+    facts: ImageFacts,
+    binary: Path | None,
+    user: tuple[int, int] | None,
+) -> None:
+    folder = home.session_dir(session.id)
+    folder.mkdir(parents=True, exist_ok=True)
+    if prompt is not None:
+        writer.data(folder / "prompt", prompt)
+    written = folder / "prompt"
+    size = written.stat().st_size if written.exists() else None
+    text = launch.launch_file(
+        session,
+        agent,
+        facts,
+        program=program(agent, facts, binary),
+        prompt_bytes=size,
+        uid=None if user is None else user[0],
+        open_files=writer.shared,
+    )
+    writer.text(folder / "launch", text)
+    writer.text(folder / "mode", "agent\n")
+    if agent.name == "claude":
+        writer.text(folder / "settings.json", json.dumps(claude.settings(home.hooks), indent=1))
+    # Last, so that a directory with a start script is a whole one.
+    writer.data(folder / "start", _START.read_bytes())
+
+
+def _mounts(
+    home: Home, session: Session, agent: Agent, facts: ImageFacts, binary: Path | None
+) -> tuple[Mount, ...]:
+    mounts = [
+        Mount(str(home.session_dir(session.id)), paths.CONTAINER_SESSION, read_only=True),
+        Mount(str(home.session_home(session.id)), paths.CONTAINER_HOME),
+    ]
+    known = registry.builtin(agent)
+    if binary is not None and known is not None:
+        target = paths.CONTAINER_AGENT
+        if agent.path:
+            target += f"/{known.program}"
+        mounts.append(Mount(str(binary), target, read_only=True))
+    for mount in trust.trust_mounts(facts, home):
+        # An old `cryptography` cannot write Java's store.
+        if mount.target != paths.CONTAINER_TRUSTSTORE or home.truststore.exists():
+            mounts.append(mount)
+    return tuple(mounts)
