@@ -45,11 +45,11 @@ def _open_closed_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDONLY if descriptor == 0 else os.O_WRONLY)
     if sys.stdin is None:
-        sys.stdin = open(0, encoding="utf-8")
+        sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115
     if sys.stdout is None:
-        sys.stdout = open(1, "w", encoding="utf-8")
+        sys.stdout = open(1, "w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
-        sys.stderr = open(2, "w", encoding="utf-8")
+        sys.stderr = open(2, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def _flush() -> None:

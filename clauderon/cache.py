@@ -65,4 +65,3 @@ def clean(context: Context) -> list[CacheVolume]:
     except ClauderonError as error:
         context.report.warn(str(error))
     return cleaned
-

@@ -119,12 +119,16 @@ def path(home: Home, what: str, name: str | None) -> str:
         return str(_SHARE / _FILES[what])
     if name is None and what == "home":
         return str(home.root)
-    raise UsageError(f"path {what}", "use one of " + ", ".join(PATHS[:-1]) + " or worktree NAME", hint="clauderon path sh")
+    raise UsageError(
+        f"path {what}", "use one of " + ", ".join(PATHS[:-1]) + " or worktree NAME", hint="clauderon path sh"
+    )
 
 
 def shell_init(shell: str) -> str:
     """What a start file evaluates: the functions, and that shell's completion."""
     if shell not in ("sh", "bash", "zsh", "fish"):
-        raise UsageError(f"shell-init {shell}", "use sh, bash, zsh or fish", hint='eval "$(clauderon shell-init bash)"')
+        raise UsageError(
+            f"shell-init {shell}", "use sh, bash, zsh or fish", hint='eval "$(clauderon shell-init bash)"'
+        )
     names = {"sh": ("sh",), "fish": ("fish",)}.get(shell, ("sh", shell))
     return "".join((_SHARE / _FILES[name]).read_text("utf-8") for name in names)

@@ -55,6 +55,7 @@ class Session:
     Everything `refresh` needs to make the same container again is here: image *name*, limits, mounts, prompt
     (in the session directory), access mode, network, ports.
     ip: the container's address on its network, chosen by us so that the proxy knows it before the start.
+    tracks: which of `.claude.json` and `.clauderon` the repository has itself, so that they are not covered.
     conversation: the agent's own session id (a UUID), the same one at every restart.
     """
 
@@ -91,6 +92,7 @@ class Session:
     volumes: tuple[str, ...] = ()
     publish: tuple[str, ...] = ()
     extra_args: tuple[str, ...] = ()
+    tracks: tuple[str, ...] = ()
     agent_args: tuple[str, ...] = ()
     budget: str = ""
     timeout_s: float | None = None
@@ -112,7 +114,7 @@ class Session:
             raise ValueError("not a session record")
         known = {f.name for f in fields(cls)}
         values = {key: value for key, value in data.items() if key in known}
-        for key in ("deny", "volumes", "publish", "extra_args", "agent_args"):
+        for key in ("deny", "volumes", "publish", "extra_args", "agent_args", "tracks"):
             values[key] = tuple(values.get(key, ()))
         if values.get("allow") is not None:
             values["allow"] = tuple(values["allow"])
@@ -296,6 +298,14 @@ class Store:
         """A cached fact about the engine (JSON), or None."""
         row = self._one("SELECT value FROM fact WHERE key = ?", (key,))
         return None if row is None else json.loads(row[0])
+
+    def facts(self, prefix: str) -> dict[str, Any]:
+        """Every cached fact whose key begins with `prefix`, by key."""
+        query = "SELECT key, value FROM fact WHERE substr(key, 1, ?) = ? ORDER BY key"
+        try:
+            return {key: json.loads(value) for key, value in self._db.execute(query, (len(prefix), prefix))}
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, error) from error
 
     def keep_fact(self, key: str, value: Any) -> None:
         """Remember a fact; None forgets it."""

@@ -22,7 +22,8 @@ from clauderon.store import Store
 output = Output()
 
 FormatOption = Annotated[
-    str, typer.Option("--format", metavar="table|tsv|json", help="How to print the answer.", show_default=False)
+    str,
+    typer.Option("--format", metavar="table|tsv|json", help="How to print the answer.", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stderr.")]

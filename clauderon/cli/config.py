@@ -28,7 +28,9 @@ def show(
     ]
     if not out.json:
         for row in rows:
-            row["value"] = "(absent)" if row["value"] is None else json_module.dumps(row["value"], ensure_ascii=False)
+            row["value"] = (
+                "(absent)" if row["value"] is None else json_module.dumps(row["value"], ensure_ascii=False)
+            )
     out.records(rows, (Column("key", "KEY"), Column("value", "VALUE"), Column("origin", "ORIGIN")))
 
 
@@ -67,11 +69,14 @@ def env(
     from clauderon.config import keys
 
     out = common.speak(format_, json, quiet)
-    rows = [
-        {"variable": name, "key": key, "set": name in os.environ} for name, key in keys.variables()
-    ]
-    rows.insert(0, {"variable": "CLAUDERON_HOME", "key": "(the state directory)", "set": "CLAUDERON_HOME" in os.environ})
-    out.records(rows, (Column("variable", "VARIABLE"), Column("key", "KEY"), Column("set", "SET", {"yes": "green"})))
+    rows = [{"variable": name, "key": key, "set": name in os.environ} for name, key in keys.variables()]
+    rows.insert(
+        0,
+        {"variable": "CLAUDERON_HOME", "key": "(the state directory)", "set": "CLAUDERON_HOME" in os.environ},
+    )
+    out.records(
+        rows, (Column("variable", "VARIABLE"), Column("key", "KEY"), Column("set", "SET", {"yes": "green"}))
+    )
 
 
 def init(
@@ -102,9 +107,14 @@ def credentials(
     Example: clauderon config credentials
     """
     from clauderon.proxy import credentials as table
+    from clauderon.proxy import service
 
     out = common.speak(format_, json, quiet)
     home = common.home()
-    rows = [row.row() for row in table.describe(config.load(home, os.environ), home, os.environ)]
-    columns = ("name", "set", "origin", "hosts")
+    held = service.held(home)
+    rows = [row._asdict() for row in table.describe(config.load(home, os.environ), home, os.environ, held)]
+    for row in rows:
+        if row["problem"]:
+            out.warn(row["problem"])
+    columns = ("name", "set", "origin", "kind", "hosts")
     out.records(rows, [Column(name, name.upper()) for name in columns])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,64 +14,88 @@ from clauderon.session.context import Context
 from clauderon.session.request import Request
 from clauderon.store import Session
 
-_OptionalText = Optional[str]
+_OptionalText = str | None
 
 
 def create(
     repo: Annotated[
-        Optional[Path], typer.Option("--repo", metavar="DIR", help="The git repository; default: this directory.")
+        Path | None,
+        typer.Option("--repo", metavar="DIR", help="The git repository; default: this directory."),
     ] = None,
     prompt: Annotated[_OptionalText, typer.Option("--prompt", "-p", help="What the agent is to do.")] = None,
     prompt_file: Annotated[
-        _OptionalText, typer.Option("--prompt-file", metavar="FILE|-", help="Read the prompt from a file or stdin.")
+        _OptionalText,
+        typer.Option("--prompt-file", metavar="FILE|-", help="Read the prompt from a file or stdin."),
     ] = None,
     name: Annotated[
         _OptionalText, typer.Option("--name", "-n", help="The session's name; default: made from the prompt.")
     ] = None,
-    backend: Annotated[str, typer.Option("--backend", help="Where the session runs; docker is the only one.")] = "docker",
-    agent: Annotated[_OptionalText, typer.Option("--agent", help="claude, codex, gemini, or one of your own.")] = None,
-    image: Annotated[_OptionalText, typer.Option("--image", help="The container's image.")] = None,
-    cpu_limit: Annotated[_OptionalText, typer.Option("--cpu-limit", metavar="CPUS", help="As 4, 0.5 or 500m.")] = None,
-    memory_limit: Annotated[_OptionalText, typer.Option("--memory-limit", metavar="SIZE", help="As 8g or 512m.")] = None,
-    pull_policy: Annotated[
-        _OptionalText, typer.Option("--pull-policy", metavar="always|if-not-present|never", help="When to pull.")
+    backend: Annotated[
+        str, typer.Option("--backend", help="Where the session runs; docker is the only one.")
+    ] = "docker",
+    agent: Annotated[
+        _OptionalText, typer.Option("--agent", help="claude, codex, gemini, or one of your own.")
     ] = None,
-    base: Annotated[_OptionalText, typer.Option("--base", metavar="REF", help="Where to start; default: HEAD.")] = None,
+    image: Annotated[_OptionalText, typer.Option("--image", help="The container's image.")] = None,
+    cpu_limit: Annotated[
+        _OptionalText, typer.Option("--cpu-limit", metavar="CPUS", help="As 4, 0.5 or 500m.")
+    ] = None,
+    memory_limit: Annotated[
+        _OptionalText, typer.Option("--memory-limit", metavar="SIZE", help="As 8g or 512m.")
+    ] = None,
+    pull_policy: Annotated[
+        _OptionalText,
+        typer.Option("--pull-policy", metavar="always|if-not-present|never", help="When to pull."),
+    ] = None,
+    base: Annotated[
+        _OptionalText, typer.Option("--base", metavar="REF", help="Where to start; default: HEAD.")
+    ] = None,
     branch: Annotated[
         _OptionalText, typer.Option("--branch", help="The session's branch; default: clauderon/NAME.")
     ] = None,
     print_: Annotated[
         bool, typer.Option("--print", help="Headless: print the agent's answer, exit with its status.")
     ] = False,
-    attach: Annotated[bool, typer.Option("--attach", "-a", help="Join the agent's terminal at once.")] = False,
+    attach: Annotated[
+        bool, typer.Option("--attach", "-a", help="Join the agent's terminal at once.")
+    ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Let the agent plan, not change.")] = False,
     access_mode: Annotated[
-        str, typer.Option("--access-mode", metavar="read-write|read-only", help="What the proxy lets through.")
+        str,
+        typer.Option("--access-mode", metavar="read-write|read-only", help="What the proxy lets through."),
     ] = "read-write",
     network: Annotated[
-        _OptionalText, typer.Option("--network", metavar="open|proxied", help="proxied: no way out but the proxy.")
+        _OptionalText,
+        typer.Option("--network", metavar="open|proxied", help="proxied: no way out but the proxy."),
     ] = None,
     allow: Annotated[
-        Optional[list[str]], typer.Option("--allow", metavar="HOST", help="Only these hosts; repeatable.")
+        list[str] | None, typer.Option("--allow", metavar="HOST", help="Only these hosts; repeatable.")
     ] = None,
     env: Annotated[
-        Optional[list[str]], typer.Option("--env", "-e", metavar="K=V", help="A variable in the container.")
+        list[str] | None, typer.Option("--env", "-e", metavar="K=V", help="A variable in the container.")
     ] = None,
     volume: Annotated[
-        Optional[list[str]], typer.Option("--volume", "-v", metavar="SRC:DST", help="A mount more, as docker takes it.")
+        list[str] | None,
+        typer.Option("--volume", "-v", metavar="SRC:DST", help="A mount more, as docker takes it."),
     ] = None,
     publish: Annotated[
-        Optional[list[str]], typer.Option("--publish", metavar="PORT", help="A published port, as docker takes it.")
+        list[str] | None,
+        typer.Option("--publish", metavar="PORT", help="A published port, as docker takes it."),
     ] = None,
     timeout: Annotated[
-        _OptionalText, typer.Option("--timeout", metavar="TIME", help="With --print: stop the agent after 30m, 2h ...")
+        _OptionalText,
+        typer.Option("--timeout", metavar="TIME", help="With --print: stop the agent after 30m, 2h ..."),
     ] = None,
-    budget: Annotated[_OptionalText, typer.Option("--budget", metavar="USD", help="The agent's spending limit.")] = None,
+    budget: Annotated[
+        _OptionalText, typer.Option("--budget", metavar="USD", help="The agent's spending limit.")
+    ] = None,
     idempotency_key: Annotated[
         _OptionalText,
         typer.Option("--idempotency-key", metavar="KEY", help="Find the session made with this key before."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the commands as a script; do nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the commands as a script; do nothing.")
+    ] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
@@ -160,7 +184,9 @@ def _headless(context: Context, session: Session) -> None:
         out.value("", {**_answer(context, session, False), **result.row()})
     else:
         result = headless.stream(context, session)
-        out.note(f"Session {session.name}: the agent ended with status {result.status}; branch {session.branch}.")
+        out.note(
+            f"Session {session.name}: the agent ended with status {result.status}; branch {session.branch}."
+        )
     raise typer.Exit(result.status)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -17,7 +17,7 @@ from clauderon.session.lookup import find
 from clauderon.session.request import duration_s
 
 OptionalName = Annotated[
-    Optional[str], typer.Argument(metavar="[NAME]", help="Default: the only session.", show_default=False)
+    str | None, typer.Argument(metavar="[NAME]", help="Default: the only session.", show_default=False)
 ]
 
 
@@ -62,7 +62,8 @@ def exec_(
     name: common.NameArgument,
     command: Annotated[list[str], typer.Argument(metavar="COMMAND...", show_default=False)],
     tty: Annotated[
-        Optional[bool], typer.Option("--tty/--no-tty", "-t/-T", help="Default: when stdin and stdout are terminals.")
+        bool | None,
+        typer.Option("--tty/--no-tty", "-t/-T", help="Default: when stdin and stdout are terminals."),
     ] = None,
 ) -> None:
     """Run a command in the session's container; its status is the answer's. A stopped session is woken for it.
@@ -80,8 +81,8 @@ def exec_(
 def logs(
     name: OptionalName = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more comes.")] = False,
-    tail: Annotated[Optional[int], typer.Option("--tail", "-n", help="Only the last lines.", min=0)] = None,
-    since: Annotated[Optional[str], typer.Option("--since", help="As docker takes it: 10m, a time.")] = None,
+    tail: Annotated[int | None, typer.Option("--tail", "-n", help="Only the last lines.", min=0)] = None,
+    since: Annotated[str | None, typer.Option("--since", help="As docker takes it: 10m, a time.")] = None,
     timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="With times.")] = False,
 ) -> None:
     """Print what the agent wrote to its terminal.
@@ -102,7 +103,7 @@ def wait(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", show_default=False)],
     first: Annotated[bool, typer.Option("--any", "--first", help="Until the first has ended.")] = False,
     timeout: Annotated[
-        Optional[str], typer.Option("--timeout", metavar="TIME", help="Give up after 30s, 10m ...; status 124.")
+        str | None, typer.Option("--timeout", metavar="TIME", help="Give up after 30s, 10m ...; status 124.")
     ] = None,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
@@ -126,5 +127,3 @@ def wait(
         out.note("Not all ended in time.")
         raise typer.Exit(124)
     raise typer.Exit(next((status for status in statuses.values() if status), 0))
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -12,7 +12,9 @@ from clauderon.output import Column
 from clauderon.session import lifecycle
 from clauderon.store import Session
 
-Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="The sessions' names.", show_default=False)]
+Names = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help="The sessions' names.", show_default=False)
+]
 
 
 def _each(names: list[str], act, json: bool, quiet: bool) -> None:  # type: ignore[no-untyped-def]
@@ -77,7 +79,7 @@ def set_access_mode(
 def refresh(
     name: common.NameArgument,
     pull_policy: Annotated[
-        Optional[str],
+        str | None,
         typer.Option("--pull-policy", metavar="always|if-not-present|never", help="Default: always."),
     ] = None,
     json: common.JsonOption = False,
@@ -96,14 +98,17 @@ def refresh(
     with common.opened(changing=True) as context:
         refreshed = refresh_session(context, name, policy=pull_policy)
         out.note(
-            f"Session {name}: " + ("a newer image." if refreshed.image_changed else "the image was the newest already.")
+            f"Session {name}: "
+            + ("a newer image." if refreshed.image_changed else "the image was the newest already.")
         )
         out.done({"name": refreshed.session.name, "image_changed": refreshed.image_changed})
 
 
 def delete(
     names: Names,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Do not ask; work is kept all the same.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Do not ask; work is kept all the same.")
+    ] = False,
     yes: common.YesOption = False,
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
@@ -119,7 +124,12 @@ def delete(
         done = [delete_session(context, name, force=force or yes, confirm=out.confirm) for name in names]
         out.done(
             [
-                {"name": d.session.name, "id": d.session.id, "rescued": list(d.rescued), "branch_kept": d.branch_kept}
+                {
+                    "name": d.session.name,
+                    "id": d.session.id,
+                    "rescued": list(d.rescued),
+                    "branch_kept": d.branch_kept,
+                }
                 for d in done
             ]
         )
@@ -128,7 +138,10 @@ def delete(
 def reconcile(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild-database", help="Set a damaged database aside; rebuild it from the containers.")
+        bool,
+        typer.Option(
+            "--rebuild-database", help="Set a damaged database aside; rebuild it from the containers."
+        ),
     ] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json as json_module
 import os
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -11,6 +12,8 @@ from clauderon import config
 from clauderon.cli import common
 from clauderon.errors import BackendError
 from clauderon.output import Column
+
+_LOG_KEYS = ("time", "session", "status", "method", "host", "path", "credential", "rule")
 
 
 def run() -> None:
@@ -71,13 +74,17 @@ def status(
         return
     sessions = data.pop("sessions")
     if out.format == "table":
-        out.note("  ".join(f"{key}: {value}" for key, value in data.items() if not isinstance(value, (list, dict))))
+        out.note(
+            "  ".join(f"{key}: {value}" for key, value in data.items() if not isinstance(value, (list, dict)))
+        )
     columns = ("name", "port", "access_mode", "tunnels", "requests", "refusals", "bytes_up", "bytes_down")
     out.records(sessions, [Column(c, c.upper().replace("_", " ")) for c in columns], empty="No sessions.")
 
 
 def log(
-    session: Annotated[Optional[str], typer.Option("--session", metavar="NAME", help="Only this session.")] = None,
+    session: Annotated[
+        str | None, typer.Option("--session", metavar="NAME", help="Only this session.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more comes.")] = False,
     refused: Annotated[bool, typer.Option("--refused", help="Only what was refused.")] = False,
     format_: common.FormatOption = "table",
@@ -88,8 +95,14 @@ def log(
 
     Example: clauderon proxy log --session fix-bug -f
     """
-    from clauderon.proxy import audit
+    from clauderon.proxy import audit_reader
 
     out = common.speak(format_, json, quiet)
-    for line in audit.read(common.home(), session=session, follow=follow, refused=refused):
-        out.text(line.json_text() + "\n" if out.json else line.text(tsv=out.format == "tsv") + "\n")
+    for record in audit_reader.read(common.home().audit, session=session, follow=follow):
+        if refused and not record.get("refused"):
+            continue
+        if out.json:
+            out.text(json_module.dumps(record, ensure_ascii=False) + "\n")
+        else:
+            separator = "\t" if out.format == "tsv" else "  "
+            out.text(separator.join(str(record.get(key, "")) for key in _LOG_KEYS) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import os
 import signal
 import sys
@@ -49,11 +50,13 @@ def run(argv: Sequence[str]) -> int:
             traceback.print_exc()
         common.output.fail(error)
         return EXIT_OURS if _passes_status(words, command) else error.exit_status
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last resort: no traceback without --debug
         if debug:
             traceback.print_exc()
         name = type(error).__name__
-        bug = ClauderonError("bug", f"{name}: {error}", hint="run it again with --debug, and report what it prints")
+        bug = ClauderonError(
+            "bug", f"{name}: {error}", hint="run it again with --debug, and report what it prints"
+        )
         bug.exit_status, bug.code = EXIT_BUG, "bug"
         common.output.fail(bug)
         return EXIT_BUG
@@ -107,7 +110,7 @@ def _prepare_output(words: list[str], command: str, debug: bool) -> None:
     flags = words[:end]
     out = common.output
     out.command, out.debug = command, debug
-    follows_format = [b for a, b in zip(flags, flags[1:], strict=False) if a == "--format"]
+    follows_format = [b for a, b in itertools.pairwise(flags) if a == "--format"]
     if "--json" in flags or "--format=json" in flags or "json" in follows_format:
         out.format = "json"
 

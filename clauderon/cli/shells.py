@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -32,10 +32,10 @@ def env(
 
 def path(
     what: Annotated[
-        Optional[str],
+        str | None,
         typer.Argument(metavar="sh|mk|bash|zsh|fish|home|worktree", show_default=False),
     ] = None,
-    name: Annotated[Optional[str], typer.Argument(metavar="[NAME]", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", show_default=False)] = None,
 ) -> None:
     """Print where a file of clauderon's is: the functions for sh, the rules for make, a completion, a worktree.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -28,7 +28,9 @@ def sync(
     with common.opened() as context:
         session, result = collect.sync(context, name)
         if result.outcome == "advanced":
-            out.note(f"{session.branch}: {result.commits} commits, now {result.new[:12] if result.new else ''}")
+            out.note(
+                f"{session.branch}: {result.commits} commits, now {result.new[:12] if result.new else ''}"
+            )
         out.done(
             {
                 "name": session.name,
@@ -70,7 +72,9 @@ def diff(
 
 def merge(
     name: common.NameArgument,
-    message: Annotated[Optional[str], typer.Option("--message", "-m", help="The merge commit's message.")] = None,
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", help="The merge commit's message.")
+    ] = None,
     squash: Annotated[bool, typer.Option("--squash", help="One commit instead of the branch's own.")] = False,
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
@@ -85,7 +89,9 @@ def merge(
         collect.sync(context, name)
         result = airlock.merge(context.home, session, context.environ, message=message, squash=squash)
         out.note(result.text)
-        out.done({"name": session.name, "into": result.into, "commit": result.commit, "changed": result.changed})
+        out.done(
+            {"name": session.name, "into": result.into, "commit": result.commit, "changed": result.changed}
+        )
 
 
 def upload(

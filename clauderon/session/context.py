@@ -7,8 +7,9 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import ContextManager, Protocol
+from typing import Protocol
 
 from clauderon.config.schema import Config
 from clauderon.docker import Docker
@@ -28,7 +29,7 @@ class Reporter(Protocol):
 
     def note(self, text: str) -> None: ...
     def warn(self, text: str) -> None: ...
-    def progress(self, title: str) -> ContextManager[Progress]: ...
+    def progress(self, title: str) -> AbstractContextManager[Progress]: ...
 
 
 @dataclass(frozen=True, slots=True)

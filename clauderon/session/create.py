@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
 from clauderon import airlock, git
 from clauderon.errors import ClauderonError
-from clauderon.proxy import credentials, service
-from clauderon.session import launch, remove, request, resources
+from clauderon.proxy import service
+from clauderon.session import launch, lent, remove, request, resources
 from clauderon.session.context import Context, lock
 from clauderon.session.request import Plan, Request
+from clauderon.spec import ContainerSpec
 from clauderon.store import Session
 
 
@@ -75,7 +75,14 @@ def _gather(
     home = context.home
     session = context.store.update(session.id, step="worktree")
     worktree = home.worktree(session.name)
-    opening = airlock.start_worktree(plan.repository, worktree, branch=session.branch, base=session.base)
+    opening = airlock.start_worktree(
+        plan.repository,
+        worktree,
+        branch=session.branch,
+        base=session.base,
+        environ=context.environ,
+        owner=launch.owner_of(session),
+    )
     try:
         around = launch.surroundings(context, session, plan.agent, inspection, policy=session.pull_policy)
     finally:
@@ -89,7 +96,7 @@ def _gather(
         base=session.base,
         worktree=worktree,
         owner=launch.owner_of(session),
-        https_hosts=credentials.https_hosts(context.config),
+        https_hosts=lent.https_hosts(context),
     )
     if around.gateway != cached:
         session = context.store.update(session.id, ip=around.gateway.address(home, session.port))
@@ -103,7 +110,7 @@ def _start(
     proxy.result()
     session = context.store.update(session.id, step="container")
 
-    def describe(row: Session) -> launch.spec.ContainerSpec:
+    def describe(row: Session) -> ContainerSpec:
         return launch.prepare(context, row, plan.agent, around, plan.prompt)
 
     session = launch.run(context, session, around.gateway, describe)
@@ -129,11 +136,23 @@ def _say_what_stays_out(context: Context, plan: Plan) -> None:
     session = plan.session
     if plan.repository.dirty:
         context.report.note("Uncommitted changes of your checkout stay out of the session.")
-    for missing in credentials.missing(context.config, context.home, context.environ, plan.agent):
+    missing = lent.missing(context, plan.agent)
+    if missing:
         context.report.warn(missing)
-    for note in plan.repository.notes:
+    for note in _repository_notes(plan):
         context.report.warn(note)
     if session.network == "proxied" and session.publish:
         context.report.warn("published ports do not work on the internal network of --network proxied")
 
 
+def _repository_notes(plan: Plan) -> list[str]:
+    """What works differently in the session because of the kind of repository (docs/airlock.md has the whole list)."""
+    repository = plan.repository
+    notes = [f"the repository has its own {path}, which stays as it is" for path in sorted(repository.tracks)]
+    if repository.submodules:
+        notes.append("submodules are not checked out in the session")
+    if repository.lfs:
+        notes.append("Git LFS files changed in the session are committed as plain files")
+    if repository.partial:
+        notes.append("the clone is partial: objects it lacks are fetched from inside, through the proxy")
+    return notes

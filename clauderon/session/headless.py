@@ -61,7 +61,9 @@ def _stopped_on_interrupt(context: Context, session: Session) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, Interrupted):
-        context.report.note(f"Stopping {session.name}; its work is kept. hint: clauderon start {session.name}")
+        context.report.note(
+            f"Stopping {session.name}; its work is kept. hint: clauderon start {session.name}"
+        )
         context.docker.container_stop(names.container(session.name), STOP_GRACE_S)
         lifecycle.sync_quietly(context, session)
         raise

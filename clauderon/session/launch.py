@@ -18,8 +18,8 @@ from clauderon.docker import failures
 from clauderon.docker.parse import Image
 from clauderon.errors import CommandFailed
 from clauderon.mount import Mount
-from clauderon.proxy import credentials, service
-from clauderon.session import resources
+from clauderon.proxy import service
+from clauderon.session import lent, resources
 from clauderon.session.context import Context
 from clauderon.session.resources import Gateway
 from clauderon.store import Session
@@ -88,9 +88,10 @@ def prepare(
         prompt=prompt,
         facts=around.facts,
         binary=around.binary,
-        credential_kind=credentials.kind(context.config, home, context.environ, "anthropic"),
+        credential_kind=lent.anthropic_kind(context) or None,
         owner=owner,
         environ=context.environ,
+        credentials=lent.supplied(context),
     )
     mounts = (
         *workspace_mounts(home, session, owner),
@@ -133,7 +134,7 @@ def workspace_mounts(home: paths.Home, session: Session, owner: tuple[int, int] 
         Mount(str(home.hooks), f"{paths.WORKSPACE}/.clauderon/hooks", read_only=True),
     ]
     point = worktree / ".claude.json"
-    if not airlock.tracks(session, home, ".claude.json"):
+    if ".claude.json" not in session.tracks:
         if not os.path.lexists(point):
             point.touch()
             made.append(point)
@@ -189,9 +190,7 @@ def _remove_unstarted(context: Context, session: Session) -> None:
 def relaunch(context: Context, session: Session, agent: Agent, around: Surroundings) -> Session:
     """Make a container anew for a session that has its files already."""
     if not session.ip:
-        session = context.store.update(
-            session.id, ip=around.gateway.address(context.home, session.port)
-        )
+        session = context.store.update(session.id, ip=around.gateway.address(context.home, session.port))
     service.ensure(context.home, context.config, context.environ)
     service.reload(context.home, context.config, context.environ)
     return run(context, session, around.gateway, lambda row: prepare(context, row, agent, around, None))

@@ -29,9 +29,7 @@ def start(context: Context, name: str) -> Session:
 
 def _start(context: Context, session: Session, mode: str) -> Session:
     if session.archived:
-        raise Conflict(
-            f"start {session.name}", "it is archived", hint=f"clauderon unarchive {session.name}"
-        )
+        raise Conflict(f"start {session.name}", "it is archived", hint=f"clauderon unarchive {session.name}")
     service.ensure(context.home, context.config, context.environ)
     service.reload(context.home, context.config, context.environ)
     container = names.container(session.name)
@@ -115,9 +113,7 @@ def running(context: Context, name: str, *, idle: bool = False) -> Session:
         service.ensure(context.home, context.config, context.environ)
         return session
     if not idle:
-        raise Conflict(
-            f"session {session.name}", "it is not running", hint=f"clauderon start {session.name}"
-        )
+        raise Conflict(f"session {session.name}", "it is not running", hint=f"clauderon start {session.name}")
     with lock(context, session):
         return _start(context, session, "idle")
 
@@ -156,7 +152,7 @@ def wait_finish(context: Context, session: Session, waiting: proc.Running) -> in
             ) from failure
         raise failures.explain(failure, what) from failure
     # A session woken for `exec` ends with the idle shell's status; the agent's own was written down.
-    recorded = setup.read_status(context.home, session)
+    recorded = setup.exit_status(context.home, session.id)
     status = int(answer.text.strip()) if recorded is None else recorded
     sync_quietly(context, session)
     context.store.update(session.id, exit_status=status)

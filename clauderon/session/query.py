@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from clauderon import airlock, names, spec
-from clauderon.docker.parse import Container
+from clauderon.agents import setup
+from clauderon.docker.parse import Container, parse_container_list
 from clauderon.errors import ClauderonError
 from clauderon.session.context import Context, is_locked
 from clauderon.session.lookup import find
 from clauderon.store import Session
-
-ACTIVITIES = ("working", "waiting", "done")
-_ACTIVITY_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +62,13 @@ def list_sessions(context: Context, *, archived: bool = False) -> list[View]:
     """Every session of this home, oldest first; archived ones only if asked for."""
     pending = context.docker.container_list_start(context.labels)
     rows = context.store.all()
-    containers = _parse(pending.result().text)
+    containers = parse_container_list(pending.result().text)
     found = {c.labels.get(spec.LABEL_ID, ""): c for c in containers if spec.LABEL_ID in c.labels}
     views = [_view(context, row, found.pop(row.id, None)) for row in rows]
-    views += [View(_stranger(c), "orphan", container_id=c.id, exit_status=c.exit_status) for c in found.values()]
+    views += [
+        View(_stranger(c), "orphan", container_id=c.id, exit_status=c.exit_status) for c in found.values()
+    ]
     return [view for view in views if archived or view.state != "archived"]
-
-
-def _parse(text: str) -> list[Container]:
-    from clauderon.docker.parse import parse_container_list
-
-    return parse_container_list(text)
 
 
 def view(context: Context, session: Session) -> View:
@@ -88,7 +81,7 @@ def view(context: Context, session: Session) -> View:
 def _view(context: Context, session: Session, container: Container | None) -> View:
     container_id = container.id if container else ""
     exit_status = container.exit_status if container else None
-    activity = ""
+    activity, state = "", ""
     if session.state != "running":
         state = session.state if is_locked(context, session) else "interrupted"
     elif session.archived:
@@ -98,18 +91,8 @@ def _view(context: Context, session: Session, container: Container | None) -> Vi
     else:
         state = container.state
         if state == "running":
-            activity = read_activity(context.home.session_home(session.id))
+            activity = setup.activity(context.home, session.id)
     return View(session, state, activity, container_id, exit_status)
-
-
-def read_activity(session_home: Path) -> str:
-    """The word the agent's hooks wrote last; "" for none. The container can write anything there."""
-    try:
-        with (session_home / ".clauderon" / "activity").open("rb") as file:
-            word = file.read(_ACTIVITY_BYTES).decode("ascii", "replace").strip()
-    except OSError:
-        return ""
-    return word if word in ACTIVITIES else ""
 
 
 def _stranger(container: Container) -> Session:

@@ -37,7 +37,9 @@ def reconcile(context: Context, *, dry_run: bool = False) -> list[Action]:
             if not dry_run:
                 context.docker.container_remove(container.id)
         elif container.labels.get(spec.LABEL_ID, "") not in known:
-            actions.append(Action(container.labels.get(spec.LABEL_SESSION, container.name), "session", "adopted"))
+            actions.append(
+                Action(container.labels.get(spec.LABEL_SESSION, container.name), "session", "adopted")
+            )
             if not dry_run:
                 try:
                     known.add(adopt(context, container).id)
@@ -59,7 +61,9 @@ def finish_interrupted(context: Context) -> None:
             except ClauderonError as error:
                 context.report.warn(f"session {session.name} was left half-way, and stays so: {error}")
             else:
-                context.report.note(f"Session {action.name}, left half-way by a killed command, was {action.did}.")
+                context.report.note(
+                    f"Session {action.name}, left half-way by a killed command, was {action.did}."
+                )
 
 
 def _finish(context: Context, session: Session, dry_run: bool) -> Action:
@@ -80,11 +84,11 @@ def _finish(context: Context, session: Session, dry_run: bool) -> Action:
 def _finish_create(context: Context, session: Session) -> str:
     """A create whose container runs was complete but for its last word; any other is undone."""
     detail = context.docker.container_inspect(names.container(session.name))
-    if session.step == "container" and detail is not None and detail.labels.get(spec.LABEL_ID) == session.id:
-        # The agent may have worked since: keep it.
-        if detail.running or airlock.tip(context.home, session) not in (None, session.base):
-            context.store.update(session.id, state="running", step="")
-            return "kept"
+    ours = detail is not None and detail.labels.get(spec.LABEL_ID) == session.id
+    worked = airlock.tip(context.home, session) not in (None, session.base)
+    if session.step == "container" and ours and detail is not None and (detail.running or worked):
+        context.store.update(session.id, state="running", step="")
+        return "kept"
     remove.discard(context, session)
     return "undone"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from clauderon import names, spec
@@ -53,7 +54,9 @@ def refresh(context: Context, name: str, *, policy: str | None = None) -> Refres
     return Refreshed(session, old is None or old.image_id != around.image.id)
 
 
-def _swap(context: Context, session, old: ContainerDetail | None, make) -> Session:  # type: ignore[no-untyped-def]
+def _swap(
+    context: Context, session: Session, old: ContainerDetail | None, make: Callable[[Session], Session]
+) -> Session:
     """Stop and set aside the old container, make the new, remove the old; on failure put the old one back."""
     if old is None:
         return make(session)

@@ -85,7 +85,9 @@ def _ask(context: Context, session: Session, running: bool, confirm: Callable[[s
             reasons.append(f"{state.unmerged} unmerged commits")
     if not reasons:
         return
-    if not confirm(f"Delete {session.name}? ({', '.join(reasons)}; work is kept under refs/clauderon/rescue/)"):
+    if not confirm(
+        f"Delete {session.name}? ({', '.join(reasons)}; work is kept under refs/clauderon/rescue/)"
+    ):
         raise Refused(
             f"delete {session.name}",
             ", ".join(reasons),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clauderon import git, names, spec
-from clauderon.agents import registry
+from clauderon.agents import launch, registry
 from clauderon.config.schema import Agent
 from clauderon.errors import Conflict, UsageError
 from clauderon.session.context import Context
@@ -153,8 +153,12 @@ def plan(context: Context, request: Request, read_repository: Callable[[], git.R
     repository = read_repository()
     # Paths travel through the database and labels as text; bytes that are no UTF-8 would not survive that.
     session = draft.changed(
-        repo=str(repository.path), git_dir=str(repository.common_dir), base=repository.base_commit
+        repo=str(repository.place),
+        git_dir=str(repository.common_dir),
+        base=repository.base,
+        tracks=tuple(sorted(repository.tracks)),
     )
+    launch.check(session, agent, prompt)
     return Plan(session, repository, agent, prompt)
 
 
@@ -175,7 +179,9 @@ def _budget(text: str | None) -> str:
     if text is None:
         return ""
     if not re.fullmatch(r"\d+(\.\d+)?", text) or float(text) == 0:
-        raise UsageError(f"--budget {text}", "not an amount in US dollars", hint="clauderon create --budget 2.50 ...")
+        raise UsageError(
+            f"--budget {text}", "not an amount in US dollars", hint="clauderon create --budget 2.50 ..."
+        )
     return text
 
 

@@ -53,12 +53,12 @@ class Gateway:
 
     def address(self, home: Home, slot: int, attempt: int = 0) -> str:
         """A container's address: one a slot (the session's port), spread over homes that share the network."""
-        net = ipaddress.ip_network(self.subnet)
+        net = ipaddress.IPv4Network(self.subnet)
         usable = net.num_addresses - 3  # network, gateway, broadcast
         offset = sum(str(home.root).encode()) * 251 % usable
         index = (offset + slot + attempt * 7919) % usable
         address = net.network_address + 1 + index
-        return str(address if address < ipaddress.ip_address(self.gateway) else address + 1)
+        return str(address if address < ipaddress.IPv4Address(self.gateway) else address + 1)
 
 
 @dataclass(slots=True)
