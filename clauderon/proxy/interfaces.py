@@ -111,7 +111,10 @@ class DataPlaneLike(Protocol):
     over and closes its own duplicate. All methods run on the event loop's thread.
     """
 
-    counters: Mapping[str, Counters]
+    @property
+    def counters(self) -> Mapping[str, Counters]:
+        """By session id; the main port's under `main`."""
+        ...
 
     async def listen_session(self, policy: SessionPolicy, sockets: Iterable[socket.socket]) -> None:
         """Serve one session on these sockets."""

@@ -1,0 +1,400 @@
+"""A client's connection to a port of ours: whose turn it is to read, and which request comes next."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from typing import TYPE_CHECKING
+
+from clauderon.proxy import entry
+from clauderon.proxy.addresses import canonical_address
+from clauderon.proxy.exchange import DIALLING, Exchange
+from clauderon.proxy.head import CRLF, END, MAX_HEAD, HeadError, RequestHead, parse_request
+from clauderon.proxy.hosts import HostError, normalise_host
+from clauderon.proxy.refusal import H2_GOAWAY, Problem, render
+from clauderon.proxy.tunnel import PEER, Tunnel
+from clauderon.proxy.wire import Wire
+
+if TYPE_CHECKING:
+    from clauderon.proxy.sessions import Session
+
+# What the connection is doing. HEAD: between requests. TLS: the ClientHello or the rest of the handshake is due.
+HEAD, TLS, BUSY, RAW = range(4)
+# Limits, in sweeps of a second.
+HEAD_TICKS = 60  # for a request's head once it has begun
+TLS_TICKS = 30
+IDLE_TICKS = 1800  # between requests
+STALL_TICKS = 900  # without a byte either way in an exchange; models may think long before they answer
+RAW_TICKS = 7200
+CLOSING_TICKS = 30
+
+PIPELINE = 4  # the reason for not reading: enough requests are waiting
+_PIPELINED = 64 * 1024
+_BEGINS = re.compile(
+    rb"\r|[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}(?: [^\r\n]*(?:(?<= HTTP/[0-9]\.[0-9])\r(?:\n.*)?)?)?", re.DOTALL
+)
+
+
+class Client(Wire):
+    """One client connection. `host` is empty until a CONNECT made it a tunnel to that host and `port`."""
+
+    __slots__ = (
+        "agreed", "exchange", "host", "mode", "pending", "port", "running", "session", "sni", "source", "trying",
+        "tunnel",
+    )  # fmt: skip
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, session: Session) -> None:
+        super().__init__(loop)
+        self.session = session
+        self.mode = HEAD
+        self.running = False  # `_run` is on the stack
+        self.pending: bytes | bytearray = b""
+        self.exchange: Exchange | None = None
+        self.tunnel: Tunnel | None = None
+        self.host = ""
+        self.port = 0
+        self.agreed = b""  # the last Host that was found to agree with the tunnel
+        self.sni = ""  # a name in the handshake that does not
+        self.source = ""
+        self.trying: asyncio.Task[None] | None = None
+
+    # The wire's events.
+
+    def connected(self) -> None:
+        self.session.clients.add(self)
+        peer = self.transport.get_extra_info("peername")
+        self.source = canonical_address(peer[0]) if peer else ""
+        problem = entry.connection_problem(self)
+        if problem is not None:
+            self.refuse(problem, None)
+
+    def received(self, data: memoryview) -> None:
+        mode = self.mode
+        if mode == HEAD:
+            if self.pending:
+                self._more(data)
+            else:
+                self._run(bytes(data))
+        elif mode == BUSY:
+            self.ticks = 0
+            exchange = self.exchange
+            if exchange is not None and not exchange.sent:
+                used = exchange.client_data(data)
+                if used == len(data):
+                    return
+                data = data[used:]
+            self._keep(data)
+        elif mode == RAW:
+            self.ticks = 0
+            if self.tunnel is not None:
+                self.tunnel.client_data(data)
+        else:
+            self._intercept(bytes(data))
+
+    def _more(self, data: memoryview) -> None:
+        """The next piece of a head that came in several."""
+        pending = self.pending if type(self.pending) is bytearray else bytearray(self.pending)
+        before = max(0, len(pending) - 3)
+        pending += data
+        self.pending = pending
+        if pending.find(END, before) >= 0:
+            self.pending = b""
+            self._run(bytes(pending))
+        else:
+            self._check_start(pending)
+
+    def _keep(self, data: memoryview | bytes) -> None:
+        self.pending = bytes(self.pending) + bytes(data)
+        if len(self.pending) > _PIPELINED:
+            self.hold(PIPELINE)
+
+    def _run(self, data: bytes) -> None:
+        """Handle the requests in `data`, one after the other, until one has to wait."""
+        self.running = True
+        try:
+            self._run_all(data)
+        finally:
+            self.running = False
+
+    def _run_all(self, data: bytes) -> None:
+        while True:
+            if data[:2] == CRLF:
+                data = data[2:]  # RFC 9112 2.2: an empty line before a request is ignored
+            end = data.find(END)
+            if end < 0:
+                self.pending = data
+                if data:
+                    self.ticks = 0
+                    self._check_start(data)
+                return
+            self.pending = data[end + 4 :]
+            self.mode = BUSY
+            self.ticks = 0
+            try:
+                head = parse_request(data[:end], self.session.shared.codes)
+            except HeadError as error:
+                self._bad_head(data, error)
+                return
+            if self.host:
+                entry.tunnelled(self, head)
+            else:
+                entry.proxied(self, head)
+            if self.mode != HEAD or self.closed:
+                return
+            data = bytes(self.pending)
+            self.pending = b""
+
+    def _check_start(self, data: bytes | bytearray) -> None:
+        """Refuse at once what cannot become a request, instead of waiting for more of it."""
+        if len(data) > MAX_HEAD:
+            self.refuse(Problem(431, "head-too-large", f"a head of more than {MAX_HEAD} bytes"), None)
+        elif _BEGINS.fullmatch(data, 0, 4096) is None:
+            self._bad_head(bytes(data[:64]), HeadError(400, "what came is not an HTTP/1.1 request"))
+
+    def _bad_head(self, data: bytes, error: HeadError) -> None:
+        if data.startswith(b"PRI * HTTP/2"):
+            problem = Problem(
+                505, "not-http1", "the client speaks HTTP/2 without being offered it", refused=True
+            )
+            entry.record_connection(self, problem)
+            self.send(H2_GOAWAY)
+            self.finish()
+            return
+        fix = f"if {self.host} must not be intercepted, add it to [proxy] passthrough" if self.host else ""
+        self.refuse(Problem(error.status, "bad-request", str(error), fix, refused=True, rule="http"), None)
+
+    # Tunnels.
+
+    def open_tunnel(self, host: str, port: int) -> None:
+        """Accept a CONNECT; what follows must be TLS."""
+        self.host, self.port = host, port
+        self.mode = TLS
+        self.ticks = 0
+        counters = self.session.counters
+        counters.tunnels += 1
+        counters.open_tunnels += 1
+        self.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        if self.pending:
+            first, self.pending = bytes(self.pending), b""
+            self._intercept(first)
+
+    def _intercept(self, first: bytes) -> None:
+        if first[0] != 0x16:
+            what = f"what came in the tunnel to {self.host} is not TLS"
+            fix = f"for plain HTTP ask the proxy for http://..., else add {self.host} to [proxy] passthrough"
+            self.refuse(Problem(400, "not-tls", what, fix, refused=True, rule="tls"), None)
+            return
+        try:
+            context = self.session.shared.leaves.server_context(self.host)
+        except ValueError as error:
+            self.refuse(Problem(400, "no-leaf", f"no certificate can be made for {self.host}: {error}"), None)
+            return
+        if context.sni_callback is None:
+            context.sni_callback = _on_sni
+        self.start_tls(context, server=True).client = self  # type: ignore[attr-defined]
+        self.begin(first)
+
+    def named(self, name: str) -> ssl.SSLContext | None:
+        """The client says in its ClientHello whom it wants; returns another context if that is not the tunnel's."""
+        try:
+            host = normalise_host(name)
+        except HostError:
+            self.sni = name
+            return None
+        if host == self.host:
+            return None
+        # The handshake is completed under the name the client asked for, so that it can be told what is wrong.
+        self.sni = host
+        try:
+            return self.session.shared.leaves.server_context(host)
+        except ValueError:
+            return None
+
+    def secured(self) -> None:
+        self.mode = HEAD
+        self.ticks = 0
+
+    def insecure(self, error: Exception) -> None:
+        reason = getattr(error, "reason", None) or str(error)
+        entry.record_connection(self, Problem(0, "client-tls", f"{reason}"))
+        self.finish()
+
+    def join(self, tunnel: Tunnel) -> None:
+        self.tunnel = tunnel
+        self.mode = RAW
+        self.ticks = 0
+
+    def flush_pending(self) -> None:
+        """Pass on what the client sent before its tunnel stood."""
+        pending, self.pending = bytes(self.pending), b""
+        self.release(PIPELINE)
+        if pending and self.tunnel is not None:
+            self.tunnel.client_data(pending)
+
+    # Exchanges.
+
+    def begin_exchange(self, exchange: Exchange, message: bytes) -> None:
+        self.exchange = exchange
+        self.mode = BUSY
+        pending = bytes(self.pending)
+        used = exchange.start(message, pending)
+        if used and self.exchange is exchange:
+            self.pending = pending[used:]
+
+    def exchange_done(self, final: bool, *, unread: bool = False, abrupt: bool = False) -> None:
+        """The response was passed on whole."""
+        self.exchange = None
+        if abrupt:
+            self.close(goodbye=False)
+        elif unread:
+            self.finish()
+        elif final or self.session.draining:
+            self.close()
+        else:
+            self._next()
+
+    def _next(self) -> None:
+        self.mode = HEAD
+        self.ticks = 0
+        if self._held:
+            self.release(PEER | DIALLING | PIPELINE)
+        if self.pending and not self.running:
+            data, self.pending = bytes(self.pending), b""
+            self._run(data)
+
+    def exchange_failed(self, exchange: Exchange, problem: Problem) -> None:
+        self.exchange = None
+        self._answer(problem, exchange.head, unread=not exchange.sent)
+
+    def exchange_cut(self) -> None:
+        self.exchange = None
+
+    def exchange_upgraded(self) -> None:
+        self.exchange = None
+        self.flush_pending()
+
+    def refuse(self, problem: Problem, head: RequestHead | None) -> None:
+        """Answer and record a request (or a connection, without `head`) that goes nowhere."""
+        if head is None:
+            entry.record_connection(self, problem)
+        self._answer(problem, head, unread=head is None or head.length != 0)
+
+    def answer(self, kind: bytes, body: bytes, head: RequestHead) -> None:
+        """A page of our own."""
+        fields = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n" % (kind, len(body))
+        self.send(fields + b"Connection: close\r\n\r\n" + (b"" if head.method == b"HEAD" else body))
+        self.pending = b""
+        self.finish()
+
+    def _answer(self, problem: Problem, head: RequestHead | None, *, unread: bool) -> None:
+        close = unread or head is None or head.close or self.session.draining or head.method == b"CONNECT"
+        method = head.method if head is not None else b"GET"
+        as_json = head is not None and entry.wants_json(self, head)
+        self.send(render(problem, method=method, as_json=as_json, close=close))
+        if close:
+            self.pending = b""
+            self.finish()
+        else:
+            self._next()
+
+    # The end.
+
+    def ended(self, clean: bool) -> None:
+        if self.tunnel is not None:
+            self.tunnel.client_ended(clean)
+            return
+        self._left()
+        self.close()
+
+    def lost(self, error: Exception | None) -> None:
+        if self.tunnel is not None:
+            self.tunnel.client_lost(error)
+        elif isinstance(error, ssl.SSLError):
+            entry.record_connection(self, Problem(0, "client-tls", error.reason or str(error)))
+        self._left()
+
+    def _left(self) -> None:
+        self.pending = b""
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.client_gone()
+        if self.trying is not None:
+            self.trying.cancel()
+            self.trying = None
+
+    def drop(self) -> None:
+        """End at once, whatever is going on."""
+        if self.closed:
+            return
+        if self.tunnel is not None:
+            self.tunnel.over("closed")
+        self._left()
+        self.abort()
+
+    def tick(self) -> None:
+        """Called by every sweep, after `ticks` was counted up."""
+        ticks = self.ticks
+        if self.closed:
+            if ticks > CLOSING_TICKS:
+                self.expire()
+        elif self.mode == HEAD:
+            if self.pending or not (self.host or self.session.counters.requests):
+                if ticks > HEAD_TICKS:
+                    self.refuse(
+                        Problem(408, "slow-client", f"no whole request head within {HEAD_TICKS} s"), None
+                    )
+            elif ticks > IDLE_TICKS:
+                self.close()
+        elif self.mode == TLS:
+            if ticks > TLS_TICKS:
+                self._silent()
+        elif self.mode == RAW:
+            if ticks > RAW_TICKS and self.tunnel is not None:
+                self.tunnel.over("idle")
+        elif ticks > STALL_TICKS:
+            self._stalled()
+
+    def _silent(self) -> None:
+        """A tunnel in which no TLS came: a protocol whose server speaks first, perhaps."""
+        what = f"no TLS handshake came in the tunnel to {self.host} within {TLS_TICKS} s"
+        problem = Problem(408, "not-tls", what, f"if it is not HTTPS, add {self.host} to [proxy] passthrough")
+        if self._tls is None:
+            self.refuse(problem, None)
+        else:
+            entry.record_connection(self, problem)
+            self.abort()
+
+    def _stalled(self) -> None:
+        """Neither side of an exchange has moved for a long time."""
+        exchange = self.exchange
+        if exchange is None:
+            return
+        upstream = exchange.upstream
+        if upstream is None or upstream.ticks > STALL_TICKS:
+            what = f"{exchange.key.host} sent nothing for {STALL_TICKS} s"
+            exchange.fail(Problem(504, "upstream-stalled", what, "try again"))
+
+    def blocked(self) -> None:
+        if self.exchange is not None:
+            self.exchange.client_blocked()
+        elif self.tunnel is not None:
+            self.tunnel.client_blocked()
+
+    def flushed(self) -> None:
+        if self.exchange is not None:
+            self.exchange.client_flushed()
+        elif self.tunnel is not None:
+            self.tunnel.client_flushed()
+
+    def gone(self) -> None:
+        self.session.clients.discard(self)
+        if self.host:
+            self.session.counters.open_tunnels -= 1
+
+
+def _on_sni(tls: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+    if name is not None:
+        other = tls.client.named(name)  # type: ignore[attr-defined]
+        if other is not None:
+            tls.context = other

@@ -1,0 +1,90 @@
+"""Say no, or say what went wrong, in a way that a person, a script and an agent can all read. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+_REASONS = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    408: "Request Timeout",
+    421: "Misdirected Request",
+    431: "Request Header Fields Too Large",
+    501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+    505: "HTTP Version Not Supported",
+}
+# The names the model APIs use, so that an agent's own client takes them for what they are.
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    431: "invalid_request_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+
+
+@dataclass(eq=False)
+class Problem(Exception):
+    """Why a request is not served.
+
+    status: what the client is answered. code: one word for the audit and for scripts. what: the cause; fix: what to
+    change, or empty. refused: by policy rather than by failure. rule: for the audit.
+    """
+
+    status: int
+    code: str
+    what: str
+    fix: str = ""
+    refused: bool = False
+    rule: str = ""
+
+
+def render(problem: Problem, *, method: bytes = b"GET", as_json: bool = False, close: bool = True) -> bytes:
+    """The whole response. The cause also stands in the reason phrase: of a refused CONNECT many clients show that."""
+    what = _UNPRINTABLE.sub("?", problem.what)[:400]
+    fix = problem.fix[:600]
+    if as_json:
+        error = {
+            "type": _TYPES.get(problem.status, "api_error"),
+            "code": problem.code,
+            "message": f"clauderon: {what}" + (f". {fix}" if fix else ""),
+        }
+        body = json.dumps({"type": "error", "error": error}).encode() + b"\n"
+        kind = "application/json"
+    else:
+        body = f"clauderon: {what}\n".encode()
+        if fix:
+            body += f"hint: {fix}\n".encode("utf-8", "replace")
+        kind = "text/plain; charset=utf-8"
+    reason = what if method == b"CONNECT" else _REASONS.get(problem.status, "Refused")
+    head = (
+        f"HTTP/1.1 {problem.status} {reason}\r\n"
+        f"Content-Type: {kind}\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        f"Cache-Control: no-store\r\n"
+        f"X-Clauderon-Refusal: {problem.code}\r\n"
+    )
+    if close:
+        head += "Connection: close\r\n"
+    return head.encode("ascii", "replace") + b"\r\n" + (b"" if method == b"HEAD" else body)
+
+
+# What a client that speaks HTTP/2 all the same is told: SETTINGS, then GOAWAY with HTTP_1_1_REQUIRED and the reason.
+_H2_TEXT = b"clauderon: only HTTP/1.1 is spoken inside this tunnel"
+H2_GOAWAY = (
+    b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+    + (8 + len(_H2_TEXT)).to_bytes(3, "big")
+    + b"\x07\x00\x00\x00\x00\x00"
+    + b"\x00\x00\x00\x00\x00\x00\x00\x0d"
+    + _H2_TEXT
+)

@@ -1,0 +1,246 @@
+"""Connections to upstreams: the wire itself and the pool that keeps idle ones. Knows no policy."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import NamedTuple, Protocol
+
+from clauderon.proxy.refusal import Problem
+from clauderon.proxy.wire import Wire
+
+
+class Key(NamedTuple):
+    """What makes two upstream connections interchangeable. Sessions do not share connections."""
+
+    session: str
+    secure: bool
+    host: str
+    port: int
+
+
+class Owner(Protocol):
+    """Who listens to an upstream connection at present."""
+
+    def upstream_data(self, data: memoryview) -> None: ...
+    def upstream_ended(self, clean: bool) -> None: ...
+    def upstream_lost(self, error: Exception | None) -> None: ...
+    def upstream_blocked(self) -> None: ...
+    def upstream_flushed(self) -> None: ...
+
+
+class Upstream(Wire):
+    """One connection to an upstream. Without an owner it is idle: then a byte or an end finishes it."""
+
+    __slots__ = ("idle_since", "key", "last", "owner", "pool", "reply", "served", "via", "waiter")
+
+    TUNNEL_S = 15.0
+    CLOSING_TICKS = 30
+    REPLY_MAX = 64 * 1024
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, key: Key, pool: Pool) -> None:
+        super().__init__(loop)
+        self.key = key
+        self.pool = pool
+        self.owner: Owner | None = None
+        self.served = 0
+        self.last = False  # the upstream closes after its present response
+        self.idle_since = 0.0
+        self.waiter: asyncio.Future[None] | None = None
+        # Plain HTTP over an upstream proxy: the authorization it wants, else None.
+        self.via: bytes | None = None
+        self.reply: bytes | None = None  # of the upstream proxy, while it is read
+
+    async def tunnel_through(self, authority: str, authorization: bytes) -> None:
+        """Ask the upstream proxy at the other end for a tunnel. Raises Problem."""
+        head = f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n".encode()
+        if authorization:
+            head += b"Proxy-Authorization: %b\r\n" % authorization
+        self.reply = b""
+        self.waiter = self.loop.create_future()
+        self.send(head + b"\r\n")
+        try:
+            await asyncio.wait_for(self.waiter, self.TUNNEL_S)
+        except TimeoutError:
+            self.abort()
+            raise Problem(504, "upstream-proxy", "the upstream proxy did not answer") from None
+        except OSError as error:
+            self.abort()
+            raise Problem(502, "upstream-proxy", f"the upstream proxy: {error}") from None
+        finally:
+            self.waiter = None
+            self.reply = None
+
+    def _read_reply(self, data: memoryview) -> None:
+        """Collect the upstream proxy's answer; nothing may follow it before we speak."""
+        assert self.reply is not None
+        self.reply += bytes(data)
+        head, end, rest = self.reply.partition(b"\r\n\r\n")
+        if not end:
+            if len(self.reply) > self.REPLY_MAX:
+                self._settle(ConnectionError("its answer is too long"))
+            return
+        words = head.split(b"\r\n", 1)[0].split(b" ", 2)
+        if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
+            self._settle(ConnectionError("its answer is not HTTP"))
+        elif words[1][:1] != b"2":
+            reason = b" ".join(words[1:]).decode("ascii", "replace")
+            self._settle(ConnectionError(f"it refused the tunnel: {reason}"))
+        elif rest:
+            self._settle(ConnectionError("it sent bytes before the tunnel was used"))
+        else:
+            self._settle(None)
+
+    async def secure_for(self, context: ssl.SSLContext, hostname: str) -> None:
+        """Run the TLS handshake. Raises ssl.SSLError, or OSError if the upstream leaves meanwhile."""
+        self.waiter = self.loop.create_future()
+        self.start_tls(context, server=False, hostname=hostname, session=self.pool.tickets.get(self.key))
+        self.begin()
+        try:
+            await self.waiter
+        finally:
+            self.waiter = None
+
+    def _settle(self, error: Exception | None) -> None:
+        if self.waiter is not None and not self.waiter.done():
+            if error is None:
+                self.waiter.set_result(None)
+            else:
+                self.waiter.set_exception(error)
+
+    def secured(self) -> None:
+        self._settle(None)
+
+    def insecure(self, error: Exception) -> None:
+        self._settle(error)
+        self.abort()
+
+    def received(self, data: memoryview) -> None:
+        self.ticks = 0
+        if self.owner is not None:
+            self.owner.upstream_data(data)
+        elif self.reply is not None:
+            self._read_reply(data)
+        else:
+            self.pool.discard(self)
+            self.abort()
+
+    def ended(self, clean: bool) -> None:
+        if self.waiter is not None:
+            self.abort()
+            self._settle(ConnectionResetError("the upstream closed the connection during the TLS handshake"))
+        elif self.owner is not None:
+            self.owner.upstream_ended(clean)
+        else:
+            self.pool.discard(self)
+            self.close()
+
+    def lost(self, error: Exception | None) -> None:
+        self._settle(error or ConnectionResetError("the upstream closed the connection"))
+        if self.owner is not None:
+            self.owner.upstream_lost(error)
+        else:
+            self.pool.discard(self)
+
+    def blocked(self) -> None:
+        if self.owner is not None:
+            self.owner.upstream_blocked()
+
+    def flushed(self) -> None:
+        if self.owner is not None:
+            self.owner.upstream_flushed()
+
+    def tick(self) -> None:
+        """Called by every sweep, after `ticks` was counted up."""
+        if self.closed and self.ticks > self.CLOSING_TICKS:
+            self.expire()
+
+    def gone(self) -> None:
+        self.pool.wires.discard(self)
+
+
+class Pool:
+    """Idle upstream connections, the last used first, and the TLS sessions to resume."""
+
+    PER_KEY = 32
+    TOTAL = 256
+    IDLE_S = 50.0
+    # A request that must not be sent twice goes only over a connection that was in use a moment ago: then the
+    # upstream is unlikely to be closing it right now.
+    FRESH_S = 30.0
+    TICKETS = 1024
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.idle: dict[Key, list[Upstream]] = {}
+        self.size = 0
+        self.tickets: dict[Key, ssl.SSLSession] = {}
+        self.wires: set[Upstream] = set()
+
+    def take(self, key: Key, *, safe: bool) -> Upstream | None:
+        """An idle connection, or None. `safe`: the request may be sent again if the connection proves dead."""
+        wires = self.idle.get(key)
+        if not wires:
+            return None
+        wire = wires[-1]
+        if not safe and self.loop.time() - wire.idle_since > self.FRESH_S:
+            return None
+        wires.pop()
+        self.size -= 1
+        return wire
+
+    def put(self, wire: Upstream) -> None:
+        """Keep a connection whose last response is complete."""
+        wire.owner = None
+        key = wire.key
+        wires = self.idle.get(key)
+        if wires is None:
+            wires = self.idle[key] = []
+        if not wire.served:
+            self._remember(wire)
+        wire.served += 1
+        if len(wires) >= self.PER_KEY or self.size >= self.TOTAL:
+            wire.close()
+            return
+        wire.idle_since = self.loop.time()
+        wires.append(wire)
+        self.size += 1
+
+    def _remember(self, wire: Upstream) -> None:
+        session = wire.tls_session()
+        if session is not None:
+            if len(self.tickets) >= self.TICKETS:
+                self.tickets.clear()
+            self.tickets[wire.key] = session
+
+    def discard(self, wire: Upstream) -> None:
+        wires = self.idle.get(wire.key)
+        if wires and wire in wires:
+            wires.remove(wire)
+            self.size -= 1
+            if not wires:
+                del self.idle[wire.key]
+
+    def sweep(self) -> None:
+        """Close what was idle too long."""
+        oldest = self.loop.time() - self.IDLE_S
+        for key in list(self.idle):
+            wires = self.idle[key]
+            stale = [wire for wire in wires if wire.idle_since < oldest]
+            if stale:
+                self.size -= len(stale)
+                kept = wires[len(stale) :]
+                if kept:
+                    self.idle[key] = kept
+                else:
+                    del self.idle[key]
+                for wire in stale:
+                    wire.close()
+
+    def clear(self, session: str | None = None) -> None:
+        """Close every idle connection, or those of one session, and forget its TLS sessions."""
+        for key in [key for key in self.idle if session is None or key.session == session]:
+            for wire in self.idle.pop(key):
+                self.size -= 1
+                wire.close()
+        self.tickets = {k: v for k, v in self.tickets.items() if session is not None and k.session != session}

@@ -1,0 +1,283 @@
+"""One TCP connection with optional TLS on top: bytes in, bytes out, flow control. Knows nothing of HTTP.
+
+TLS runs here on memory BIOs rather than in the event loop's own layer, because a proxy needs what that layer hides:
+the ClientHello that came in the same segment as the CONNECT, one receive buffer for all connections, no buffers for
+idle ones, and the reason why a handshake failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from typing import cast
+
+RECEIVE = 128 * 1024
+RECORD = 16 * 1024
+# The loop fills the first buffer and calls us at once, and we are done with both before we return; so they are
+# shared by every connection. Whoever keeps bytes from `received` beyond the call copies them.
+_cipher = bytearray(RECEIVE)
+_plain = bytearray(RECEIVE + 2 * RECORD)
+_cipher_view = memoryview(_cipher)
+_plain_view = memoryview(_plain)
+HIGH_WATER = 256 * 1024
+
+Data = bytes | bytearray | memoryview
+
+
+class Wire(asyncio.BufferedProtocol):
+    """A connection's two ends of bytes. Subclasses override the methods below `# Events`."""
+
+    __slots__ = (
+        "_held", "_incoming", "_outgoing", "_tls", "closed", "loop", "secure", "ticks", "transport", "unflushed",
+    )  # fmt: skip
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self.closed = False
+        self.secure = False  # the TLS handshake is complete
+        self.unflushed = False  # the peer reads slower than we write
+        self._tls: ssl.SSLObject | None = None
+        self._held = 0
+        self.ticks = 0  # sweeps since something last happened here
+
+    # The transport's calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(high=HIGH_WATER)
+        self.connected()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ticks = 0
+        was_closed, self.closed = self.closed, True
+        self._tls = None
+        if not was_closed:
+            self.lost(exc)
+        self.gone()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _cipher_view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self.closed:
+            return
+        if self._tls is None:
+            self.received(_cipher_view[:nbytes])
+            return
+        self._incoming.write(_cipher_view[:nbytes])
+        if self.secure:
+            self._decrypt()
+        else:
+            self._shake()
+
+    def eof_received(self) -> bool:
+        if self.closed:
+            return False
+        self.ended(self._tls is None)
+        return True
+
+    def pause_writing(self) -> None:
+        self.unflushed = True
+        if not self.closed:
+            self.blocked()
+
+    def resume_writing(self) -> None:
+        self.unflushed = False
+        if not self.closed:
+            self.flushed()
+
+    # What an owner calls.
+
+    def send(self, data: Data) -> None:
+        """Send `data`; it may be reused as soon as this returns. Nothing happens on a closed wire."""
+        if self.closed:
+            return
+        tls = self._tls
+        if tls is None:
+            self.transport.write(data if type(data) is bytes else bytes(data))
+            return
+        size = len(data)
+        sent = tls.write(data)
+        if sent < size:
+            view = memoryview(data)
+            while sent < size:
+                sent += tls.write(view[sent:])
+        self.transport.write(self._outgoing.read())
+
+    def start_tls(
+        self,
+        context: ssl.SSLContext,
+        *,
+        server: bool,
+        hostname: str | None = None,
+        session: ssl.SSLSession | None = None,
+        first: Data = b"",
+    ) -> ssl.SSLObject:
+        """Begin TLS; `first` holds bytes of the peer's that were read already. `secured` or `insecure` follows."""
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server, server_hostname=hostname, session=session
+        )
+        return tls
+
+    def begin(self, first: Data = b"") -> None:
+        """Take the first step of the handshake; `first` as in `start_tls`."""
+        if first:
+            self._incoming.write(first)
+        self._shake()
+
+    def tls_session(self) -> ssl.SSLSession | None:
+        """The session to resume with, once the peer has sent a ticket."""
+        session = self._tls.session if self._tls is not None else None
+        return session if session is not None and session.has_ticket else None
+
+    def hold(self, reason: int) -> None:
+        """Stop reading until every reason (a bit each) is released."""
+        if not self._held and not self.closed:
+            self.transport.pause_reading()
+        self._held |= reason
+
+    def release(self, reason: int) -> None:
+        if self._held & reason:
+            self._held &= ~reason
+            if not self._held and not self.closed:
+                self.transport.resume_reading()
+
+    def close(self, *, goodbye: bool = True) -> None:
+        """Flush what was sent, say goodbye in TLS, then close. No event follows but `gone`."""
+        if self.closed:
+            return
+        self.closed = True
+        self.ticks = 0
+        if goodbye:
+            self._goodbye()
+        self.transport.close()
+
+    def finish(self) -> None:
+        """As `close`, but wait for the peer to close too and drop what it still sends.
+
+        For an answer given before the request was read: to close now would reset the connection, and the peer
+        might lose the answer.
+        """
+        if self.closed:
+            return
+        self.closed = True
+        self.ticks = 0
+        if self._held:
+            self._held = 0
+            self.transport.resume_reading()
+        self.end()
+
+    def abort(self) -> None:
+        """Drop the connection at once; what was not flushed is lost, and the peer can tell. Only `gone` follows."""
+        if not self.closed:
+            self.closed = True
+            self.transport.abort()
+
+    def end(self) -> None:
+        """Send no more, but go on reading."""
+        self._goodbye()
+        self.transport.write_eof()
+
+    def expire(self) -> None:
+        """A closed wire whose peer neither reads nor leaves."""
+        self.transport.abort()
+
+    def _goodbye(self) -> None:
+        if self._tls is not None and self.secure:
+            with contextlib.suppress(ssl.SSLError, OSError, ValueError):
+                self._tls.unwrap()  # the peer's own goodbye is not waited for
+            rest = self._outgoing.read()
+            if rest:
+                self.transport.write(rest)
+
+    # TLS.
+
+    def _shake(self) -> None:
+        tls = self._tls
+        assert tls is not None
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+            return
+        except (ssl.SSLError, OSError, ValueError) as error:
+            self._flush()
+            if not self.closed:
+                self.insecure(error)
+            return
+        self.secure = True
+        self._flush()
+        if not self.closed:
+            self.secured()
+        if self._incoming.pending and not self.closed:
+            self._decrypt()
+
+    def _flush(self) -> None:
+        rest = self._outgoing.read()
+        if rest and not self.transport.is_closing():
+            self.transport.write(rest)
+
+    def _decrypt(self) -> None:
+        tls, incoming = self._tls, self._incoming
+        assert tls is not None
+        total = 0
+        clean = False
+        error: Exception | None = None
+        try:
+            total = tls.read(RECEIVE, _plain)  # type: ignore[assignment]
+            while incoming.pending or tls.pending():
+                total += tls.read(RECEIVE, _plain_view[total:])  # type: ignore[operator]
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            clean = True
+        except ssl.SSLError as problem:
+            error = problem
+        if self._outgoing.pending:
+            self._flush()
+        if total and not self.closed:
+            self.received(_plain_view[:total])
+        if self.closed:
+            return
+        if clean:
+            self.ended(True)
+        elif error is not None:
+            self.closed = True
+            self.transport.abort()
+            self.lost(error)
+
+    # Events. After `close` or `abort` only `gone` comes.
+
+    def connected(self) -> None:
+        """The transport is there."""
+
+    def received(self, data: memoryview) -> None:
+        """Bytes of the peer's, valid until this returns."""
+        raise NotImplementedError
+
+    def secured(self) -> None:
+        """The handshake succeeded."""
+
+    def insecure(self, error: Exception) -> None:
+        """The handshake failed; the alert is on its way."""
+        self.abort()
+
+    def ended(self, clean: bool) -> None:
+        """The peer sends no more; in TLS `clean` says whether it said so."""
+        self.close()
+
+    def blocked(self) -> None:
+        """The peer reads too slowly: stop sending soon."""
+
+    def flushed(self) -> None:
+        """There is room again after `blocked`."""
+
+    def lost(self, error: Exception | None) -> None:
+        """The connection broke."""
+
+    def gone(self) -> None:
+        """The transport is closed; the last event."""
