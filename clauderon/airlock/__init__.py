@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from clauderon.airlock.inside import tip as tip
     from clauderon.airlock.private import make_private as make_private
     from clauderon.airlock.private import mounts as mounts
+    from clauderon.airlock.private import tracks as tracks
     from clauderon.airlock.syncing import SyncResult as SyncResult
     from clauderon.airlock.syncing import sync as sync
     from clauderon.airlock.worktree import open_worktree as open_worktree
@@ -27,6 +28,7 @@ _ROOMS = {
     "start_worktree": "worktree",
     "sync": "syncing",
     "tip": "inside",
+    "tracks": "private",
 }
 
 

@@ -1,9 +1,10 @@
 """Where a session's git things stand on the host, and the names of its refs. Path arithmetic and host-side reads.
 
 git/<id>/        the private git directory: the container writes here, the host only ever copies out of it
-git/<id>.host/   our own notes about it, never mounted but for the two read-only files
-    gitfile      stands over /workspace/.git
-    alternates   stands over the borrowed object directory's own info/alternates
+airlock/<id>/    our own notes about it, never mounted but for the read-only files that say so
+    gitfile      stands over /workspace/.git (mounted read-only)
+    alternates   stands over the borrowed object directory's own info/alternates (mounted read-only)
+    tracks       which of our paths the repository tracks itself
     objects/     verified copies of the container's objects
     synced       the branch tip of the last finished sync
     lock         held while objects are carried
@@ -12,7 +13,6 @@ git/<id>.host/   our own notes about it, never mounted but for the two read-only
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from clauderon.store import Session
 # The user's object directories as the container sees them. Not at their path on the host: that may run through a
 # directory the container's user cannot enter (/root), or lie below a mount of ours.
 CONTAINER_OBJECTS = f"{paths.CONTAINER_ROOT}/objects"
-LOCK_REASON = "clauderon session {name}: clauderon delete {name} removes it"
+LOCK_MARK = "clauderon session {name}:"
+LOCK_REASON = LOCK_MARK + " clauderon delete {name} removes it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,10 @@ class HostSide:
     @property
     def empty(self) -> Path:
         return self.root / "empty"
+
+    @property
+    def tracks(self) -> Path:
+        return self.root / "tracks"
 
     @property
     def objects(self) -> Path:
@@ -66,7 +71,7 @@ class HostSide:
 
 
 def host_side(home: paths.Home, session_id: str) -> HostSide:
-    return HostSide(home.git_dirs / f"{session_id}.host")
+    return HostSide(home.root / "airlock" / session_id)
 
 
 def branch_ref(session: Session) -> str:
@@ -87,27 +92,32 @@ def admin_dir(common_dir: Path, worktree: Path) -> Path | None:
 
     Found from the repository's side: the `.git` file in the worktree is not evidence.
     """
-    wanted = os.path.realpath(worktree.parent) + os.sep + worktree.name
     # Nearly always it carries the worktree's own name; git appends a number when that is taken.
-    for candidate in _candidates(common_dir / "worktrees", worktree.name):
-        try:
-            recorded = (candidate / "gitdir").read_bytes()
-        except OSError:
-            continue
-        pointer = candidate / os.fsdecode(recorded.removesuffix(b"\n"))
-        if pointer.name == ".git" and _same(pointer.parent, wanted):
-            return candidate
-    return None
+    likely = common_dir / "worktrees" / worktree.name
+    if is_at(likely, worktree):
+        return likely
+    return next((admin for admin in registered(common_dir) if is_at(admin, worktree)), None)
 
 
-def _same(recorded: Path, wanted: str) -> bool:
-    return os.path.realpath(recorded.parent) + os.sep + recorded.name == wanted
-
-
-def _candidates(directory: Path, first: str) -> Iterator[Path]:
-    yield directory / first
+def registered(common_dir: Path) -> list[Path]:
+    """The administrative directories of the repository's worktrees, whosever they are."""
+    directory = common_dir / "worktrees"
     try:
-        names = sorted(os.listdir(directory))  # noqa: PTH208 - names only
+        return sorted(directory.iterdir())
     except OSError:
-        return
-    yield from (directory / name for name in names if name != first)
+        return []
+
+
+def is_at(admin: Path, worktree: Path) -> bool:
+    """Whether an administrative directory is that of `worktree`."""
+    try:
+        recorded = (admin / "gitdir").read_bytes().removesuffix(b"\n")
+    except OSError:
+        return False
+    pointer = admin / os.fsdecode(recorded)
+    return pointer.name == ".git" and _real(pointer.parent) == _real(worktree)
+
+
+def _real(worktree: Path) -> str:
+    """The path with its parents resolved, but not its last part, which a container's files may stand in for."""
+    return os.path.join(os.path.realpath(worktree.parent), worktree.name)  # noqa: PTH118 - hot path

@@ -11,10 +11,11 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from clauderon import paths
+from clauderon import paths, proc
 from clauderon.airlock.layout import CONTAINER_OBJECTS, HostSide, admin_dir, host_side
 from clauderon.airlock.worktree import give_away
 from clauderon.errors import BackendError
+from clauderon.git.environment import hardened, without_filters
 from clauderon.git.repository import Repository, is_true, object_dirs
 from clauderon.mount import Mount
 from clauderon.store import Session
@@ -43,11 +44,12 @@ def make_private(
     """
     admin = admin_dir(repository.common_dir, worktree)
     if admin is None:
-        raise BackendError(f"create {name}", f"{worktree} is not a worktree of {repository.place}")
+        raise BackendError(f"create {name}", f"{worktree} is not a worktree of {repository.path}")
     private, side = home.git_dir(session_id), host_side(home, session_id)
     for leftover in (private, side.root):
         shutil.rmtree(leftover, ignore_errors=True)
-    _write_host_side(side, repository.objects)
+    _give_worktree(admin, worktree, repository, owner)
+    _write_host_side(side, repository)
     for directory in ("refs/heads", "refs/tags", "objects/info", "objects/pack", "info", "logs"):
         (private / directory).mkdir(parents=True)
     reference = private / "refs" / "heads" / branch
@@ -66,11 +68,24 @@ def make_private(
     _hand_over(private, owner)
 
 
-def _write_host_side(side: HostSide, objects: tuple[Path, ...]) -> None:
+def _give_worktree(
+    admin: Path, worktree: Path, repository: Repository, owner: tuple[int, int] | None
+) -> None:
+    """Let the container's user own the worktree's files, where that is not us and we are root."""
+    if owner is None or os.geteuid() != 0 or owner == (os.geteuid(), os.getegid()):
+        return
+    give_away(worktree, owner)
+    # The index remembers each file's owner and change time; without this `git status` rereads all.
+    argv = hardened(admin, "update-index", "-q", "--refresh", work_tree=worktree)
+    proc.start(argv, env=without_filters(repository.env, repository.filters), cwd="/").result(ok=None)
+
+
+def _write_host_side(side: HostSide, repository: Repository) -> None:
     side.root.mkdir(parents=True)
+    side.tracks.write_text("".join(f"{name}\n" for name in sorted(repository.tracks)), encoding="ascii")
     side.gitfile.write_text(_GITFILE, encoding="ascii")
     side.empty.write_bytes(b"")
-    _write_alternates(side, len(objects))
+    _write_alternates(side, len(repository.objects))
 
 
 def _write_alternates(side: HostSide, count: int) -> None:
@@ -160,6 +175,14 @@ def _quoted(value: str) -> str:
     """A value in git's configuration syntax: quoted, so that spaces, `#` and `;` are themselves."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
     return f'"{escaped}"'
+
+
+def tracks(session: Session, home: paths.Home, path: str) -> bool:
+    """Whether the session's repository has a file of its own at `path` (`.claude.json` or `.clauderon`)."""
+    try:
+        return path in host_side(home, session.id).tracks.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return False
 
 
 def mounts(home: paths.Home, session: Session) -> tuple[Mount, ...]:

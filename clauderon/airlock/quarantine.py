@@ -44,7 +44,7 @@ class Bounds:
 
 
 class Quarantine:
-    """The directory of copies, `git/<id>.host/objects`; brought up to date by `mirror`."""
+    """The directory of copies, `airlock/<id>/objects`; brought up to date by `mirror`."""
 
     def __init__(
         self,

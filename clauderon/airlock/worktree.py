@@ -10,20 +10,19 @@ import fcntl
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from clauderon import proc
-from clauderon.airlock.layout import LOCK_REASON, admin_dir, own_ref
+from clauderon.airlock.layout import LOCK_MARK, LOCK_REASON, admin_dir, is_at, own_ref, registered
 from clauderon.errors import CommandFailed, Conflict, UsageError
-from clauderon.git.environment import environment, hardened, without_filters
+from clauderon.git.environment import hardened, without_filters
 from clauderon.git.repository import Repository
 
 EXCLUDE_NOTE = "# clauderon mounts this file into its worktrees; the line goes with the last session\n"
 EXCLUDE_LINE = "/.claude.json\n"
 _TRIES = 40
-_LOCKED = (b"Unable to create", b"cannot lock ref", b"could not lock", b"unable to lock", b"File exists")
 _STALE = (b"missing but locked worktree", b"missing but already registered worktree")
 
 
@@ -36,29 +35,25 @@ class Opening:
     branch: str
     base: str
     env: dict[str, str]
-    owner: tuple[int, int] | None
     adding: proc.Running
     pinning: proc.Running
 
     def result(self) -> None:
-        """Wait until the worktree stands, locked. Raises Conflict when something is in the way."""
-        added = self.adding.result(ok=None)
-        pinned = self.pinning.result(ok=None)
-        for attempt in range(_TRIES):
-            if added.status == 0 or not _worth_a_retry(self, added):
-                break
-            # Twenty at once on one repository: somebody else holds a lock for an instant.
-            time.sleep(random.uniform(0.01, 0.05) * (1 + attempt / 4))
-            added = proc.start(added.argv, env=self.env, cwd="/").result(ok=None)
+        """Wait until the worktree stands, locked. Raises Conflict when something is in the way.
+
+        A failure leaves nothing of ours behind.
+        """
+        try:
+            added = self._again(self.adding, _worth_a_retry)
+            pinned = self._again(self.pinning, _is_locked)
+        except BaseException:
+            self.stop()
+            raise
         if added.status != 0:
+            self._take_back(added, pinned)
             raise _cannot_add(self, added)
-        for attempt in range(_TRIES):
-            if pinned.status == 0:
-                break
-            time.sleep(random.uniform(0.01, 0.05) * (1 + attempt / 4))
-            pinned = proc.start(pinned.argv, env=self.env, cwd="/").result(ok=None)
         if pinned.status != 0:
-            raise CommandFailed(pinned.argv, pinned.status, pinned.stdout, pinned.stderr)
+            self._pin_anyway(pinned)
         self._finish()
 
     def stop(self) -> None:
@@ -66,49 +61,77 @@ class Opening:
         self.adding.stop()
         self.pinning.stop()
 
+    def _again(
+        self, running: proc.Running, worth: Callable[[Opening, proc.Completed], bool]
+    ) -> proc.Completed:
+        """The answer, asked for again while another command holds a lock: twenty at once on one repository."""
+        answer = running.result(ok=None)
+        for attempt in range(_TRIES):
+            if answer.status == 0 or not worth(self, answer):
+                break
+            time.sleep(random.uniform(0.01, 0.05) * (1 + attempt / 4))
+            answer = self._call(answer.argv)
+        return answer
+
+    def _call(self, argv: Sequence[str]) -> proc.Completed:
+        return proc.start(argv, env=self.env, cwd="/").result(ok=None)
+
+    def _take_back(self, added: proc.Completed, pinned: proc.Completed) -> None:
+        common_dir = self.repository.common_dir
+        if pinned.status == 0:
+            pin = own_ref(self.worktree.name, "base")
+            self._call(hardened(common_dir, "update-ref", "-d", pin, self.base))
+        if not _is_conflict(added):
+            # git makes the branch before it fails to fill the worktree; `-b` has shown that it was not there before.
+            self._call(hardened(common_dir, "update-ref", "-d", f"refs/heads/{self.branch}", self.base))
+
+    def _pin_anyway(self, pinned: proc.Completed) -> None:
+        """The pin exists: left by a killed command and ours to take over, or another home's session's."""
+        name = self.worktree.name
+        for admin in registered(self.repository.common_dir):
+            with contextlib.suppress(OSError):
+                locked = (admin / "locked").read_text(encoding="utf-8", errors="replace")
+                if locked.startswith(LOCK_MARK.format(name=name)) and not is_at(admin, self.worktree):
+                    self._call(
+                        hardened(
+                            self.repository.common_dir,
+                            *("worktree", "remove", "--force", "--force", str(self.worktree)),
+                        )
+                    )
+                    self._call(
+                        hardened(
+                            self.repository.common_dir,
+                            "update-ref",
+                            "-d",
+                            f"refs/heads/{self.branch}",
+                            self.base,
+                        )
+                    )
+                    raise Conflict(
+                        f"create {name}",
+                        "another clauderon home has a session of that name on this repository",
+                        hint="clauderon create --name OTHER ...",
+                    )
+        argv = pin_argv(self.repository.common_dir, name, self.base, fresh=False)
+        proc.start(argv, env=self.env, cwd="/").result()
+
     def _finish(self) -> None:
         admin = admin_dir(self.repository.common_dir, self.worktree)
         if admin is not None:
             reason = LOCK_REASON.format(name=self.worktree.name)
             (admin / "locked").write_text(f"{reason}\n", encoding="utf-8")
         exclude_our_file(self.repository.common_dir)
-        if self.owner is not None and os.geteuid() == 0 and self.owner != (os.geteuid(), os.getegid()):
-            give_away(self.worktree, self.owner)
-            if admin is not None:
-                # The index remembers each file's owner and change time; without this `git status` rereads all.
-                proc.start(
-                    hardened(admin, "update-index", "-q", "--refresh", work_tree=self.worktree),
-                    env=self.env,
-                    cwd="/",
-                ).result(ok=None)
 
 
-def open_worktree(
-    repository: Repository,
-    worktree: Path,
-    *,
-    branch: str,
-    base: str,
-    environ: Mapping[str, str],
-    owner: tuple[int, int] | None = None,
-) -> None:
+def open_worktree(repository: Repository, worktree: Path, *, branch: str, base: str) -> None:
     """Add `worktree` on a new `branch` at commit `base`, lock it and pin the commit. Raises Conflict."""
-    start_worktree(repository, worktree, branch=branch, base=base, environ=environ, owner=owner).result()
+    start_worktree(repository, worktree, branch=branch, base=base).result()
 
 
-def start_worktree(
-    repository: Repository,
-    worktree: Path,
-    *,
-    branch: str,
-    base: str,
-    environ: Mapping[str, str],
-    owner: tuple[int, int] | None = None,
-) -> Opening:
+def start_worktree(repository: Repository, worktree: Path, *, branch: str, base: str) -> Opening:
     """Begin `open_worktree`; ask `result()` later, so that it runs beside the work on the container.
 
     worktree: `paths.Home.worktree(name)`; its last part is the session's name.
-    owner:    uid and gid of the container's user, when that is not ours.
     """
     if "\n" in str(worktree):
         raise UsageError(
@@ -118,18 +141,22 @@ def start_worktree(
         )
     if os.path.lexists(worktree) and not _is_empty_dir(worktree):
         raise Conflict(f"worktree {worktree}", "something stands there already", hint="clauderon reconcile")
-    env = without_filters(environment(environ), repository.filters)
+    env = without_filters(repository.env, repository.filters)
     argv = worktree_add_argv(repository, worktree, branch=branch, base=base)
-    pin = hardened(
-        repository.common_dir, "update-ref", "-m", "clauderon: base", own_ref(worktree.name, "base"), base
-    )
     adding = proc.start(argv, env=env, cwd="/")
     try:
+        pin = pin_argv(repository.common_dir, worktree.name, base, fresh=True)
         pinning = proc.start(pin, env=env, cwd="/")
     except BaseException:
         adding.stop()
         raise
-    return Opening(repository, worktree, branch, base, env, owner, adding, pinning)
+    return Opening(repository, worktree, branch, base, env, adding, pinning)
+
+
+def pin_argv(common_dir: Path, name: str, base: str, *, fresh: bool) -> list[str]:
+    """Pin what the private directory borrows against a `git gc`. fresh: the pin must not exist yet."""
+    old = ("0" * len(base),) if fresh else ()
+    return hardened(common_dir, "update-ref", "-m", "clauderon: base", own_ref(name, "base"), base, *old)
 
 
 def worktree_add_argv(repository: Repository, worktree: Path, *, branch: str, base: str) -> list[str]:
@@ -150,41 +177,40 @@ def _is_empty_dir(path: Path) -> bool:
 def _worth_a_retry(opening: Opening, answer: proc.Completed) -> bool:
     if any(words in answer.stderr for words in _STALE):
         # Left by a session that was killed half-way through its removal: the directory is gone, the entry is not.
-        proc.start(
-            hardened(
-                opening.repository.common_dir,
-                "worktree",
-                "remove",
-                "--force",
-                "--force",
-                str(opening.worktree),
-            ),
-            env=opening.env,
-            cwd="/",
-        ).result(ok=None)
+        words = ("worktree", "remove", "--force", "--force", str(opening.worktree))
+        proc.start(hardened(opening.repository.common_dir, *words), env=opening.env, cwd="/").result(ok=None)
         return True
-    if b"already exists" in answer.stderr and b".lock" not in answer.stderr:
-        return False
-    return any(words in answer.stderr for words in _LOCKED)
+    return _is_locked(opening, answer)
+
+
+def _is_locked(_opening: Opening, answer: proc.Completed) -> bool:
+    return (
+        b".lock'" in answer.stderr or b"could not lock" in answer.stderr or b"unable to lock" in answer.stderr
+    )
+
+
+def _is_conflict(answer: proc.Completed) -> bool:
+    """Whether git refused before it made anything."""
+    refusals = (b"already exists", b"is already checked out", b"already used by worktree", b"cannot lock ref")
+    return any(words in answer.stderr for words in refusals)
 
 
 def _cannot_add(opening: Opening, answer: proc.Completed) -> Exception:
     text = answer.error_text
-    if "already exists" in text or "is already checked out" in text or "already used by worktree" in text:
-        return Conflict(
-            f"branch {opening.branch}",
-            "it exists already" if "branch" in text else f"{opening.worktree} exists already",
-            hint=f"git -C '{opening.repository.place}' branch -m {opening.branch} OTHER  # or: --branch OTHER",
-            detail=text,
-        )
-    if "cannot lock ref" in text and "exists; cannot create" in text:
-        return Conflict(
-            f"branch {opening.branch}",
-            "another branch's name stands in its way",
-            hint="clauderon create --branch OTHER ...",
-            detail=text,
-        )
-    return CommandFailed(answer.argv, answer.status, answer.stdout, answer.stderr)
+    if "cannot lock ref" in text:
+        why = "the name of another branch stands in its way"
+    elif not _is_conflict(answer):
+        return CommandFailed(answer.argv, answer.status, answer.stdout, answer.stderr)
+    elif "branch" in text:
+        why = "it exists already"
+    else:
+        why = f"{opening.worktree} exists already"
+    return Conflict(
+        f"branch {opening.branch}",
+        why,
+        hint=f"git -C '{opening.repository.path}' branch -m {opening.branch} OTHER  # or: --branch OTHER",
+        detail=text,
+    )
 
 
 def exclude_our_file(common_dir: Path) -> None:

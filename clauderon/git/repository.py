@@ -14,7 +14,7 @@ from clauderon import proc
 from clauderon.errors import BackendError, CommandFailed, Conflict, UsageError
 from clauderon.git.environment import HARDENED, environment
 from clauderon.git.settings import Remote as Remote
-from clauderon.git.settings import is_true, parse_settings
+from clauderon.git.settings import Settings, is_true, parse_settings
 
 READ_TIMEOUT_S = 60.0
 # Paths of ours in a worktree; a repository that tracks one of them keeps its own file.
@@ -34,12 +34,14 @@ class Repository:
     git_dir:     this checkout's git directory (in a linked worktree not the common one).
     objects:     object directories, the repository's own first, then its alternates.
     head, head_branch: what HEAD names; head_branch is None when HEAD is detached.
-    base:        the commit the session starts from.
+    base_commit: the commit the session starts from.
     dirty:       the checkout has changes to tracked files that no commit holds.
     partial:     a partial clone: missing objects are fetched from `promisor` when first needed.
     tracks:      which of `.claude.json` and `.clauderon` the base commit has itself.
     hooks_path:  core.hooksPath as written; a relative one lies in the tree, where the container writes.
     checkout:    settings that decide how files look on disk (`core.autocrlf`, ...).
+    notes:       what a person should know before working on it here, in sentences.
+    env:         the environment for git, as `environment` makes it.
     """
 
     top: Path | None
@@ -54,7 +56,7 @@ class Repository:
     lfs: bool
     head: str
     head_branch: str | None
-    base: str
+    base_commit: str
     dirty: bool
     remotes: tuple[Remote, ...]
     user_name: str
@@ -65,10 +67,11 @@ class Repository:
     promisor: str = ""
     promisor_filter: str = ""
     checkout: Mapping[str, str] = field(default_factory=dict)
-    drivers: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
-    def place(self) -> Path:
+    def path(self) -> Path:
         """Where a person would say the repository is."""
         return self.top or self.common_dir
 
@@ -136,7 +139,7 @@ def repository_read(
         lfs=attributes is not None and b"filter=lfs" in attributes[2],
         head=head,
         head_branch=place.head_branch,
-        base=base_commit,
+        base_commit=base_commit,
         dirty=bool(changed.stdout),
         remotes=settings.remotes,
         user_name=settings.user_name,
@@ -151,8 +154,30 @@ def repository_read(
         promisor=settings.promisor,
         promisor_filter=settings.promisor_filter,
         checkout=settings.checkout,
-        drivers=settings.drivers,
+        notes=_notes(place, settings, found),
+        env=env,
     )
+
+
+def _notes(place: _Place, settings: Settings, found: list[Batch | None]) -> tuple[str, ...]:
+    notes = []
+    attributes = found[_ATTRIBUTES]
+    if attributes is not None and b"filter=lfs" in attributes[2]:
+        notes.append("Git LFS files are pointers in the session; `git lfs pull` inside fetches them.")
+    if found[_GITMODULES] is not None:
+        notes.append(
+            "Submodules are empty in the session; `git submodule update --init` inside fetches them."
+        )
+    if settings.promisor:
+        notes.append(
+            f"This is a partial clone: objects it lacks come from {settings.promisor}, from inside through the proxy."
+        )
+    if settings.hooks_path and not settings.hooks_path.startswith(("/", "~")):
+        notes.append(
+            f"core.hooksPath is {settings.hooks_path}, inside the tree the agent writes: "
+            "run no git command by hand in the session's worktree."
+        )
+    return tuple(notes)
 
 
 # Places in the list of objects asked for.
