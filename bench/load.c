@@ -98,7 +98,7 @@ static void tunnel_close(struct tunnel *t) {
 static void send_all(struct tunnel *t, const char *data, size_t size) {
     while (size > 0) {
         int part = SSL_write(t->ssl, data, (int)size);
-        if (part <= 0) die("sending: connection lost");
+        if (part <= 0) die("sending: connection lost (TLS error %d, %s)", SSL_get_error(t->ssl, part), strerror(errno));
         data += part;
         size -= (size_t)part;
     }

@@ -1,0 +1,86 @@
+"""The command line of `scripts/bench`: which benchmark, how often, in which form; no measuring here."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+
+from bench.figures import Row, as_json, table
+from bench.machine import Unavailable, say
+
+OURS = "clauderon"
+BENCHES = ("cli", "create", "list", "proxy")
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description="Measure clauderon beside what it is compared with, in turn, in one run; print the ratios.",
+    )
+    made.add_argument("bench", nargs="*", metavar="BENCH", help=f"{', '.join(BENCHES)} (default: all)")
+    made.add_argument("--rounds", type=int, metavar="N", help="how often each is measured (default: its own)")
+    made.add_argument("--json", action="store_true", help="print one JSON document with every sample")
+    made.add_argument("--check", action="store_true", help="end with status 1 if a target is missed")
+    made.add_argument(
+        "--peers", metavar="A,B", help="proxy: only these (direct, mitmproxy, squid, clauderon)"
+    )
+    made.add_argument("--only", metavar="A,B", help="only these measurements (their keys are in the sources)")
+    return made
+
+
+def measure(
+    name: str, rounds: int | None, peers: list[str] | None, only: list[str] | None
+) -> tuple[list[Row], list[str]]:
+    if name == "proxy":
+        from bench import proxy
+
+        return proxy.bench(rounds or 3, peers, only)
+    raise Unavailable(f"{name}: there is no such benchmark; there are {', '.join(BENCHES)}")
+
+
+def machine() -> str:
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo") as file:
+            model = next(
+                (line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), model
+            )
+    except OSError:
+        pass
+    system = f"{platform.system()} {platform.release()}"
+    return f"{os.cpu_count()} cores, {model}, {system}, Python {platform.python_version()}"
+
+
+def main() -> int:
+    asked = parser().parse_args()
+    peers = asked.peers.split(",") if asked.peers else None
+    only = asked.only.split(",") if asked.only else None
+    failed = missed = False
+    report: dict[str, object] = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "benches": {}}
+    benches: dict[str, object] = {}
+    if not asked.json:
+        print(machine())
+    for name in asked.bench or BENCHES:
+        try:
+            rows, contenders = measure(name, asked.rounds, peers, only)
+        except Unavailable as error:
+            say(str(error))
+            failed = True
+            continue
+        missed = missed or any(row.met(OURS) is False for row in rows)
+        benches[name] = as_json(rows, OURS)
+        if not asked.json:
+            print(f"\n{name}\n\n{table(rows, contenders, OURS)}", flush=True)
+    if asked.json:
+        print(json.dumps({**report, "benches": benches}, indent=1))
+    if failed:
+        return 2
+    return 1 if missed and asked.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

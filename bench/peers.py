@@ -1,0 +1,267 @@
+"""The contenders of the proxy benchmark: how each is set up, configured, started and stopped.
+
+Every one listens on loopback, trusts the upstream's CA, verifies it, and keeps the log it keeps by default.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import venv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bench.machine import Child, Unavailable, cache, run, say
+
+SESSION_ID = "be00000000be"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What all contenders share. `hosts` are the names the load generator will use, all of them 127.0.0.1.
+
+    ca_cert, ca_key: an ECDSA CA for the peers that take one; upstream_ca: what signed the upstream's certificate.
+    """
+
+    directory: Path
+    upstream_port: int
+    upstream_ca: Path
+    ca_cert: Path
+    ca_key: Path
+    hosts: Sequence[str]
+
+
+class Peer(Protocol):
+    """One contender. `start` may be called again after `stop`, and then begins with nothing remembered."""
+
+    name: str
+
+    def set_up(self) -> None:
+        """Fetch or find what it needs. Raises Unavailable."""
+
+    def start(self, stage: Stage, port: int) -> None: ...
+
+    def stop(self) -> None: ...
+
+    @property
+    def pid(self) -> int | None:
+        """The root of its process tree, or None if there is no process."""
+
+    @property
+    def port(self) -> int:
+        """Where the load generator finds it; 0 for no proxy at all."""
+
+    def ca(self, stage: Stage) -> Path:
+        """What its clients trust."""
+
+
+class Direct:
+    """No proxy: what the two ends and the machine can do."""
+
+    name = "direct"
+    pid = None
+    port = 0
+
+    def set_up(self) -> None:
+        pass
+
+    def start(self, stage: Stage, port: int) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def ca(self, stage: Stage) -> Path:
+        return stage.upstream_ca
+
+
+class Server:
+    """What the contenders that are a process have in common."""
+
+    name: str
+
+    def __init__(self) -> None:
+        self.child: Child | None = None
+        self.port = 0
+
+    @property
+    def pid(self) -> int | None:
+        return self.child.pid if self.child else None
+
+    def stop(self) -> None:
+        if self.child is not None:
+            self.child.stop()
+            self.child = None
+
+    def ca(self, stage: Stage) -> Path:
+        return stage.ca_cert
+
+    def fresh(self, stage: Stage, port: int) -> Path:
+        """An empty directory for this start."""
+        self.port = port
+        directory = stage.directory / self.name
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir()
+        return directory
+
+
+class Squid(Server):
+    """squid-openssl from Debian, unpacked beside the system rather than installed into it.
+
+    Bumped client-first with its upstream connections pooled, the faster of its two ways for new tunnels; leaves
+    minted by its helpers, remembered in memory, without the helpers' database on disk (half as fast again).
+    """
+
+    name = "squid"
+
+    def set_up(self) -> None:
+        self.root = cache() / "squid"
+        if (self.root / "usr/sbin/squid").exists():
+            return
+        if shutil.which("apt-get") is None:
+            raise Unavailable("squid-openssl comes from Debian, and there is no apt-get here")
+        say("fetching squid-openssl")
+        packages = self.root / "packages"
+        (packages / "partial").mkdir(parents=True, exist_ok=True)
+        run(
+            ["apt-get", "install", "--yes", "--download-only", "--reinstall", "--no-install-recommends",
+             "-o", "Debug::NoLocking=1", "-o", f"Dir::Cache::archives={packages}", "squid-openssl", "squid-common"]
+        )  # fmt: skip
+        for package in sorted(packages.glob("*.deb")):
+            run(["dpkg", "-x", package, self.root])
+
+    def start(self, stage: Stage, port: int) -> None:
+        directory = self.fresh(stage, port)
+        # The user it becomes when root starts it cannot look into root's cache.
+        shutil.copytree(self.root / "usr", directory / "usr", symlinks=True)
+        library, share = directory / "usr/lib/squid", directory / "usr/share/squid"
+        hosts = directory / "hosts"
+        hosts.write_text("".join(f"127.0.0.1 {host}\n" for host in stage.hosts))
+        configuration = directory / "squid.conf"
+        configuration.write_text(
+            f"""
+http_port 127.0.0.1:{port} ssl-bump tls-cert={stage.ca_cert} tls-key={stage.ca_key} \
+generate-host-certificates=on dynamic_cert_mem_cache_size=64MB
+sslcrtd_program {library}/security_file_certgen
+ssl_bump bump all
+tls_outgoing_options cafile={stage.upstream_ca}
+http_access allow all
+cache deny all
+hosts_file {hosts}
+access_log daemon:{directory}/access.log
+logfile_daemon {library}/log_file_daemon
+unlinkd_program {library}/unlinkd
+cache_log {directory}/cache.log
+mime_table {share}/mime.conf
+error_directory {share}/errors/templates
+icon_directory {share}/icons
+pid_filename none
+coredump_dir {directory}
+pinger_enable off
+shutdown_lifetime 0 seconds
+visible_hostname bench
+"""
+        )
+        if os.geteuid() == 0:
+            # It gives root up for this user of Debian's base system and must still reach its files.
+            shutil.chown(directory, "proxy", "proxy")
+        libraries = sorted({str(found.parent) for found in directory.glob("usr/lib/**/*.so*")})
+        env = {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)}
+        squid = directory / "usr/sbin/squid"
+        self.child = Child([squid, "-N", "-f", configuration], directory / "output", env)
+        self.child.until_listening(port)
+
+
+ADDON = """
+def requestheaders(flow):
+    flow.request.stream = True
+def responseheaders(flow):
+    flow.response.stream = True
+def server_connect(data):
+    data.server.address = ("127.0.0.1", data.server.address[1])
+"""
+
+
+class Mitmproxy(Server):
+    """mitmproxy from pip, in an environment of its own; bodies streamed, flows not kept."""
+
+    name = "mitmproxy"
+
+    def set_up(self) -> None:
+        self.root = cache() / "mitmproxy"
+        if (self.root / "bin/mitmdump").exists():
+            return
+        say("installing mitmproxy")
+        venv.create(self.root, with_pip=True, clear=True)
+        run([self.root / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "mitmproxy"])
+
+    def start(self, stage: Stage, port: int) -> None:
+        directory = self.fresh(stage, port)
+        (directory / "mitmproxy-ca.pem").write_bytes(stage.ca_key.read_bytes() + stage.ca_cert.read_bytes())
+        (directory / "addon.py").write_text(ADDON)
+        options = {
+            "confdir": directory,
+            "ssl_verify_upstream_trusted_ca": stage.upstream_ca,
+            "flow_detail": 0,
+            "http2": "false",
+        }
+        argv: list[str | Path] = [
+            self.root / "bin/mitmdump",
+            "--quiet",
+            "--listen-host",
+            "127.0.0.1",
+            "--listen-port",
+            str(port),
+        ]
+        argv += ["-s", directory / "addon.py"]
+        for name, value in options.items():
+            argv += ["--set", f"{name}={value}"]
+        self.child = Child(argv, directory / "output")
+        self.child.until_listening(port)
+
+
+class Clauderon(Server):
+    """Our own service as it is in use: supervisor and worker, one session, audit and policy on."""
+
+    name = "clauderon"
+
+    def set_up(self) -> None:
+        run([sys.executable, "-c", "import clauderon.proxy.service"])
+
+    def start(self, stage: Stage, port: int) -> None:
+        from clauderon.paths import Home
+        from clauderon.store import Session, Store
+
+        directory = self.fresh(stage, port)
+        home = Home(directory)
+        home.create()
+        session_port = port + 1
+        connect_to = "".join(
+            f'"{host}:{stage.upstream_port}" = "127.0.0.1:{stage.upstream_port}"\n' for host in stage.hosts
+        )
+        home.config.write_text(
+            f'[proxy]\nport = {port}\nsession_ports = "{session_port}-{session_port}"\n'
+            f'upstream_ca = "{stage.upstream_ca}"\n[proxy.connect_to]\n{connect_to}'
+        )
+        session = Session(
+            id=SESSION_ID, name="bench", state="running", step="", port=session_port, repo="/", git_dir="/",
+            branch="clauderon/bench", base="0" * 40, agent="claude", image="none", created_at=0.0, updated_at=0.0,
+            ip="127.0.0.1",
+        )  # fmt: skip
+        with Store.open(home) as store:
+            store.add(session, range(session_port, session_port + 1))
+        env = {**os.environ, "CLAUDERON_HOME": str(directory)}
+        argv = [sys.executable, "-m", "clauderon", "proxy", "run"]
+        self.child = Child(argv, directory / "output", env)
+        self.child.until_listening(session_port)
+        self.port = session_port
+
+    def ca(self, stage: Stage) -> Path:
+        return stage.directory / self.name / "proxy-ca.pem"
+
+
+def known() -> list[Peer]:
+    return [Direct(), Mitmproxy(), Squid(), Clauderon()]
