@@ -1,0 +1,410 @@
+"""A real data plane on loopback, upstreams that do as they are told, and clients that speak bytes.
+
+The proxy runs on uvloop in a thread of its own, so tests are plain blocking code. Every wait has a generous deadline,
+which only a hang can reach.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import trustme
+import uvloop
+
+from clauderon.config.schema import Proxy
+from clauderon.proxy.interfaces import AuditRecord, Grant
+from clauderon.proxy.policy import SessionPolicy
+from clauderon.proxy.server import DataPlane
+
+DEADLINE_S = 30.0
+CANARY = "sk-ant-test-not-a-real-key-0001"
+HEADERS = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"cookie"})
+
+
+class Leaves:
+    """Leaves of a test CA, one context a host."""
+
+    def __init__(self) -> None:
+        self.ca = trustme.CA()
+        self._made: dict[str, ssl.SSLContext] = {}
+
+    def server_context(self, host: str) -> ssl.SSLContext:
+        if host not in self._made:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.set_alpn_protocols(["http/1.1"])
+            self.ca.issue_cert(host).configure_cert(context)
+            self._made[host] = context
+        return self._made[host]
+
+
+class Grants:
+    """A credential table that tests fill in."""
+
+    def __init__(self) -> None:
+        self.table: dict[str, Grant] = {}
+        self.headers = HEADERS
+
+    def add(self, host: str, header: bytes = b"x-api-key", value: str | None = CANARY, **more: Any) -> None:
+        secret = value.rsplit(" ", 1)[-1].encode() if value else None
+        self.table[host] = Grant(
+            name=more.pop("name", "anthropic"),
+            header=header,
+            value=value.encode() if value else None,
+            needles=(secret,) if secret else (),
+            hint="set ANTHROPIC_API_KEY",
+            **more,
+        )
+
+    def grant(self, host: str) -> Grant | None:
+        return self.table.get(host)
+
+
+class Records:
+    """An audit that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.all: list[AuditRecord] = []
+
+    def write(self, record: AuditRecord) -> None:
+        self.all.append(record)
+
+
+class Peer:
+    """One end of a connection, with bytes as tests like them."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.sock.settimeout(DEADLINE_S)
+        self.buffer = b""
+        self.seen = bytearray()
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def fill(self) -> bool:
+        """Read once more; False at the end."""
+        try:
+            data = self.sock.recv(256 * 1024)
+        except (ssl.SSLEOFError, ConnectionResetError, BrokenPipeError):
+            data = b""
+        self.buffer += data
+        self.seen += data
+        return bool(data)
+
+    def until(self, mark: bytes) -> bytes:
+        """Everything up to and with `mark`; raises EOFError if it does not come."""
+        while mark not in self.buffer:
+            if not self.fill():
+                raise EOFError(bytes(self.buffer))
+        at = self.buffer.index(mark) + len(mark)
+        found, self.buffer = self.buffer[:at], self.buffer[at:]
+        return found
+
+    def exactly(self, count: int) -> bytes:
+        while len(self.buffer) < count:
+            if not self.fill():
+                raise EOFError(bytes(self.buffer[:200]))
+        found, self.buffer = self.buffer[:count], self.buffer[count:]
+        return found
+
+    def rest(self) -> bytes:
+        while self.fill():
+            pass
+        found, self.buffer = self.buffer, b""
+        return found
+
+    def head(self) -> bytes:
+        return self.until(b"\r\n\r\n")
+
+    def chunked(self) -> bytes:
+        """A chunked body as it is on the wire, with its trailer."""
+        body = b""
+        while True:
+            line = self.until(b"\r\n")
+            body += line
+            size = int(line.split(b";")[0], 16)
+            if size:
+                body += self.exactly(size + 2)
+                continue
+            while True:
+                trailer = self.until(b"\r\n")
+                body += trailer
+                if trailer == b"\r\n":
+                    return body
+
+    def message(self, *, bodiless: bool = False) -> tuple[bytes, bytes]:
+        """Head and body of one message, both as on the wire."""
+        head = self.head()
+        if bodiless:
+            return head, b""
+        lower = head.lower()
+        length = re.search(rb"\r\ncontent-length: *(\d+)", lower)
+        if b"\r\ntransfer-encoding:" in lower:
+            return head, self.chunked()
+        if length:
+            return head, self.exactly(int(length[1]))
+        if head.startswith(b"HTTP/") and head[9:12] not in (b"204", b"304") and head[9:10] != b"1":
+            return head, self.rest()
+        return head, b""
+
+    def at_end(self) -> bool:
+        """Whether the other side has ended and nothing is left."""
+        return not self.buffer and not self.fill()
+
+    def close(self) -> None:
+        self.sock.close()
+
+    def reset(self) -> None:
+        """Close so that the peer gets a reset."""
+        raw = self.sock
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        raw.close()
+
+
+Handler = Callable[[Peer], None]
+
+
+class Upstream:
+    """A server that runs `handler` for each connection and remembers every byte it was sent."""
+
+    def __init__(self, handler: Handler, context: ssl.SSLContext | None) -> None:
+        self.handler = handler
+        self.context = context
+        self.peers: list[Peer] = []
+        self.errors: list[BaseException] = []
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port: int = self.listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self.listener.accept()
+                threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        try:
+            sock.settimeout(DEADLINE_S)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.context is not None:
+                sock = self.context.wrap_socket(sock, server_side=True, suppress_ragged_eofs=True)
+            peer = Peer(sock)
+            self.peers.append(peer)
+            self.handler(peer)
+        except (EOFError, OSError):
+            pass
+        except BaseException as error:
+            self.errors.append(error)
+        finally:
+            with contextlib.suppress(OSError):
+                sock.close()
+
+    @property
+    def seen(self) -> bytes:
+        return b"".join(bytes(peer.seen) for peer in self.peers)
+
+    def close(self) -> None:
+        self.listener.close()
+        for peer in self.peers:
+            with contextlib.suppress(OSError):
+                peer.close()
+
+
+def answering(response: bytes, *, requests: int = 1000) -> Handler:
+    """A handler that reads requests and answers each with the same bytes."""
+
+    def handle(peer: Peer) -> None:
+        for _ in range(requests):
+            peer.message()
+            peer.send(response)
+
+    return handle
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Rig:
+    """The proxy under test with all that is around it."""
+
+    def __init__(self, tmp_path: Path, settings: dict[str, Any] | None = None) -> None:
+        self.leaves = Leaves()
+        self.grants = Grants()
+        self.records = Records()
+        self.upstream_ca = trustme.CA()
+        self.ca_file = tmp_path / "upstream-ca.pem"
+        self.upstream_ca.cert_pem.write_to_path(str(self.ca_file))
+        self.settings: dict[str, Any] = {"upstream_ca": str(self.ca_file), "connect_to": {}, **(settings or {})}
+        self.environ: dict[str, str] = {}
+        self.upstreams: list[Upstream] = []
+        self.clients: list[Peer] = []
+        self.problems: list[dict[str, Any]] = []
+        self._ports: dict[str, int] = {}
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._ready = threading.Event()
+        self._thread.start()
+        assert self._ready.wait(DEADLINE_S)
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._main())
+
+    async def _main(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.loop.set_exception_handler(lambda _, context: self.problems.append(context))
+        self._end = asyncio.Event()
+        self.plane = DataPlane(
+            leaves=self.leaves,
+            credentials=self.grants,
+            audit=self.records,
+            settings=Proxy(**self.settings),
+            environ=self.environ,
+        )
+        self._ready.set()
+        await self._end.wait()
+        await self.plane.drain(0)
+        await asyncio.sleep(0.01)
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run on the proxy's loop and wait for the result."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(DEADLINE_S)
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        async def work() -> Any:
+            return function(*args)
+
+        return self.run(work())
+
+    def configure(self, **settings: Any) -> None:
+        self.settings.update(settings)
+        self.call(self.plane.update_settings, Proxy(**self.settings))
+
+    # What stands around the proxy.
+
+    def server_context(self, *names: str) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_alpn_protocols(["http/1.1"])
+        self.upstream_ca.issue_cert(*names).configure_cert(context)
+        return context
+
+    def upstream(
+        self,
+        name: str = "api.test",
+        handler: Handler | bytes = OK,
+        *,
+        tls: bool = True,
+        port: int | None = None,
+        context: ssl.SSLContext | None = None,
+    ) -> Upstream:
+        """A server for `name`, reached through connect_to."""
+        if isinstance(handler, bytes):
+            handler = answering(handler)
+        if tls and context is None:
+            context = self.server_context(name)
+        made = Upstream(handler, context)
+        self.upstreams.append(made)
+        key = f"{name}:{port or (443 if tls else 80)}"
+        self.configure(connect_to={**self.settings["connect_to"], key: f"127.0.0.1:{made.port}"})
+        return made
+
+    def session(self, name: str = "one", **rights: Any) -> int:
+        """A session's port."""
+        sock = socket.create_server(("127.0.0.1", 0), backlog=256)
+        port = int(sock.getsockname()[1])
+        policy = self.policy(name, port=port, **rights)
+        self.run(self.plane.listen_session(policy, [sock]))
+        self._ports[name] = port
+        return port
+
+    def policy(self, name: str = "one", **rights: Any) -> SessionPolicy:
+        given: dict[str, Any] = {
+            "port": 0, "source": "127.0.0.1", "access_mode": "read-write", "allow": None, "deny": (), **rights
+        }  # fmt: skip
+        return SessionPolicy(id=name, name=name, **given)
+
+    def main(self, health: dict[str, object] | None = None) -> int:
+        sock = socket.create_server(("127.0.0.1", 0), backlog=256)
+        port = int(sock.getsockname()[1])
+        self.run(self.plane.listen_main([sock], lambda: health or {"status": "ok"}))
+        return port
+
+    def connect(self, name: str = "one", *, port: int | None = None, source: str | None = None) -> Peer:
+        """A client's plain connection to a session's port, made if need be."""
+        if port is None:
+            port = self._ports.get(name) or self.session(name)
+        bind = (source, 0) if source else None
+        peer = Peer(socket.create_connection(("127.0.0.1", port), DEADLINE_S, source_address=bind))
+        peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.clients.append(peer)
+        return peer
+
+    def client_context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        self.leaves.ca.configure_trust(context)
+        return context
+
+    def tunnel(
+        self, host: str = "api.test", port: int = 443, *, name: str = "one", sni: str | None = None,
+        context: ssl.SSLContext | None = None,
+    ) -> Peer:  # fmt: skip
+        """A client inside an intercepted tunnel, after the handshake."""
+        plain = self.connect(name)
+        plain.send(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+        head = plain.head()
+        assert head.startswith(b"HTTP/1.1 200"), head
+        sock = (context or self.client_context()).wrap_socket(plain.sock, server_hostname=sni or host)
+        peer = Peer(sock)
+        self.clients.append(peer)
+        return peer
+
+    def ask(self, request: bytes, host: str = "api.test", **more: Any) -> tuple[bytes, bytes]:
+        """One request in a tunnel of its own; the response's head and body."""
+        peer = self.tunnel(host, **more)
+        peer.send(request)
+        answer = peer.message(bodiless=request.startswith(b"HEAD "))
+        peer.close()
+        return answer
+
+    def audited(self, count: int = 1) -> list[AuditRecord]:
+        """The audit, once it has at least `count` records."""
+        self.wait(lambda: len(self.records.all) >= count)
+        return list(self.records.all)
+
+    def wait(self, done: Callable[[], bool]) -> None:
+        end = time.monotonic() + DEADLINE_S
+        while not done():
+            if time.monotonic() > end:
+                raise TimeoutError(self.records.all[-3:])
+            time.sleep(0.002)
+
+    def close(self) -> None:
+        for peer in self.clients:
+            with contextlib.suppress(OSError):
+                peer.close()
+        for upstream in self.upstreams:
+            upstream.close()
+        self.loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(DEADLINE_S)
+        assert not self._thread.is_alive(), "the proxy's loop did not end"
+        assert not self.problems, self.problems
+        errors = [error for upstream in self.upstreams for error in upstream.errors]
+        assert not errors, errors
+
+
+@contextlib.contextmanager
+def running(tmp_path: Path, **settings: Any) -> Iterator[Rig]:
+    rig = Rig(tmp_path, settings)
+    try:
+        yield rig
+    finally:
+        rig.close()
