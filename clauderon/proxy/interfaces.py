@@ -117,17 +117,21 @@ class DataPlaneLike(Protocol):
         ...
 
     async def listen_session(self, policy: SessionPolicy, sockets: Iterable[socket.socket]) -> None:
-        """Serve one session on these sockets."""
+        """Serve one session on these sockets; once more for a session adds sockets to it."""
         ...
 
     async def listen_main(
         self, sockets: Iterable[socket.socket], health: Callable[[], Mapping[str, object]]
     ) -> None:
-        """Serve the main port: the health document, and a plain tunnel for loopback callers."""
+        """Serve the main port: the health document, and a plain tunnel for loopback callers. Again adds sockets."""
         ...
 
     def update_policy(self, policy: SessionPolicy) -> None:
         """Swap a live session's rights; the next request sees them, inside open tunnels too."""
+        ...
+
+    def update_credentials(self) -> None:
+        """The table behind `credentials` was swapped; its `headers` may be others now."""
         ...
 
     def update_settings(self, settings: Proxy) -> None:

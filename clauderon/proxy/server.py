@@ -50,7 +50,11 @@ class DataPlane:
         return {name: session.counters for name, session in self.sessions.items()}
 
     async def listen_session(self, policy: SessionPolicy, sockets: Iterable[socket.socket]) -> None:
-        session = Session(policy, self.routes.targets, self.shared)
+        session = self.sessions.get(policy.id)
+        if session is None:
+            session = Session(policy, self.routes.targets, self.shared)
+        else:
+            session.swap(policy, self.routes.targets)  # it gains a gateway; connections and totals stay
         await self._listen(policy.id, session, sockets)
 
     async def listen_main(
@@ -58,7 +62,7 @@ class DataPlane:
     ) -> None:
         self.shared.health = health
         policy = SessionPolicy(MAIN, MAIN, 0, None, "read-write", None, ())
-        session = Session(policy, self.routes.targets, self.shared, main=True)
+        session = self.sessions.get(MAIN) or Session(policy, self.routes.targets, self.shared, main=True)
         sockets = list(sockets)
         self.shared.main_port = sockets[0].getsockname()[1] if sockets else 0
         await self._listen(MAIN, session, sockets)
@@ -80,6 +84,10 @@ class DataPlane:
 
     def update_policy(self, policy: SessionPolicy) -> None:
         self.sessions[policy.id].swap(policy, self.routes.targets)
+
+    def update_credentials(self) -> None:
+        """The table behind `credentials` changed: other headers may be a client's credentials now."""
+        self.shared.codes = request_codes(self.shared.credentials.headers)
 
     def update_settings(self, settings: Proxy) -> None:
         self.routes = self.shared.dialler.routes = Routes(settings, self.environ)
