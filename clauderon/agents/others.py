@@ -8,7 +8,7 @@ from clauderon import paths
 
 
 def codex_config() -> str:
-    """`~/.codex/config.toml`: the workspace trusted, no questions about updates, turns reported to `list`."""
+    """`~/.codex/config.toml`: the workspace trusted, no questions about updates, a turn's end told to `list`."""
     activity = f"{paths.CONTAINER_HOME}/.clauderon/activity"
     return f"""\
 # Written by clauderon once, when the session was made; yours to change.
@@ -19,6 +19,22 @@ notify = ["sh", "-c", "echo waiting >{activity}"]
 [projects."{paths.WORKSPACE}"]
 trust_level = "trusted"
 """
+
+
+def codex_hooks() -> str:
+    """`~/.codex/hooks.json`: the same form as Claude Code's; only a Codex we brought is told to trust it."""
+    activity = f"{paths.CONTAINER_HOME}/.clauderon/activity"
+    words = {
+        "UserPromptSubmit": "working",
+        "PreToolUse": "working",
+        "PermissionRequest": "waiting",
+        "Stop": "waiting",
+    }
+    hooks = {
+        event: [{"hooks": [{"type": "command", "command": f"echo {word} >{activity}"}]}]
+        for event, word in words.items()
+    }
+    return json.dumps({"hooks": hooks})
 
 
 def codex_auth(placeholder: str) -> str:

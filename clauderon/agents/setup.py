@@ -63,7 +63,7 @@ def prepare(
     shared = owner is None and (user is None or user[0] != os.geteuid())
     writer = Writer(owner, shared)
     kind = anthropic_kind(agent, credential_kind)
-    _write_home(home, session, agent, writer, kind, user)
+    _write_home(home, session, agent, writer, kind, user, binary)
     _write_session(home, session, agent, writer, prompt, facts, binary, user)
     return AgentSetup(
         mounts=_mounts(home, session, agent, facts, binary),
@@ -125,7 +125,13 @@ def _runs_as(session: Session, facts: ImageFacts) -> tuple[int, int] | None:
 
 
 def _write_home(
-    home: Home, session: Session, agent: Agent, writer: Writer, kind: str, user: tuple[int, int] | None
+    home: Home,
+    session: Session,
+    agent: Agent,
+    writer: Writer,
+    kind: str,
+    user: tuple[int, int] | None,
+    binary: Path | None,
 ) -> None:
     root = home.session_home(session.id)
     for folder in (root, root / ".clauderon", root / ".cargo"):
@@ -145,6 +151,8 @@ def _write_home(
         writer.directory(root / ".codex")
         if not (root / ".codex" / "config.toml").exists():
             writer.text(root / ".codex" / "config.toml", others.codex_config())
+        if binary is not None:
+            writer.text(root / ".codex" / "hooks.json", others.codex_hooks())
         writer.text(root / ".codex" / "auth.json", others.codex_auth(PLACEHOLDERS["openai"]), 0o600)
     elif agent.name == "gemini":
         writer.directory(root / ".gemini")

@@ -4,6 +4,10 @@
 # decided here: `launch`, beside this file, was written on the host.
 
 session=${0%/*}
+# What `launch` sets, and two functions of it: first, resume.
+kind='' title='' program='' print_mode='' prompt_by='' begins_as='' conversation=''
+agent_home='' workspace='' cargo_shared='' cargo_uid='' sccache_folder='' file_mask='' idle_s=''
+# shellcheck source=/dev/null
 . "$session/launch"
 
 state=$agent_home/.clauderon
@@ -17,148 +21,151 @@ say() { printf 'clauderon: %s\n' "$*" >&2; }
 has() { command -v "$1" >/dev/null 2>&1; }
 
 fail() {
-	say "$2"
-	ended "$1"
-	exit "$1"
+    say "$2"
+    ended "$1"
+    exit "$1"
 }
 
 ended() {
-	printf '%s\n' "$1" >"$state/status"
-	printf 'done\n' >"$state/activity"
+    printf '%s\n' "$1" >"$state/status"
+    printf 'done\n' >"$state/activity"
 }
 
 # Files of one uid in a shared volume are closed to the next, so each uid has a folder of its own in it. Without the
 # volume, or when it cannot be written, cargo works in the session's home instead.
 cargo_folders() {
-	[ -n "$cargo_shared" ] && has mkdir || return 0
-	mkdir -p "$cargo_shared/registry/$cargo_uid" "$cargo_shared/git/$cargo_uid" "$sccache_folder" 2>/dev/null && return
-	for folder in registry git; do
-		[ -d "$cargo_shared/$folder/$cargo_uid" ] && continue
-		rm -f "$agent_home/.cargo/$folder"
-		mkdir -p "$agent_home/.cargo/$folder"
-	done
+    [ -n "$cargo_shared" ] || return 0
+    has mkdir || return 0
+    mkdir -p "$cargo_shared/registry/$cargo_uid" "$cargo_shared/git/$cargo_uid" "$sccache_folder" 2>/dev/null && return
+    for folder in registry git; do
+        [ -d "$cargo_shared/$folder/$cargo_uid" ] && continue
+        rm -f "$agent_home/.cargo/$folder"
+        mkdir -p "$agent_home/.cargo/$folder"
+    done
 }
 
 # The prompt as it was typed: command substitution strips newlines at the end, hence the x.
 read_prompt() {
-	if has cat; then
-		prompt=$(cat "$session/prompt" && printf x)
-		prompt=${prompt%x}
-	else
-		prompt='' line=''
-		while IFS= read -r line; do
-			prompt="$prompt$line
+    if has cat; then
+        prompt=$(cat "$session/prompt" && printf x)
+        prompt=${prompt%x}
+    else
+        prompt='' line=''
+        while IFS= read -r line; do
+            prompt="$prompt$line
 "
-		done <"$session/prompt"
-		prompt=$prompt$line
-	fi
+        done <"$session/prompt"
+        prompt=$prompt$line
+    fi
 }
 
-# In the foreground, so that the terminal's signals and size reach the agent as they would without us. What init is
+# Called by the functions of `launch`. In the foreground, so that the terminal's signals and size reach the agent as they would without us. What init is
 # sent goes to our whole process group (TINI_KILL_PROCESS_GROUP): the agent ends, and then we do.
+# shellcheck disable=SC2317,SC2329
 launch() {
-	status=0
-	"$@" || status=$?
-	return "$status"
+    status=0
+    "$@" || status=$?
+    return "$status"
 }
 
 # contains FILE TEXT: whether a line of the file has the text in it.
 contains() {
-	if has grep; then
-		grep -qF -e "$2" "$1"
-	else
-		while IFS= read -r line; do
-			case $line in *"$2"*) return 0 ;; esac
-		done <"$1"
-		return 1
-	fi
+    if has grep; then
+        grep -qF -e "$2" "$1"
+    else
+        while IFS= read -r line; do
+            case $line in *"$2"*) return 0 ;; esac
+        done <"$1"
+        return 1
+    fi
 }
 
 # Whether the model has answered in this session before. One that was cut off earlier cannot be resumed, and its
 # remains stand in the way of a new beginning under the same id.
 has_conversation() {
-	case $kind in
-	claude)
-		log=$agent_home/.claude/projects/-workspace/$conversation.jsonl
-		[ -e "$log" ] || return 1
-		contains "$log" '"type":"assistant"' && return
-		mv -f "$log" "$log.unfinished"
-		return 1
-		;;
-	codex)
-		for log in "$agent_home"/.codex/sessions/*/*/*/rollout-*.jsonl; do
-			# The oldest that got an answer: later ones belong to agents that this one started.
-			[ -e "$log" ] && contains "$log" '"role":"assistant"' || continue
-			log=${log%.jsonl}
-			# The id is what follows the 28 characters of rollout-YYYY-MM-DDThh-mm-ss-.
-			conversation=${log##*/rollout-????-??-??T??-??-??-}
-			return 0
-		done
-		return 1
-		;;
-	gemini)
-		for log in "$agent_home"/.gemini/tmp/*/chats/session-*; do
-			[ -e "$log" ] && contains "$log" '"gemini"' && return
-		done
-		return 1
-		;;
-	*) [ -e "$state/started" ] ;;
-	esac
+    case $kind in
+    claude)
+        log=$agent_home/.claude/projects/-workspace/$conversation.jsonl
+        [ -e "$log" ] || return 1
+        contains "$log" '"type":"assistant"' && return
+        mv -f "$log" "$log.unfinished"
+        return 1
+        ;;
+    codex)
+        for log in "$agent_home"/.codex/sessions/*/*/*/rollout-*.jsonl; do
+            # The oldest that got an answer: later ones belong to agents that this one started.
+            [ -e "$log" ] || continue
+            contains "$log" '"role":"assistant"' || continue
+            log=${log%.jsonl}
+            # The id is what follows the 28 characters of rollout-YYYY-MM-DDThh-mm-ss-.
+            conversation=${log##*/rollout-????-??-??T??-??-??-}
+            return 0
+        done
+        return 1
+        ;;
+    gemini)
+        for log in "$agent_home"/.gemini/tmp/*/chats/session-*; do
+            [ -e "$log" ] && contains "$log" '"gemini"' && return
+        done
+        return 1
+        ;;
+    *) [ -e "$state/started" ] ;;
+    esac
 }
 
 ready() {
-	has "$program" || fail 127 "$title is not in this image and was not mounted: $program"
-	if [ "$kind" = claude ] && ! has bash && ! has zsh; then
-		say "$title needs bash to run commands, and this image has none; install it or take another --image"
-	fi
-	has git || say "this image has no git: $title can change files here, but not commit them"
+    has "$program" || fail 127 "$title is not in this image and was not mounted: $program"
+    if [ "$kind" = claude ] && ! has bash && ! has zsh; then
+        say "$title needs bash to run commands, and this image has none; install it or take another --image"
+    fi
+    has git || say "this image has no git: $title can change files here, but not commit them"
 }
 
 run_agent() {
-	if [ -n "$print_mode" ] && [ -e "$state/status" ]; then
-		read -r status <"$state/status"
-		[ "$status" != 0 ] || return 0
-	fi
-	ready
-	rm -f "$state/status"
-	if has_conversation; then
-		printf 'waiting\n' >"$state/activity"
-		[ -z "$print_mode" ] || printf 'working\n' >"$state/activity"
-		resume
-	else
-		printf '%s\n' "$begins_as" >"$state/activity"
-		: >"$state/started"
-		[ "$prompt_by" != argument ] || read_prompt
-		first
-	fi
-	case $status in
-	126 | 127) say "$title could not be started in this image: $program ended with status $status" ;;
-	esac
-	ended "$status"
+    if [ -n "$print_mode" ] && [ -e "$state/status" ]; then
+        read -r status <"$state/status"
+        [ "$status" != 0 ] || return 0
+    fi
+    ready
+    rm -f "$state/status"
+    if has_conversation; then
+        printf 'waiting\n' >"$state/activity"
+        [ -z "$print_mode" ] || printf 'working\n' >"$state/activity"
+        resume
+    else
+        printf '%s\n' "$begins_as" >"$state/activity"
+        : >"$state/started"
+        [ "$prompt_by" != argument ] || read_prompt
+        first
+    fi
+    case $status in
+    126 | 127) say "$title could not be started in this image: $program ended with status $status" ;;
+    esac
+    ended "$status"
 }
 
 # Whether anything but init, this shell and its children lives here.
 busy() {
-	for process in /proc/[0-9]*; do
-		process=${process#/proc/}
-		case $process in 1 | "$$" | "$1") continue ;; esac
-		[ ! -e "/proc/$process" ] || return 0
-	done
-	return 1
+    for process in /proc/[0-9]*; do
+        process=${process#/proc/}
+        case $process in 1 | "$$" | "$1") continue ;; esac
+        [ ! -e "/proc/$process" ] || return 0
+    done
+    return 1
 }
 
 # Up for as long as somebody works in here through exec, and a little longer.
 stay_idle() {
-	has sleep || { while read -r _; do :; done && return; }
-	quiet=0
-	while [ "$quiet" -lt "$idle_s" ]; do
-		sleep 1 &
-		nap=$!
-		wait "$nap"
-		[ -z "$stopped" ] || return 0
-		if busy "$nap"; then quiet=0; else quiet=$((quiet + 1)); fi
-	done
-	status=0
+    has sleep || { while read -r _; do :; done && return; }
+    quiet=0
+    while [ "$quiet" -lt "$idle_s" ]; do
+        sleep 1 &
+        nap=$!
+        wait "$nap"
+        [ -z "$stopped" ] || return 0
+        if busy "$nap"; then quiet=0; else quiet=$((quiet + 1)); fi
+    done
+    status=0
 }
 
 status=0 stopped=''

@@ -28,6 +28,8 @@ _SHELL_TOOLS: dict[str, str] = {
     "run_shell_command": "command",
 }
 _ARGV_TOOLS = {"shell"}
+# How the agents' own questions on the side begin (a title for the session); nobody expects a tool there.
+_ASIDE = ("Generate a concise, single-line task title",)
 # Codex offers its shell inside a tool that takes JavaScript.
 _JAVASCRIPT_TOOL = "exec"
 
@@ -52,7 +54,7 @@ class Script:
         return cls(tuple(Step(**step) for step in json.loads(text)["steps"]))
 
     def step(self, talk: Talk) -> Step:
-        if not talk.has_shell:
+        if not talk.tool or talk.prompt.startswith(_ASIDE):
             # A question on the side (a title, a probe of the quota): never a tool.
             return Step(say="ok")
         step = self.steps[min(talk.results, len(self.steps) - 1)]
@@ -81,10 +83,6 @@ class Talk:
     results: int
     prompt: str
     tool: str
-
-    @property
-    def has_shell(self) -> bool:
-        return bool(self.tool)
 
 
 def shell_input(tool: str, command: str) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import hmac
 import ipaddress
 import json
 import signal
@@ -26,55 +25,7 @@ from typing import Any
 
 import model_answers as answers
 import model_websocket as websocket
-
-HOSTS = (
-    "api.anthropic.com",
-    "api.openai.com",
-    "chatgpt.com",
-    "generativelanguage.googleapis.com",
-    "localhost",
-    "host.docker.internal",
-    "127.0.0.1",
-)
-CREDENTIAL_HEADERS = ("x-api-key", "authorization", "x-goog-api-key", "cookie")
-
-
-@dataclass(frozen=True)
-class Keys:
-    """The credentials each API takes; an empty one is never accepted."""
-
-    anthropic: str = "sk-ant-test-not-a-real-key-0001"
-    anthropic_oauth: str = "sk-ant-oat01-test-not-a-real-token-0001"
-    openai: str = "sk-test-not-a-real-key-0001"
-    google: str = "AIza-test-not-a-real-key-0001"
-
-    def accepts(self, path: str, headers: Mapping[str, str]) -> bool:
-        bearer = headers.get("Authorization", "").removeprefix("Bearer ")
-        if path.startswith("/v1/messages"):
-            return _same(headers.get("x-api-key", ""), self.anthropic) or _same(bearer, self.anthropic_oauth)
-        if path.startswith("/v1beta/"):
-            return _same(headers.get("x-goog-api-key", ""), self.google)
-        return _same(bearer, self.openai)
-
-
-def _same(given: str, wanted: str) -> bool:
-    return bool(wanted) and hmac.compare_digest(given.encode(), wanted.encode())
-
-
-@dataclass
-class Record:
-    """What was seen, in memory and, if asked for, in a file."""
-
-    path: Path | None
-    seen: list[dict[str, Any]] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, **fact: Any) -> None:
-        with self.lock:
-            self.seen.append(fact)
-            if self.path is not None:
-                with self.path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(fact) + "\n")
+from model_parts import CREDENTIAL_HEADERS, HOSTS, Keys, Record, tls
 
 
 @dataclass(frozen=True)
@@ -210,8 +161,11 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.behaviour.keys.accepts(path, self.headers):
             return True
         self._record(request, None, None, status=401)
-        words = "invalid x-api-key"
-        error = {"type": "authentication_error", "message": words, "code": "invalid_api_key"}
+        error = {
+            "type": "authentication_error",
+            "message": "invalid x-api-key",
+            "code": "invalid_api_key",
+        }
         self._json(401, {"type": "error", "error": error})
         return False
 
@@ -224,12 +178,11 @@ class Handler(BaseHTTPRequestHandler):
         status: int = 200,
         transport: str = "http",
     ) -> None:
-        headers = dict(self.headers.items())
-        credential = "none"
-        for name in headers:
-            if name.lower() in CREDENTIAL_HEADERS:
-                credential = "refused" if status == 401 else "accepted"
-                headers[name] = f"<{credential}>"
+        path = self.path.partition("?")[0]
+        shown = [name for name in self.headers if name.lower() in CREDENTIAL_HEADERS]
+        verdict = "accepted" if self.server.behaviour.keys.accepts(path, self.headers) else "refused"
+        credential = verdict if shown else "none"
+        headers = {name: f"<{verdict}>" if name in shown else value for name, value in self.headers.items()}
         self.server.record.add(
             time=time.time(),
             host=self.headers.get("Host", ""),
@@ -238,7 +191,7 @@ class Handler(BaseHTTPRequestHandler):
             status=status,
             transport=transport,
             credential=credential,
-            credential_headers=sorted(name.lower() for name in headers if name.lower() in CREDENTIAL_HEADERS),
+            credential_headers=sorted(name.lower() for name in shown),
             headers=headers,
             turn=talk.turn if talk else 0,
             results=talk.results if talk else 0,
@@ -249,8 +202,7 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def _elsewhere(self, request: Mapping[str, Any], answer: Mapping[str, Any] | None = None) -> None:
-        accepted = self.server.behaviour.keys.accepts(self.path, self.headers)
-        self._record(request, None, None, status=200 if accepted else 200)
+        self._record(request, None, None)
         self._json(200, answer or {})
 
     def _json(self, status: int, value: Mapping[str, Any]) -> None:
@@ -296,43 +248,23 @@ class Server(ThreadingHTTPServer):
         self.behaviour = behaviour
         self.record = Record(record)
         self.record_bodies = record_bodies
-        self._tls, self.ca_pem = _tls(hosts, ca_directory)
+        self._tls, self.ca_pem = tls(hosts, ca_directory)
         super().__init__(address, Handler)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         # The handshake belongs to the connection's own thread, so that a slow client stops nobody else.
         try:
             request.settimeout(600)
-            tls = self._tls.wrap_socket(request, server_side=True)
+            connection = self._tls.wrap_socket(request, server_side=True)
         except (OSError, ssl.SSLError) as error:
             self.record.add(time=time.time(), method="TLS", path="", status=0, answer=str(error))
             return
         try:
-            self.RequestHandlerClass(tls, client_address, self)
+            self.RequestHandlerClass(connection, client_address, self)
         except (ConnectionError, ssl.SSLError, TimeoutError):
             return  # a client that leaves in the middle is no news
         finally:
-            tls.close()
-
-
-def _tls(hosts: Iterable[str], directory: Path | None) -> tuple[ssl.SSLContext, bytes]:
-    """A server context and the CA to trust; the CA is kept in `directory` so that it survives a restart."""
-    import trustme
-
-    files = None if directory is None else (directory / "stand-in-ca.pem", directory / "stand-in-ca-key.pem")
-    if files is not None and all(file.exists() for file in files):
-        ca = trustme.CA.from_pem(files[0].read_bytes(), files[1].read_bytes())
-    else:
-        ca = trustme.CA(organization_name="model API stand-in")
-        if files is not None:
-            files[0].write_bytes(ca.cert_pem.bytes())
-            files[1].touch(0o600)
-            files[1].write_bytes(ca.private_key_pem.bytes())
-    leaf = ca.issue_cert(*hosts)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_alpn_protocols(["http/1.1"])
-    leaf.configure_cert(context)
-    return context, ca.cert_pem.bytes()
+            connection.close()
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
