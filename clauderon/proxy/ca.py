@@ -53,16 +53,18 @@ def ensure(home: Home, *, now: float | None = None) -> CaFacts:
     return facts
 
 
+def recorded(home: Home) -> CaFacts | None:
+    """The CA as last recorded, or None if there is none yet. Cheap; the files are not looked at."""
+    return ca_record.read(home)
+
+
 class Authority:
     """Signs leaves for the data plane (`interfaces.Leaves`). Not thread-safe: one event loop owns it."""
 
     def __init__(self, cert_pem: bytes, key_pem: bytes, *, kept: int = LEAVES_KEPT) -> None:
         import trustme
 
-        from clauderon.proxy import certs
-
-        self._ca = trustme.CA.from_pem(cert_pem, key_pem)
-        self._cert, self._key = certs.load(cert_pem, key_pem)
+        self._take(cert_pem, key_pem)
         # One key for every leaf: half of what a leaf costs is making its key.
         self._leaf_key: Any = _OneKey(trustme.KeyType.ECDSA)
         self._leaf_key_file: int | None = None
@@ -76,6 +78,22 @@ class Authority:
             return cls(home.ca_cert.read_bytes(), home.ca_key.read_bytes())
         except (OSError, ValueError) as error:
             raise BackendError("proxy CA", f"cannot be loaded: {error}", hint="clauderon doctor") from error
+
+    def refresh(self, home: Home) -> None:
+        """Take the CA of `home` if it has changed meanwhile."""
+        cert_pem = home.ca_cert.read_bytes()
+        if cert_pem != self._cert_pem:
+            self._take(cert_pem, home.ca_key.read_bytes())
+            self._contexts.clear()
+
+    def _take(self, cert_pem: bytes, key_pem: bytes) -> None:
+        import trustme
+
+        from clauderon.proxy import certs
+
+        self._cert_pem = cert_pem
+        self._ca = trustme.CA.from_pem(cert_pem, key_pem)
+        self._cert, self._key = certs.load(cert_pem, key_pem)
 
     def server_context(self, host: str) -> ssl.SSLContext:
         """See `interfaces.Leaves`. Raises ValueError for a host no certificate can name."""

@@ -58,6 +58,23 @@ class Grants:
         return grant
 
 
+class LiveGrants:
+    """The table in force: the data plane holds on to this, and a reload swaps what is behind it."""
+
+    def __init__(self, credentials: Mapping[str, Credential], secrets: Mapping[str, Secret]) -> None:
+        self._grants = Grants(credentials, secrets)
+
+    def swap(self, credentials: Mapping[str, Credential], secrets: Mapping[str, Secret]) -> None:
+        self._grants = Grants(credentials, secrets)
+
+    @property
+    def headers(self) -> frozenset[bytes]:
+        return self._grants.headers
+
+    def grant(self, host: str) -> Grant | None:
+        return self._grants.grant(host)
+
+
 def _grant(credential: Credential, secret: Secret | None) -> Grant:
     value: bytes | None = None
     needles: tuple[bytes, ...] = ()

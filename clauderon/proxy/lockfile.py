@@ -1,0 +1,69 @@
+"""One service per home: the lock its supervisor holds for as long as it lives, and what stands in it. Cheap.
+
+The kernel lets go of the lock when its holder dies, however it dies: what is left in the file is then stale, and
+known to be.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from clauderon.paths import Home
+
+# Readers hold a shared lock for an instant; that long is worth waiting before calling the lock taken.
+ACQUIRE_S = 0.3
+
+
+def _path(home: Home) -> Path:
+    return home.locks / "proxy.lock"
+
+
+class Lock:
+    """Held until the process ends; keeps the file's content, which holds no secret, up to date."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, content: dict[str, Any]) -> None:
+        data = json.dumps(content).encode()
+        os.pwrite(self._descriptor, data, 0)
+        os.ftruncate(self._descriptor, len(data))
+
+
+def acquire(home: Home) -> Lock | None:
+    """The lock, or None if a service runs already."""
+    descriptor = os.open(_path(home), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + ACQUIRE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return Lock(descriptor)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                return None
+            time.sleep(0.01)
+
+
+def holder(home: Home) -> dict[str, Any] | None:
+    """What the running service wrote (`pid`, `version`, `held`), empty while it is starting; None if none runs."""
+    try:
+        descriptor = os.open(_path(home), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None  # nobody holds it
+    except BlockingIOError:
+        try:
+            content = json.loads(os.pread(descriptor, 1 << 20, 0))
+        except ValueError:
+            return {}
+        return content if isinstance(content, dict) else {}
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,193 @@
+"""The proxy service as commands see it: start it, find it, tell it what changed, stop it.
+
+Every `create` comes through here, so nothing slow is imported; the conversation itself is `control_client`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import clauderon
+from clauderon import proc
+from clauderon.config.schema import Config
+from clauderon.errors import BackendError, ClauderonError
+from clauderon.paths import Home
+from clauderon.proxy import ca, control_client, credentials, lockfile, secret_source
+from clauderon.proxy.control_client import NotListening
+from clauderon.proxy.status import ServiceStatus
+
+# The first start of a Python with cold caches on a loaded machine; usually it is half a second.
+START_TIMEOUT_S = 30.0
+# The supervisor gives requests in flight 5 s, and kills after 8.
+STOP_TIMEOUT_S = 15.0
+POLL_S = 0.01
+LOG_TAIL_CHARS = 4000
+LOG_MAX_BYTES = 1 << 20
+# How the supervisor begins the line that says why it gave up.
+FATAL = "fatal: "
+
+
+def ensure(home: Home, config: Config, environ: Mapping[str, str]) -> ServiceStatus:
+    """The CA made, and the service running: this version, this configuration's port, holding what `environ` has.
+
+    Starts or restarts it if need be and waits until it answers. Raises BackendError with the log's last lines.
+    """
+    ca.ensure(home)
+    for _ in range(3):
+        if lockfile.holder(home) is None:
+            _start(home, environ)
+        try:
+            current = _status(home)
+            if current is not None and current.port != config.proxy.port:
+                current = ServiceStatus.from_json(_ask(home, "POST", "/reload", {}))
+        except NotListening:
+            continue  # it ended between two looks
+        except ValueError:
+            current = None
+        if current is None or current.version != clauderon.__version__ or current.port != config.proxy.port:
+            stop(home)
+            continue
+        if _offers_more(current, config, home, environ):
+            return reload(home, config, environ) or current
+        return current
+    raise BackendError(
+        "proxy", "it ends again and again while it is being started", hint="clauderon proxy run"
+    )
+
+
+def reload(
+    home: Home, config: Config, environ: Mapping[str, str], session: str | None = None
+) -> ServiceStatus | None:
+    """Tell the running service to read configuration and rows again, and hand over what `environ` supplies.
+
+    session: an id; BackendError is raised if its port does not listen. Returns None if no service runs: it reads
+    everything when it starts. Raises what the service answers: BackendError if the configuration is bad.
+    """
+    running = lockfile.holder(home)
+    if running is None:
+        return None
+    given, _problems = secret_source.collect(config, home, environ, held=running.get("held"))
+    try:
+        body = {"secrets": secret_source.plain(given)}
+        current = ServiceStatus.from_json(_ask(home, "POST", "/reload", body))
+    except NotListening:
+        return None
+    except ValueError:
+        return None  # another version's: `ensure` replaces it
+    for served in current.sessions:
+        if served.id == session and served.problem:
+            raise BackendError(f"session {served.name}", served.problem, hint="clauderon proxy status")
+    return current
+
+
+def status(home: Home) -> ServiceStatus | None:
+    """What the running service says of itself, or None if none runs. Raises BackendError if it does not answer."""
+    try:
+        return None if lockfile.holder(home) is None else _status(home)
+    except NotListening:
+        return None
+    except ValueError:
+        raise BackendError(
+            "proxy", "it runs in another version", hint="clauderon proxy stop && clauderon proxy start"
+        ) from None
+
+
+def held(home: Home) -> Mapping[str, str]:
+    """Name to origin of the credentials a running service holds; empty if none runs. Asks nobody."""
+    found = (lockfile.holder(home) or {}).get("held")
+    return found if isinstance(found, dict) else {}
+
+
+def stop(home: Home) -> bool:
+    """Stop the service and wait until its ports are free; whether one was running."""
+    running = lockfile.holder(home)
+    if running is None:
+        return False
+    pid = running.get("pid")
+    try:
+        _ask(home, "POST", "/stop")
+    except NotListening:
+        return True
+    except ClauderonError:
+        # The worker hangs; the supervisor does not. The lock is held, so the pid is still its own.
+        if pid is None:
+            raise
+        os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while lockfile.holder(home) is not None:
+        if time.monotonic() > deadline:
+            why = f"it did not end within {STOP_TIMEOUT_S:g} s"
+            raise BackendError("proxy stop", why, hint=f"kill -9 {pid}")
+        time.sleep(POLL_S)
+    return True
+
+
+def _status(home: Home) -> ServiceStatus:
+    return ServiceStatus.from_json(_ask(home, "GET", "/status"))
+
+
+def _offers_more(current: ServiceStatus, config: Config, home: Home, environ: Mapping[str, str]) -> bool:
+    """Whether `environ` supplies a secret the service has not from there, or a command has yet to be run."""
+    offered = {name: given.origin for name, given in credentials.from_environ(config, home, environ).items()}
+    return bool(current.lacking) or any(current.held.get(name) != origin for name, origin in offered.items())
+
+
+def _ask(home: Home, method: str, path: str, body: Any = None) -> Any:
+    """Ask, waiting for a service that is still starting. Raises NotListening once none runs any more."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            return control_client.ask(home.control_socket, method, path, body)
+        except NotListening:
+            if lockfile.holder(home) is None:
+                raise
+            if time.monotonic() > deadline:
+                raise BackendError(
+                    "proxy", "it runs but does not listen on its control socket", hint="clauderon proxy stop"
+                ) from None
+            time.sleep(POLL_S)
+
+
+def _start(home: Home, environ: Mapping[str, str]) -> None:
+    """Start the supervisor and wait until somebody's service answers: another command may have been faster."""
+    home.create()
+    log = home.logs / "proxy.log"
+    if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
+        log.replace(log.with_name("proxy.log.1"))
+    begin = log.stat().st_size if log.exists() else 0
+    argv = [sys.executable, "-P", "-m", "clauderon.proxy.supervisor", str(home.root)]
+    pid = proc.daemon(argv, env=secret_source.service_environ(environ), log=log)
+    deadline = time.monotonic() + START_TIMEOUT_S
+    ended = False
+    while True:
+        try:
+            control_client.ask(home.control_socket, "GET", "/status")
+            return
+        except NotListening:
+            pass
+        if not ended:
+            ended = os.waitpid(pid, os.WNOHANG)[0] == pid
+        elif lockfile.holder(home) is None:
+            with log.open("rb") as file:
+                file.seek(begin)
+                said = file.read().decode("utf-8", "replace")
+            raise _failed(said[-LOG_TAIL_CHARS:])
+        if time.monotonic() > deadline:
+            raise BackendError("proxy", f"no answer {START_TIMEOUT_S:g} s after its start", hint=f"cat {log}")
+        time.sleep(POLL_S)
+
+
+def _failed(said: str) -> BackendError:
+    reasons = [line.partition(FATAL)[2] for line in said.splitlines() if FATAL in line]
+    if not reasons:
+        return BackendError(
+            "proxy", "it ended while it was being started", hint="clauderon proxy run", detail=said
+        )
+    # The reason was an error's `what: why` in the worker; its hint comes after a tab.
+    text, _, hint = reasons[-1].partition("\t")
+    return BackendError("proxy", text.removeprefix("proxy: "), hint=hint or "clauderon proxy run")

@@ -1,0 +1,80 @@
+"""What the service is to do, read in one go: configuration, rows, networks and secrets in files.
+
+Blocking I/O, so the worker reads it in a thread; the result is a frozen value that the event loop applies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from clauderon import config as configuration
+from clauderon.config.schema import Config
+from clauderon.paths import Home
+from clauderon.proxy import credentials, listeners
+from clauderon.proxy.credentials import Given, Secret
+from clauderon.proxy.listeners import Addresses
+from clauderon.proxy.policy import SessionPolicy, of_session
+from clauderon.store import Session, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """policies: by session id, those that are to be served. records: by session id, for the branch watch.
+
+    given: what of the secrets handed over still belongs to the configuration. secrets: all there are, by credential.
+    origins: where each came from. lacking: credentials whose secret a command line must fetch first.
+    problems: sentences for people.
+    """
+
+    config: Config
+    addresses: Addresses
+    policies: Mapping[str, SessionPolicy]
+    records: Mapping[str, str]
+    given: Mapping[str, Given]
+    secrets: Mapping[str, Secret] = field(repr=False)
+    origins: Mapping[str, str]
+    lacking: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def read(home: Home, environ: Mapping[str, str], given: Mapping[str, Given]) -> Snapshot:
+    """Raises UsageError for a bad configuration and BackendError for a database that cannot be read."""
+    config = configuration.load(home, environ)
+    with Store.open(home) as store:
+        sessions = [session for session in store.all() if _is_served(session)]
+        networks = list(store.facts("network:").values())
+    given = {
+        name: item
+        for name, item in given.items()
+        if name in config.credentials and item.still_applies(config.credentials[name])
+    }
+    secrets = {name: item.secret for name, item in given.items()}
+    origins = {name: item.origin for name, item in given.items()}
+    lacking, problems = [], []
+    for name, credential in config.credentials.items():
+        if name in given:
+            continue
+        # Nothing from our own environment: a command line hands over what its environment has.
+        found = credentials.locate(credential, home, {})
+        if found.problem:
+            problems.append(f"credential {name}: {found.problem}")
+        elif found.secret is not None:
+            secrets[name], origins[name] = found.secret, found.origin
+        elif found.argv:
+            lacking.append(name)
+    return Snapshot(
+        config=config,
+        addresses=listeners.addresses(networks),
+        policies={session.id: of_session(session) for session in sessions},
+        records={session.id: session.to_json() for session in sessions},
+        given=given,
+        secrets=secrets,
+        origins=origins,
+        lacking=tuple(lacking),
+        problems=tuple(problems),
+    )
+
+
+def _is_served(session: Session) -> bool:
+    return session.port > 0 and session.state != "deleting" and not session.archived

@@ -1,0 +1,264 @@
+"""The proxy itself: one event loop around the data plane. Everything it needs to go on after a crash is elsewhere.
+
+The supervisor holds its sockets and secrets, the database its sessions; so a worker can die at any instant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import clauderon
+from clauderon.errors import ClauderonError
+from clauderon.paths import Home
+from clauderon.proxy import ca, secret_source, snapshot, unix_socket
+from clauderon.proxy.audit import AuditLog
+from clauderon.proxy.channel import Channel, Closed, Message
+from clauderon.proxy.grants import LiveGrants
+from clauderon.proxy.listening import Listening
+from clauderon.proxy.snapshot import Snapshot
+
+BEAT_S = 2.0
+DRAIN_S = 5.0
+# A port somebody else had, a bridge that was not there: tried again this often.
+RETRY_S = 5.0
+CA_CHECK_S = 6 * 3600.0
+CONTROL = "control"
+MIB = 1 << 20
+
+log = logging.getLogger("clauderon.proxy")
+
+
+class Worker:
+    def __init__(self, channel: Channel, hello: Message, held: dict[str, int]) -> None:
+        self._channel = channel
+        self._hello = hello
+        self._held = held
+        self._home = Home(Path(hello["home"]))
+        self._environ: Mapping[str, str] = dict(os.environ)
+        self._given = secret_source.parse_plain(hello["given"])
+        self._started_at = time.time()
+        self._finished = asyncio.Event()
+        self._gone = False
+        self._reloading = asyncio.Lock()
+        self._dropped: asyncio.Future[None]
+        self._snapshot: Snapshot
+
+    async def run(self) -> None:
+        """Serve until told to stop or the supervisor is gone."""
+        from clauderon.proxy.server import DataPlane
+
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._finished.set)
+        loop.add_signal_handler(signal.SIGINT, lambda: None)
+        loop.add_reader(self._channel.fileno(), self._hear)
+        self._snapshot = await asyncio.to_thread(snapshot.read, self._home, self._environ, self._given)
+        await asyncio.to_thread(ca.ensure, self._home)
+        settings = self._snapshot.config.proxy
+        self._audit = AuditLog(
+            self._home.audit, max_bytes=settings.audit_max_mib * MIB, keep=settings.audit_keep
+        )
+        self._audit.start()
+        self._authority = ca.Authority.load(self._home)
+        self._grants = LiveGrants(self._snapshot.config.credentials, self._snapshot.secrets)
+        self._plane = DataPlane(
+            leaves=self._authority,
+            credentials=self._grants,
+            audit=self._audit,
+            settings=settings,
+            environ=self._environ,
+        )
+        self._listening = Listening(self._plane, self._channel, self._drop, self._held, self.health)
+        try:
+            await self._listening.reconcile(self._snapshot)
+            self._tell_supervisor()
+            self._channel.send("ready")
+            await self._serve()
+        finally:
+            await self._close()
+
+    async def _serve(self) -> None:
+        """With the sessions served, the rest: control last, because importing it takes longest."""
+        from clauderon.proxy.control import Control
+
+        control = Control(status=self.status, reload=self.reload, stop=lambda: self._channel.send("stop"))
+        if CONTROL in self._held:
+            sock = socket.socket(fileno=self._held.pop(CONTROL))
+        else:
+            sock = unix_socket.listen(self._home.control_socket)
+            self._channel.send("keep", [sock.fileno()], names=[CONTROL])
+        await control.start(sock)
+        tasks = [asyncio.create_task(self._beat()), asyncio.create_task(self._retry())]
+        tasks.append(asyncio.create_task(self._renew()))
+        try:
+            await self._finished.wait()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await control.close()
+
+    async def _close(self) -> None:
+        # An orphan lets go of the ports at once, so that the next service can have them.
+        await self._plane.drain(0.0 if self._gone else DRAIN_S)
+        self._audit.stop()
+        self._authority.close()
+
+    async def reload(self, secrets: Mapping[str, Any]) -> dict[str, Any]:
+        """Take over secrets, read everything again and bring the listeners in line. Returns `status`.
+
+        Raises ClauderonError for a configuration that cannot be used; what is served goes on as it was.
+        """
+        async with self._reloading:
+            given = {**self._given, **secret_source.parse_plain(secrets)}
+            fresh = await asyncio.to_thread(snapshot.read, self._home, self._environ, given)
+            settings = fresh.config.proxy
+            if settings != self._snapshot.config.proxy:
+                self._plane.update_settings(settings)
+                self._audit.limit(max_bytes=settings.audit_max_mib * MIB, keep=settings.audit_keep)
+            self._grants.swap(fresh.config.credentials, fresh.secrets)
+            self._plane.update_credentials()
+            await self._listening.reconcile(fresh)
+            self._snapshot, self._given = fresh, dict(fresh.given)
+            self._tell_supervisor()
+            return self.status()
+
+    def health(self) -> Mapping[str, object]:
+        """What `http://host:3030/` says to anybody who can reach it: nothing about sessions."""
+        return {"status": "ok", "service": "clauderon-proxy", "version": clauderon.__version__}
+
+    def status(self) -> dict[str, Any]:
+        fresh = self._snapshot
+        authority = ca.recorded(self._home)
+        return {
+            "version": clauderon.__version__,
+            "pid": os.getpid(),
+            "supervisor_pid": self._hello["supervisor"],
+            "home": str(self._home.root),
+            "port": fresh.config.proxy.port,
+            "started_at": self._hello["started_at"],
+            "worker_started_at": self._started_at,
+            "restarts": self._hello["restarts"],
+            "held": dict(fresh.origins),
+            "lacking": list(fresh.lacking),
+            "problems": [*fresh.problems, *self._listening.problems.values()],
+            "listeners": self._listening.names(),
+            "ca_fingerprint": authority.fingerprint if authority else "",
+            "ca_not_after": authority.not_after if authority else 0,
+            "audit_dropped": self._audit.dropped,
+            "audit_problem": self._audit.problem,
+            "sessions": [self._session(session_id) for session_id in fresh.policies],
+        }
+
+    def _session(self, session_id: str) -> dict[str, Any]:
+        policy = self._snapshot.policies[session_id]
+        counters = self._plane.counters.get(session_id)
+        names = ("requests", "refusals", "errors", "tunnels", "open_tunnels", "bytes_up", "bytes_down")
+        return {
+            "id": policy.id,
+            "name": policy.name,
+            "port": policy.port,
+            "access_mode": policy.access_mode,
+            **{name: getattr(counters, name) if counters else 0 for name in names},
+            "problem": self._listening.problems.get(session_id, ""),
+        }
+
+    def _tell_supervisor(self) -> None:
+        self._channel.send("given", given=secret_source.plain(self._given))
+        self._channel.send("watch", records=dict(self._snapshot.records))
+
+    async def _drop(self, names: list[str]) -> None:
+        """Have the supervisor close its copies, and wait until it has."""
+        if names:
+            self._dropped = asyncio.get_running_loop().create_future()
+            self._channel.send("drop", names=names)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._dropped, BEAT_S)
+
+    def _hear(self) -> None:
+        try:
+            for message, _descriptors in self._channel.receive():
+                if message["op"] == "dropped":
+                    if not self._dropped.done():
+                        self._dropped.set_result(None)
+                elif message["op"] == "reload":
+                    self._reload_task = asyncio.ensure_future(self._reload_quietly())
+        except Closed:
+            asyncio.get_running_loop().remove_reader(self._channel.fileno())
+            self._gone = True
+            self._finished.set()
+
+    async def _reload_quietly(self) -> None:
+        try:
+            await self.reload({})
+        except (ClauderonError, Closed) as error:
+            log.warning("reload: %s", error)
+
+    async def _beat(self) -> None:
+        while True:
+            with contextlib.suppress(Closed):
+                self._channel.send("beat")
+            await asyncio.sleep(BEAT_S)
+
+    async def _retry(self) -> None:
+        while True:
+            await asyncio.sleep(RETRY_S)
+            if self._listening.problems:
+                async with self._reloading:
+                    await self._listening.reconcile(self._snapshot)
+
+    async def _renew(self) -> None:
+        """A service runs for months: the CA is renewed before its end, under the same key."""
+        while True:
+            await asyncio.sleep(CA_CHECK_S)
+            try:
+                await asyncio.to_thread(ca.ensure, self._home)
+                self._authority.refresh(self._home)
+            except ClauderonError as error:
+                log.warning("%s", error)
+
+
+def _receive_hello(channel: Channel) -> tuple[Message, dict[str, int]]:
+    held: dict[str, int] = {}
+    while True:
+        for message, descriptors in channel.receive(None):
+            if message["op"] == "held":
+                held.update(zip(message["names"], descriptors, strict=True))
+            elif message["op"] == "hello":
+                return message, held
+
+
+def main() -> int:
+    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s proxy: %(name)s: %(message)s")
+    try:
+        hello, held = _receive_hello(channel)
+    except Closed:
+        return 1
+    import uvloop
+
+    async def serve() -> None:
+        await Worker(channel, hello, held).run()
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve())
+    except ClauderonError as error:
+        with contextlib.suppress(Closed):
+            channel.send("fatal", text=f"{error}\t{error.hint or ''}")
+        return 1
+    except Closed:
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
