@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from clauderon.paths import Home
 from clauderon.proxy import trust
@@ -19,8 +18,7 @@ DAY_S = 86_400
 RENEW_BEFORE_S = 60 * DAY_S
 
 
-@dataclass(frozen=True, slots=True)
-class CaFacts:
+class CaFacts(NamedTuple):
     """One CA certificate.
 
     fingerprint: SHA-256 of the certificate; key: SHA-256 of its public key; both hexadecimal.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from clauderon.config.schema import Config, Credential
@@ -71,8 +70,7 @@ class Located(NamedTuple):
         return not self.problem and (self.secret is not None or bool(self.argv))
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """A secret handed to the service by a command line that found it. `origin` as in `Located`."""
 
     secret: Secret

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class SessionStatus:
+class SessionStatus(NamedTuple):
     """One session at the proxy. Counters are totals since the worker started, `open_tunnels` is the present number.
 
     problem: why its port does not listen, or empty.
@@ -29,8 +27,7 @@ class SessionStatus:
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceStatus:
+class ServiceStatus(NamedTuple):
     """A running service. Times are seconds since the epoch.
 
     pid: of the worker; supervisor_pid: of the process that keeps it. restarts: workers that were replaced.
@@ -60,7 +57,7 @@ class ServiceStatus:
     def from_json(cls, data: Mapping[str, Any]) -> ServiceStatus:
         """Raises ValueError for the answer of something that is not our service, or of an older one."""
         try:
-            values = {name: data[name] for name in cls.__dataclass_fields__}
+            values = {name: data[name] for name in cls._fields}
             for name in ("lacking", "problems", "listeners"):
                 values[name] = tuple(values[name])
             values["sessions"] = tuple(SessionStatus(**session) for session in values["sessions"])
@@ -88,8 +85,5 @@ class ServiceStatus:
             "credentials": dict(self.held),
             "problems": list(self.problems),
             "listeners": list(self.listeners),
-            "sessions": [
-                {name: getattr(session, name) for name in SessionStatus.__dataclass_fields__}
-                for session in self.sessions
-            ],
+            "sessions": [session._asdict() for session in self.sessions],
         }
