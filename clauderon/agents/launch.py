@@ -12,7 +12,6 @@ from typing import Literal
 
 from clauderon import paths
 from clauderon.agents import registry
-from clauderon.agents.image import ImageFacts
 from clauderon.config.schema import Agent
 from clauderon.errors import UsageError
 from clauderon.store import Session
@@ -27,6 +26,16 @@ _PROMPT_INPUT = '<"$session/prompt"'
 _PROMPT_ARGUMENT = '"$prompt"'
 
 PromptBy = Literal["argument", "input", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Where things are in the container; tests put them elsewhere."""
+
+    home: str = paths.CONTAINER_HOME
+    workspace: str = paths.WORKSPACE
+    cargo: str = paths.CONTAINER_CARGO_HOME
+    sccache: str = paths.CONTAINER_SCCACHE
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +80,12 @@ def prompt_by(agent: Agent, session: Session, size: int | None) -> PromptBy:
 def launch_file(
     session: Session,
     agent: Agent,
-    facts: ImageFacts,
     *,
     program: Sequence[str],
     prompt_bytes: int | None,
     uid: int | None,
     open_files: bool = False,
-    home: str = paths.CONTAINER_HOME,
-    workspace: str = paths.WORKSPACE,
+    inside: Inside = Inside(),
 ) -> str:
     """The text of `launch`.
 
@@ -88,8 +95,6 @@ def launch_file(
     how = prompt_by(agent, session, prompt_bytes)
     known = registry.builtin(agent)
     commands = _commands(session, agent, program, how, has_prompt=prompt_bytes is not None)
-    # uid unknown: no folder of its own, so the volumes are left alone.
-    shared = paths.CONTAINER_CARGO_HOME if uid is not None else ""
     values = {
         "kind": agent.name if known else "own",
         "title": registry.title(agent),
@@ -98,11 +103,12 @@ def launch_file(
         "prompt_by": how,
         "begins_as": "waiting" if prompt_bytes is None else "working",
         "conversation": session.conversation,
-        "agent_home": home,
-        "workspace": workspace,
-        "cargo_shared": shared,
+        "agent_home": inside.home,
+        "workspace": inside.workspace,
+        # uid unknown: no folder of its own, so the volumes are left alone.
+        "cargo_shared": "" if uid is None else inside.cargo,
         "cargo_uid": "" if uid is None else str(uid),
-        "sccache_folder": f"{paths.CONTAINER_SCCACHE}/{uid}",
+        "sccache_folder": f"{inside.sccache}/{uid}",
         "file_mask": "000" if open_files else "",
         "idle_s": str(IDLE_S),
     }

@@ -196,7 +196,6 @@ def _write_session(
     text = launch.launch_file(
         session,
         agent,
-        facts,
         program=program(agent, facts, binary),
         prompt_bytes=size,
         uid=None if user is None else user[0],

@@ -36,7 +36,8 @@ ended() {
 cargo_folders() {
     [ -n "$cargo_shared" ] || return 0
     has mkdir || return 0
-    mkdir -p "$cargo_shared/registry/$cargo_uid" "$cargo_shared/git/$cargo_uid" "$sccache_folder" 2>/dev/null && return
+    set -- "$cargo_shared/registry/$cargo_uid" "$cargo_shared/git/$cargo_uid"
+    mkdir -p "$@" "$sccache_folder" 2>/dev/null && return
     for folder in registry git; do
         [ -d "$cargo_shared/$folder/$cargo_uid" ] && continue
         rm -f "$agent_home/.cargo/$folder"
@@ -59,8 +60,9 @@ read_prompt() {
     fi
 }
 
-# Called by the functions of `launch`. In the foreground, so that the terminal's signals and size reach the agent as they would without us. What init is
-# sent goes to our whole process group (TINI_KILL_PROCESS_GROUP): the agent ends, and then we do.
+# Called by the functions of `launch`. In the foreground, so that the terminal's signals and size reach the agent as
+# they would without us. What init is sent goes to our whole process group (TINI_KILL_PROCESS_GROUP): the agent
+# ends, and then we do.
 # shellcheck disable=SC2317,SC2329
 launch() {
     status=0
