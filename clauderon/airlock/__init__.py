@@ -10,10 +10,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clauderon.airlock.closing import close as close
     from clauderon.airlock.inside import tip as tip
+    from clauderon.airlock.looking import State as State
+    from clauderon.airlock.looking import diff as diff
+    from clauderon.airlock.looking import diff_argv as diff_argv
+    from clauderon.airlock.looking import state as state
+    from clauderon.airlock.merging import Merged as Merged
+    from clauderon.airlock.merging import merge as merge
     from clauderon.airlock.private import make_private as make_private
     from clauderon.airlock.private import mounts as mounts
     from clauderon.airlock.private import tracks as tracks
+    from clauderon.airlock.removal import remove_tree as remove_tree
+    from clauderon.airlock.rescuing import rescue as rescue
     from clauderon.airlock.syncing import SyncResult as SyncResult
     from clauderon.airlock.syncing import sync as sync
     from clauderon.airlock.worktree import open_worktree as open_worktree
@@ -21,11 +30,20 @@ if TYPE_CHECKING:
 
 # Loaded when first asked for: `create` needs two of these, `list` none.
 _ROOMS = {
+    "Merged": "merging",
+    "State": "looking",
     "SyncResult": "syncing",
+    "close": "closing",
+    "diff": "looking",
+    "diff_argv": "looking",
     "make_private": "private",
+    "merge": "merging",
     "mounts": "private",
     "open_worktree": "worktree",
+    "remove_tree": "removal",
+    "rescue": "rescuing",
     "start_worktree": "worktree",
+    "state": "looking",
     "sync": "syncing",
     "tip": "inside",
     "tracks": "private",

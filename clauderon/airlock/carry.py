@@ -50,8 +50,7 @@ def listed_argv(common_dir: Path) -> list[str]:
 
 def carry(
     common_dir: Path,
-    quarantine: Path,
-    *,
+    *sources: Path,
     tips: Iterable[str],
     known: Iterable[str],
     env: Mapping[str, str],
@@ -60,13 +59,14 @@ def carry(
 ) -> Carried:
     """Bring everything reachable from `tips` into the repository.
 
+    sources: directories of verified objects, beside the repository's own.
     known:   commits the repository has, beside its branches.
     partial: a partial clone, where links may dangle and only the objects themselves can be checked.
     what:    for messages, "sync fix-bug".
     Raises BackendError when an object is missing, damaged or refused by `git fsck`'s rules.
     """
     env = untrusting(env)
-    reading = {**env, "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(quarantine)}
+    reading = {**env, "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(*sources)}
     asked = "".join(f"{oid}\n" for oid in tips) + "".join(f"^{oid}\n" for oid in known)
     try:
         argv = listed_argv(common_dir)

@@ -22,7 +22,8 @@ from clauderon.store import Session
 # The user's object directories as the container sees them. Not at their path on the host: that may run through a
 # directory the container's user cannot enter (/root), or lie below a mount of ours.
 CONTAINER_OBJECTS = f"{paths.CONTAINER_ROOT}/objects"
-LOCK_MARK = "clauderon session {name}:"
+LOCK_MARK_ANY = "clauderon session "
+LOCK_MARK = LOCK_MARK_ANY + "{name}:"
 LOCK_REASON = LOCK_MARK + " clauderon delete {name} removes it"
 
 
@@ -76,6 +77,11 @@ def host_side(home: paths.Home, session_id: str) -> HostSide:
 
 def branch_ref(session: Session) -> str:
     return f"refs/heads/{session.branch}"
+
+
+def kept_dir(home: paths.Home, session: Session) -> Path:
+    """Where `close` moves what no ref could be made of."""
+    return home.root / "rescue" / f"{session.name}-{session.id}"
 
 
 def own_ref(name: str, leaf: str) -> str:

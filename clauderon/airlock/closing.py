@@ -1,0 +1,176 @@
+"""Taking a session's git things away: worktree, private directory, branch, refs; each step may be repeated.
+
+Removes a branch only when its commits are held by something else; what `rescue` could not keep is moved aside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from clauderon import paths, proc
+from clauderon.airlock.layout import (
+    LOCK_MARK_ANY,
+    admin_dir,
+    branch_ref,
+    host_side,
+    is_at,
+    kept_dir,
+    own_ref,
+    registered,
+)
+from clauderon.airlock.looking import beside
+from clauderon.airlock.removal import remove_tree
+from clauderon.airlock.syncing import Change, locked, update_refs
+from clauderon.airlock.worktree import drop_exclude
+from clauderon.errors import Conflict
+from clauderon.git.environment import environment, hardened, offline
+from clauderon.store import Session
+
+
+def close(
+    home: paths.Home, session: Session, environ: Mapping[str, str], *, keep_branch: bool = False
+) -> bool:
+    """Remove everything `open_worktree` and `make_private` made; returns whether the branch was kept.
+
+    The container must be gone. keep_branch: leave the branch even if its commits are held elsewhere.
+    Works when the user's repository is gone, and goes on where a killed one stopped. Raises BackendError when files
+    cannot be removed, with the command that can.
+    """
+    side = host_side(home, session.id)
+    common_dir = Path(session.git_dir) if session.git_dir else None
+    repository_there = common_dir is not None and (common_dir / "objects").is_dir()
+    worktree = home.worktree(session.name)
+    admin = admin_dir(common_dir, worktree) if repository_there and common_dir is not None else None
+    ours = admin is not None or side.root.is_dir() or home.git_dir(session.id).is_dir()
+    if not ours:
+        # Never came to be: a worktree or branch of that name would be somebody else's.
+        return False
+    kept = False
+    with locked(side, session.name):
+        _clear_directories(home, session)
+        if repository_there and common_dir is not None:
+            kept = _Close(home, session, common_dir, admin, environ).run(keep_branch)
+        remove_tree(side.root)
+    with contextlib.suppress(OSError):
+        side.root.parent.rmdir()
+    return kept
+
+
+def _clear_directories(home: paths.Home, session: Session) -> None:
+    side = host_side(home, session.id)
+    found = {"worktree": home.worktree(session.name), "git": home.git_dir(session.id)}
+    if side.unrescued.exists():
+        aside = kept_dir(home, session)
+        aside.mkdir(parents=True, exist_ok=True)
+        for name, directory in found.items():
+            if directory.is_dir() and not (aside / name).exists():
+                directory.rename(aside / name)
+        (aside / "reasons").write_bytes(side.unrescued.read_bytes())
+    for directory in found.values():
+        remove_tree(directory)
+
+
+class _Close:
+    def __init__(
+        self,
+        home: paths.Home,
+        session: Session,
+        common_dir: Path,
+        admin: Path | None,
+        environ: Mapping[str, str],
+    ) -> None:
+        self._home = home
+        self._session = session
+        self._common_dir = common_dir
+        self._admin = admin
+        self._environ = environ
+        self._env = offline(environment(environ))
+
+    def run(self, keep_branch: bool) -> bool:
+        kept = self._remove_refs(keep_branch)
+        if self._admin is not None:
+            self._remove_admin(self._admin)
+        others = (admin for admin in registered(self._common_dir) if not is_at(admin, self._worktree))
+        if not any(_is_a_sessions(admin) for admin in others):
+            with contextlib.suppress(OSError):
+                drop_exclude(self._common_dir)
+        return kept
+
+    @property
+    def _worktree(self) -> Path:
+        return self._home.worktree(self._session.name)
+
+    def _remove_refs(self, keep_branch: bool) -> bool:
+        """Our refs and the branch, in one transaction with the values they were judged by; whether it stays."""
+        for _ in range(20):
+            refs, elsewhere = self._refs()
+            ref = branch_ref(self._session)
+            tip = refs.get(ref)
+            kept = tip is not None and (
+                keep_branch or elsewhere or not self._is_ours() or self._is_alone(ref)
+            )
+            doomed: list[Change] = [
+                (name, None, oid) for name, oid in refs.items() if not (kept and name == ref)
+            ]
+            try:
+                if doomed:
+                    update_refs(self._common_dir, doomed, self._environ)
+            except Conflict:
+                continue
+            if tip is not None and not kept:
+                self._forget_branch()
+            return kept
+        raise Conflict(f"delete {self._session.name}", "its refs keep moving", hint="clauderon reconcile")
+
+    def _refs(self) -> tuple[dict[str, str], bool]:
+        """The session's refs, and whether its branch is checked out in another worktree than its own."""
+        ref = branch_ref(self._session)
+        words = ("for-each-ref", "--format=%(objectname) %(refname)%00%(worktreepath)%00%00")
+        patterns = (ref, own_ref(self._session.name, ""))
+        answer = proc.start(hardened(self._common_dir, *words, *patterns), env=self._env, cwd="/").result()
+        found, elsewhere = dict[str, str](), False
+        for record in answer.text.split("\0\0\n"):
+            if record:
+                named, _, path = record.partition("\0")
+                oid, _, name = named.partition(" ")
+                found[name] = oid
+                if name == ref and path:
+                    elsewhere = self._admin is None or not is_at(self._admin, Path(path))
+        return found, elsewhere
+
+    def _is_ours(self) -> bool:
+        """Whether the branch is the one this session made: our directory says so, or its worktree is on it."""
+        if host_side(self._home, self._session.id).gitfile.exists():
+            return True
+        try:
+            head = (self._admin / "HEAD").read_text(encoding="utf-8") if self._admin is not None else ""
+        except OSError:
+            return False
+        return head.strip() == f"ref: {branch_ref(self._session)}"
+
+    def _is_alone(self, ref: str) -> bool:
+        """Whether the branch holds a commit that nothing else does."""
+        words = ("rev-list", "--max-count=1", ref, *beside(self._session), "--")
+        return bool(proc.start(hardened(self._common_dir, *words), env=self._env, cwd="/").result().stdout)
+
+    def _forget_branch(self) -> None:
+        """Its section in the configuration, if a `git push -u` on the host made one."""
+        words = ("config", "--local", "--remove-section", f"branch.{self._session.branch}")
+        proc.start(hardened(self._common_dir, *words), env=self._env, cwd="/").result(ok=None)
+
+    def _remove_admin(self, admin: Path) -> None:
+        """The directory is gone; `worktree remove` takes the entry, and only this one, where `prune` takes all."""
+        words = ("worktree", "remove", "--force", "--force", str(self._worktree))
+        answer = proc.start(hardened(self._common_dir, *words), env=self._env, cwd="/").result(ok=None)
+        if answer.status and is_at(admin, self._worktree):
+            # git refuses, say an entry it finds damaged; the directory is the user's git's, written by the host only.
+            remove_tree(admin)
+
+
+def _is_a_sessions(admin: Path) -> bool:
+    try:
+        return (admin / "locked").read_text(encoding="utf-8", errors="replace").startswith(LOCK_MARK_ANY)
+    except OSError:
+        return False

@@ -1,0 +1,164 @@
+"""What a session has done so far, as seen from the host: counts, a diff, and what is planted in the worktree.
+
+Reads the user's repository and the worktree; changes neither.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from clauderon import paths, proc
+from clauderon.airlock.carry import printable
+from clauderon.airlock.layout import admin_dir, branch_ref, host_side
+from clauderon.airlock.snapshot import Place, changes, take
+from clauderon.airlock.syncing import common_dir_of, locked
+from clauderon.airlock.tree import planted
+from clauderon.errors import BackendError
+from clauderon.git.environment import alternates, environment, hardened, offline
+from clauderon.git.repository import OUR_PATHS
+from clauderon.git.settings import parse_settings
+from clauderon.store import Session
+
+_TIMEOUT_S = 600.0
+_DIFF_FILE_BYTES = 64 << 20
+# What a terminal acts on, but for newline, tab and the colours git puts there itself.
+_CONTROL = re.compile(rb"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]|\xc2[\x80-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A session's work.
+
+    ahead, behind: commits only its branch has, and only its base has (after a rewrite).
+    unmerged:      commits of the branch that no other branch, local or remote, has.
+    modified, untracked: paths in the worktree that no commit holds; ignored ones do not count.
+    planted:       `.git` entries below the worktree, safe to print.
+    """
+
+    ahead: int
+    behind: int
+    unmerged: int
+    modified: int
+    untracked: int
+    planted: tuple[str, ...]
+
+    @property
+    def dirty(self) -> int:
+        return self.modified + self.untracked
+
+
+def state(home: paths.Home, session: Session, environ: Mapping[str, str]) -> State:
+    """Look at a session's branch and worktree. Raises BackendError when the repository or the worktree is gone."""
+    place = place_of(home, session, environ)
+    found = planted(place.worktree, place.admin)
+    ref, env = branch_ref(session), offline(place.env)
+    counting = proc.start(
+        hardened(place.common_dir, "rev-list", "--left-right", "--count", f"{session.base}...{ref}", "--"),
+        env=env,
+        cwd="/",
+    )
+    unmerged = proc.start(
+        hardened(place.common_dir, "rev-list", "--count", ref, *beside(session), "--"), env=env, cwd="/"
+    )
+    differing = changes(place)
+    behind, ahead = counting.result(timeout_s=_TIMEOUT_S).text.split()
+    return State(
+        ahead=int(ahead),
+        behind=int(behind),
+        unmerged=int(unmerged.result(timeout_s=_TIMEOUT_S).text),
+        modified=len(differing.modified),
+        untracked=len(differing.untracked),
+        planted=tuple(printable(path) for path in found),
+    )
+
+
+def beside(session: Session) -> tuple[str, ...]:
+    """For `git rev-list`: not what would still be there without this session.
+
+    Other sessions' private refs are no place to rely on, they go with those sessions; `--single-worktree` because
+    the session's own worktree names its branch as HEAD.
+    """
+    return (
+        "--single-worktree",
+        "--not",
+        f"--exclude={branch_ref(session)}",
+        "--exclude=refs/clauderon/*",
+        "--all",
+        "--glob=refs/clauderon/rescue",
+    )
+
+
+def place_of(home: paths.Home, session: Session, environ: Mapping[str, str]) -> Place:
+    """How git is called on this session's worktree. Raises BackendError when it is not a worktree any more."""
+    common_dir = common_dir_of(session)
+    worktree = home.worktree(session.name)
+    admin = admin_dir(common_dir, worktree)
+    if admin is None or not worktree.is_dir():
+        raise BackendError(
+            f"session {session.name}",
+            f"{worktree} is no longer a worktree of {session.repo}",
+            hint=f"clauderon delete {session.name}",
+        )
+    env = environment(environ)
+    config = proc.start(hardened(common_dir, "config", "--list", "-z"), env=env, cwd="/").result()
+    tracked = host_side(home, session.id).tracks
+    own = tracked.read_text(encoding="ascii").splitlines() if tracked.exists() else ()
+    return Place(
+        common_dir=common_dir,
+        admin=admin,
+        worktree=worktree,
+        env=env,
+        filters=parse_settings(config.stdout).filters,
+        tracks=frozenset(name for name in own if name in OUR_PATHS),
+    )
+
+
+def diff_argv(common_dir: str, old: str, new: str, *, stat: bool, name_only: bool, color: bool) -> list[str]:
+    """Plumbing, so that the output is a patch whatever `diff.*` the user has set; between two trees, so that no
+    file, attribute or repository of the worktree is looked at."""
+    words = ["diff-tree", "-r", "-M", "--no-ext-diff", "--no-textconv", "--submodule=short"]
+    words.append("--ignore-submodules=none")
+    if stat:
+        words += ["--stat"]
+    elif name_only:
+        words += ["--name-only"]
+    else:
+        words += ["-p"] if color else ["-p", "--binary", "--full-index"]
+    if color:
+        words.append("--color=always")
+    return hardened(common_dir, *words, old, new, "--")
+
+
+def diff(
+    home: paths.Home,
+    session: Session,
+    environ: Mapping[str, str],
+    *,
+    stat: bool = False,
+    name_only: bool = False,
+    committed: bool = False,
+    color: bool = False,
+) -> bytes:
+    """What the session changed since its base, committed or not (untracked files too), for `git apply`.
+
+    committed: leave out what no commit holds. color: for a terminal: coloured, and without control characters.
+    """
+    place = place_of(home, session, environ)
+    side = host_side(home, session.id)
+    with locked(side, session.name):
+        env = offline(place.env)
+        new = branch_ref(session)
+        if not committed:
+            head = proc.start(
+                hardened(place.common_dir, "rev-parse", f"{new}^{{commit}}"), env=env, cwd="/"
+            ).result()
+            new = take(place, side, head.text.strip(), file_bytes=_DIFF_FILE_BYTES, nested=False).tree
+            env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = alternates(side.snapshot)
+        argv = diff_argv(
+            str(place.common_dir), session.base, new, stat=stat, name_only=name_only, color=color
+        )
+        # In a directory of ours: git would take `.gitattributes` from where it stands.
+        output = proc.start(argv, env=env, cwd=side.root).result(timeout_s=_TIMEOUT_S).stdout
+    return _CONTROL.sub(lambda match: b"\\x%02x" % match[0][-1], output) if color else output

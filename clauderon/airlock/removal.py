@@ -1,0 +1,119 @@
+"""Removing a tree that a container has written: never following a link, however deep it is nested.
+
+Removes only what is below the directory it is given, by descriptors; the directory's parents must be ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from pathlib import Path
+
+from clauderon.airlock.inside import names_in
+from clauderon.errors import BackendError
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_PATH_ONLY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def remove_tree(top: Path) -> None:
+    """Remove `top` and everything below; no error if it is not there, a link or file in its place is unlinked.
+
+    Raises BackendError when something belongs to another user.
+    """
+    try:
+        _remove(top)
+    except PermissionError as error:
+        raise BackendError(
+            f"remove {top}",
+            "it holds files of another user, made by the container",
+            hint=f"sudo rm -rf '{top}'",
+        ) from error
+    except OSError as error:
+        raise BackendError(f"remove {top}", error.strerror or str(error), hint=f"rm -rf '{top}'") from error
+
+
+def _remove(top: Path) -> None:
+    try:
+        is_directory = stat.S_ISDIR(top.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if not is_directory:
+        top.unlink()
+        return
+    parent = os.open(top.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _make_enterable(top.name, parent)
+        root = os.open(top.name, _DIRECTORY, dir_fd=parent)
+    finally:
+        os.close(parent)
+    try:
+        # Every directory found is first moved up to the top, so that no depth of nesting needs a path, a stack or
+        # a descriptor for each level. A rename moves a link as a link.
+        number = 0
+        while names := names_in(root):
+            for name in names:
+                number = _clear(root, name, number)
+    finally:
+        os.close(root)
+    top.rmdir()
+
+
+def _clear(root: int, name: str, number: int) -> int:
+    """Remove one entry of the top; the directories it holds become entries of the top themselves."""
+    if _unlink(name, root):
+        return number
+    _make_enterable(name, root)
+    directory = os.open(name, _DIRECTORY, dir_fd=root)
+    try:
+        for inner in names_in(directory):
+            if _unlink(inner, directory):
+                continue
+            _make_enterable(inner, directory)
+            number = _lift(directory, inner, root, number + 1)
+    finally:
+        os.close(directory)
+    os.rmdir(name, dir_fd=root)
+    return number
+
+
+def _lift(directory: int, name: str, root: int, number: int) -> int:
+    """Move a directory up to the top under a free name; returns the number in it."""
+    while True:
+        try:
+            os.rename(name, f".clauderon-{number:x}", src_dir_fd=directory, dst_dir_fd=root)
+            return number
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+            number += 1
+
+
+def _unlink(name: str, directory: int) -> bool:
+    """Whether `name` was something else than a directory, and is gone now."""
+    try:
+        os.unlink(name, dir_fd=directory)
+    except FileNotFoundError:
+        return True
+    except (IsADirectoryError, PermissionError) as error:
+        # POSIX answers EPERM for a directory, Linux EISDIR; EPERM may also be a real refusal.
+        try:
+            os.close(os.open(name, _PATH_ONLY | os.O_DIRECTORY, dir_fd=directory))
+        except OSError:
+            raise error from None
+        return False
+    return True
+
+
+def _make_enterable(name: str, directory: int) -> None:
+    """Give ourselves a directory that its maker closed (a Go module cache is read-only, a vault may be 0)."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(name, _PATH_ONLY | os.O_DIRECTORY, dir_fd=directory)
+        try:
+            if os.fstat(descriptor).st_mode & 0o700 != 0o700:
+                # By the descriptor: the name may be a link by now.
+                os.chmod(f"/proc/self/fd/{descriptor}", 0o700)  # noqa: PTH101 - a descriptor
+        finally:
+            os.close(descriptor)

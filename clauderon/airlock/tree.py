@@ -1,0 +1,126 @@
+"""Looking at a worktree that a container writes: what is planted in it, and a file's content without following links.
+
+Reads only, starts no process. Names and contents are the container's.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from clauderon.airlock.inside import names_in, open_regular, opened
+
+_ENTRIES = 5_000_000
+_DEPTH = 4096
+# Code points that HFS+ ignores in names: `.g\u200cit` is `.git` there.
+_IGNORED = {
+    *(ord(char) for char in "\u200c\u200d\u200e\u200f\ufeff"),
+    *range(0x202A, 0x202F),
+    *range(0x206A, 0x2070),
+}
+
+
+def is_dotgit(name: str) -> bool:
+    """Whether some file system would take `name` for `.git` (any case, NTFS's short name, HFS+'s ignorables)."""
+    plain = "".join(char for char in name if ord(char) not in _IGNORED).lower()
+    plain = plain.partition(":")[0].rstrip(" .") if plain.rstrip(" .") else plain
+    return plain in (".git", "git~1")
+
+
+def planted(worktree: Path, admin: Path | None) -> tuple[str, ...]:
+    """Paths of `.git` entries in the worktree that git on the host did not put there, relative, sorted.
+
+    A git run by hand below such a place reads a configuration of the container's making.
+    """
+    found = [] if _is_ours(worktree / ".git", admin) else [".git"]
+    waiting = [""]
+    seen = 0
+    while waiting and seen < _ENTRIES:
+        relative = waiting.pop()
+        try:
+            with os.scandir(worktree / relative) as entries:
+                for entry in entries:
+                    seen += 1
+                    path = f"{relative}/{entry.name}" if relative else entry.name
+                    if is_dotgit(entry.name):
+                        if relative or entry.name != ".git":
+                            found.append(path)
+                    elif entry.is_dir(follow_symlinks=False):
+                        waiting.append(path)
+        except OSError:
+            # Gone meanwhile, closed to us, or deeper than a path can say: git on the host gets there no better.
+            continue
+    return tuple(sorted(found))
+
+
+def _is_ours(gitfile: Path, admin: Path | None) -> bool:
+    if admin is None:
+        return not os.path.lexists(gitfile)
+    try:
+        if not stat.S_ISREG(gitfile.lstat().st_mode):
+            return False
+        content = gitfile.read_bytes()
+    except OSError:
+        return True
+    return os.path.realpath(gitfile.parent / os.fsdecode(content[8:].rstrip(b"\n"))) == os.path.realpath(
+        admin
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What stands at a path: mode as git has it (0o100644, 0o100755, 0o120000), and an open file or a link's text."""
+
+    mode: int
+    descriptor: int | None = None
+    link: bytes = b""
+
+
+def look(root: int, path: bytes) -> Found | None:
+    """What stands at `path` below the directory `root`; None for nothing, or for what git does not keep."""
+    parts = os.fsdecode(path).split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        return None
+    with opened(root, tuple(parts[:-1])) as directory:
+        if directory is None:
+            return None
+        try:
+            mode = os.stat(parts[-1], dir_fd=directory, follow_symlinks=False).st_mode
+            if stat.S_ISLNK(mode):
+                return Found(0o120000, link=os.fsencode(os.readlink(parts[-1], dir_fd=directory)))
+        except (OSError, ValueError):
+            return None
+        descriptor = open_regular(directory, parts[-1])
+    if descriptor is None:
+        return None
+    executable = os.fstat(descriptor).st_mode & stat.S_IXUSR
+    return Found(0o100755 if executable else 0o100644, descriptor)
+
+
+def files_below(root: int, path: bytes) -> Iterator[bytes]:
+    """Every file and link below the directory `path`, as paths from `root`; for a nested repository, which git
+    does not look into."""
+    waiting = [tuple(os.fsdecode(path).rstrip("/").split("/"))]
+    while waiting:
+        parts = waiting.pop()
+        with opened(root, parts) as directory:
+            if directory is None or len(parts) > _DEPTH:
+                continue
+            for name in names_in(directory):
+                try:
+                    mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+                except OSError:
+                    continue
+                if stat.S_ISDIR(mode):
+                    waiting.append((*parts, name))
+                elif stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+                    yield os.fsencode("/".join((*parts, name)))
+
+
+def storable(path: bytes) -> bytes:
+    """`path` as git can hold it: a component it refuses (`.git` in any spelling) gets `.rescued` at its end."""
+    parts = os.fsdecode(path).split("/")
+    return os.fsencode("/".join(f"{part}.rescued" if is_dotgit(part) else part for part in parts))
