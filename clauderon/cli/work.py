@@ -12,6 +12,7 @@ from clauderon import airlock
 from clauderon.cli import common
 from clauderon.output import Column, colored
 from clauderon.session import collect
+from clauderon.session.context import checkout_lock
 from clauderon.session.lookup import find
 
 
@@ -87,7 +88,8 @@ def merge(
     with common.opened(changing=True) as context:
         session = find(context, name)
         collect.sync(context, name)
-        result = airlock.merge(context.home, session, context.environ, message=message, squash=squash)
+        with checkout_lock(context, session):
+            result = airlock.merge(context.home, session, context.environ, message=message, squash=squash)
         out.note(result.text)
         out.done(
             {"name": session.name, "into": result.into, "commit": result.commit, "changed": result.changed}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from clauderon.config.schema import Config
@@ -18,6 +20,8 @@ from clauderon.paths import Home
 from clauderon.store import Session, Store
 
 LOCK_WAIT_S = 30.0
+# Each merge takes a fraction of a second, and a hundred may be waiting.
+CHECKOUT_WAIT_S = 300.0
 
 
 class Progress(Protocol):
@@ -53,7 +57,30 @@ def lock(context: Context, session: Session, *, wait_s: float = LOCK_WAIT_S) -> 
 
     A kernel lock, so that a killed command never leaves it behind.
     """
-    descriptor = os.open(context.home.lock(session.id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    busy = Conflict(
+        f"session {session.name}",
+        "another command is working on it",
+        hint=f"clauderon status {session.name}",
+    )
+    with _held(context.home.lock(session.id), busy, wait_s):
+        yield
+
+
+@contextlib.contextmanager
+def checkout_lock(context: Context, session: Session) -> Iterator[None]:
+    """Hold the lock of the user's checkout: merges of several sessions at once, as under `make -j`, take turns.
+
+    git itself would fail all but the first at its index.lock. Raises Conflict when it stays held.
+    """
+    digest = hashlib.sha256(os.fsencode(session.repo)).hexdigest()[:12]
+    busy = Conflict(f"checkout {session.repo}", "another command is merging into it", hint="git status")
+    with _held(context.home.locks / f"checkout-{digest}.lock", busy, CHECKOUT_WAIT_S):
+        yield
+
+
+@contextlib.contextmanager
+def _held(path: Path, busy: Conflict, wait_s: float) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + wait_s
         while True:
@@ -62,11 +89,7 @@ def lock(context: Context, session: Session, *, wait_s: float = LOCK_WAIT_S) -> 
                 break
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    raise Conflict(
-                        f"session {session.name}",
-                        "another command is working on it",
-                        hint=f"clauderon status {session.name}",
-                    ) from None
+                    raise busy from None
                 time.sleep(0.05)
         yield
     finally:
