@@ -24,6 +24,15 @@ def load(home: Home, environ: Mapping[str, str]) -> Config:
     return reading.load(home, environ)
 
 
+def defaults() -> Config:
+    """The configuration of a machine without file or variable; built-in agents and credentials are in it."""
+    from clauderon.config.builtin_agents import BUILTIN_AGENTS
+    from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
+    from clauderon.config.schema import Config
+
+    return Config(agents=BUILTIN_AGENTS, credentials=BUILTIN_CREDENTIALS)
+
+
 def show(config: Config) -> list[Row]:
     """Every key with its value and where that came from, in the order of the documentation."""
     from clauderon.config import showing

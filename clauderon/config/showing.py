@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from clauderon.config import defaults
 from clauderon.config.keys import ANY, SECTIONS, Key, variable
 from clauderon.config.schema import Agent, Config, Credential
 
@@ -84,7 +85,7 @@ def literal(value: Any) -> str:
 
 def template() -> str:
     """The commented file: it loads to the defaults, and so does each of its lines without the "# "."""
-    config = _defaults()
+    config = defaults()
     parts = [_HEAD]
     for section, keys in SECTIONS.items():
         place, table = _tables(config, section)[0]
@@ -108,13 +109,6 @@ def _template_entry(place: str, key: Key, value: Any) -> str:
     comment = textwrap.fill(text, _TEMPLATE_WIDTH, initial_indent="# ", subsequent_indent="# ")
     shown = _EXAMPLES.get(f"{place}.{key.name}") or literal(value)
     return f"\n{comment}\n# {key.name} = {shown}\n"
-
-
-def _defaults() -> Config:
-    from clauderon.config.builtin_agents import BUILTIN_AGENTS
-    from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
-
-    return Config(agents=BUILTIN_AGENTS, credentials=BUILTIN_CREDENTIALS)
 
 
 def _tables(config: Config, section: str) -> list[tuple[str, Any]]:

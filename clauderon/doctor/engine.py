@@ -1,0 +1,111 @@
+"""The checks of the engine: program, permission, versions, disk, and what stands there without a session."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clauderon.config.schema import Config
+from clauderon.docker import Docker
+from clauderon.doctor import machine
+from clauderon.doctor.check import Check, fail, ok, warn
+from clauderon.errors import ClauderonError, ToolMissing
+from clauderon.paths import Home
+from clauderon.session.context import Context, Progress
+from clauderon.store import Store
+
+# The oldest engine and client everything was tried with.
+OLDEST = (20, 10)
+
+
+def reach(settings: Config, environ: Mapping[str, str]) -> tuple[Docker | None, list[Check]]:
+    """The docker command line if its engine answers, and the checks of program, engine and versions."""
+    docker = Docker.of(settings.docker, environ)
+    try:
+        client, server = docker.version()
+    except ToolMissing as error:
+        return None, [fail("docker", str(error), "sudo apt-get install docker.io")]
+    except ClauderonError as error:
+        return None, [fail("engine", f"{error.why}{_last_line(error.detail)}", error.hint or "docker info")]
+    return docker, [_version("docker", "client", client), _version("engine", "engine", server)]
+
+
+def _version(name: str, what: str, version: str) -> Check:
+    match = re.match(r"(\d+)\.(\d+)", version)
+    # podman counts from 1 and is another program altogether.
+    if match and (int(match[1]), int(match[2])) < OLDEST and int(match[1]) > 5:
+        return warn(
+            name, f"{what} {version}, older than what was tried (20.10)", "sudo apt-get install docker.io"
+        )
+    return ok(name, f"{what} {version}" if name == "docker" else f"reachable, version {version}")
+
+
+def disk(docker: Docker) -> Check:
+    """The disk of the engine's images, where that is on this machine."""
+    name = "engine disk"
+    try:
+        root = docker.run("info", "--format", "{{.DockerRootDir}}", what="docker info").text.strip()
+    except ClauderonError as error:
+        return warn(name, str(error), error.hint or "")
+    place = Path(root)
+    try:
+        if root and place.is_dir():
+            return machine.disk_space(name, place, "docker system prune -a")
+    except PermissionError:
+        pass
+    return ok(name, f"{root} is not to be seen from here; ask with: docker system df")
+
+
+def orphans(home: Home, settings: Config, docker: Docker, environ: Mapping[str, str]) -> Check:
+    """What `reconcile` would put right: containers without a row, rows left half-way, directories of nobody."""
+    from clauderon.session.reconcile import reconcile
+
+    name = "orphans"
+    if not home.database.exists() and not home.root.exists():
+        return ok(name, "nothing was made yet")
+    said = _Quiet()
+    try:
+        with Store.open(home) as store:
+            context = Context(home, settings, environ, docker, store, said)
+            actions = reconcile(context, dry_run=True)
+    except ClauderonError as error:
+        return warn(name, f"not looked at: {error}", error.hint or "")
+    if actions:
+        return warn(
+            name, "; ".join(f"{a.what} {a.name} to be {a.did}" for a in actions), "clauderon reconcile"
+        )
+    if said.warnings:
+        return warn(name, "; ".join(said.warnings), "clauderon reconcile --dry-run")
+    return ok(name, "none")
+
+
+@dataclass(slots=True)
+class _Quiet:
+    """A reporter that keeps the warnings and says nothing."""
+
+    warnings: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None: ...
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def progress(self, title: str) -> contextlib.AbstractContextManager[Progress]:
+        return _no_progress()
+
+
+class _NoProgress:
+    def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None: ...
+
+
+@contextlib.contextmanager
+def _no_progress() -> Iterator[Progress]:
+    yield _NoProgress()
+
+
+def _last_line(detail: str) -> str:
+    lines = detail.strip().splitlines()
+    return f" ({lines[-1]})" if lines else ""

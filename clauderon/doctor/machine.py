@@ -1,0 +1,170 @@
+"""The checks that need neither the engine nor the proxy: files, variables, git, credentials, disk, locks."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shlex
+import shutil
+import stat
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from clauderon import proc
+from clauderon.config.keys import OTHER_VARIABLES
+from clauderon.config.keys import variables as override_variables
+from clauderon.config.schema import Config
+from clauderon.doctor.check import Check, fail, ok, size_text, warn
+from clauderon.errors import ClauderonError
+from clauderon.paths import Home
+from clauderon.store import Session, Store
+
+GIB = 1024**3
+# An agent's binary is some 400 MB, a small image as much again.
+DISK_FAIL_BYTES = 1 * GIB
+DISK_WARN_BYTES = 5 * GIB
+# The oldest the airlock was tried with.
+GIT_OLDEST = (2, 30)
+# No git command of a person's takes this long with the index locked.
+INDEX_LOCK_OLD_S = 600
+# Read by this program besides the overrides, or set by it for others.
+_OURS = re.compile(r"CLAUDERON_(SESSION_\w+|DEBUG|REQUIRE_LIVE|VENV|PROXY_\w+_FD)\Z")
+
+
+def state_directory(home: Home) -> Check:
+    """Whether the state directory is ours alone."""
+    name = "state directory"
+    try:
+        info = home.root.stat()
+    except FileNotFoundError:
+        return ok(name, f"{home.root} is made by the first command that needs it")
+    except OSError as error:
+        return fail(
+            name,
+            f"{home.root}: {(error.strerror or str(error)).lower()}",
+            f"ls -ld {shlex.quote(str(home.root))}",
+        )
+    quoted = shlex.quote(str(home.root))
+    if not home.root.is_dir():
+        return fail(name, f"{home.root} is not a directory", f"ls -ld {quoted}")
+    if not os.access(home.root, os.R_OK | os.W_OK | os.X_OK):
+        return fail(name, f"{home.root} cannot be written", f'sudo chown -R "$(id -u)" {quoted}')
+    if info.st_uid != os.getuid():
+        return warn(name, f"{home.root} belongs to uid {info.st_uid}", f'sudo chown -R "$(id -u)" {quoted}')
+    for path in (home.root, home.config, home.secrets):
+        if path.exists() and path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return fail(name, f"{path} can be written by others", f"chmod go-w {shlex.quote(str(path))}")
+    if home.secrets.exists() and home.secrets.stat().st_mode & 0o077:
+        return fail(
+            name, f"{home.secrets} can be read by others", f"chmod 700 {shlex.quote(str(home.secrets))}"
+        )
+    return ok(name, str(home.root))
+
+
+def variables(settings: Config, environ: Mapping[str, str]) -> Check:
+    """Whether every CLAUDERON_ variable is one somebody reads."""
+    name = "environment"
+    known = {*OTHER_VARIABLES, *(v for v, _key in override_variables(settings.agents))}
+    ours = sorted(v for v in environ if v.startswith("CLAUDERON_"))
+    strange = [v for v in ours if v not in known and not _OURS.match(v)]
+    if strange:
+        near = difflib.get_close_matches(strange[0], known, 1)
+        found = f"nobody reads {strange[0]}" + (f"; the nearest is {near[0]}" if near else "")
+        return warn(name, found, f"unset {strange[0]}")
+    return ok(name, ", ".join(ours) if ours else "no CLAUDERON_ variable is set")
+
+
+def git(environ: Mapping[str, str]) -> Check:
+    try:
+        text = proc.run(["git", "version"], env=environ, timeout_s=10).text
+    except ClauderonError as error:
+        return fail("git", str(error), "sudo apt-get install git")
+    match = re.search(r"(\d+)\.(\d+)", text)
+    found = text.strip()
+    if match is None or (int(match[1]), int(match[2])) < GIT_OLDEST:
+        return warn("git", f"{found}, older than what was tried (2.30)", "sudo apt-get install git")
+    return ok("git", found)
+
+
+def database(home: Home) -> Check:
+    name = "database"
+    if not home.database.exists():
+        return ok(name, "none yet; the first session makes it")
+    try:
+        sessions = _sessions(home)
+    except ClauderonError as error:
+        return fail(name, str(error), error.hint or "clauderon reconcile --rebuild-database")
+    unfinished = [s.name for s in sessions if s.state != "running"]
+    found = f"{len(sessions)} sessions"
+    if unfinished:
+        return warn(
+            name, f"{found}; under way or left half-way: {', '.join(unfinished)}", "clauderon reconcile"
+        )
+    return ok(name, found)
+
+
+def credentials(settings: Config, home: Home, environ: Mapping[str, str]) -> Check:
+    """Whether the default agent has one of the credentials it can work with."""
+    from clauderon.proxy import credentials as table
+    from clauderon.proxy import service
+
+    name = "credentials"
+    rows = {row.name: row for row in table.describe(settings, home, environ, service.held(home))}
+    for row in rows.values():
+        if row.problem:
+            return fail(name, f"{row.name}: {row.problem}", "clauderon config credentials")
+    agent = settings.agents[settings.general.default_agent]
+    set_ones = [row.name for row in rows.values() if row.set]
+    found = f"set: {', '.join(set_ones)}" if set_ones else "none is set"
+    if agent.credentials and not any(rows[c].set for c in agent.credentials if c in rows):
+        first = settings.credentials[agent.credentials[0]]
+        mend = f"export {first.env[0]}=..." if first.env else "clauderon config credentials"
+        return warn(name, f"{found}; {agent.name} needs {' or '.join(agent.credentials)}", mend)
+    return ok(name, found)
+
+
+def disk(home: Home) -> Check:
+    place = home.root
+    while not place.exists():
+        place = place.parent
+    return disk_space("disk", place, "clauderon clean-cache --force")
+
+
+def disk_space(name: str, place: Path, mend: str) -> Check:
+    free = shutil.disk_usage(place).free
+    found = f"{size_text(free)} free on the disk of {place}"
+    if free < DISK_FAIL_BYTES:
+        return fail(name, found, mend)
+    return warn(name, found, mend) if free < DISK_WARN_BYTES else ok(name, found)
+
+
+def locks(home: Home) -> Check:
+    """Index locks that a killed git left in the users' repositories: they stop every commit there.
+
+    clauderon's own locks are the kernel's and end with the process that holds them; their files mean nothing.
+    """
+    name = "locks"
+    try:
+        sessions = _sessions(home) if home.database.exists() else []
+    except ClauderonError:
+        return warn(name, "not looked at, since the database cannot be read")
+    places = {Path(s.git_dir) for s in sessions} | {
+        Path(s.git_dir) / "worktrees" / home.worktree(s.name).name for s in sessions
+    }
+    for place in sorted(places):
+        lock = place / "index.lock"
+        try:
+            age_s = time.time() - lock.lstat().st_mtime
+        except OSError:
+            continue
+        if age_s > INDEX_LOCK_OLD_S:
+            found = f"{lock} was left {int(age_s // 60)} minutes ago by a git that was killed"
+            return warn(name, found, f"rm {shlex.quote(str(lock))}")
+    return ok(name, "none left over")
+
+
+def _sessions(home: Home) -> list[Session]:
+    with Store.open(home) as store:
+        return store.all()
