@@ -56,6 +56,10 @@ def create(
     print_: Annotated[
         bool, typer.Option("--print", help="Headless: print the agent's answer, exit with its status.")
     ] = False,
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", "-d", help="With --print: do not wait for the agent; see wait and logs."),
+    ] = False,
     attach: Annotated[
         bool, typer.Option("--attach", "-a", help="Join the agent's terminal at once.")
     ] = False,
@@ -107,8 +111,11 @@ def create(
     Example: clauderon create --repo ~/project --prompt "Fix the bug"
     """
     out = common.speak(format_, json, quiet)
-    if attach and print_:
-        raise UsageError("create", "--attach and --print exclude each other")
+    if attach and (print_ or detach):
+        raise UsageError("create", f"--attach and --{'print' if print_ else 'detach'} exclude each other")
+    if timeout and detach:
+        hint = "clauderon wait --timeout 30m NAME || clauderon stop NAME"
+        raise UsageError("--timeout", "with --detach nobody is there to stop the agent", hint=hint)
     if timeout and not print_:
         raise UsageError("--timeout", "it needs --print", hint="clauderon wait --timeout 30m NAME")
     request = Request(
@@ -134,7 +141,7 @@ def create(
         timeout=timeout,
         budget=budget,
         idempotency=idempotency_key,
-        agent_args=("--output-format", "json") if print_ and out.json else (),
+        agent_args=("--output-format", "json") if print_ and out.json and not detach else (),
     )
     from clauderon.session.create import create as create_session
 
@@ -146,7 +153,7 @@ def create(
             return
         created = create_session(context, request)
         session = created.session
-        if print_:
+        if print_ and not detach:
             _headless(context, session)
         if attach:
             out.note(f"Session {session.name}; leave it with ctrl-p ctrl-q.")
@@ -157,7 +164,7 @@ def create(
             out.note(f"Session {session.name} was made with this key before.")
         out.value(session.name, _answer(context, session, created.existing))
         if not created.existing:
-            out.note(f"hint: clauderon attach {session.name}")
+            out.note(f"hint: clauderon {'wait' if print_ else 'attach'} {session.name}")
 
 
 def _answer(context: Context, session: Session, existing: bool) -> dict[str, object]:

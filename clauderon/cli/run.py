@@ -81,7 +81,7 @@ def _usage(error: TyperException, words: list[str], command: str) -> ClauderonEr
     """typer's complaint as one of ours: what was typed, what is wrong, what to type."""
     context = getattr(error, "ctx", None)
     path = context.command_path.removeprefix("clauderon").strip() if context is not None else command
-    message = error.format_message().rstrip(".")
+    message = error.format_message().rstrip(".").partition(" (Possible options")[0]
     possibilities = getattr(error, "possibilities", None) or []
     hint = f"clauderon {path} --help".replace("  ", " ")
     if possibilities:
@@ -117,7 +117,7 @@ def _prepare_output(words: list[str], command: str, debug: bool) -> None:
 
 def _passes_status(words: list[str], command: str) -> bool:
     if command == "create":
-        return "--print" in words
+        return "--print" in words and not {"--detach", "-d"} & set(words)
     return any(c.own_status for c in app.COMMANDS if c.name == command and not c.group)
 
 
