@@ -75,6 +75,7 @@ complete -c clauderon -n '__clauderon_at create' -l pull-policy -x -a 'always if
 complete -c clauderon -n '__clauderon_at create' -l base -x -d 'Where to start; default: HEAD.'
 complete -c clauderon -n '__clauderon_at create' -l branch -x -d 'The session\'s branch; default: clauderon/NAME.'
 complete -c clauderon -n '__clauderon_at create' -l print -d 'Headless: print the agent\'s answer, exit with its status.'
+complete -c clauderon -n '__clauderon_at create' -l detach -s d -d 'With --print: do not wait for the agent; see wait and logs.'
 complete -c clauderon -n '__clauderon_at create' -l attach -s a -d 'Join the agent\'s terminal at once.'
 complete -c clauderon -n '__clauderon_at create' -l plan -d 'Let the agent plan, not change.'
 complete -c clauderon -n '__clauderon_at create' -l access-mode -x -a 'read-write read-only' -d 'What the proxy lets through.'

@@ -105,6 +105,8 @@ _clauderon_create() {
         '--base=[Where to start; default\: HEAD.]:REF: ' \
         '--branch=[The session'\''s branch; default\: clauderon/NAME.]:BRANCH: ' \
         '--print[Headless\: print the agent'\''s answer, exit with its status.]' \
+        '--detach[With --print\: do not wait for the agent; see wait and logs.]' \
+        '-d[With --print\: do not wait for the agent; see wait and logs.]' \
         '--attach[Join the agent'\''s terminal at once.]' \
         '-a[Join the agent'\''s terminal at once.]' \
         '--plan[Let the agent plan, not change.]' \
