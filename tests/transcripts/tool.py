@@ -1,0 +1,209 @@
+"""Stands on PATH as `docker` and as `git`: answers from a transcript, or records the real tool.
+
+Stdlib only and light to start: it runs once a call. The directory it lies in holds its orders:
+`entries` (marshal, see `replayer.compiled`) to replay, `recorder` (a socket's path) to record.
+"""
+# pathlib would cost half of the start-up time.
+
+import fcntl
+import marshal
+import os
+import signal
+import time
+
+# What a transcript shows of the environment, by tool; the scene's own settings are the same in all of them.
+SHOWN = {"docker": ("DOCKER_CLI_HINTS", "DOCKER_CONTEXT", "LC_ALL"), "git": ("GIT_", "LC_ALL")}
+SCENERY = ("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "GIT_CONFIG_NOSYSTEM")
+UNEXPECTED = 97
+# A call that the caller ends by a signal waits for it; never longer than this.
+SIGNAL_WAIT_S = 60
+
+
+def shown_environment(tool):
+    """The part of the environment that a transcript shows and compares, sorted."""
+    shown = SHOWN[tool]
+    return sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith(shown) and k not in SCENERY)
+
+
+def read_stdin():
+    """All of stdin, to its end."""
+    chunks = []
+    while chunk := os.read(0, 1 << 16):
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def peek_stdin():
+    """What stdin holds just now. A caller may leave it open for ever when it has nothing to say."""
+    import select
+
+    try:
+        return os.read(0, 1 << 16) if not os.isatty(0) and select.select([0], [], [], 0)[0] else b""
+    except OSError:
+        return b""
+
+
+def write(descriptor, data):
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except OSError:  # the caller does not listen
+        pass
+
+
+def expand(text, values):
+    """A text's pieces with every placeholder's value, or None where one has none yet."""
+    out = []
+    for piece in text:
+        if not isinstance(piece, str):
+            piece = values.get(piece)
+            if piece is None:
+                return None
+        out.append(piece)
+    return "".join(out)
+
+
+def matches(text, actual, values, shapes):
+    """Whether `actual` is `text`; binds placeholders seen for the first time into `values`."""
+    expanded = expand(text, values)
+    if expanded is not None:
+        return expanded == actual
+    import re
+
+    pattern, seen = [], {}
+    for piece in text:
+        if isinstance(piece, str):
+            pattern.append(re.escape(piece))
+        elif piece in values:
+            pattern.append(re.escape(values[piece]))
+        elif piece in seen:
+            pattern.append(f"(?P={seen[piece]})")
+        else:
+            seen[piece] = f"p{len(seen)}"
+            pattern.append(f"(?P<{seen[piece]}>{shapes[piece[0]]})")
+    match = re.fullmatch("".join(pattern), actual, re.DOTALL)
+    if match is None:
+        return False
+    values.update({piece: match[group] for piece, group in seen.items()})
+    return True
+
+
+class State:
+    """The replay's progress, shared by concurrent calls under a lock."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.path = os.path.join(directory, "progress")
+
+    def __enter__(self):
+        self.lock = os.open(os.path.join(self.directory, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        with open(self.path, "rb") as file:
+            self.used, self.ended, self.values = marshal.load(file)
+        return self
+
+    def __exit__(self, *_):
+        with open(self.path + ".new", "wb") as file:
+            marshal.dump((self.used, self.ended, self.values), file)
+        os.replace(self.path + ".new", self.path)
+        os.close(self.lock)
+
+
+def same(entry, call, values, shapes):
+    """Whether the entry is exactly this call; `values` then holds what it bound."""
+    argv, cwd, env, stdin = call
+    if len(entry["argv"]) != len(argv) or len(entry["env"]) != len(env):
+        return False
+    pairs = [*zip(entry["argv"], argv), (entry["cwd"], cwd), *zip(entry["env"], env)]
+    if not all(matches(text, actual, values, shapes) for text, actual in pairs):
+        return False
+    if entry["stdin_digest"]:
+        import hashlib
+
+        return entry["stdin_digest"] == f"{hashlib.sha256(stdin).hexdigest()} {len(stdin)}"
+    return matches(entry["stdin"], stdin.decode("utf-8", "surrogateescape"), values, shapes)
+
+
+def expects_stdin(entries, words, shapes):
+    """Whether an entry with these words was recorded with an input."""
+    for entry in entries:
+        if (entry["stdin"] or entry["stdin_digest"]) and len(entry["argv"]) == len(words):
+            values = {}
+            if all(matches(text, word, values, shapes) for text, word in zip(entry["argv"], words)):
+                return True
+    return False
+
+
+def unexpected(directory, call, wanted):
+    """Fail at once, and leave a mark for a caller that swallows the failure."""
+    argv, cwd, env, stdin = call
+    message = (
+        f"transcript: unexpected call\n  {argv!r}\n  in {cwd}\n  with {env!r}\n  stdin {stdin[:200]!r}\n"
+    )
+    for entry in wanted:
+        message += f"expected here:\n  {entry['line']}\n  in {entry['cwd']!r}\n  with {entry['env']!r}\n"
+    if not wanted:
+        message += "nothing more was expected here\n"
+    with open(os.path.join(directory, "unexpected"), "a") as file:
+        file.write(message)
+    write(2, message.encode("utf-8", "surrogateescape"))
+    os._exit(UNEXPECTED)
+
+
+def finish(entry, values):
+    """Say what was recorded, and end as it was recorded."""
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        write(descriptor, expand(entry[name], values).encode("utf-8", "surrogateescape"))
+    got = []
+    if entry["signals"]:
+        for name in entry["signals"]:
+            signal.signal(getattr(signal, "SIG" + name), lambda number, _: got.append(number))
+        until = time.monotonic() + SIGNAL_WAIT_S
+        while len(got) < len(entry["signals"]) and time.monotonic() < until:
+            time.sleep(0.005)
+    return entry["outcome"]
+
+
+def run_for_real(argv, stdin, real):
+    """The call was the expected one; its effects on files are wanted, so the real tool answers."""
+    import subprocess
+
+    child = subprocess.Popen([real, *argv[1:]], stdin=subprocess.PIPE)
+    child.communicate(stdin)
+    return child.returncode if child.returncode >= 0 else signal.Signals(-child.returncode).name[3:]
+
+
+def replay(directory, argv):
+    tool = os.path.basename(argv[0])
+    with open(os.path.join(directory, "entries"), "rb") as file:
+        entries, shapes, real = marshal.load(file)
+    words = [tool, *argv[1:]]
+    stdin = read_stdin() if expects_stdin(entries, words, shapes) else peek_stdin()
+    call = (words, os.getcwd(), shown_environment(tool), stdin)
+    with State(directory) as state:
+        ready = [i for i, e in enumerate(entries) if i not in state.used and (e["after"] in state.ended)]
+        for index in ready:
+            values = dict(state.values)
+            if same(entries[index], call, values, shapes):
+                state.values = values
+                state.used.append(index)
+                break
+        else:
+            unexpected(directory, call, [entries[index] for index in ready])
+    entry = entries[index]
+    outcome = run_for_real(argv, call[3], real[tool]) if tool in real else finish(entry, values)
+    with State(directory) as state:
+        state.ended.append(index + 1)
+    if isinstance(outcome, str):
+        signum = getattr(signal, "SIG" + outcome)
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
+    os._exit(outcome)
+
+
+def main(directory, argv):
+    if os.path.exists(os.path.join(directory, "entries")):
+        replay(directory, argv)
+    from recording import record
+
+    record(directory, argv, shown_environment(os.path.basename(argv[0])))
