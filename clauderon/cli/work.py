@@ -14,6 +14,7 @@ from clauderon.output import Column, colored
 from clauderon.session import collect
 from clauderon.session.context import checkout_lock
 from clauderon.session.lookup import find
+from clauderon.session.remove import counted
 
 
 def sync(
@@ -29,9 +30,7 @@ def sync(
     with common.opened() as context:
         session, result = collect.sync(context, name)
         if result.outcome == "advanced":
-            out.note(
-                f"{session.branch}: {result.commits} commits, now {result.new[:12] if result.new else ''}"
-            )
+            out.note(f"{session.branch}: {counted(result.commits, 'commit')}, now {(result.new or '')[:12]}")
         out.done(
             {
                 "name": session.name,

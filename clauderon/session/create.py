@@ -5,11 +5,13 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from clauderon import airlock, git
+from clauderon.agents import registry
 from clauderon.errors import ClauderonError
 from clauderon.proxy import service
-from clauderon.session import launch, lent, remove, request, resources
+from clauderon.session import hook, launch, lent, remove, request, resources
 from clauderon.session.context import Context, lock
 from clauderon.session.request import Plan, Request
 from clauderon.spec import ContainerSpec
@@ -35,14 +37,14 @@ def create(context: Context, wanted: Request) -> Created:
     # The engine's answer takes longer than everything read here, so it is asked first.
     inspection = resources.Inspection.start(context, image, network)
     try:
-        plan = request.plan(
-            context, wanted, lambda: git.repository_read(wanted.repo, context.environ, wanted.base)
-        )
+        plan = request.plan(context, wanted, request.reader(context, wanted))
     except BaseException:
         inspection.pending.running.stop()
         raise
     _say_what_stays_out(context, plan)
-    return Created(_carry_out(context, plan, inspection))
+    session = _carry_out(context, plan, inspection)
+    hook.on_create(context, session)
+    return Created(session)
 
 
 def _carry_out(context: Context, plan: Plan, inspection: resources.Inspection) -> Session:
@@ -75,39 +77,51 @@ def _gather(
     home = context.home
     session = context.store.update(session.id, step="worktree")
     worktree = home.worktree(session.name)
-    opening = airlock.start_worktree(
-        plan.repository,
-        worktree,
-        branch=session.branch,
-        base=session.base,
-        environ=context.environ,
-        owner=launch.owner_of(session),
-    )
+    opening = airlock.start_worktree(plan.repository, worktree, branch=session.branch, base=session.base)
     try:
         around = launch.surroundings(context, session, plan.agent, inspection, policy=session.pull_policy)
-    finally:
-        opening.result()
+    except BaseException:
+        opening.stop()
+        raise
+    opening.result()
+    _make_private(context, session, plan.repository)
+    if around.gateway != cached:
+        session = context.store.update(session.id, ip=around.gateway.address(home, session.port))
+    return session, around
+
+
+def _make_private(context: Context, session: Session, repository: git.Repository) -> None:
     airlock.make_private(
-        plan.repository,
-        home=home,
+        repository,
+        home=context.home,
         session_id=session.id,
         name=session.name,
         branch=session.branch,
         base=session.base,
-        worktree=worktree,
+        worktree=context.home.worktree(session.name),
         owner=launch.owner_of(session),
         https_hosts=lent.https_hosts(context),
     )
-    if around.gateway != cached:
-        session = context.store.update(session.id, ip=around.gateway.address(home, session.port))
-        service.reload(home, context.config, context.environ)
-    return session, around
+
+
+def prepare_only(context: Context, session: Session, prompt: bytes | None) -> None:
+    """What a dry run's script leaves to us between `git worktree add` and `docker run`."""
+    agent = registry.find(context.config, session.agent)
+    inspection = resources.Inspection.start(
+        context, session.image, resources.network_name(context, session.network)
+    )
+    around = launch.surroundings(context, session, agent, inspection, policy="never")
+    _make_private(context, session, git.repository_read(Path(session.repo), context.environ, session.base))
+    _proxy(context)
+    service.reload(context.home, context.config, context.environ, session.id)
+    launch.prepare(context, session, agent, around, prompt)
 
 
 def _start(
     context: Context, plan: Plan, session: Session, around: launch.Surroundings, proxy: Future[None]
 ) -> Session:
     proxy.result()
+    service.reload(context.home, context.config, context.environ, session.id)
     session = context.store.update(session.id, step="container")
 
     def describe(row: Session) -> ContainerSpec:
@@ -118,9 +132,8 @@ def _start(
 
 
 def _proxy(context: Context) -> None:
-    """The proxy up, and told of the new row."""
+    """The proxy up; it is told of the row when that is complete."""
     service.ensure(context.home, context.config, context.environ)
-    service.reload(context.home, context.config, context.environ)
 
 
 def undo(context: Context, session: Session, error: BaseException) -> None:
@@ -139,20 +152,7 @@ def _say_what_stays_out(context: Context, plan: Plan) -> None:
     missing = lent.missing(context, plan.agent)
     if missing:
         context.report.warn(missing)
-    for note in _repository_notes(plan):
+    for note in plan.repository.notes:
         context.report.warn(note)
     if session.network == "proxied" and session.publish:
         context.report.warn("published ports do not work on the internal network of --network proxied")
-
-
-def _repository_notes(plan: Plan) -> list[str]:
-    """What works differently in the session because of the kind of repository (docs/airlock.md has the whole list)."""
-    repository = plan.repository
-    notes = [f"the repository has its own {path}, which stays as it is" for path in sorted(repository.tracks)]
-    if repository.submodules:
-        notes.append("submodules are not checked out in the session")
-    if repository.lfs:
-        notes.append("Git LFS files changed in the session are committed as plain files")
-    if repository.partial:
-        notes.append("the clone is partial: objects it lacks are fetched from inside, through the proxy")
-    return notes

@@ -106,7 +106,7 @@ def _directories(context: Context, known: set[str], dry_run: bool) -> list[Actio
         if entry.name not in known:
             actions.append(Action(entry.name, "session directory", "removed"))
             if not dry_run:
-                remove.remove_tree(entry)
+                airlock.remove_tree(entry)
     return actions
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from clauderon import airlock, spec
 from clauderon.docker.parse import Container
-from clauderon.errors import BackendError, ClauderonError, Refused
+from clauderon.errors import ClauderonError, Refused
 from clauderon.proxy import service
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
@@ -80,9 +78,9 @@ def _ask(context: Context, session: Session, running: bool, confirm: Callable[[s
         reasons.append(f"its work cannot be looked at ({error})")
     else:
         if state.dirty:
-            reasons.append(f"{state.dirty} uncommitted changes")
+            reasons.append(counted(state.dirty, "uncommitted change"))
         if state.unmerged:
-            reasons.append(f"{state.unmerged} unmerged commits")
+            reasons.append(counted(state.unmerged, "unmerged commit"))
     if not reasons:
         return
     if not confirm(
@@ -110,7 +108,7 @@ def _forget(context: Context, session: Session) -> None:
         home.session_home(session.id),
         home.upload_dir(session.id),
     ):
-        remove_tree(directory)
+        airlock.remove_tree(directory)
     context.store.remove(session.id)
     home.lock(session.id).unlink(missing_ok=True)
     # A proxy that is down reads the rows when it comes up.
@@ -118,13 +116,6 @@ def _forget(context: Context, session: Session) -> None:
         service.reload(home, context.config, context.environ)
 
 
-def remove_tree(directory: Path) -> None:
-    """Remove a directory a container could write to. Links are removed, never followed (`rmtree` uses dirfds)."""
-    try:
-        shutil.rmtree(directory)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise BackendError(
-            f"remove {directory}", error.strerror or str(error), hint=f"sudo rm -rf {directory}"
-        ) from error
+def counted(number: int, noun: str) -> str:
+    """`1 commit`, `2 commits`."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -87,10 +87,15 @@ def network_mode(context: Context, request: Request) -> str:
     return one_of(request.network or context.config.network.mode, NETWORK_MODES, "--network")
 
 
-def plan(context: Context, request: Request, read_repository: Callable[[], git.Repository]) -> Plan:
+def reader(context: Context, request: Request) -> Callable[[str], git.Repository]:
+    """Reads the repository of a request, for the branch it is given."""
+    return lambda branch: git.repository_read(request.repo, context.environ, request.base, branch=branch)
+
+
+def plan(context: Context, request: Request, read_repository: Callable[[str], git.Repository]) -> Plan:
     """Check everything and build the row. Raises UsageError and Conflict; touches nothing.
 
-    read_repository: finishes the reading of git that was begun before.
+    read_repository: reads the repository for a branch that must not exist yet.
     """
     config = context.config
     one_of(request.backend, BACKENDS, "--backend")
@@ -150,12 +155,12 @@ def plan(context: Context, request: Request, read_repository: Callable[[], git.R
         prompt_digest=hashlib.sha256(prompt).hexdigest() if prompt is not None else "",
     )
     _refuse_name_in_use(context, name)
-    repository = read_repository()
+    repository = read_repository(draft.branch)
     # Paths travel through the database and labels as text; bytes that are no UTF-8 would not survive that.
     session = draft.changed(
-        repo=str(repository.place),
+        repo=str(repository.path),
         git_dir=str(repository.common_dir),
-        base=repository.base,
+        base=repository.base_commit,
         tracks=tuple(sorted(repository.tracks)),
     )
     launch.check(session, agent, prompt)

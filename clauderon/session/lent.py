@@ -1,0 +1,44 @@
+"""What of the credentials a session's container has to know: which exist and of which kind, never a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from clauderon.agents import registry
+from clauderon.config.schema import Agent
+from clauderon.proxy import credentials, service
+from clauderon.session.context import Context
+
+_ANTHROPIC = ("anthropic", "anthropic-oauth")
+
+
+def _held(context: Context) -> Mapping[str, str]:
+    """Name to origin of what a running proxy holds in memory, from the environment of an earlier command."""
+    return service.held(context.home)
+
+
+def anthropic_kind(context: Context) -> str:
+    """`api-key`, `oauth`, or "" when there is none: agents behave by the kind of their placeholder."""
+    return credentials.kind(context.config, context.home, context.environ, _held(context))
+
+
+def supplied(context: Context) -> tuple[str, ...]:
+    """The names of the credentials that have a secret."""
+    rows = credentials.describe(context.config, context.home, context.environ, _held(context))
+    return tuple(row.name for row in rows if row.set)
+
+
+def https_hosts(context: Context) -> tuple[str, ...]:
+    """The hosts whose git URLs go over https inside, since a credential for that is there."""
+    names = supplied(context)
+    found = [c for c in context.config.credentials.values() if c.name in names and "{basic}" in c.format]
+    return tuple(host for credential in found for host in credential.hosts)
+
+
+def missing(context: Context, agent: Agent) -> str:
+    """A warning for an agent whose credential nobody supplies, or "" if all is well."""
+    wanted = agent.credentials or ({"claude": _ANTHROPIC}.get(agent.name, ()))
+    if registry.builtin(agent) is None or not wanted or set(wanted) & set(supplied(context)):
+        return ""
+    credential = context.config.credentials[wanted[0]]
+    return f"no credential for {registry.title(agent)}; {credentials.hint(credential)}"
