@@ -61,7 +61,8 @@ def _carry_out(context: Context, plan: Plan, inspection: resources.Inspection) -
                 session, around = _gather(context, plan, session, inspection, cached)
                 session = _start(context, plan, session, around, proxy)
         except BaseException as error:
-            undo(context, session, error)
+            # The row knows how far it came; the value at hand is as old as the last step that returned.
+            undo(context, context.store.get(session.name) or session, error)
             raise
     return session
 
