@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from clauderon.paths import Home
-    from clauderon.store import Session
+from typing import Literal
 
 Shell = Literal["sh", "fish", "make"]
 SHELLS: tuple[Shell, ...] = ("sh", "fish", "make")
@@ -81,26 +77,6 @@ def failing_statement(shell: Shell, status: int, message: str) -> str:
     if shell == "fish":
         return f"sh -c 'exit {status}';\n"
     return f"(exit {status});\n"
-
-
-def of_session(session: Session, home: Home) -> dict[str, str]:
-    """The variables of `clauderon env NAME`; those that a container has too are the same there."""
-    from clauderon import names
-
-    return {
-        "CLAUDERON_SESSION_ID": session.id,
-        "CLAUDERON_SESSION_NAME": session.name,
-        "CLAUDERON_SESSION_BACKEND": session.backend,
-        "CLAUDERON_SESSION_AGENT": session.agent,
-        "CLAUDERON_SESSION_ACCESS_MODE": session.access_mode,
-        "CLAUDERON_SESSION_WORKTREE": str(home.worktree(session.name)),
-        "CLAUDERON_SESSION_REPO": session.repo,
-        "CLAUDERON_SESSION_BRANCH": session.branch,
-        "CLAUDERON_SESSION_BASE": session.base,
-        "CLAUDERON_SESSION_IMAGE": session.image,
-        "CLAUDERON_SESSION_CONTAINER": names.container(session.name),
-        "CLAUDERON_SESSION_PORT": str(session.port),
-    }
 
 
 def _name(name: str) -> str:

@@ -92,12 +92,12 @@ def _home() -> Home:
 
 def variables(home: Home, name: str) -> Mapping[str, str]:
     """A session's variables. Raises NoSuchSession."""
-    from clauderon import shellenv
+    from clauderon import spec
     from clauderon.store import Store
 
     if home.database.exists():
         with Store.open(home) as store:
-            return shellenv.of_session(store.named(name), home)
+            return spec.host_variables(store.named(name), home)
     raise NoSuchSession(f"session {name}", "there is none of that name", hint="clauderon list")
 
 

@@ -140,9 +140,7 @@ def environment(items: Iterable[str], environ: Mapping[str, str]) -> dict[str, s
     for item in items:
         name, separator, value = item.partition("=")
         if not _ENV_NAME.match(name):
-            raise UsageError(
-                f"--env {item!a}", "not NAME=VALUE", hint="clauderon create --env DEBUG=1 ..."
-            )
+            raise UsageError(f"--env {item!a}", "not NAME=VALUE", hint="clauderon create --env DEBUG=1 ...")
         if not separator:
             if name not in environ:
                 raise UsageError(f"--env {name}", "not set in the environment", hint=f"export {name}=...")
@@ -228,6 +226,20 @@ def session_env(session: Session) -> dict[str, str]:
         "CLAUDERON_SESSION_BACKEND": session.backend,
         "CLAUDERON_SESSION_AGENT": session.agent,
         "CLAUDERON_SESSION_ACCESS_MODE": session.access_mode,
+    }
+
+
+def host_variables(session: Session, home: paths.Home) -> dict[str, str]:
+    """The variables of `clauderon env NAME`; those that a container has too are the same there."""
+    return {
+        **session_env(session),
+        "CLAUDERON_SESSION_WORKTREE": str(home.worktree(session.name)),
+        "CLAUDERON_SESSION_REPO": session.repo,
+        "CLAUDERON_SESSION_BRANCH": session.branch,
+        "CLAUDERON_SESSION_BASE": session.base,
+        "CLAUDERON_SESSION_IMAGE": session.image,
+        "CLAUDERON_SESSION_CONTAINER": names.container(session.name),
+        "CLAUDERON_SESSION_PORT": str(session.port),
     }
 
 

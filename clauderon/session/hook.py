@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clauderon import proc, shellenv
+from clauderon import proc, spec
 from clauderon.errors import ClauderonError, CommandFailed
 from clauderon.session.context import Context
 from clauderon.store import Session
@@ -19,7 +19,7 @@ def on_create(context: Context, session: Session) -> None:
     command = context.config.hooks.on_create
     if not command:
         return
-    env = {**context.environ, **shellenv.of_session(session, context.home)}
+    env = {**context.environ, **spec.host_variables(session, context.home)}
     try:
         proc.run(["sh", "-c", command], env=env, cwd=context.home.worktree(session.name), timeout_s=TIMEOUT_S)
     except CommandFailed as failure:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clauderon import shellenv
+from clauderon import shellenv, spec
 from clauderon.config.keys import SECTIONS, variable
 from clauderon.paths import Home
 from clauderon.shellenv import Shell
@@ -237,7 +237,7 @@ def test_the_variables_of_a_session_override_no_configuration() -> None:
         for name in ("claude", "codex", "gemini", "scripted")
         if key.env
     }
-    variables = shellenv.of_session(SESSION, Home(Path("/home/me/.clauderon")))
+    variables = spec.host_variables(SESSION, Home(Path("/home/me/.clauderon")))
     assert not overrides & variables.keys()
     assert all(name.startswith("CLAUDERON_SESSION_") for name in variables)
     assert variables["CLAUDERON_SESSION_WORKTREE"] == "/home/me/.clauderon/worktrees/fix-bug"
