@@ -12,7 +12,16 @@ import sys
 
 def main() -> int:
     """Run the command line of this process; returns the exit status."""
-    argv = sys.argv[1:]
+    try:
+        return _main(sys.argv[1:])
+    except KeyboardInterrupt:
+        return 130  # a Ctrl-C while modules were still being imported; `cli.run` handles any later one
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+
+
+def _main(argv: list[str]) -> int:
     _open_closed_streams()
     if argv in (["--version"], ["-V"]):
         from clauderon import __version__
