@@ -267,8 +267,14 @@ class Client(Wire):
         self.exchange = None
         self._answer(problem, exchange.head, unread=not exchange.sent)
 
-    def exchange_cut(self) -> None:
+    def exchange_cut(self, exchange: Exchange) -> None:
+        """The response ends before its time, and the client must be able to tell."""
         self.exchange = None
+        self.pending = b""
+        if exchange.response.until_close:
+            self.abort()  # only a reset tells
+        else:
+            self.close(goodbye=False)
 
     def exchange_upgraded(self) -> None:
         self.exchange = None

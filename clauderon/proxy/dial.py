@@ -131,7 +131,8 @@ class Dialler:
         if not key.secure or raw:
             return wire
         try:
-            await asyncio.wait_for(wire.secure_for(self.routes.context, key.host), TLS_S)
+            async with asyncio.timeout(TLS_S):
+                await wire.secure_for(self.routes.context, key.host)
         except TimeoutError:
             wire.abort()
             raise Problem(504, "upstream-timeout", f"{key.host} did not complete the TLS handshake") from None
@@ -142,7 +143,7 @@ class Dialler:
             raise Problem(502, "upstream-tls", f"TLS with {key.host} failed: {reason}") from None
         except OSError as error:
             raise Problem(502, "upstream-tls", f"TLS with {key.host} failed: {_text(error)}") from None
-        except asyncio.CancelledError:
+        except BaseException:
             wire.abort()
             raise
         return wire
@@ -179,10 +180,12 @@ class Dialler:
                     what = f"{key.host} resolves to an address that is not open to it: {what}"
                 failure = Problem(403, "address-guard", what, verdict.fix, True, verdict.rule)
                 continue
-            sock = socket.socket(family, socket.SOCK_STREAM)
-            sock.setblocking(False)
+            sock: socket.socket | None = None
             try:
-                await asyncio.wait_for(self.loop.sock_connect(sock, address), CONNECT_S)
+                sock = socket.socket(family, socket.SOCK_STREAM)
+                sock.setblocking(False)
+                async with asyncio.timeout(CONNECT_S):
+                    await self.loop.sock_connect(sock, address)
                 if guard is not None and _is_self(sock) and guarded(text) is None:
                     what = f"{key.host} is this machine itself"
                     raise Problem(403, "address-guard", what, "", True, "address-guard")
@@ -190,18 +193,18 @@ class Dialler:
                 _, wire = await self.loop.create_connection(
                     lambda: Upstream(self.loop, key, self.pool), sock=sock
                 )
-            except TimeoutError:
-                sock.close()
-                failure = Problem(504, "upstream-timeout", f"{key.host} ({text}) did not accept a connection")
-            except OSError as error:
-                sock.close()
-                failure = Problem(502, "upstream-connect", f"connecting to {key.host} failed: {_text(error)}")
-            except BaseException:
-                sock.close()
-                raise
-            else:
                 self.pool.wires.add(wire)
                 return wire
+            except TimeoutError:
+                failure = Problem(504, "upstream-timeout", f"{key.host} did not accept a connection in time")
+            except OSError as error:
+                failure = Problem(502, "upstream-connect", f"connecting to {key.host} failed: {_text(error)}")
+            except BaseException:
+                if sock is not None:
+                    sock.close()
+                raise
+            if sock is not None:
+                sock.close()
         raise failure or Problem(502, "upstream-dns", f"{key.host} has no address")
 
     async def _resolve(self, host: str, port: int) -> list[Resolved]:
@@ -213,10 +216,10 @@ class Dialler:
         if known is not None and known[0] > now:
             return known[1]
         try:
-            answers = await asyncio.wait_for(
-                self.loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP),
-                RESOLVE_S,
-            )
+            async with asyncio.timeout(RESOLVE_S):
+                answers = await self.loop.getaddrinfo(
+                    host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+                )
         except TimeoutError:
             raise Problem(504, "upstream-dns", f"the name {host} was not resolved in time") from None
         except (OSError, UnicodeError) as error:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from clauderon.proxy.exchange import Exchange
-from clauderon.proxy.head import RequestHead, split_absolute, split_target
+from clauderon.proxy.head import RequestHead, parse_request, request_codes, split_absolute, split_target
 from clauderon.proxy.hosts import HostError, format_authority, parse_authority
 from clauderon.proxy.refusal import Problem
 from clauderon.proxy.rules import Verdict
@@ -69,9 +69,15 @@ def _begin(client: Client, head: RequestHead, key: Key, first_line: bytes | None
     verdict = rules.decide(key.host, key.port)
     if verdict.problem is not None:
         raise _refusal(verdict)
-    grant = None if session.main else session.shared.credentials.grant(key.host)
+    shared = session.shared
+    grant = None if session.main else shared.credentials.grant(key.host)
     injected = None
     if grant is not None:
+        if shared.headers is not shared.credentials.headers:
+            # The table was swapped: there may be a new header to look for, in this request already.
+            shared.headers = shared.credentials.headers
+            shared.codes = request_codes(shared.headers)
+            head = parse_request(head.raw, shared.codes)
         if rules.read_only and not grant.model_api:
             path, query = split_target(head.target)
             problem = rules.request_problem(head.method, path, query, head.names())

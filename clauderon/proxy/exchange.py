@@ -6,9 +6,10 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from clauderon.proxy.framing import Framing, FramingError, UntilClose, framing_for
-from clauderon.proxy.head import END, MAX_HEAD, HeadError, RequestHead, parse_response, split_target
+from clauderon.proxy.framing import Framing, FramingError, framing_for
+from clauderon.proxy.head import RequestHead, split_target
 from clauderon.proxy.refusal import Problem
+from clauderon.proxy.response import SWITCHED, WHOLE, Response, ResponseError
 from clauderon.proxy.tunnel import PEER, Tunnel
 from clauderon.proxy.upstream import Key
 
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
 
 DIALLING = 2  # the reason for not reading a client: there is nowhere to send it yet
 _SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
-_MAX_INTERIM = 64
 # Fields that would change a message's meaning after its head was judged.
-_NOT_IN_TRAILERS = frozenset(
+NOT_IN_TRAILERS = frozenset(
     {
         b"content-length",
         b"transfer-encoding",
@@ -44,11 +44,14 @@ _NOT_IN_TRAILERS = frozenset(
 
 
 class Exchange:
-    """Created with a judged request; ends by calling `client.exchange_done` exactly once."""
+    """Created with a judged request. Ends by calling one of the client's `exchange_...` methods exactly once.
+
+    sent: the request is complete. up: bytes sent to the upstream.
+    """
 
     __slots__ = (
-        "answer", "began", "body", "client", "dialling", "down", "extra", "final", "grant", "head", "held", "interim",
-        "key", "message", "over", "reused", "rule", "sent", "started", "status", "up", "upstream",
+        "_body", "_dialling", "_message", "_over", "_reused", "began", "client", "grant", "head", "key", "response",
+        "rule", "sent", "started", "up", "upstream",
     )  # fmt: skip
 
     def __init__(self, client: Client, head: RequestHead, key: Key, rule: str, grant: Grant | None) -> None:
@@ -59,43 +62,37 @@ class Exchange:
         self.grant = grant
         self.started = time.time()
         self.began = client.loop.time()
+        needles = grant.needles if grant is not None and key.secure else ()
+        self.response = Response(head.method, head.minor, client.send, needles)
         self.upstream: Upstream | None = None
-        self.dialling: asyncio.Task[None] | None = None
-        self.body: Framing | None = None
         self.sent = head.length == 0
-        self.message = b""
-        self.reused = False
-        self.answer: Framing | None = None
-        self.held = b""
-        self.interim = 0
-        self.status = 0
-        self.final = False  # the connection to the client ends with this response
-        self.extra = False
         self.up = 0
-        self.down = 0
-        self.over = False
+        self._body: Framing | None = None
+        self._message = b""  # what is to be sent first; kept as long as it may have to be sent again
+        self._dialling: asyncio.Task[None] | None = None
+        self._reused = False
+        self._over = False
 
     # The request.
 
     def start(self, message: bytes, rest: bytes) -> int:
         """Send the rendered head and what has come of the body; returns how many bytes of `rest` were its."""
         used = 0
+        shared = self.client.session.shared
         if not self.sent:
-            refused = _NOT_IN_TRAILERS | self.client.session.shared.credentials.headers
-            self.body = framing_for(self.head.length, refused)
+            self._body = framing_for(self.head.length, NOT_IN_TRAILERS | shared.credentials.headers)
             if rest:
                 try:
-                    used = self.body.feed(rest)
+                    used = self._body.feed(rest)
                 except FramingError as error:
-                    self.fail(Problem(400, "bad-body", f"the request's body is malformed: {error}"))
+                    self._bad_body(error)
                     return 0
                 message += rest[:used]
-                self.sent = self.body.done
-        self.message = message
-        client = self.client
-        upstream = client.session.shared.pool.take(self.key, safe=self.head.method in _SAFE)
+                self.sent = self._body.done
+        self._message = message
+        upstream = shared.pool.take(self.key, safe=self.head.method in _SAFE)
         if upstream is not None:
-            self.reused = True
+            self._reused = True
             self._attach(upstream)
         else:
             self._dial()
@@ -104,20 +101,24 @@ class Exchange:
     def _dial(self) -> None:
         if not self.sent:
             self.client.hold(DIALLING)
-        self.dialling = self.client.loop.create_task(self._open())
+        self._dialling = self.client.loop.create_task(self._open())
+        self._dialling.add_done_callback(self._dialled)
+
+    def _dialled(self, task: asyncio.Task[None]) -> None:
+        """A bug must not leave the client waiting."""
+        if not task.cancelled() and task.exception() is not None:
+            self._dialling = None
+            self.fail(Problem(500, "internal", "the proxy failed while connecting", "clauderon proxy log"))
 
     async def _open(self) -> None:
         session = self.client.session
         try:
             upstream = await session.shared.dialler.open(self.key, session.rules)
         except Problem as problem:
-            self.dialling = None
+            self._dialling = None
             self.fail(problem)
             return
-        self.dialling = None
-        if self.over:
-            session.shared.pool.put(upstream)
-            return
+        self._dialling = None
         self._attach(upstream)
         self.client.release(DIALLING)
 
@@ -125,35 +126,26 @@ class Exchange:
         self.upstream = upstream
         upstream.owner = self
         upstream.ticks = 0
-        message = self.message
+        message = self._message
         if upstream.via is not None:
-            message = self._through_proxy(message, upstream.via)
-        if not self.reused or not self.sent or self.head.method not in _SAFE:
-            self.message = b""
+            message = _through_proxy(message, self.head.host or b"", upstream.via)
+        if not self._reused or not self.sent or self.head.method not in _SAFE:
+            self._message = b""
         self.up = len(message)
         upstream.send(message)
 
-    def _through_proxy(self, message: bytes, authorization: bytes) -> bytes:
-        """The absolute form, for an upstream that is itself a proxy."""
-        line, _, rest = message.partition(b"\r\n")
-        method, target, version = line.split(b" ")
-        host = self.head.host or b""
-        if authorization:
-            rest = b"Proxy-Authorization: %b\r\n%b" % (authorization, rest)
-        return b"%b http://%b%b %b\r\n%b" % (method, host, target, version, rest)
-
     def client_data(self, data: memoryview) -> int:
         """More of the request's body; returns how many bytes were its."""
-        body = self.body
+        body = self._body
         assert body is not None
         try:
             used = body.feed(data)
         except FramingError as error:
-            self.fail(Problem(400, "bad-body", f"the request's body is malformed: {error}"))
+            self._bad_body(error)
             return len(data)
         upstream = self.upstream
         if upstream is None:
-            self.message += bytes(data[:used])
+            self._message += bytes(data[:used])
         else:
             upstream.ticks = 0
             self.up += used
@@ -161,138 +153,73 @@ class Exchange:
         self.sent = body.done
         return used
 
+    def _bad_body(self, error: FramingError) -> None:
+        self.fail(Problem(400, "bad-body", f"the request's body is malformed: {error}", "", True, "http"))
+
     # The response.
 
     def upstream_data(self, data: memoryview) -> None:
-        answer = self.answer
-        if answer is None:
-            self._heads(self.held + bytes(data) if self.held else bytes(data))
-            return
+        self.client.ticks = 0
         try:
-            used = answer.feed(data)
-        except FramingError as error:
-            self._broken("upstream-framing", f"{self.key.host} sent a malformed body: {error}")
+            state = self.response.feed(data)
+        except ResponseError as error:
+            self._broken(error)
             return
-        self.down += used
-        client = self.client
-        client.ticks = 0
-        if used == len(data):
-            client.send(data)
-        else:
-            self.extra = True
-            client.send(data[:used])
-        if answer.done:
+        if state == WHOLE:
             self._complete()
-
-    def _heads(self, data: bytes) -> None:
-        """Read the interim responses and the final one's head; pass them on with what there is of the body."""
-        while True:
-            end = data.find(END)
-            if end < 0:
-                if len(data) > MAX_HEAD:
-                    self._broken(
-                        "upstream-head", f"{self.key.host} sent a head of more than {MAX_HEAD} bytes"
-                    )
-                    return
-                self.held = data
-                return
-            try:
-                head = parse_response(data[:end], self.head.method)
-            except HeadError as error:
-                self._broken("upstream-head", f"{self.key.host} sent a malformed response: {error}")
-                return
-            if head.status >= 200:
-                break
-            if head.status == 101:
-                self._upgraded(data, end + 4)
-                return
-            self.interim += 1
-            if self.interim > _MAX_INTERIM:
-                self._broken("upstream-head", f"{self.key.host} sent too many interim responses")
-                return
-            if self.head.minor:
-                self.down += end + 4
-                self.client.send(data[: end + 4])
-            data = data[end + 4 :]
-            if not data:
-                self.held = b""
-                return
-        self.status = head.status
-        self.final = head.close or self.head.close
-        size = end + 4
-        length = head.length
-        if 0 <= length <= len(data) - size:
-            size += length
-            done = True
-        else:
-            self.answer = framing_for(length)
-            try:
-                size += self.answer.feed(memoryview(data)[size:])
-            except FramingError as error:
-                self._broken("upstream-framing", f"{self.key.host} sent a malformed body: {error}")
-                return
-            done = self.answer.done
-        if self.final and self.upstream is not None and (head.close or not self.head.minor):
-            self.upstream.last = True
-        self.held = b""
-        self.message = b""
-        self.down += size
-        client = self.client
-        if size == len(data):
-            client.send(data)
-        else:
-            self.extra = True
-            client.send(data[:size])
-        if done:
-            self._complete()
-
-    def _upgraded(self, data: bytes, size: int) -> None:
-        upstream = self.upstream
-        assert upstream is not None
-        if not self.head.upgrade or not self.sent:
-            self._broken("upstream-head", f"{self.key.host} switched protocols without being asked to")
-            return
-        self.status = 101
-        self.over = True
-        self.upstream = None
-        client = self.client
-        client.send(data[:size])
-        tunnel = Tunnel(client, upstream, self._record_upgrade)
-        tunnel.up, tunnel.down = self.up, size
-        if size < len(data):
-            tunnel.upstream_data(data[size:])
-        client.exchange_upgraded()
-
-    def _record_upgrade(self, up: int, down: int, error: str | None) -> None:
-        self.up, self.down = up, down
-        self._record("upgrade", error=error, upgrade=self.head.upgrade.decode("ascii", "replace"))
+        elif state == SWITCHED:
+            self._switch()
+        elif self.response.status:
+            self._message = b""
 
     def _complete(self) -> None:
         """The response is whole."""
-        self.over = True
-        upstream = self.upstream
+        self._over = True
+        upstream, response, sent = self.upstream, self.response, self.sent
         assert upstream is not None
         self.upstream = None
-        upstream.owner = None
-        if not self.sent or upstream.last or self.extra or upstream.closed:
+        if not sent or response.close or response.extra or not self.head.minor or upstream.closed:
+            upstream.owner = None
             upstream.abort()
         else:
             upstream.release(PEER)
             self.client.session.shared.pool.put(upstream)
-        self._record("request")
-        self.client.exchange_done(self.final or not self.sent, unread=not self.sent)
+        self.record("request", error="credential-echo" if response.echoed else None)
+        self.client.exchange_done(response.close or self.head.close or not sent, unread=not sent)
+
+    def _switch(self) -> None:
+        """101: from here on the two sides speak another protocol, and we only pass bytes."""
+        upstream, response = self.upstream, self.response
+        assert upstream is not None
+        if not self.head.upgrade or not self.sent:
+            error = ResponseError(
+                "upstream-head", "an answer that switches protocols, which nobody asked for"
+            )
+            self._broken(error)
+            return
+        self._over = True
+        self.upstream = None
+        client = self.client
+        tunnel = Tunnel(client, upstream, self._record_upgrade)
+        tunnel.up, tunnel.down = self.up, response.passed
+        if response.rest:
+            tunnel.upstream_data(response.rest)
+        client.exchange_upgraded()
+
+    def _record_upgrade(self, up: int, down: int, error: str | None) -> None:
+        self.up, self.response.passed = up, down
+        self.record("upgrade", error=error, upgrade=self.head.upgrade.decode("ascii", "replace"))
 
     # What goes wrong.
 
     def upstream_ended(self, clean: bool) -> None:
-        upstream = self.upstream
+        upstream, response = self.upstream, self.response
         assert upstream is not None
-        if self.answer is not None and type(self.answer) is UntilClose:
-            self.over = True
-            self.upstream = None
-            upstream.owner = None
-            upstream.close()
-            self._record("request")
+        if response.until_close:
+            response.end()
+            self._over = True
+            self._drop_upstream()
+            self.record("request", error="credential-echo" if response.echoed else None)
             # A TLS end without a goodbye may be a cut: then the client gets none either.
             self.client.exchange_done(True, unread=not self.sent, abrupt=not clean)
             return
@@ -300,70 +227,50 @@ class Exchange:
         self.upstream_lost(None)
 
     def upstream_lost(self, error: Exception | None) -> None:
-        upstream = self.upstream
+        upstream, response = self.upstream, self.response
         assert upstream is not None
         upstream.owner = None
         self.upstream = None
-        if self.reused and self.message and not self.held and not self.interim and not self.status:
+        if self._reused and self._message and not response.begun:
             # It was closed while idle, and asking twice changes nothing (RFC 9110 9.2.2): once more, on a new one.
-            self.reused = False
+            self._reused = False
             self._dial()
             return
-        host = self.key.host
-        if self.status:
-            self._cut("upstream-reset")
-        elif self.held or self.interim:
-            self.fail(
-                Problem(502, "upstream-reset", f"{host} closed the connection inside its response's head")
-            )
-        else:
-            self.fail(
-                Problem(502, "upstream-reset", f"{host} closed the connection without an answer", "try again")
-            )
+        how = "inside its response's head" if response.begun else "without an answer"
+        self.fail(Problem(502, "upstream-reset", f"{self.key.host} closed the connection {how}", "try again"))
 
-    def _broken(self, code: str, what: str) -> None:
-        """The upstream's response makes no sense."""
-        if self.upstream is not None:
-            self.upstream.owner = None
-            self.upstream.abort()
-            self.upstream = None
-        if self.status:
-            self._cut(code)
-        else:
-            self.fail(Problem(502, code, what))
-
-    def _cut(self, error: str) -> None:
-        """The response is cut short, and the client must be able to tell."""
-        self.over = True
-        self._record("request", error=error)
-        self.client.abort()
-        self.client.exchange_cut()
+    def _broken(self, error: ResponseError) -> None:
+        """The upstream's response makes no sense, or must not pass."""
+        self.fail(
+            Problem(502, error.code, f"{self.key.host} sent {error}", refused=error.code == "credential-echo")
+        )
 
     def fail(self, problem: Problem) -> None:
-        """Answer the client ourselves."""
-        if self.over:
+        """Answer the client ourselves, or cut the response if it has begun."""
+        if self._over:
             return
+        self._over = True
         self._drop_upstream()
-        if self.status:
-            self._cut(problem.code)
-            return
-        self.over = True
-        self.status = problem.status
-        self._record("request", problem=problem)
-        self.client.exchange_failed(self, problem)
+        if self.response.status:
+            self.record("request", problem=problem)
+            self.client.exchange_cut(self)
+        else:
+            self.response.status = problem.status
+            self.record("request", problem=problem)
+            self.client.exchange_failed(self, problem)
 
     def client_gone(self) -> None:
         """The client left: so does its request, at once."""
-        if self.over:
+        if self._over:
             return
-        self.over = True
+        self._over = True
         self._drop_upstream()
-        self._record("request", error="client-left")
+        self.record("request", error="client-left")
 
     def _drop_upstream(self) -> None:
-        if self.dialling is not None:
-            self.dialling.cancel()
-            self.dialling = None
+        if self._dialling is not None:
+            self._dialling.cancel()
+            self._dialling = None
         if self.upstream is not None:
             self.upstream.owner = None
             self.upstream.abort()
@@ -385,7 +292,7 @@ class Exchange:
         if self.upstream is not None:
             self.upstream.release(PEER)
 
-    def _record(
+    def record(
         self,
         kind: str,
         *,
@@ -393,22 +300,31 @@ class Exchange:
         error: str | None = None,
         upgrade: str | None = None,
     ) -> None:
-        head, grant = self.head, self.grant
-        self.client.session.counters.requests += 1
-        self.client.session.record(
+        head, grant, session = self.head, self.grant, self.client.session
+        session.counters.requests += 1
+        session.record(
             kind=kind,
             host=self.key.host,
             port=self.key.port,
             method=head.method,
             path=split_target(head.target)[0],
-            status=self.status,
+            status=self.response.status,
             rule=self.rule,
             started=self.started,
             up=self.up,
-            down=self.down,
+            down=self.response.passed,
             duration=self.client.loop.time() - self.began,
             credential=grant.name if grant is not None and self.key.secure else None,
             upgrade=upgrade,
             problem=problem,
             error=error,
         )
+
+
+def _through_proxy(message: bytes, host: bytes, authorization: bytes) -> bytes:
+    """The absolute form, for an upstream that is itself a proxy."""
+    line, _, rest = message.partition(b"\r\n")
+    method, target, version = line.split(b" ")
+    if authorization:
+        rest = b"Proxy-Authorization: %b\r\n%b" % (authorization, rest)
+    return b"%b http://%b%b %b\r\n%b" % (method, host, target, version, rest)

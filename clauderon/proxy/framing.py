@@ -98,7 +98,12 @@ class Chunked:
             before = len(self._held)
             data = self._held + bytes(data)
             self._held = b""
-        return self._walk(data) - before
+        spans, self.spans = self.spans, [] if self.spans is not None else None
+        used = self._walk(data) - before
+        if spans is not None:
+            spans += [(first - before, last - before) for first, last in self.spans or ()]
+            self.spans = spans
+        return used
 
     def _walk(self, data: Data) -> int:
         at, size = 0, len(data)

@@ -1,4 +1,4 @@
-"""Read the heads of HTTP/1.x messages strictly and write them back with as little changed as can be. Pure.
+"""Read the heads of HTTP/1.x requests strictly and write them back with as little changed as can be. Pure.
 
 A head is the bytes before the empty line. Whatever two parsers could read differently is refused, not repaired.
 """
@@ -18,7 +18,6 @@ END = b"\r\n\r\n"
 # What a field line must not look like: no token before the colon, folded, or without a colon at all.
 _BAD_FIELD = re.compile(rb"\r\n(?![!#$%&'*+\-.^_`|~0-9A-Za-z]+:)")
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([^\x00-\x20\x7f#]+) HTTP/([0-9])\.([0-9])")
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _TARGET = re.compile(rb"(https?)://([^/?]*)(.*)", re.IGNORECASE | re.DOTALL)
 # Every byte a head may hold apart from CR and LF.
@@ -26,7 +25,7 @@ _ALLOWED = bytes([9, *range(32, 127), *range(128, 256)])
 _RULERS = [CRLF * count for count in range(64)]
 
 # Codes of the fields that mean something to a proxy.
-HOST, LENGTH, TRANSFER, CONNECTION, HOP, UPGRADE, CREDENTIAL, ENCODING = range(1, 9)
+HOST, LENGTH, TRANSFER, CONNECTION, HOP, UPGRADE, CREDENTIAL = range(1, 8)
 
 _REQUEST_CODES: dict[bytes, int] = {
     b"host": HOST,
@@ -40,12 +39,6 @@ _REQUEST_CODES: dict[bytes, int] = {
     b"http2-settings": HOP,
     b"upgrade": UPGRADE,
 }
-_RESPONSE_CODES: dict[bytes, int] = {
-    b"content-length": LENGTH,
-    b"transfer-encoding": TRANSFER,
-    b"connection": CONNECTION,
-    b"content-encoding": ENCODING,
-}
 # Never removed because a `Connection` field names them.
 _PROTECTED = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"connection"}
@@ -54,8 +47,8 @@ _HARMLESS = frozenset({b"keep-alive", b"upgrade", b"te"})
 # Upgrades to another HTTP: declined by not passing them on, as RFC 9110 7.8 lets any recipient do.
 _DECLINED = (b"h2c", b"h2", b"http/", b"tls/")
 
-CHUNKED = -1  # a body framed by chunks
-UNTIL_CLOSE = -2  # a response body that ends with its connection
+CHUNKED = -1  # the length of a body framed by chunks
+UNTIL_CLOSE = -2  # of a response body that ends with its connection
 
 
 class HeadError(Exception):
@@ -133,21 +126,6 @@ class RequestHead:
         return CRLF.join(filter(None, lines)) + END
 
 
-class ResponseHead:
-    """A response's head. `length`: bytes of the body, 0 for none, CHUNKED or UNTIL_CLOSE; 1xx have none."""
-
-    __slots__ = ("close", "encoding", "length", "lines", "raw", "status", "upgrade")
-
-    def __init__(self, raw: bytes, lines: list[bytes], status: int, close: bool) -> None:
-        self.raw = raw
-        self.lines = lines
-        self.status = status
-        self.close = close
-        self.length = UNTIL_CLOSE
-        self.encoding = b""
-        self.upgrade = status == 101
-
-
 def parse_request(raw: bytes, codes: Mapping[bytes, int]) -> RequestHead:
     """Parse a request's head; `raw` without its empty line. Raises HeadError."""
     line, _, _ = raw.partition(CRLF)
@@ -157,7 +135,7 @@ def parse_request(raw: bytes, codes: Mapping[bytes, int]) -> RequestHead:
     method, target, major, minor = match.groups()
     if major != b"1" or minor not in b"01":
         raise HeadError(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
-    lines = _split(raw, 400)
+    lines = split_lines(raw, 400)
     head = RequestHead(raw, lines, method, target, int(minor))
     length: bytes | None = None
     transfer: bytes | None = None
@@ -187,8 +165,11 @@ def parse_request(raw: bytes, codes: Mapping[bytes, int]) -> RequestHead:
             transfer = value.strip(b" \t").lower()
         elif code == CONNECTION:
             if connection:
-                raise HeadError(400, "more than one Connection")
-            connection = index
+                lines[connection] += b"," + value
+                lines[index] = b""
+                head.edited = True
+            else:
+                connection = index
         elif code == HOP:
             lines[index] = b""
             head.edited = True
@@ -215,10 +196,11 @@ def _request_length(length: bytes | None, transfer: bytes | None, minor: int) ->
             raise HeadError(501, "a Transfer-Encoding other than chunked")
         return CHUNKED
     assert length is not None
-    return _parse_length(length, 400)
+    return parse_length(length, 400)
 
 
-def _parse_length(text: bytes, status: int) -> int:
+def parse_length(text: bytes, status: int) -> int:
+    """A Content-Length. Raises HeadError with `status`."""
     if _LENGTH.fullmatch(text) is None:
         raise HeadError(status, "a Content-Length that is not one plain number")
     return int(text)
@@ -257,57 +239,6 @@ def _settle_connection(head: RequestHead, connection: int, upgrade: int) -> None
                 lines[index] = b""
 
 
-def parse_response(raw: bytes, method: bytes) -> ResponseHead:
-    """Parse the head of a response to `method`; `raw` without its empty line. Raises HeadError (502)."""
-    line, _, _ = raw.partition(CRLF)
-    match = _STATUS_LINE.fullmatch(line)
-    if match is None:
-        raise HeadError(502, "the status line is not HTTP/1.1 CODE REASON")
-    status = int(match[2])
-    old = match[1] == b"0"
-    lines = _split(raw, 502)
-    head = ResponseHead(raw, lines, status, old)
-    length: bytes | None = None
-    transfer: bytes | None = None
-    get = _RESPONSE_CODES.get
-    for index in range(1, len(lines)):
-        name, _, value = lines[index].partition(b":")
-        code = get(name.lower())
-        if code is None:
-            continue
-        if code == LENGTH:
-            if length is not None:
-                raise HeadError(502, "more than one Content-Length")
-            length = value.strip(b" \t")
-        elif code == TRANSFER:
-            if transfer is not None:
-                raise HeadError(502, "more than one Transfer-Encoding")
-            transfer = value.strip(b" \t").lower()
-        elif code == CONNECTION:
-            tokens = value.lower()
-            if b"close" in tokens:
-                head.close = True
-            elif old and b"keep-alive" in tokens:
-                head.close = False
-        else:
-            head.encoding = value.strip(b" \t").lower()
-    if transfer is not None:
-        if length is not None:
-            raise HeadError(502, "both Content-Length and Transfer-Encoding")
-        if old:
-            raise HeadError(502, "Transfer-Encoding in HTTP/1.0")
-        if transfer != b"chunked" and not transfer.endswith((b",chunked", b" chunked")):
-            raise HeadError(502, "a Transfer-Encoding that does not end in chunked")
-        head.length = CHUNKED
-    elif length is not None:
-        head.length = _parse_length(length, 502)
-    if status < 200 or status == 204 or status == 304 or method == b"HEAD":
-        head.length = 0
-    elif head.length == UNTIL_CLOSE:
-        head.close = True
-    return head
-
-
 def split_target(target: bytes) -> tuple[bytes, bytes]:
     """Path and query of an origin-form or absolute-form target."""
     if not target.startswith(b"/"):
@@ -329,7 +260,8 @@ def split_absolute(target: bytes) -> tuple[bytes, bytes, bytes] | None:
     return match[1].lower(), match[2], rest
 
 
-def _split(head: bytes, status: int) -> list[bytes]:
+def split_lines(head: bytes, status: int) -> list[bytes]:
+    """The lines of a head, each judged as far as its form goes. Raises HeadError with `status`."""
     lines = head.split(CRLF)
     fields = len(lines) - 1
     if fields > MAX_FIELDS:

@@ -40,9 +40,9 @@ class DataPlane:
         self._servers: dict[str, list[asyncio.Server]] = {}
         self._own: set[tuple[str, int]] = set()
         dialler = Dialler(self.loop, self.routes, self.pool, self._is_own)
-        self.shared = Shared(
-            leaves, credentials, audit, self.pool, dialler, request_codes(credentials.headers), dict
-        )
+        headers = credentials.headers
+        codes = request_codes(headers)
+        self.shared = Shared(leaves, credentials, audit, self.pool, dialler, headers, codes, dict)
         self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
 
     @property

@@ -24,13 +24,14 @@ MAIN = "main"
 
 @dataclass(slots=True)
 class Shared:
-    """What all sessions share. `codes` is the field table for `head.parse_request`."""
+    """What all sessions share. `codes` is the field table for `head.parse_request`, made from `headers`."""
 
     leaves: Leaves
     credentials: Credentials
     audit: Audit
     pool: Pool
     dialler: Dialler
+    headers: frozenset[bytes]
     codes: Mapping[bytes, int]
     health: Callable[[], Mapping[str, object]]
     main_port: int = 0

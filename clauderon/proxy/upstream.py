@@ -60,7 +60,8 @@ class Upstream(Wire):
         self.waiter = self.loop.create_future()
         self.send(head + b"\r\n")
         try:
-            await asyncio.wait_for(self.waiter, self.TUNNEL_S)
+            async with asyncio.timeout(self.TUNNEL_S):
+                await self.waiter
         except TimeoutError:
             self.abort()
             raise Problem(504, "upstream-proxy", "the upstream proxy did not answer") from None
@@ -162,8 +163,8 @@ class Upstream(Wire):
 class Pool:
     """Idle upstream connections, the last used first, and the TLS sessions to resume."""
 
-    PER_KEY = 32
-    TOTAL = 256
+    PER_KEY = 128
+    TOTAL = 512
     IDLE_S = 50.0
     # A request that must not be sent twice goes only over a connection that was in use a moment ago: then the
     # upstream is unlikely to be closing it right now.

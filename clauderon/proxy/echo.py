@@ -1,0 +1,149 @@
+"""Keep an upstream from telling the client the credential it was sent. Pure; works on bytes as they stream by.
+
+Covered: response heads and trailers, plain bodies (also across reads and chunks), gzip and deflate bodies. What is
+found is overwritten with asterisks of the same length, so no framing changes; in a compressed body it cannot be, so
+the response is cut before it. Not covered: other content codings, WebSocket frames, and a secret that the upstream
+transforms, splits or sends in parts: an upstream that wants to give away its own secret always can.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+# A shorter part of a secret may pass: most begin with a public prefix, and to hold back less would delay text that
+# only happens to end in such a letter.
+PART = 8
+_MAX_INFLATED = 256 << 20
+_STEP = 1 << 20
+
+Data = bytes | bytearray | memoryview
+Spans = Sequence[tuple[int, int]]
+
+
+class EchoError(Exception):
+    """The compressed body holds the secret: nothing more of it may pass."""
+
+
+class Mask:
+    """Watches one response to a request that carried a credential. `needles`: the forms of its secret."""
+
+    __slots__ = ("_carry", "_held", "_held_spans", "_inflate", "_inflated", "found", "needles")
+
+    def __init__(self, needles: tuple[bytes, ...]) -> None:
+        self.needles = needles
+        self.found = False
+        self._carry = b""  # the last body bytes let through, if they begin a secret
+        self._held = b""  # raw bytes kept back because they end in a part of the secret
+        self._held_spans: list[tuple[int, int]] = []
+        self._inflate: zlib._Decompress | None = None
+        self._inflated = 0
+
+    def begin_body(self, encoding: bytes) -> None:
+        """The head is over; `encoding` is its Content-Encoding, lower case."""
+        if encoding in (b"gzip", b"x-gzip"):
+            self._inflate = zlib.decompressobj(31)
+        elif encoding == b"deflate":
+            self._inflate = zlib.decompressobj()
+
+    def whole(self, raw: bytes) -> bytes:
+        """A head, or any bytes that come whole, with the secret overwritten."""
+        for needle in self.needles:
+            if needle in raw:
+                self.found = True
+                raw = raw.replace(needle, b"*" * len(needle))
+        return raw
+
+    def body(self, data: Data, spans: Spans, done: bool) -> bytes:
+        """The raw bytes of a body that may pass now.
+
+        spans: where in `data` its own bytes lie, apart from framing; done: nothing follows. Raises EchoError.
+        """
+        raw = self.whole(bytes(data))
+        wait = False
+        if self._inflate is not None:
+            wait = self._begins_inside(b"".join([raw[first:last] for first, last in spans])) and not done
+        if self._held:
+            offset = len(self._held)
+            spans = self._held_spans + [(first + offset, last + offset) for first, last in spans]
+            raw = self._held + raw
+            self._held = b""
+        if not spans:
+            return raw
+        if self._inflate is not None:
+            return self._hold(raw, spans, 0) if wait else raw
+        return self._plain(raw, spans, b"".join([raw[first:last] for first, last in spans]), done)
+
+    def _plain(self, raw: bytes, spans: Spans, text: bytes, done: bool) -> bytes:
+        before = len(self._carry)
+        text = self._carry + text
+        if before or len(spans) > 1:
+            clean = self.whole(text)
+            if clean is not text:
+                raw, text = _spread(raw, spans, clean[before:]), clean
+        part = self._part_at_end(text)
+        if part >= PART and not done:
+            passed = max(len(text) - part, before)
+            self._carry = text[:passed][-PART:]
+            return self._hold(raw, spans, passed - before)
+        self._carry = text[-part:] if part else b""
+        return raw
+
+    def _hold(self, raw: bytes, spans: Spans, passed: int) -> bytes:
+        """Keep back everything from the body byte number `passed` on; returns what is before it."""
+        at = len(raw)
+        kept: list[tuple[int, int]] = []
+        for first, last in spans:
+            size = last - first
+            if passed >= size:
+                passed -= size
+                continue
+            if not kept:
+                at = first + passed
+            kept.append((first + passed - at, last - at))
+            passed = 0
+        self._held, self._held_spans = raw[at:], kept
+        return raw[:at]
+
+    def _part_at_end(self, text: bytes) -> int:
+        """How many bytes at the end of `text` are the beginning of a needle."""
+        longest = 0
+        for needle in self.needles:
+            tail = text[1 - len(needle) :]
+            start = needle[:1]
+            at = tail.find(start)
+            while at >= 0:
+                if needle.startswith(tail[at:]):
+                    longest = max(longest, len(tail) - at)
+                    break
+                at = tail.find(start, at + 1)
+        return longest
+
+    def _begins_inside(self, data: bytes) -> bool:
+        """Whether the compressed body so far ends in a part of the secret. Raises EchoError for a whole one."""
+        assert self._inflate is not None
+        while data and self._inflated < _MAX_INFLATED:
+            try:
+                text = self._inflate.decompress(data, _STEP)
+            except zlib.error:
+                return False  # the client will make no sense of it either
+            self._inflated += len(text)
+            text = self._carry + text
+            if any(needle in text for needle in self.needles):
+                self.found = True
+                raise EchoError
+            part = self._part_at_end(text)
+            self._carry = text[-part:] if part else b""
+            data = self._inflate.unconsumed_tail
+        return len(self._carry) >= PART
+
+
+def _spread(raw: bytes, spans: Spans, text: bytes) -> bytes:
+    """`raw` with its body bytes replaced by `text`, of the same length."""
+    made = bytearray(raw)
+    at = 0
+    for first, last in spans:
+        size = last - first
+        made[first:last] = text[at : at + size]
+        at += size
+    return bytes(made)

@@ -1,0 +1,189 @@
+"""Pass one response on as its bytes come: interim heads, the head, the body. Knows no sockets, only where to send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from clauderon.proxy.echo import EchoError, Mask
+from clauderon.proxy.framing import Framing, FramingError, UntilClose, framing_for
+from clauderon.proxy.head import END, MAX_HEAD, HeadError
+from clauderon.proxy.reply import ResponseHead, parse_response
+
+MAX_INTERIM = 64
+
+# What `feed` says: more must come, the response is whole, or the protocol was switched.
+MORE, WHOLE, SWITCHED = range(3)
+
+
+class ResponseError(Exception):
+    """The response makes no sense. code: for the audit; the text continues "HOST sent ..."."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Response:
+    """The response to one request.
+
+    method, minor: the request's; send: takes what the client is to get. needles: the forms of the secret the request
+    carried. After the head `status` is set; `close`: the upstream closes after it; `extra`: it sent more than a
+    response; `rest`: what came after a switch of protocols; `passed`: bytes given to `send`.
+    """
+
+    __slots__ = (
+        "_framing", "_held", "_interim", "_mask", "_method", "_minor", "_send", "close", "extra", "passed", "rest",
+        "status",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        method: bytes,
+        minor: int,
+        send: Callable[[bytes | memoryview], None],
+        needles: tuple[bytes, ...],
+    ) -> None:
+        self._method = method
+        self._minor = minor
+        self._send = send
+        self._mask = Mask(needles) if needles else None
+        self._framing: Framing | None = None
+        self._held = b""
+        self._interim = 0
+        self.status = 0
+        self.close = False
+        self.extra = False
+        self.rest = b""
+        self.passed = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether any byte of it has come."""
+        return bool(self.status or self._held or self._interim)
+
+    @property
+    def until_close(self) -> bool:
+        """Whether the end of the connection is the end of the response."""
+        return type(self._framing) is UntilClose
+
+    @property
+    def echoed(self) -> bool:
+        """Whether a secret was found in it."""
+        return self._mask is not None and self._mask.found
+
+    def feed(self, data: memoryview) -> int:
+        """Take what the upstream sent; says MORE, WHOLE or SWITCHED. Raises ResponseError."""
+        framing = self._framing
+        if framing is None:
+            return self._heads(self._held + bytes(data) if self._held else bytes(data))
+        if self._mask is not None:
+            return self._masked(data)
+        try:
+            used = framing.feed(data)
+        except FramingError as error:
+            raise ResponseError("upstream-framing", f"a malformed body: {error}") from None
+        self.passed += used
+        if used == len(data):
+            self._send(data)
+        else:
+            self.extra = True
+            self._send(data[:used])
+        return WHOLE if framing.done else MORE
+
+    def end(self) -> None:
+        """The connection ended where that ends the response: pass on what was held back."""
+        if self._mask is not None:
+            self._pass(self._mask.body(b"", [], True))
+
+    def _masked(self, data: memoryview | bytes) -> int:
+        """As `feed` for a body in which the secret must not pass."""
+        framing, mask = self._framing, self._mask
+        assert framing is not None and mask is not None
+        framing.spans = []
+        try:
+            used = framing.feed(data)
+            clean = mask.body(data[:used], framing.spans, framing.done)
+        except FramingError as error:
+            raise ResponseError("upstream-framing", f"a malformed body: {error}") from None
+        except EchoError:
+            raise ResponseError("credential-echo", "the credential back, in a compressed body") from None
+        self.extra = used < len(data)
+        self._pass(clean)
+        return WHOLE if framing.done else MORE
+
+    def _pass(self, data: bytes) -> None:
+        if data:
+            self.passed += len(data)
+            self._send(data)
+
+    def _heads(self, data: bytes) -> int:
+        """Read the interim responses and the final one's head; pass them on with what there is of the body."""
+        while True:
+            end = data.find(END)
+            if end < 0:
+                if len(data) > MAX_HEAD:
+                    raise ResponseError("upstream-head", f"a head of more than {MAX_HEAD} bytes")
+                self._held = data
+                return MORE
+            try:
+                head = parse_response(data[:end], self._method)
+            except HeadError as error:
+                raise ResponseError("upstream-head", f"a malformed response: {error}") from None
+            size = end + len(END)
+            if head.status >= 200:
+                break
+            if head.status == 101:
+                self.status = 101
+                self._pass(data[:size] if self._mask is None else self._mask.whole(data[:size]))
+                self.rest = data[size:]
+                return SWITCHED
+            self._interim += 1
+            if self._interim > MAX_INTERIM:
+                raise ResponseError("upstream-head", f"more than {MAX_INTERIM} interim responses")
+            if self._minor:
+                self._pass(data[:size] if self._mask is None else self._mask.whole(data[:size]))
+            data = data[size:]
+        self._held = b""
+        self.close = head.close
+        if self._mask is not None:
+            return self._masked_head(head, data, size)
+        return self._final(head, data, size)
+
+    def _final(self, head: ResponseHead, data: bytes, size: int) -> int:
+        """The head, and in the same breath what came of the body."""
+        length = head.length
+        if 0 <= length <= len(data) - size:
+            size += length
+            state = WHOLE
+        else:
+            self._framing = framing = framing_for(length)
+            if size < len(data):
+                try:
+                    size += framing.feed(memoryview(data)[size:])
+                except FramingError as error:
+                    raise ResponseError("upstream-framing", f"a malformed body: {error}") from None
+            state = WHOLE if framing.done else MORE
+        self.status = head.status
+        self.passed += size
+        if size == len(data):
+            self._send(data)
+        else:
+            self.extra = True
+            self._send(data[:size])
+        return state
+
+    def _masked_head(self, head: ResponseHead, data: bytes, size: int) -> int:
+        """As `_final`; nothing is sent before all of it was looked at."""
+        assert self._mask is not None
+        parts: list[bytes | memoryview] = []
+        send, self._send = self._send, parts.append
+        try:
+            self._framing = framing_for(head.length)
+            self._mask.begin_body(head.encoding)
+            self._pass(self._mask.whole(data[:size]))
+            state = self._masked(data[size:]) if size < len(data) or self._framing.done else MORE
+        finally:
+            self._send = send
+        self.status = head.status
+        send(b"".join(parts))
+        return state
