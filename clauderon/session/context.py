@@ -20,6 +20,8 @@ from clauderon.paths import Home
 from clauderon.store import Session, Store
 
 LOCK_WAIT_S = 30.0
+# The step of a session that a dry run's script is making; the shell's pid follows.
+SCRIPT_STEP = "script "
 # Each merge takes a fraction of a second, and a hundred may be waiting.
 CHECKOUT_WAIT_S = 300.0
 
@@ -97,7 +99,9 @@ def _held(path: Path, busy: Conflict, wait_s: float) -> Iterator[None]:
 
 
 def is_locked(context: Context, session: Session) -> bool:
-    """Whether some living command holds the session's lock; False means its last command is gone."""
+    """Whether some living command (or dry run's script) works on the session; False means its last one is gone."""
+    if session.step.startswith(SCRIPT_STEP):
+        return _is_alive(int(session.step.removeprefix(SCRIPT_STEP)))
     try:
         descriptor = os.open(context.home.lock(session.id), os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -110,3 +114,13 @@ def is_locked(context: Context, session: Session) -> bool:
         return False
     finally:
         os.close(descriptor)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -13,12 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from clauderon import spec
+from clauderon.airlock.layout import host_side
 from clauderon.airlock.worktree import pin_argv, worktree_add_argv
 from clauderon.docker import argv
-from clauderon.errors import Conflict, UsageError
+from clauderon.errors import Conflict, NoSuchSession, UsageError
 from clauderon.paths import Home
 from clauderon.session import launch, request, resources
-from clauderon.session.context import Context
+from clauderon.session.context import SCRIPT_STEP, Context
 from clauderon.session.request import Plan, Request
 from clauderon.store import Session
 
@@ -68,13 +69,13 @@ def _script(context: Context, plan: Plan, around: launch.Surroundings) -> str:
     step = ["clauderon", "__step"]
     lines = [
         f"export CLAUDERON_HOME={shlex.quote(str(home.root))}",
-        "undo() { " + shlex.join([*step, "undo", session.id]) + " || :; }",
-        "trap 'undo; exit 130' INT TERM HUP",
+        f"undo() {{ {shlex.join([*step, 'undo', session.id])} || :; }}",
+        "status=0",
+        "trap 'status=$?; [ $status -eq 0 ] || undo; exit $status' EXIT",
+        "trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM",
         "",
-        "# Record the intent, so that a killed script is undone by the next command.",
-        shlex.join([*step, "record", session.to_json()]),
-        "(",
-        "set -e",
+        "# Record the intent and this shell, so that a killed script is undone by the next command.",
+        f"{shlex.join([*step, 'record', session.to_json()])} $$",
         "# The worktree and its branch; the pin keeps `git gc` from what the container borrows.",
         shlex.join(["mkdir", "-p", str(worktree.parent)]),
         f"{shlex.join(add)} >&2",
@@ -84,7 +85,7 @@ def _script(context: Context, plan: Plan, around: launch.Surroundings) -> str:
         "# The container.",
         f"{shlex.join(run)} >/dev/null",
         shlex.join([*step, "running", session.id]),
-        ") || { status=$?; undo; exit $status; }",
+        "",
         shlex.join(["echo", session.name]),
     ]
     return _HEAD + "\n".join(lines) + "\n"
@@ -94,7 +95,7 @@ def _prompt_line(words: Iterable[str], prompt: bytes | None) -> str:
     """The prompt as printf's octal escapes: byte for byte through any shell, whatever it holds."""
     if prompt is None:
         return shlex.join(words) + " </dev/null"
-    text = "".join(chr(b) if b > 31 and b < 127 and b not in b"\\%'" else f"\\{b:03o}" for b in prompt)
+    text = "".join(chr(b) if 31 < b < 127 and b not in b"\\%'$`" else f"\\{b:03o}" for b in prompt)
     return f"printf '{text}' | {shlex.join([*words, '--prompt'])}"
 
 
@@ -104,6 +105,7 @@ def _described(context: Context, plan: Plan, around: launch.Surroundings) -> spe
     with tempfile.TemporaryDirectory(prefix="clauderon-dry-run-") as directory:
         scratch = Home(Path(directory))
         scratch.create()
+        host_side(scratch, plan.session.id).root.mkdir(parents=True)
         for present in (context.home.ca_bundle, context.home.truststore):
             if present.exists():
                 (scratch.root / present.name).touch()
@@ -115,20 +117,21 @@ def _described(context: Context, plan: Plan, around: launch.Surroundings) -> spe
 
 
 def step(context: Context, words: list[str], prompt: bytes | None) -> None:
-    """One `clauderon __step` of the script: `record ROW`, `prepare ID`, `running ID`, `undo ID`."""
+    """One `clauderon __step` of the script: `record ROW PID`, `prepare ID`, `running ID`, `undo ID`."""
     from clauderon.session import create, remove
 
-    verb, argument = words
+    verb, argument, *rest = words
     if verb == "record":
-        session = Session.from_json(argument)
+        session = Session.from_json(argument).changed(step=f"{SCRIPT_STEP}{int(rest[0])}")
         context.store.add(session, context.config.proxy.session_port_range)
-        context.store.update(session.id, step="worktree")
         return
-    session = next(row for row in context.store.all() if row.id == argument)
-    if verb == "undo":
+    session = next((row for row in context.store.all() if row.id == argument), None)
+    if session is None:
+        if verb != "undo":  # a record that was refused has nothing to undo
+            raise NoSuchSession(f"session {argument}", "its row is gone", hint="clauderon list")
+    elif verb == "undo":
         remove.discard(context, session)
     elif verb == "running":
         context.store.update(session.id, state="running", step="")
     else:
         create.prepare_only(context, session, prompt)
-        context.store.update(session.id, step="container")
