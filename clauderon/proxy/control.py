@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from clauderon.errors import ClauderonError
+from clauderon.proxy.credentials import BadSecret
 from clauderon.proxy.unix_socket import peer_uid
 
 MAX_BODY = 1 << 20
@@ -59,8 +60,9 @@ class Control:
             problem = {"code": error.code, "what": error.what, "why": error.why, "hint": error.hint}
             return web.json_response({"error": problem}, status=409)
         except (ValueError, AttributeError) as error:
-            # JSON's own message would quote what it could not read, and that may be a secret.
-            why = "not the expected JSON" if type(error) is not ValueError else str(error)
+            # JSON's own message may quote what it could not read, and that may be a secret.
+            ours = type(error) is ValueError or isinstance(error, BadSecret)
+            why = str(error) if ours else "not the expected JSON"
             return web.json_response({"error": {"code": "usage", "what": "reload", "why": why}}, status=400)
 
     async def _post_stop(self, _request: web.Request) -> web.Response:

@@ -183,11 +183,14 @@ def _start(home: Home, environ: Mapping[str, str]) -> None:
 
 
 def _failed(said: str) -> BackendError:
-    reasons = [line.partition(FATAL)[2] for line in said.splitlines() if FATAL in line]
+    """The supervisor's reason, with what else stands in the log: the traceback of a worker that could not start."""
+    lines = said.splitlines(keepends=True)
+    reasons = [line.partition(FATAL)[2].rstrip("\n") for line in lines if FATAL in line]
+    detail = "".join(line for line in lines if FATAL not in line)
     if not reasons:
-        return BackendError(
-            "proxy", "it ended while it was being started", hint="clauderon proxy run", detail=said
-        )
-    # The reason was an error's `what: why` in the worker; its hint comes after a tab.
+        reasons = ["it ended while it was being started"]
+    # What stands there is an error's `what: why` from the worker; its hint comes after a tab.
     text, _, hint = reasons[-1].partition("\t")
-    return BackendError("proxy", text.removeprefix("proxy: "), hint=hint or "clauderon proxy run")
+    return BackendError(
+        "proxy", text.removeprefix("proxy: "), hint=hint or "clauderon proxy run", detail=detail
+    )
