@@ -97,6 +97,8 @@ class Authority:
 
     def server_context(self, host: str) -> ssl.SSLContext:
         """See `interfaces.Leaves`. Raises ValueError for a host no certificate can name."""
+        if not host or not host.isascii():
+            raise ValueError("a host in a certificate is ASCII; write an international name in its xn-- form")
         now = time.time()
         known = self._contexts.get(host)
         if known is not None and now < known[0]:
@@ -211,14 +213,11 @@ def _establish(home: Home, now: float) -> CaFacts:
 
 
 def _publish_trust(home: Home, bundle: bytes) -> None:
-    # Replaced only when different: a running container keeps the file it was started with.
-    if not home.ca_bundle.is_file() or home.ca_bundle.read_bytes() != bundle:
-        home.truststore.unlink(missing_ok=True)
-        trust.publish(home.ca_bundle, bundle, CERT_MODE)
-    if not home.truststore.is_file():
-        store = trust.truststore(bundle)
-        if store is not None:
-            trust.publish(home.truststore, store, CERT_MODE)
+    # By rename: a running container keeps the files it was started with.
+    trust.publish(home.ca_bundle, bundle, CERT_MODE)
+    store = trust.truststore(bundle)
+    if store is not None:
+        trust.publish(home.truststore, store, CERT_MODE)
 
 
 def _read_key(home: Home) -> bytes | None:
