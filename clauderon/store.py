@@ -96,7 +96,6 @@ class Session:
     agent_args: tuple[str, ...] = ()
     budget: str = ""
     timeout_s: float | None = None
-    prompt_digest: str = ""
     exit_status: int | None = None
 
     def changed(self, **changes: Any) -> Session:

@@ -15,7 +15,6 @@ from clauderon.errors import UsageError
 from clauderon.output import Output
 from clauderon.paths import Home
 from clauderon.session.context import Context
-from clauderon.session.reconcile import finish_interrupted
 from clauderon.store import Store
 
 # The one Output of this process: `main` makes it before parsing, so that a usage error speaks JSON too.
@@ -62,6 +61,8 @@ def opened(*, changing: bool = False) -> Iterator[Context]:
     place.create()
     with Store.open(place) as store:
         context = Context(place, settings, os.environ, Docker.of(settings.docker, os.environ), store, output)
-        if changing:
+        if changing and store.unfinished():
+            from clauderon.session.reconcile import finish_interrupted
+
             finish_interrupted(context)
         yield context

@@ -75,8 +75,12 @@ class Docker:
     # Containers
 
     def container_run(self, spec: ContainerSpec) -> str:
-        """Start a container in the background; returns its id. Raises the bare CommandFailed."""
-        return self.attempt(*argv.container_run_argv(spec), timeout_s=None).text.strip()
+        """Start a container in the background; returns its id. Raises the bare CommandFailed.
+
+        By `proc.start`, which spares `create` the import of plumbum, a fifth of its own time.
+        """
+        words = self.argv(*argv.container_run_argv(spec))
+        return proc.start(words, env=self.env).result().text.strip()
 
     def container_create(self, spec: ContainerSpec) -> str:
         """As `container_run`, without starting it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -74,6 +73,8 @@ def checkout_lock(context: Context, session: Session) -> Iterator[None]:
 
     git itself would fail all but the first at its index.lock. Raises Conflict when it stays held.
     """
+    import hashlib
+
     digest = hashlib.sha256(os.fsencode(session.repo)).hexdigest()[:12]
     busy = Conflict(f"checkout {session.repo}", "another command is merging into it", hint="git status")
     with _held(context.home.locks / f"checkout-{digest}.lock", busy, CHECKOUT_WAIT_S):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from clauderon.agents import registry
 from clauderon.errors import ClauderonError
 from clauderon.proxy import service
 from clauderon.session import hook, launch, lent, remove, request, resources
+from clauderon.session.beside import Beside
 from clauderon.session.context import Context, lock
 from clauderon.session.request import Plan, Request
 from clauderon.spec import ContainerSpec
@@ -56,10 +56,9 @@ def _carry_out(context: Context, plan: Plan, inspection: resources.Inspection) -
         try:
             if cached is not None:
                 session = context.store.update(session.id, ip=cached.address(context.home, session.port))
-            with ThreadPoolExecutor(1) as beside:
-                proxy = beside.submit(_proxy, context)
-                session, around = _gather(context, plan, session, inspection, cached)
-                session = _start(context, plan, session, around, proxy)
+            proxy = Beside(lambda: _proxy(context))
+            session, around = _gather(context, plan, session, inspection, cached)
+            session = _start(context, plan, session, around, proxy)
         except BaseException as error:
             # The row knows how far it came; the value at hand is as old as the last step that returned.
             undo(context, context.store.get(session.name) or session, error)
@@ -119,7 +118,7 @@ def prepare_only(context: Context, session: Session, prompt: bytes | None) -> No
 
 
 def _start(
-    context: Context, plan: Plan, session: Session, around: launch.Surroundings, proxy: Future[None]
+    context: Context, plan: Plan, session: Session, around: launch.Surroundings, proxy: Beside
 ) -> Session:
     proxy.result()
     service.reload(context.home, context.config, context.environ, session.id)

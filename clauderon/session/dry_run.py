@@ -125,13 +125,13 @@ def step(context: Context, words: list[str], prompt: bytes | None) -> None:
         session = Session.from_json(argument).changed(step=f"{SCRIPT_STEP}{int(rest[0])}")
         context.store.add(session, context.config.proxy.session_port_range)
         return
-    session = next((row for row in context.store.all() if row.id == argument), None)
-    if session is None:
+    found = next((row for row in context.store.all() if row.id == argument), None)
+    if found is None:
         if verb != "undo":  # a record that was refused has nothing to undo
             raise NoSuchSession(f"session {argument}", "its row is gone", hint="clauderon list")
     elif verb == "undo":
-        remove.discard(context, session)
+        remove.discard(context, found)
     elif verb == "running":
-        context.store.update(session.id, state="running", step="")
+        context.store.update(found.id, state="running", step="")
     else:
-        create.prepare_only(context, session, prompt)
+        create.prepare_only(context, found, prompt)

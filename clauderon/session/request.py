@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +135,7 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
         allow=allow,
         deny=network.deny,
         idempotency=request.idempotency,
-        conversation=str(uuid.uuid4()),
+        conversation=names.new_conversation(),
         print_mode=request.print_mode,
         plan=request.plan,
         pull_policy=one_of(policy, PULL_POLICIES, "--pull-policy"),
@@ -152,7 +150,6 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
         agent_args=request.agent_args,
         budget=_budget(request.budget),
         timeout_s=duration_s(request.timeout, flag="--timeout") if request.timeout else None,
-        prompt_digest=hashlib.sha256(prompt).hexdigest() if prompt is not None else "",
     )
     _refuse_name_in_use(context, name)
     repository = read_repository(draft.branch)

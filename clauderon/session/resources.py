@@ -5,11 +5,9 @@ Shared by `create`, `refresh` and `start`. In the usual case, all present, this 
 
 from __future__ import annotations
 
-import io
 import ipaddress
 import re
 import socket
-import tarfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -226,6 +224,9 @@ def _open_volumes(context: Context, image: Image, targets: Mapping[str, str]) ->
     A fresh volume belongs to root, and sessions run under any uid. Docker unpacks archives into containers that
     never ran, so this needs no program from the image at all.
     """
+    import io
+    import tarfile
+
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for name in targets:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import uuid
 
 import pytest
 from hypothesis import given
@@ -67,3 +68,9 @@ def test_a_name_made_from_a_prompt_begins_with_its_words() -> None:
 
 def test_two_names_from_one_prompt_differ() -> None:
     assert len({names.from_prompt("Fix the bug") for _ in range(20)}) > 1
+
+
+def test_a_conversation_is_a_random_uuid() -> None:
+    found = [uuid.UUID(names.new_conversation()) for _ in range(50)]
+    assert {(u.version, u.variant) for u in found} == {(4, uuid.RFC_4122)}
+    assert len(set(found)) == 50
