@@ -1,0 +1,179 @@
+"""docs/make.md, run as it stands: ten prompts, ten agents, an interrupt, and nothing done twice."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clauderon.store import Store
+from tests.standins.engine import Engine
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "make.md"
+COUNT = 10
+
+# The agent's work: a file of its own, and a line in a log that shows how often the work was done.
+PROMPT = """\
+echo 'agent {number} at work'
+sleep 3
+echo {number} >work-{number}.txt
+git add work-{number}.txt
+git commit -q -m 'Work {number}'
+"""
+# The project's tests: prompt 7's work does not pass.
+RUN_TESTS = """\
+echo run >>/clauderon/home/gate-runs
+for file in work-*.txt; do
+    [ -e "$file" ] || exit 1
+    [ "$(cat "$file")" != 07 ] || { echo 'seven is not allowed' >&2; exit 1; }
+done
+"""
+AGENT = """\
+[general]
+default_agent = "scripted"
+[agents.scripted]
+command = ["sh", "-c", "exec sleep infinity"]
+print_command = ["sh", "{prompt_file}"]
+"""
+
+
+def example() -> str:
+    """The Makefile of the documentation, as it is printed there."""
+    match = re.search(r"```make\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    assert match is not None
+    return match[1]
+
+
+@pytest.fixture
+def project(engine: Engine, tmp_path: Path, git: Callable[..., str]) -> Path:
+    """A repository with the documentation's Makefile and ten prompts, whose names nobody else has."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    engine.configure(AGENT)
+    place = tmp_path / "project"
+    (place / "prompts").mkdir(parents=True)
+    for number in range(1, COUNT + 1):
+        file = place / "prompts" / f"{engine.name(f'{number:02}')}.md"
+        file.write_text(PROMPT.format(number=f"{number:02}"))
+    (place / "Makefile").write_text(example())
+    (place / "run-tests").write_text(RUN_TESTS)
+    git("init", "-q", "-b", "main", cwd=place)
+    git("config", "user.name", "Tester", cwd=place)
+    git("config", "user.email", "tester@example.com", cwd=place)
+    git("add", ".", cwd=place)
+    git("commit", "-q", "-m", "Begin", cwd=place)
+    return place
+
+
+def make(engine: Engine, place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", "-k", "-j10", *words],
+        cwd=place,
+        env=engine.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def interrupted(engine: Engine, place: Path, ready: Callable[[], bool]) -> None:
+    """Begin, and press Ctrl-C (a SIGINT to the whole process group, as a terminal does) once `ready`."""
+    with subprocess.Popen(
+        ["make", "-k", "-j10", "agents"],
+        cwd=place,
+        env=engine.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as child:
+        give_up = time.monotonic() + 120
+        while not ready() and child.poll() is None and time.monotonic() < give_up:
+            time.sleep(0.05)
+        os.killpg(child.pid, signal.SIGINT)
+        child.communicate(timeout=120)
+    assert child.returncode != 0
+
+
+def session_ids(engine: Engine) -> dict[str, str]:
+    with Store.open(engine.home) as store:
+        return {session.name: session.id for session in store.all()}
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_ten_prompts_survive_interrupts_and_nothing_is_done_twice(
+    engine: Engine, project: Path, git: Callable[..., str]
+) -> None:
+    state = project / ".clauderon-make"
+
+    # A Ctrl-C while the first sessions are being made, and another while agents work.
+    interrupted(engine, project, lambda: any(state.glob("*.session.part")))
+    interrupted(engine, project, lambda: len(list(state.glob("*.session"))) >= COUNT // 2)
+    before = session_ids(engine)
+    assert len(before) >= COUNT // 2
+
+    ran = make(engine, project, "agents")
+    assert ran.returncode == 2, ran.stderr  # the seventh did not pass
+    assert "seven is not allowed" in ran.stderr
+    after = session_ids(engine)
+    assert before.items() <= after.items(), "a session was made again"
+    assert len(after) == COUNT
+
+    merged = git("log", "--format=%s", "main", cwd=project).splitlines()
+    for number in range(1, COUNT + 1):
+        assert merged.count(f"Work {number:02}") == (0 if number == 7 else 1), number
+    seventh = engine.name("07")
+    assert not (state / f"{seventh}.merged").exists()
+    assert (state / f"{seventh}.out").read_text() == "agent 07 at work\n"
+    assert "+07" in (state / f"{seventh}.patch").read_text()
+    assert git("status", "--short", cwd=project) == ""
+
+    # Again: the others are done, and only the gate that failed is tried again.
+    again = make(engine, project, "agents")
+    assert again.returncode == 2
+    assert session_ids(engine) == after
+    assert git("log", "--format=%s", "main", cwd=project).splitlines() == merged
+    runs = {
+        name: (engine.home.session_home(session_id) / "gate-runs").read_text().count("run")
+        for name, session_id in after.items()
+    }
+    assert runs.pop(seventh) == 2
+    assert set(runs.values()) == {1}
+
+    # Cleaned up, everything collected is still there, and still nothing is done again.
+    cleaned = make(engine, project, "clauderon-clean")
+    assert cleaned.returncode == 0, cleaned.stderr
+    assert session_ids(engine) == {}
+    assert engine.containers() == []
+    first = engine.name("01")
+    done = make(engine, project, f"clauderon-merge-{first}")
+    assert (done.returncode, session_ids(engine)) == (0, {})
+    assert (state / f"{first}.patch").exists()
+
+    # Forgotten, it begins anew.
+    forgotten = make(engine, project, f"clauderon-forget-{first}")
+    assert forgotten.returncode == 0, forgotten.stderr
+    assert not list(state.glob(f"{first}.*"))
+    begun = make(engine, project, f"clauderon-run-{first}")
+    assert begun.returncode == 0, begun.stderr
+    assert list(session_ids(engine)) == [first]
+
+
+@pytest.mark.live
+def test_a_changed_prompt_is_refused_until_forgotten(engine: Engine, project: Path) -> None:
+    first = engine.name("01")
+    assert make(engine, project, f"clauderon-run-{first}").returncode == 0
+    prompt = project / "prompts" / f"{first}.md"
+    prompt.write_text("echo something else\n")
+    os.utime(prompt, (time.time() + 5, time.time() + 5))
+    refused = make(engine, project, f"clauderon-run-{first}")
+    assert refused.returncode == 2
+    assert "the name is in use" in refused.stderr
+    assert make(engine, project, f"clauderon-forget-{first}", f"clauderon-run-{first}", "-j1").returncode == 0
