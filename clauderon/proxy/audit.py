@@ -20,6 +20,8 @@ from clauderon.proxy.interfaces import AuditRecord
 
 # How late a line may be, and what a kill -9 may cost.
 FLUSH_S = 0.2
+# After a failed write.
+RETRY_S = 1.0
 # About 30 MB of records; at that rate the disk is the problem.
 MAX_QUEUED = 100_000
 MODE = 0o600
@@ -35,7 +37,7 @@ class AuditLog:
         self._keep = keep
         self._queue: deque[AuditRecord] = deque()
         self._wanted = threading.Event()
-        self._stopping = False
+        self._ending = threading.Event()
         self._file: int | None = None
         self._size = 0
         self._second: tuple[int, str] = (0, "")
@@ -63,7 +65,7 @@ class AuditLog:
 
     def stop(self) -> None:
         """Write what is queued and end the thread. Blocks for as long as the disk does, 5 s at most."""
-        self._stopping = True
+        self._ending.set()
         self._wanted.set()
         if self._thread.is_alive():
             self._thread.join(5)
@@ -71,10 +73,11 @@ class AuditLog:
     def _run(self) -> None:
         while True:
             self._wanted.wait()
-            stopping = self._stopping
-            if not stopping:
-                time.sleep(FLUSH_S)  # gathers a batch: one write a fifth of a second, however many requests
+            # Gathers a batch: one write a fifth of a second, however many requests.
+            self._ending.wait(FLUSH_S)
             self._wanted.clear()
+            # Only now: what is queued or stopped from here on sets `_wanted` again.
+            stopping = self._ending.is_set()
             try:
                 self._drain()
                 self.problem = ""
@@ -82,7 +85,7 @@ class AuditLog:
                 self.problem = error.strerror or str(error)
                 self._close()
                 if not stopping:
-                    time.sleep(1)
+                    self._ending.wait(RETRY_S)
                     self._wanted.set()
             if stopping:
                 self._close()

@@ -1,0 +1,358 @@
+"""The certificate authority: what is on disk, what clients accept, and how it ages."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from clauderon.errors import BackendError
+from clauderon.paths import Home
+from clauderon.proxy import ca, ca_record, trust
+
+DAY_S = 86_400
+# Set by hand, because older Pythons do not set it in `create_default_context`.
+STRICT = ssl.VERIFY_X509_STRICT
+
+
+def handshake(
+    authority: ca.Authority, host: str, client: ssl.SSLContext, asked: str | None = None
+) -> ssl.SSLObject:
+    """A TLS handshake in memory; returns the client's end. Raises ssl.SSLError."""
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = authority.server_context(host).wrap_bio(to_server, to_client, server_side=True)
+    ours = client.wrap_bio(to_client, to_server, server_hostname=asked or host)
+    for _ in range(4):
+        for end in (ours, server):
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+    with contextlib.suppress(ssl.SSLWantReadError):
+        ours.read(1)  # takes in the session ticket
+    return ours
+
+
+def trusting(home: Home) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(home.ca_cert))
+    context.verify_flags |= STRICT
+    return context
+
+
+@pytest.fixture
+def made(home: Home) -> Home:
+    ca.ensure(home)
+    return home
+
+
+def test_files_have_their_modes_whatever_the_umask(home: Home) -> None:
+    before = os.umask(0o077)
+    try:
+        ca.ensure(home)
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.root.iterdir() if path.is_file()}
+    assert modes == {
+        "proxy-ca.pem": 0o644,
+        "proxy-ca-key.pem": 0o600,
+        "proxy-ca.json": 0o644,
+        "ca-bundle.pem": 0o644,
+        "truststore.p12": 0o644,
+    }
+
+
+def test_the_key_is_private_from_its_first_instant(home: Home) -> None:
+    seen: list[int] = []
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        # Before every call that could show an intermediate state, look at what is there.
+        if watching and event in ("open", "os.rename", "os.chmod", "os.remove"):
+            for path in home.root.glob("*key*"):
+                seen.append(stat.S_IMODE(os.lstat(path).st_mode))
+            for path in home.root.glob(".*key*"):
+                seen.append(stat.S_IMODE(os.lstat(path).st_mode))
+
+    watching = True
+    before = os.umask(0)
+    sys.addaudithook(watch)
+    try:
+        ca.ensure(home)
+    finally:
+        watching = False
+        os.umask(before)
+    assert seen
+    assert set(seen) == {0o600}
+
+
+def test_ensure_again_changes_nothing_and_imports_nothing(made: Home) -> None:
+    before = {path: path.stat() for path in made.root.iterdir() if path.is_file()}
+    ca.ensure(made)
+    assert {path: path.stat() for path in before} == before
+    script = (
+        "import sys; from pathlib import Path; from clauderon.paths import Home; from clauderon.proxy import ca\n"
+        "ca.ensure(Home(Path(sys.argv[1])))\n"
+        "print(sorted({'trustme', 'cryptography', 'ssl', 'aiohttp', 'asyncio'} & set(sys.modules)))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", script, str(made.root)], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == "[]\n"
+
+
+def test_the_ca_is_valid_from_yesterday_for_two_years_and_signs_nothing_but_leaves(made: Home) -> None:
+    certificate = x509.load_pem_x509_certificate(made.ca_cert.read_bytes())
+    lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    assert lifetime.days == 731
+    constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert constraints.critical
+    assert constraints.value.ca
+    assert constraints.value.path_length == 0
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "api.example.com",
+        "xn--mnchen-3ya.example",
+        "under_score.example.com",
+        "r3---sn-abc.example.com",
+        "a" * 63 + ".example.com",
+        "single",
+        "127.0.0.1",
+        "2001:db8::1",
+    ],
+)
+def test_strict_clients_accept_the_leaf_of(made: Home, host: str) -> None:
+    peer = handshake(ca.Authority.load(made), host, trusting(made))
+    assert peer.version() == "TLSv1.3"
+
+
+def test_the_leaf_of_one_host_is_not_accepted_for_another(made: Home) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        handshake(ca.Authority.load(made), "a.example.com", trusting(made), asked="b.example.com")
+
+
+@pytest.mark.parametrize("host", ["", "exämple.com"])
+def test_a_name_no_certificate_can_hold_is_refused(made: Home, host: str) -> None:
+    with pytest.raises(ValueError, match="ASCII"):
+        ca.Authority.load(made).server_context(host)
+
+
+def test_only_http_1_1_is_offered_and_old_tls_refused(made: Home) -> None:
+    authority = ca.Authority.load(made)
+    client = trusting(made)
+    client.set_alpn_protocols(["h2", "http/1.1"])
+    assert handshake(authority, "a.example.com", client).selected_alpn_protocol() == "http/1.1"
+    assert authority.server_context("a.example.com").minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+def test_tls_sessions_can_be_resumed(made: Home) -> None:
+    authority = ca.Authority.load(made)
+    client = trusting(made)
+    client.maximum_version = ssl.TLSVersion.TLSv1_2  # resumption shows at once there
+    first = handshake(authority, "a.example.com", client)
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = authority.server_context("a.example.com").wrap_bio(to_server, to_client, server_side=True)
+    again = client.wrap_bio(to_client, to_server, server_hostname="a.example.com", session=first.session)
+    for _ in range(4):
+        for end in (again, server):
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+    assert again.session_reused
+
+
+def test_a_host_gets_one_leaf_and_the_cache_is_bounded(made: Home) -> None:
+    authority = ca.Authority(made.ca_cert.read_bytes(), made.ca_key.read_bytes(), kept=3)
+    first = authority.server_context("a.example.com")
+    assert authority.server_context("a.example.com") is first
+    for number in range(3):
+        authority.server_context(f"h{number}.example.com")
+    assert authority.server_context("a.example.com") is not first
+
+
+def test_an_old_leaf_is_minted_again(made: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = ca.Authority.load(made)
+    first = authority.server_context("a.example.com")
+    now = ca.time.time()
+    monkeypatch.setattr(ca.time, "time", lambda: now + ca.LEAF_VALID_S - ca.LEAF_MARGIN_S + 1)
+    assert authority.server_context("a.example.com") is not first
+
+
+def test_no_private_key_is_written_for_a_leaf(made: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        if (
+            watching
+            and event == "open"
+            and isinstance(arguments[2], int)
+            and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        ):
+            opened.append(str(arguments[0]))
+
+    authority = ca.Authority.load(made)
+    watching = True
+    sys.addaudithook(watch)
+    try:
+        authority.server_context("a.example.com")
+    finally:
+        watching = False
+    assert opened == []
+
+
+def test_renewal_comes_in_time_and_keeps_the_key(made: Home) -> None:
+    first = ca.ensure(made)
+    due = first.not_after - ca_record.RENEW_BEFORE_S
+    assert ca.ensure(made, now=due - 1).fingerprint == first.fingerprint
+    renewed = ca.ensure(made, now=due + 1)
+    assert renewed.key == first.key
+    assert renewed.not_after > first.not_after
+    # Containers that hold the old certificate go on until it is about to expire.
+    assert not renewed.outdated(first.fingerprint, due)
+    assert renewed.outdated(first.fingerprint, first.not_after - DAY_S)
+
+
+def test_a_leaf_of_the_renewed_ca_verifies_against_the_old_certificate(made: Home) -> None:
+    old_cert = made.root / "old-container.pem"
+    shutil.copy(made.ca_cert, old_cert)
+    before = ca.ensure(made)
+    made.ca_cert.unlink()  # made anew for the same key, as a renewal does
+    after = ca.ensure(made)
+    assert (after.key, after.fingerprint != before.fingerprint) == (before.key, True)
+    context = ssl.create_default_context(cafile=str(old_cert))
+    context.verify_flags |= STRICT
+    handshake(ca.Authority.load(made), "a.example.com", context)
+
+
+def test_a_lost_key_means_a_new_ca_and_every_container_needs_a_refresh(made: Home) -> None:
+    first = ca.ensure(made)
+    made.ca_key.unlink()
+    second = ca.ensure(made)
+    assert second.key != first.key
+    assert second.outdated(first.fingerprint, ca.time.time())
+    assert not second.outdated(second.fingerprint, ca.time.time())
+    assert second.outdated("never seen", ca.time.time())
+
+
+@pytest.mark.parametrize(
+    "damage", ["proxy-ca-key.pem", "proxy-ca.pem", "proxy-ca.json", "ca-bundle.pem", "truststore.p12"]
+)
+@pytest.mark.parametrize("how", ["truncate", "remove", "garbage"])
+def test_damaged_files_are_mended(made: Home, damage: str, how: str) -> None:
+    path = made.root / damage
+    if how == "remove":
+        path.unlink()
+    else:
+        path.write_bytes(b"" if how == "truncate" else b"garbage")
+    ca.ensure(made)
+    handshake(ca.Authority.load(made), "a.example.com", trusting(made))
+    assert made.ca_cert.read_bytes() in made.ca_bundle.read_bytes()
+    assert made.truststore.stat().st_size > 100
+
+
+def test_a_key_others_can_read_is_closed_again(made: Home) -> None:
+    made.ca_key.chmod(0o644)
+    ca.ensure(made)
+    assert stat.S_IMODE(made.ca_key.stat().st_mode) == 0o600
+
+
+def test_an_expired_ca_is_renewed(made: Home) -> None:
+    first = ca.ensure(made)
+    second = ca.ensure(made, now=first.not_after + DAY_S)
+    assert second.not_after > first.not_after + DAY_S
+
+
+def test_a_clock_before_the_ca_is_reported(made: Home) -> None:
+    with pytest.raises(BackendError, match="clock"):
+        ca.ensure(made, now=ca.time.time() - 30 * DAY_S)
+
+
+def test_two_first_commands_make_one_ca(home: Home) -> None:
+    barrier = threading.Barrier(6)
+    found = []
+
+    def make() -> None:
+        barrier.wait()
+        found.append(ca.ensure(home))
+
+    threads = [threading.Thread(target=make) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({facts.fingerprint for facts in found}) == 1
+
+
+def test_the_bundle_holds_the_hosts_roots_and_follows_them(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots = tmp_path / "roots.pem"
+    other = Home(tmp_path / "other")
+    ca.ensure(other)
+    roots.write_bytes(b"# a comment\n" + other.ca_cert.read_bytes())
+    monkeypatch.setattr(trust, "KNOWN_BUNDLES", (str(roots),))
+    ca.ensure(home)
+    assert len(trust.certificates(home.ca_bundle.read_bytes())) == 2
+    roots.write_bytes(other.ca_cert.read_bytes() * 2)
+    ca.ensure(home)
+    assert len(trust.certificates(home.ca_bundle.read_bytes())) == 3
+
+
+def test_a_host_without_roots_gets_a_bundle_of_our_ca_alone(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trust, "system_roots", lambda: None)
+    ca.ensure(home)
+    assert home.ca_bundle.read_bytes() == home.ca_cert.read_bytes()
+
+
+@pytest.mark.skipif(shutil.which("keytool") is None, reason="no keytool")
+def test_keytool_reads_the_java_store(made: Home) -> None:
+    argv = ["keytool", "-list", "-keystore", str(made.truststore), "-storepass", "changeit"]
+    answer = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer
+    count = len(trust.certificates(made.ca_bundle.read_bytes()))
+    assert f"contains {count} entries" in answer.stdout
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
+def test_openssl_verifies_a_leaf_strictly(made: Home, tmp_path: Path) -> None:
+    client, server = socket.socketpair()
+    authority = ca.Authority.load(made)
+
+    def serve() -> None:
+        with authority.server_context("a.example.com").wrap_socket(server, server_side=True) as secure:
+            secure.recv(1)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    with trusting(made).wrap_socket(client, server_hostname="a.example.com") as secure:
+        pem = ssl.DER_cert_to_PEM_cert(secure.getpeercert(binary_form=True) or b"")
+        secure.sendall(b"x")
+    thread.join()
+    leaf = tmp_path / "leaf.pem"
+    leaf.write_text(pem)
+    argv = [
+        "openssl",
+        "verify",
+        "-x509_strict",
+        "-purpose",
+        "sslserver",
+        "-CAfile",
+        str(made.ca_cert),
+        str(leaf),
+    ]
+    answer = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer
