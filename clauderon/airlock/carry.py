@@ -11,7 +11,8 @@ from pathlib import Path
 
 from clauderon import proc
 from clauderon.errors import BackendError, CommandFailed
-from clauderon.git.environment import alternates, hardened, offline
+from clauderon.git.alternates import alternates
+from clauderon.git.environment import hardened, offline
 
 # Below this many objects they are stored loose, as `receive.unpackLimit` does for a push: a pack for every commit
 # would make the user's next git command repack the repository.

@@ -21,8 +21,9 @@ from clauderon.airlock.layout import (
     registered,
 )
 from clauderon.airlock.looking import beside
+from clauderon.airlock.refs import Change, update_refs
 from clauderon.airlock.removal import remove_tree
-from clauderon.airlock.syncing import Change, locked, update_refs
+from clauderon.airlock.syncing import locked
 from clauderon.airlock.worktree import drop_exclude
 from clauderon.errors import Conflict
 from clauderon.git.environment import environment, hardened, offline

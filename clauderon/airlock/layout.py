@@ -13,8 +13,8 @@ airlock/<id>/    our own notes about it, never mounted but for the read-only fil
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from clauderon import paths
 from clauderon.store import Session
@@ -27,8 +27,7 @@ LOCK_MARK = LOCK_MARK_ANY + "{name}:"
 LOCK_REASON = LOCK_MARK + " clauderon delete {name} removes it"
 
 
-@dataclass(frozen=True, slots=True)
-class HostSide:
+class HostSide(NamedTuple):
     """The host's own directory beside the private one; trusted."""
 
     root: Path

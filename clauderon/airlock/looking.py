@@ -16,7 +16,8 @@ from clauderon.airlock.snapshot import Place, changes, take
 from clauderon.airlock.syncing import common_dir_of, locked
 from clauderon.airlock.tree import planted
 from clauderon.errors import BackendError
-from clauderon.git.environment import alternates, environment, hardened, offline
+from clauderon.git.alternates import alternates
+from clauderon.git.environment import environment, hardened, offline
 from clauderon.git.repository import OUR_PATHS
 from clauderon.git.settings import parse_settings
 from clauderon.store import Session

@@ -12,11 +12,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clauderon import paths, proc
+from clauderon.airlock.following import shield
 from clauderon.airlock.layout import CONTAINER_OBJECTS, HostSide, admin_dir, host_side
 from clauderon.airlock.worktree import give_away
 from clauderon.errors import BackendError
+from clauderon.git.alternates import object_dirs
 from clauderon.git.environment import hardened, without_filters
-from clauderon.git.repository import Repository, is_true, object_dirs
+from clauderon.git.repository import Repository
+from clauderon.git.settings import is_true
 from clauderon.mount import Mount
 from clauderon.store import Session
 
@@ -66,6 +69,8 @@ def make_private(
     config = private_config(repository, https_hosts=https_hosts, sparse=sparse)
     (private / "config").write_text(config, encoding="utf-8", errors="surrogateescape")
     _hand_over(private, owner)
+    # Only now: inside, the index is without the shield, and submodules work as ever.
+    shield(admin, worktree, without_filters(repository.env, repository.filters))
 
 
 def _give_worktree(

@@ -16,10 +16,12 @@ from clauderon.airlock.inside import Inside
 from clauderon.airlock.layout import branch_ref, host_side, kept_dir, own_ref, rescue_ref
 from clauderon.airlock.looking import beside, place_of
 from clauderon.airlock.quarantine import Quarantine
+from clauderon.airlock.refs import Change, parse_refs, refs_argv, update_refs
 from clauderon.airlock.snapshot import Place, Snapshot, take
-from clauderon.airlock.syncing import common_dir_of, locked, parse_refs, refs_argv, update_refs
+from clauderon.airlock.syncing import common_dir_of, locked
 from clauderon.errors import BackendError, ClauderonError
-from clauderon.git.environment import alternates, environment, hardened, offline
+from clauderon.git.alternates import alternates
+from clauderon.git.environment import environment, hardened, offline
 from clauderon.git.settings import parse_settings
 from clauderon.store import Session
 
@@ -251,8 +253,7 @@ class _Rescue:
                 if all(self._agrees(present.get(ref), oid) for ref, oid in refs.items()):
                     break
                 generation += 1
-            missing: list[tuple[str, str | None, str | None]]
-            missing = [(ref, oid, None) for ref, oid in refs.items() if ref not in present]
+            missing: list[Change] = [(ref, oid, None) for ref, oid in refs.items() if ref not in present]
             try:
                 if missing:
                     update_refs(self.common_dir, missing, self.environ)

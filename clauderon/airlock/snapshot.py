@@ -18,7 +18,8 @@ from clauderon.airlock.carry import untrusting
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.tree import Found, files_below, look, storable
-from clauderon.git.environment import alternates, hardened, without_filters
+from clauderon.git.alternates import alternates
+from clauderon.git.environment import hardened, without_filters
 from clauderon.git.repository import OUR_PATHS
 
 _TIMEOUT_S = 600.0

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Literal
 
 from clauderon import paths, proc
-from clauderon.airlock.carry import carry, printable
+from clauderon.airlock.carry import carry
+from clauderon.airlock.following import follow
 from clauderon.airlock.inside import Inside, tip
-from clauderon.airlock.layout import HostSide, admin_dir, branch_ref, host_side, own_ref
+from clauderon.airlock.layout import HostSide, branch_ref, host_side, own_ref
 from clauderon.airlock.quarantine import Quarantine
-from clauderon.errors import BackendError, CommandFailed, Conflict
-from clauderon.git.environment import environment, hardened, offline, without_filters
+from clauderon.airlock.refs import Change, parse_refs, refs_argv, update_refs
+from clauderon.errors import BackendError, Conflict
+from clauderon.git.environment import environment, hardened, offline
 from clauderon.git.settings import Settings, parse_settings
 from clauderon.store import Session
 
@@ -164,7 +166,7 @@ class _Sync:
             quarantine = Quarantine(self.side, common_dir=self.common_dir, env=env, name=session.name)
             quarantine.mirror(inside)
         known = [oid for oid in {last, old, *refs.values()} if oid is not None]
-        carry(
+        carried = carry(
             self.common_dir,
             quarantine.objects,
             tips=[new],
@@ -173,8 +175,23 @@ class _Sync:
             partial=bool(settings.promisor),
             what=f"sync {session.name}",
         )
+        if new not in carried.commits:
+            self._require_commit(new)
         notes += tuple(quarantine.notes)
         return self._update(refs, settings, new=new, old=old, last=last, notes=notes)
+
+    def _require_commit(self, oid: str) -> None:
+        kind = proc.start(hardened(self.common_dir, "cat-file", "-t", oid), env=self._reading, cwd="/").result(ok=None)
+        if kind.text.strip() != "commit":
+            raise BackendError(
+                f"sync {self.session.name}",
+                f"inside, {self.session.branch} names no commit",
+                hint="git fsck  # inside the session",
+            )
+
+    @property
+    def _reading(self) -> dict[str, str]:
+        return offline(environment(self.environ))
 
     def _missing(self, inside: Inside | None) -> SyncResult:
         if inside is None:
@@ -249,109 +266,8 @@ class _Sync:
     def _apart(self, left: str, right: str) -> tuple[int, int]:
         """How many commits only `left` has, and only `right`."""
         argv = hardened(self.common_dir, "rev-list", "--left-right", "--count", f"{left}...{right}", "--")
-        answer = proc.start(argv, env=offline(environment(self.environ)), cwd="/").result(
+        answer = proc.start(argv, env=self._reading, cwd="/").result(
             timeout_s=_GIT_TIMEOUT_S
         )
         first, second = answer.text.split()
         return int(first), int(second)
-
-
-def refs_argv(common_dir: Path, session: Session) -> list[str]:
-    patterns = (branch_ref(session), own_ref(session.name, ""))
-    return hardened(common_dir, "for-each-ref", "--format=%(objectname) %(refname)", *patterns)
-
-
-def parse_refs(output: bytes) -> dict[str, str]:
-    """Read `for-each-ref --format='%(objectname) %(refname)'`: ref name to object name."""
-    lines = output.decode("utf-8", "surrogateescape").splitlines()
-    return {name: oid for oid, _, name in (line.partition(" ") for line in lines)}
-
-
-Change = tuple[str, str | None, str | None]
-
-
-def update_refs(common_dir: Path, changes: list[Change], environ: Mapping[str, str]) -> None:
-    """Change refs in one transaction: (name, new or None to delete, old or None for "must not exist").
-
-    Raises Conflict when one of them is not where it should be.
-    """
-    words = [b"start"]
-    for name, new, old in changes:
-        zero = "0" * len(new or old or "")
-        if new is None:
-            words.append(b"delete %b" % os.fsencode(name) + b"\0" + (old or "").encode())
-        else:
-            words.append(
-                b"update %b" % os.fsencode(name) + b"\0" + new.encode() + b"\0" + (old or zero).encode()
-            )
-    words += [b"prepare", b"commit"]
-    argv = hardened(common_dir, "update-ref", "-m", "clauderon: sync", "--create-reflog", "--stdin", "-z")
-    stdin = b"".join(word + b"\0" for word in words)
-    try:
-        proc.start(argv, env=environment(environ), cwd="/", stdin=stdin).result(timeout_s=_GIT_TIMEOUT_S)
-    except CommandFailed as error:
-        if "lock" in error.detail or "expected" in error.detail or "already exists" in error.detail:
-            raise Conflict(
-                "update refs", "a ref moved meanwhile, or is locked", detail=printable(error.detail)
-            ) from error
-        raise
-
-
-def follow(
-    home: paths.Home,
-    session: Session,
-    common_dir: Path,
-    settings: Settings,
-    environ: Mapping[str, str],
-    *,
-    old: str | None,
-    new: str,
-) -> None:
-    """Bring the host worktree's index from `old` to `new`; the files are there already, the container wrote them.
-
-    What somebody staged on the host stays staged where the two do not meet.
-    """
-    worktree = home.worktree(session.name)
-    admin = admin_dir(common_dir, worktree)
-    if admin is None:
-        return
-    env = without_filters(offline(environment(environ)), settings.filters)
-
-    def call(*words: str, stdin: bytes = b"") -> proc.Completed:
-        argv = hardened(admin, *words, work_tree=worktree)
-        return proc.start(argv, env=env, cwd="/", stdin=stdin).result(ok=None, timeout_s=_GIT_TIMEOUT_S)
-
-    for attempt in range(_ATTEMPTS):
-        moved = call("read-tree", "-i", "-m", old, new) if old is not None else None
-        if moved is None or moved.status:
-            moved = call("read-tree", "--reset", new)
-        if moved.status == 0:
-            break
-        time.sleep(0.1 * (attempt + 1))  # somebody's `git status` holds index.lock
-    call("update-index", "-q", "--refresh")
-    shield(admin, worktree, env)
-
-
-def shield(admin: Path, worktree: Path, env: Mapping[str, str]) -> None:
-    """Keep every git on the host, ours or the user's, out of submodules of this worktree.
-
-    A container can put a repository with a configuration of its choosing where a submodule belongs, and a plain
-    `git status` would run it. `skip-worktree` makes git take the submodule as unchanged without looking there.
-    """
-    try:
-        # The mode of a submodule entry, big-endian: no such bytes, no submodule, no process.
-        if b"\x00\x00\xe0\x00" not in (admin / "index").read_bytes():
-            return
-    except OSError:
-        return
-    staged = proc.start(
-        hardened(admin, "ls-files", "--stage", "-z", work_tree=worktree), env=env, cwd="/"
-    ).result()
-    submodules = [line for line in staged.stdout.split(b"\0") if line.startswith(b"160000 ")]
-    if submodules:
-        names = b"".join(line.partition(b"\t")[2] + b"\0" for line in submodules)
-        argv = hardened(admin, "update-index", "--skip-worktree", "-z", "--stdin", work_tree=worktree)
-        proc.start(argv, env=env, cwd="/", stdin=names).result()
-
-
-__all__ = ["SyncResult", "common_dir_of", "locked", "parse_refs", "sync", "update_refs"]

@@ -8,10 +8,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from clauderon import proc
@@ -26,17 +24,23 @@ _TRIES = 40
 _STALE = (b"missing but locked worktree", b"missing but already registered worktree")
 
 
-@dataclass(slots=True)
 class Opening:
     """A worktree being added; `result` waits for it."""
 
-    repository: Repository
-    worktree: Path
-    branch: str
-    base: str
-    env: dict[str, str]
-    adding: proc.Running
-    pinning: proc.Running
+    def __init__(self, repository: Repository, worktree: Path, *, branch: str, base: str) -> None:
+        self.repository = repository
+        self.worktree = worktree
+        self.branch = branch
+        self.base = base
+        self.env = without_filters(repository.env, repository.filters)
+        argv = worktree_add_argv(repository, worktree, branch=branch, base=base)
+        pin = pin_argv(repository.common_dir, worktree.name, base, fresh=True)
+        self.adding = proc.start(argv, env=self.env, cwd="/")
+        try:
+            self.pinning = proc.start(pin, env=self.env, cwd="/")
+        except BaseException:
+            self.adding.stop()
+            raise
 
     def result(self) -> None:
         """Wait until the worktree stands, locked. Raises Conflict when something is in the way.
@@ -69,7 +73,7 @@ class Opening:
         for attempt in range(_TRIES):
             if answer.status == 0 or not worth(self, answer):
                 break
-            time.sleep(random.uniform(0.01, 0.05) * (1 + attempt / 4))
+            time.sleep((0.01 + os.urandom(1)[0] / 6400) * (1 + attempt / 4))  # 10 to 50 ms, and longer
             answer = self._call(answer.argv)
         return answer
 
@@ -141,16 +145,7 @@ def start_worktree(repository: Repository, worktree: Path, *, branch: str, base:
         )
     if os.path.lexists(worktree) and not _is_empty_dir(worktree):
         raise Conflict(f"worktree {worktree}", "something stands there already", hint="clauderon reconcile")
-    env = without_filters(repository.env, repository.filters)
-    argv = worktree_add_argv(repository, worktree, branch=branch, base=base)
-    adding = proc.start(argv, env=env, cwd="/")
-    try:
-        pin = pin_argv(repository.common_dir, worktree.name, base, fresh=True)
-        pinning = proc.start(pin, env=env, cwd="/")
-    except BaseException:
-        adding.stop()
-        raise
-    return Opening(repository, worktree, branch, base, env, adding, pinning)
+    return Opening(repository, worktree, branch=branch, base=base)
 
 
 def pin_argv(common_dir: Path, name: str, base: str, *, fresh: bool) -> list[str]:

@@ -98,21 +98,3 @@ def hardened(git_dir: str | os.PathLike[str], *words: str, work_tree: Path | Non
     if work_tree is not None:
         place.append(f"--work-tree={work_tree}")
     return ["git", "--no-pager", *place, *HARDENED, *words]
-
-
-def alternates(*directories: Path) -> str:
-    """The value of GIT_ALTERNATE_OBJECT_DIRECTORIES; every path quoted, since a bare one ends at a colon."""
-    return ":".join(quoted(os.fsencode(directory)).decode("ascii") for directory in directories)
-
-
-def quoted(path: bytes) -> bytes:
-    """A path in git's C style of quoting, as alternates files and path lists take it."""
-    plain = b"".join(
-        b"\\" + bytes((byte,))
-        if byte in b'"\\'
-        else bytes((byte,))
-        if 0x20 <= byte < 0x7F
-        else b"\\%03o" % byte
-        for byte in path
-    )
-    return b'"' + plain + b'"'

@@ -9,17 +9,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from clauderon import proc
-from clauderon.errors import BackendError, CommandFailed, Conflict, UsageError
+from clauderon.errors import CommandFailed, Conflict, UsageError
+from clauderon.git.alternates import object_dirs
+from clauderon.git.batch import Batch, parse_batch
 from clauderon.git.environment import HARDENED, environment
 from clauderon.git.settings import Remote as Remote
-from clauderon.git.settings import Settings, is_true, parse_settings
+from clauderon.git.settings import Settings, parse_settings
 
 READ_TIMEOUT_S = 60.0
 # Paths of ours in a worktree; a repository that tracks one of them keeps its own file.
 OUR_PATHS = (".claude.json", ".clauderon")
-_ALTERNATES_DEPTH = 5  # git itself follows no more
 _REV_PARSE = (
     *("--is-bare-repository", "--is-inside-git-dir", "--is-shallow-repository", "--show-object-format"),
     *("--absolute-git-dir", "--git-common-dir", "--show-cdup", "--symbolic-full-name", "HEAD"),
@@ -130,7 +132,7 @@ def repository_read(
         top=place.top,
         git_dir=place.git_dir,
         common_dir=place.common_dir,
-        objects=_object_dirs(place.common_dir),
+        objects=object_dirs(place.common_dir / "objects"),
         object_format=place.object_format,
         bare=place.bare,
         shallow=place.shallow,
@@ -195,30 +197,7 @@ def _objects_wanted(base: str | None, branch: str | None) -> list[str]:
     return words
 
 
-Batch = tuple[str, str, bytes]
-
-
-def parse_batch(output: bytes, count: int) -> list[Batch | None]:
-    """Read `git cat-file --batch`: for each of `count` questions (object name, type, content), or None."""
-    answers: list[Batch | None] = []
-    offset = 0
-    while len(answers) < count:
-        end = output.find(b"\n", offset)
-        if end < 0:
-            raise BackendError("git cat-file", "its answer ended early")
-        header = output[offset:end].split(b" ")
-        offset = end + 1
-        if len(header) == 3 and header[2].isdigit() and header[1] in (b"commit", b"tree", b"blob", b"tag"):
-            size = int(header[2])
-            answers.append((header[0].decode(), header[1].decode(), output[offset : offset + size]))
-            offset += size + 1
-        else:
-            answers.append(None)
-    return answers
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     top: Path | None
     git_dir: Path
     common_dir: Path
@@ -315,64 +294,3 @@ def _check_branch(branch: str, found: list[Batch | None]) -> None:
             raise Conflict(
                 f"branch {branch}", why, hint=f"git branch -m {taken} {taken}-before  # or: --branch OTHER"
             )
-
-
-def _object_dirs(common_dir: Path) -> tuple[Path, ...]:
-    """The object directory and its alternates, nearest first, each once, as git would search them."""
-    return object_dirs(common_dir / "objects")
-
-
-def object_dirs(own: Path) -> tuple[Path, ...]:
-    """`own` and, transitively, what its `info/alternates` names; directories that do not exist are left out."""
-    found: dict[str, None] = {}
-    level = [own]
-    for _ in range(_ALTERNATES_DEPTH + 1):
-        following: list[Path] = []
-        for directory in level:
-            real = os.path.realpath(directory)
-            if real in found or not Path(real).is_dir():
-                continue
-            found[real] = None
-            try:
-                listed = (Path(real) / "info" / "alternates").read_bytes()
-            except OSError:
-                continue
-            following += [Path(real) / os.fsdecode(line) for line in parse_alternates(listed)]
-        level = following
-    return tuple(Path(name) for name in found)
-
-
-def parse_alternates(content: bytes) -> list[bytes]:
-    """The paths an `info/alternates` file names: one a line, `#` comments, optionally C-quoted."""
-    return [_unquoted(line) for line in content.split(b"\n") if line and not line.startswith(b"#")]
-
-
-_ESCAPES = {b"a": 7, b"b": 8, b"f": 12, b"n": 10, b"r": 13, b"t": 9, b"v": 11, b'"': 34, b"\\": 92}
-
-
-def _unquoted(line: bytes) -> bytes:
-    if not (len(line) >= 2 and line.startswith(b'"') and line.endswith(b'"')):
-        return line
-    plain = bytearray()
-    body = line[1:-1]
-    position = 0
-    while position < len(body):
-        byte = body[position : position + 1]
-        if byte != b"\\":
-            plain += byte
-            position += 1
-            continue
-        following = body[position + 1 : position + 2]
-        octal = body[position + 1 : position + 4]
-        if len(octal) == 3 and all(0x30 <= digit <= 0x37 for digit in octal):
-            plain.append(int(octal, 8) & 0xFF)
-            position += 4
-        elif following in _ESCAPES:
-            plain.append(_ESCAPES[following])
-            position += 2
-        else:
-            return line
-    return bytes(plain)
-
-
-__all__ = ["OUR_PATHS", "Remote", "Repository", "is_true", "object_dirs", "parse_batch", "repository_read"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -20,7 +19,6 @@ _CHECKOUT_KEYS = (
     "index.sparse",
 )
 _TRUE = frozenset({"true", "yes", "on", "1"})
-_USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<userinfo>[^/@]*@)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +134,11 @@ def _rewritten(url: str, rewrites: list[tuple[str, str]]) -> str:
 
 def without_password(url: str) -> str:
     """`url` without a credential in it: no userinfo over HTTP, no password elsewhere (an ssh user name stays)."""
-
-    def plain(match: re.Match[str]) -> str:
-        user = match["userinfo"].rstrip("@").partition(":")[0]
-        if match["scheme"].lower().startswith(("http", "ftp")) or not user:
-            return match["scheme"]
-        return f"{match['scheme']}{user}@"
-
-    return _USERINFO.sub(plain, url, count=1)
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    userinfo, at, host = authority.rpartition("@")
+    if not separator or not at:
+        return url
+    user = userinfo.partition(":")[0]
+    kept = "" if scheme.lower().startswith(("http", "ftp")) or not user else f"{user}@"
+    return f"{scheme}://{kept}{host}{slash}{path}"

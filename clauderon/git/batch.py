@@ -1,0 +1,26 @@
+"""The answers of `git cat-file --batch`. Parsing only."""
+
+from __future__ import annotations
+
+from clauderon.errors import BackendError
+
+Batch = tuple[str, str, bytes]
+
+
+def parse_batch(output: bytes, count: int) -> list[Batch | None]:
+    """Read `git cat-file --batch`: for each of `count` questions (object name, type, content), or None."""
+    answers: list[Batch | None] = []
+    offset = 0
+    while len(answers) < count:
+        end = output.find(b"\n", offset)
+        if end < 0:
+            raise BackendError("git cat-file", "its answer ended early")
+        header = output[offset:end].split(b" ")
+        offset = end + 1
+        if len(header) == 3 and header[2].isdigit() and header[1] in (b"commit", b"tree", b"blob", b"tag"):
+            size = int(header[2])
+            answers.append((header[0].decode(), header[1].decode(), output[offset : offset + size]))
+            offset += size + 1
+        else:
+            answers.append(None)
+    return answers
