@@ -22,22 +22,23 @@ _FILES = {
     "zsh": "completion.zsh",
     "fish": "completion.fish",
 }
+_INIT = {
+    "sh": ("clauderon.sh",),
+    "bash": ("clauderon.sh", "completion.bash"),
+    "zsh": ("clauderon.sh", "completion.zsh"),
+    "fish": ("clauderon.fish", "completion.fish"),
+}
 PATHS = (*_FILES, "home", "worktree")
 
 
 def run(argv: Sequence[str]) -> int | None:
-    """Answer `env NAME [--shell S] [--unset]`, `path WHAT [NAME]` or `shell-init [SHELL]`; None for anything else."""
+    """Answer `env [NAME] [--shell S] [--unset]`, `path WHAT [NAME]` or `shell-init [SHELL]`; None for anything else."""
     command, *words = argv
     try:
         text = _answer(command, words)
     except ClauderonError as error:
         if command == "env":
-            # `eval "$(clauderon env NAME)"` succeeds if nothing is printed.
-            shell = _option(words, "--shell") or "sh"
-            from clauderon import shellenv
-
-            if shell in SHELLS:
-                sys.stdout.write(shellenv.failing_statement(shell, error.exit_status, str(error)))  # type: ignore[arg-type]
+            sys.stdout.write(failure(words, error))
         from clauderon.output import Output
 
         Output(command=command).fail(error)
@@ -62,9 +63,13 @@ def _answer(command: str, words: list[str]) -> str | None:
             rest = [w for w in rest if not w.startswith("--shell")]
             if "--shell" in words:
                 rest.remove(shell)
-        if len(rest) != 1 or rest[0].startswith("-"):
+        if (
+            len(rest) > 1
+            or any(word.startswith("-") for word in rest)
+            or (not rest and "--unset" not in words)
+        ):
             return None
-        return statements(_home(), rest[0], shell or "sh", "--unset" in words)
+        return statements(_home(), rest[0] if rest else None, shell or "sh", "--unset" in words)
     if len(plain) != len(words):
         return None
     if command == "path" and len(words) in (1, 2):
@@ -72,6 +77,18 @@ def _answer(command: str, words: list[str]) -> str | None:
     if command == "shell-init" and len(words) <= 1:
         return shell_init(words[0] if words else "sh")
     return None
+
+
+def failure(words: Sequence[str], error: ClauderonError) -> str:
+    """What `env` prints when it fails: `eval "$(clauderon env NAME)"` would succeed if it printed nothing.
+
+    words: the command line, of which only `--shell` counts.
+    """
+    from clauderon import shellenv
+
+    shell = _option(words, "--shell") or "sh"
+    known = shell if shell in shellenv.SHELLS else "sh"
+    return shellenv.failing_statement(known, error.exit_status, str(error))  # type: ignore[arg-type]
 
 
 def _option(words: Sequence[str], name: str) -> str | None:
@@ -101,12 +118,21 @@ def variables(home: Home, name: str) -> Mapping[str, str]:
     raise NoSuchSession(f"session {name}", "there is none of that name", hint="clauderon list")
 
 
-def statements(home: Home, name: str, shell: str, unset: bool) -> str:
-    """What `clauderon env` prints. Raises NoSuchSession, and UsageError for an unknown shell."""
+def statements(home: Home, name: str | None, shell: str, unset: bool) -> str:
+    """What `clauderon env` prints. Raises NoSuchSession, and UsageError for an unknown shell.
+
+    name: may be left out with `unset`, which takes the variables of any session away.
+    """
     from clauderon import shellenv
 
     if shell not in SHELLS:
-        raise UsageError(f"--shell {shell}", "use sh, fish or make", hint=f"clauderon env {name} --shell sh")
+        raise UsageError(
+            f"--shell {shell}", "use sh, fish or make", hint=f"clauderon env {name or '--unset'} --shell sh"
+        )
+    if name is None:
+        from clauderon import spec
+
+        return shellenv.unset(spec.HOST_VARIABLES, shell)  # type: ignore[arg-type]
     found = variables(home, name)
     return shellenv.unset(found, shell) if unset else shellenv.exports(found, shell)  # type: ignore[arg-type]
 
@@ -126,9 +152,8 @@ def path(home: Home, what: str, name: str | None) -> str:
 
 def shell_init(shell: str) -> str:
     """What a start file evaluates: the functions, and that shell's completion."""
-    if shell not in ("sh", "bash", "zsh", "fish"):
+    if shell not in _INIT:
         raise UsageError(
             f"shell-init {shell}", "use sh, bash, zsh or fish", hint='eval "$(clauderon shell-init bash)"'
         )
-    names = {"sh": ("sh",), "fish": ("fish",)}.get(shell, ("sh", shell))
-    return "".join((_SHARE / _FILES[name]).read_text("utf-8") for name in names)
+    return "".join((_SHARE / name).read_text("utf-8") for name in _INIT[shell])

@@ -229,6 +229,16 @@ def session_env(session: Session) -> dict[str, str]:
     }
 
 
+# Every name that `host_variables` gives a value, for `clauderon env --unset`.
+HOST_VARIABLES = tuple(
+    f"CLAUDERON_SESSION_{word}"
+    for word in (
+        *("ID", "NAME", "BACKEND", "AGENT", "ACCESS_MODE"),
+        *("WORKTREE", "REPO", "BRANCH", "BASE", "IMAGE", "CONTAINER", "PORT"),
+    )
+)
+
+
 def host_variables(session: Session, home: paths.Home) -> dict[str, str]:
     """The variables of `clauderon env NAME`; those that a container has too are the same there."""
     return {

@@ -14,6 +14,7 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
+from clauderon import shellquick
 from clauderon.cli import app, common
 from clauderon.errors import (
     EXIT_BUG,
@@ -48,7 +49,7 @@ def run(argv: Sequence[str]) -> int:
     except ClauderonError as error:
         if debug:
             traceback.print_exc()
-        common.output.fail(error)
+        _fail(error, words, command)
         return EXIT_OURS if _passes_status(words, command) else error.exit_status
     except Exception as error:  # noqa: BLE001 - the last resort: no traceback without --debug
         if debug:
@@ -58,8 +59,14 @@ def run(argv: Sequence[str]) -> int:
             "bug", f"{name}: {error}", hint="run it again with --debug, and report what it prints"
         )
         bug.exit_status, bug.code = EXIT_BUG, "bug"
-        common.output.fail(bug)
+        _fail(bug, words, command)
         return EXIT_BUG
+
+
+def _fail(error: ClauderonError, words: list[str], command: str) -> None:
+    if command == "env" and not common.output.json:
+        common.output.text(shellquick.failure(words, error))
+    common.output.fail(error)
 
 
 def _run(words: list[str], command: str) -> int:

@@ -14,7 +14,9 @@ _SHELLS = "sh|fish|make"
 
 
 def env(
-    name: common.NameArgument,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="May be left out with --unset.", show_default=False)
+    ] = None,
     shell: Annotated[str, typer.Option("--shell", metavar=_SHELLS, help="Whose syntax.")] = "sh",
     unset: Annotated[bool, typer.Option("--unset", help="Take the variables away instead.")] = False,
     json: common.JsonOption = False,
@@ -24,8 +26,10 @@ def env(
     Example: eval "$(clauderon env fix-bug)"
     """
     out = common.speak("table", json)
+    if name is None and (json or not unset):
+        raise UsageError("env", "the session's name is missing", hint="clauderon env NAME")
     if out.json:
-        out.value("", shellquick.variables(common.home(), name))
+        out.value("", shellquick.variables(common.home(), name or ""))
     else:
         out.text(shellquick.statements(common.home(), name, shell, unset))
 

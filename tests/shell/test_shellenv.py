@@ -239,5 +239,5 @@ def test_the_variables_of_a_session_override_no_configuration() -> None:
     }
     variables = spec.host_variables(SESSION, Home(Path("/home/me/.clauderon")))
     assert not overrides & variables.keys()
-    assert all(name.startswith("CLAUDERON_SESSION_") for name in variables)
+    assert tuple(variables) == spec.HOST_VARIABLES
     assert variables["CLAUDERON_SESSION_WORKTREE"] == "/home/me/.clauderon/worktrees/fix-bug"
