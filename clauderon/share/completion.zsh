@@ -354,7 +354,7 @@ _clauderon_env() {
         '--unset[Take the variables away instead.]' \
         '--json[Short for --format json.]' \
         '(- *)--help[Show the help.]' \
-        '1:NAME: _clauderon_ask names session'
+        '1:[NAME]: _clauderon_ask names session'
 }
 
 _clauderon_path() {
