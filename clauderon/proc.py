@@ -257,23 +257,37 @@ def replace(argv: Sequence[str], *, env: Env) -> NoReturn:
         raise _cannot_start(argv, None, error) from error
 
 
-def foreground(argv: Sequence[str], *, env: Env) -> int:
-    """Run a command on our own stdout and stderr, its input empty; returns its status.
+def foreground(argv: Sequence[str], *, env: Env, stdin: bytes = b"", capture: bool = False) -> Completed:
+    """Run a command on our own stdout and stderr; returns its status, and its stdout if that was captured.
 
     For output that must pass through byte for byte and is followed by something of ours. A Ctrl-C is ours: the
     child is stopped and the interrupt goes on. Where nothing follows, `replace` is the better door.
+    stdin: less than a pipe holds. It is written at once and the pipe stays open until the child ends: `docker
+    attach` gives up listening when its input ends (client 28 with engine 20.10).
     """
     try:
         child = subprocess.Popen(
-            [find(argv[0], env), *argv[1:]], env=dict(env), stdin=subprocess.DEVNULL, process_group=0
+            [find(argv[0], env), *argv[1:]],
+            env=dict(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if capture else None,
+            process_group=0,
         )
     except OSError as error:
         raise _cannot_start(argv, None, error) from error
     try:
-        return _status(child.wait())
+        with contextlib.suppress(BrokenPipeError), child.stdin as pipe_end:  # type: ignore[union-attr]
+            pipe_end.write(stdin)
+            pipe_end.flush()
+            stdout = child.stdout.read() if child.stdout is not None else b""
+            status = _status(child.wait())
+        return Completed(tuple(argv), status, stdout, b"")
     except BaseException:
         _stop(child)
         raise
+    finally:
+        if child.stdout is not None:
+            child.stdout.close()
 
 
 def daemon(argv: Sequence[str], *, env: Env, log: Path) -> int:

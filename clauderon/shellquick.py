@@ -88,7 +88,7 @@ def failure(words: Sequence[str], error: ClauderonError) -> str:
 
     shell = _option(words, "--shell") or "sh"
     known = shell if shell in shellenv.SHELLS else "sh"
-    return shellenv.failing_statement(known, error.exit_status, str(error))  # type: ignore[arg-type]
+    return shellenv.failing_statement(known, error.exit_status, str(error))
 
 
 def _option(words: Sequence[str], name: str) -> str | None:

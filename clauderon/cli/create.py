@@ -154,7 +154,7 @@ def create(
         created = create_session(context, request)
         session = created.session
         if print_ and not detach:
-            _headless(context, session)
+            _headless(context, session, created.existing)
         if attach:
             out.note(f"Session {session.name}; leave it with ctrl-p ctrl-q.")
             from clauderon.session import lifecycle
@@ -181,16 +181,16 @@ def _answer(context: Context, session: Session, existing: bool) -> dict[str, obj
     }
 
 
-def _headless(context: Context, session: Session) -> None:
+def _headless(context: Context, session: Session, existing: bool) -> None:
     """Stream the agent's output byte for byte and end with its status."""
     from clauderon.session import headless
 
     out = common.output
     if out.json:
-        result = headless.collect(context, session)
-        out.value("", {**_answer(context, session, False), **result.row()})
+        result = headless.collect(context, session, began_before=existing)
+        out.value("", {**_answer(context, session, existing), **result.row()})
     else:
-        result = headless.stream(context, session)
+        result = headless.stream(context, session, began_before=existing)
         out.note(
             f"Session {session.name}: the agent ended with status {result.status}; branch {session.branch}."
         )

@@ -204,9 +204,9 @@ class Docker:
         """Become docker with these words."""
         proc.replace(self.argv(*words), env=self.env)
 
-    def foreground(self, *words: str) -> int:
-        """Run docker on our own streams; returns its status."""
-        return proc.foreground(self.argv(*words), env=self.env)
+    def foreground(self, *words: str, stdin: bytes = b"", capture: bool = False) -> proc.Completed:
+        """Run docker on our own stdout (unless it is captured) and stderr."""
+        return proc.foreground(self.argv(*words), env=self.env, stdin=stdin, capture=capture)
 
     def _unless_missing(self, *words: str, what: str) -> bool:
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clauderon import airlock, git
-from clauderon.agents import registry
+from clauderon.agents import registry, setup
 from clauderon.errors import ClauderonError
 from clauderon.proxy import service
 from clauderon.session import hook, launch, lent, remove, request, resources
@@ -125,7 +125,10 @@ def _start(
     session = context.store.update(session.id, step="container")
 
     def describe(row: Session) -> ContainerSpec:
-        return launch.prepare(context, row, plan.agent, around, plan.prompt)
+        described = launch.prepare(context, row, plan.agent, around, plan.prompt)
+        if row.print_mode:
+            setup.set_mode(context.home, row, "attached")  # until `headless` listens
+        return described
 
     session = launch.run(context, session, around.gateway, describe)
     return context.store.update(session.id, state="running", step="")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clauderon import names
+from clauderon.agents import setup
 from clauderon.errors import Interrupted
 from clauderon.session import lifecycle
 from clauderon.session.context import Context
@@ -18,6 +19,8 @@ from clauderon.store import Session
 # As coreutils' timeout: the agent was stopped because its time was up.
 STATUS_TIMEOUT = 124
 STOP_GRACE_S = 10
+# The line the start script waits for: by the time it arrives, what the agent prints is listened to.
+_GO = b"go\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +43,27 @@ class Result:
         return found
 
 
-def stream(context: Context, session: Session) -> Result:
+def stream(context: Context, session: Session, *, began_before: bool = False) -> Result:
     """Copy the agent's stdout and stderr to ours, byte for byte, until it ends."""
     with _Deadline(context, session) as deadline, _stopped_on_interrupt(context, session):
-        context.docker.foreground("logs", "--follow", names.container(session.name))
+        context.docker.foreground(*_words(session, began_before), stdin=_GO)
         return Result(_status(context, session, deadline))
 
 
-def collect(context: Context, session: Session) -> Result:
-    """Wait for the agent's end and take its whole stdout."""
+def collect(context: Context, session: Session, *, began_before: bool = False) -> Result:
+    """Wait for the agent's end and take its whole stdout; its stderr goes to ours."""
     with _Deadline(context, session) as deadline, _stopped_on_interrupt(context, session):
-        status = _status(context, session, deadline)
-    answer = context.docker.run("logs", names.container(session.name), what="read the agent's output")
-    return Result(status, answer.text)
+        answer = context.docker.foreground(*_words(session, began_before), stdin=_GO, capture=True)
+        return Result(_status(context, session, deadline), answer.stdout.decode("utf-8", "replace"))
+
+
+def _words(session: Session, began_before: bool) -> list[str]:
+    """docker's words for listening: `attach`, since the logs keep text only and close every last line.
+
+    began_before: found again by its idempotency key, so that what was printed meanwhile is in the logs alone.
+    """
+    container = names.container(session.name)
+    return ["logs", "--follow", container] if began_before else ["attach", "--sig-proxy=false", container]
 
 
 @contextmanager
@@ -70,6 +81,7 @@ def _stopped_on_interrupt(context: Context, session: Session) -> Iterator[None]:
 
 
 def _status(context: Context, session: Session, deadline: _Deadline) -> int:
+    setup.set_mode(context.home, session, "agent")
     status = lifecycle.wait(context, session)
     return STATUS_TIMEOUT if deadline.struck else status
 

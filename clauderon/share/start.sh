@@ -179,6 +179,12 @@ mode=agent
 [ ! -e "$session/mode" ] || read -r mode <"$session/mode"
 case $mode in
 idle) stay_idle ;;
+attached)
+    # Somebody is to read every byte the agent prints: a line on stdin says that they listen.
+    read -r _ || stopped=1
+    exec </dev/null
+    [ -n "$stopped" ] || run_agent
+    ;;
 *) run_agent ;;
 esac
 exit "$status"
