@@ -26,6 +26,7 @@ HEAD_TICKS = 60  # for a request's head once it has begun
 TLS_TICKS = 30
 IDLE_TICKS = 1800  # between requests
 STALL_TICKS = 900  # without a byte either way in an exchange; models may think long before they answer
+TAIL_TICKS = 10  # for the rest of a request that is answered already
 RAW_TICKS = 7200
 CLOSING_TICKS = 30
 
@@ -84,7 +85,10 @@ class Client(Wire):
                 if used == len(data):
                     return
                 data = data[used:]
-            self._keep(data)
+            if self.mode == HEAD:
+                self._run(bytes(data))
+            elif not self.closed:
+                self._keep(data)
         elif mode == RAW:
             self.ticks = 0
             if self.tunnel is not None:
@@ -358,7 +362,9 @@ class Client(Wire):
         elif self.mode == RAW:
             if ticks > RAW_TICKS and self.tunnel is not None:
                 self.tunnel.over("idle")
-        elif ticks > STALL_TICKS:
+        elif ticks > STALL_TICKS or (
+            ticks > TAIL_TICKS and self.exchange is not None and self.exchange.answered
+        ):
             self._stalled()
 
     def _silent(self) -> None:
@@ -377,7 +383,9 @@ class Client(Wire):
         if exchange is None:
             return
         upstream = exchange.upstream
-        if upstream is None or upstream.ticks > STALL_TICKS:
+        if exchange.answered:
+            exchange.client_stopped()
+        elif upstream is None or upstream.ticks > STALL_TICKS:
             what = f"{exchange.key.host} sent nothing for {STALL_TICKS} s"
             exchange.fail(Problem(504, "upstream-stalled", what, "try again"))
 

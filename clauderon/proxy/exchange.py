@@ -50,8 +50,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_body", "_dialling", "_message", "_over", "_reused", "began", "client", "grant", "head", "key", "response",
-        "rule", "sent", "started", "up", "upstream",
+        "_body", "_dialling", "_message", "_over", "_reused", "answered", "began", "client", "grant", "head", "key",
+        "response", "rule", "sent", "started", "up", "upstream",
     )  # fmt: skip
 
     def __init__(self, client: Client, head: RequestHead, key: Key, rule: str, grant: Grant | None) -> None:
@@ -62,16 +62,19 @@ class Exchange:
         self.grant = grant
         self.started = time.time()
         self.began = client.loop.time()
-        needles = grant.needles if grant is not None and key.secure else ()
-        self.response = Response(head.method, head.minor, client.send, needles)
-        self.upstream: Upstream | None = None
         self.sent = head.length == 0
+        needles = grant.needles if grant is not None and key.secure else ()
+        self.response = Response(
+            head.method, head.minor, client.send, may_switch=bool(head.upgrade) and self.sent, needles=needles
+        )
+        self.upstream: Upstream | None = None
         self.up = 0
         self._body: Framing | None = None
         self._message = b""  # what is to be sent first; kept as long as it may have to be sent again
         self._dialling: asyncio.Task[None] | None = None
         self._reused = False
         self._over = False
+        self.answered = False  # the response was passed on whole, the request is still coming
 
     # The request.
 
@@ -150,7 +153,10 @@ class Exchange:
             upstream.ticks = 0
             self.up += used
             upstream.send(data if used == len(data) else data[:used])
-        self.sent = body.done
+        if body.done:
+            self.sent = True
+            if self.answered:
+                self._complete()
         return used
 
     def _bad_body(self, error: FramingError) -> None:
@@ -166,14 +172,29 @@ class Exchange:
             self._broken(error)
             return
         if state == WHOLE:
-            self._complete()
+            if self.sent:
+                self._complete()
+            else:
+                self._answered_early()
         elif state == SWITCHED:
             self._switch()
         elif self.response.status:
             self._message = b""
 
+    def _answered_early(self) -> None:
+        """The response is whole before the request is. The upstream may still want the rest, or not."""
+        self.answered = True
+        body = self._body
+        waiting = self.head.expects and body is not None and not body.begun
+        if waiting or self.response.close or self.response.extra:
+            self._complete()
+
+    def client_stopped(self) -> None:
+        """The client does not send the rest of a request that was answered."""
+        self._complete()
+
     def _complete(self) -> None:
-        """The response is whole."""
+        """The response is whole, and the request as far as it will be."""
         self._over = True
         upstream, response, sent = self.upstream, self.response, self.sent
         assert upstream is not None
@@ -191,12 +212,6 @@ class Exchange:
         """101: from here on the two sides speak another protocol, and we only pass bytes."""
         upstream, response = self.upstream, self.response
         assert upstream is not None
-        if not self.head.upgrade or not self.sent:
-            error = ResponseError(
-                "upstream-head", "an answer that switches protocols, which nobody asked for"
-            )
-            self._broken(error)
-            return
         self._over = True
         self.upstream = None
         client = self.client
@@ -215,6 +230,9 @@ class Exchange:
     def upstream_ended(self, clean: bool) -> None:
         upstream, response = self.upstream, self.response
         assert upstream is not None
+        if self.answered:
+            self._complete()
+            return
         if response.until_close:
             response.end()
             self._over = True
@@ -229,6 +247,9 @@ class Exchange:
     def upstream_lost(self, error: Exception | None) -> None:
         upstream, response = self.upstream, self.response
         assert upstream is not None
+        if self.answered:
+            self._complete()
+            return
         upstream.owner = None
         self.upstream = None
         if self._reused and self._message and not response.begun:
@@ -248,6 +269,9 @@ class Exchange:
     def fail(self, problem: Problem) -> None:
         """Answer the client ourselves, or cut the response if it has begun."""
         if self._over:
+            return
+        if self.answered:
+            self._complete()
             return
         self._over = True
         self._drop_upstream()

@@ -1,6 +1,6 @@
 """Find where a message body ends while its bytes pass by untouched. Pure; keeps no body bytes.
 
-Each framing has `feed(data)`, which says how many of the bytes belong to the body, and `done`.
+Each framing has `feed(data)`, which says how many of the bytes belong to the body, `begun` and `done`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class FramingError(Exception):
 
 class Framing(Protocol):
     done: bool
+    begun: bool
     # Where in the data just fed the body's own bytes lie, if the owner set it to a list.
     spans: list[tuple[int, int]] | None
 
@@ -34,14 +35,16 @@ class Framing(Protocol):
 class Length:
     """A body of a known number of bytes."""
 
-    __slots__ = ("done", "remaining", "spans")
+    __slots__ = ("begun", "done", "remaining", "spans")
 
     def __init__(self, remaining: int) -> None:
+        self.begun = False
         self.remaining = remaining
         self.done = remaining == 0
         self.spans: list[tuple[int, int]] | None = None
 
     def feed(self, data: Data) -> int:
+        self.begun = True
         size = len(data)
         if size < self.remaining:
             self.remaining -= size
@@ -57,9 +60,10 @@ class Length:
 class UntilClose:
     """A response body that ends when its connection does."""
 
-    __slots__ = ("done", "spans")
+    __slots__ = ("begun", "done", "spans")
 
     def __init__(self) -> None:
+        self.begun = True
         self.done = False
         self.spans: list[tuple[int, int]] | None = None
 
@@ -72,10 +76,11 @@ class UntilClose:
 class Chunked:
     """A chunked body. Trailer fields named in `refused` break the framing."""
 
-    __slots__ = ("_end", "_held", "_skip", "_trailer", "_trailing", "done", "refused", "spans")
+    __slots__ = ("_end", "_held", "_skip", "_trailer", "_trailing", "begun", "done", "refused", "spans")
 
     def __init__(self, refused: frozenset[bytes] = frozenset()) -> None:
         self.refused = refused
+        self.begun = False
         self.done = False
         self.spans: list[tuple[int, int]] | None = None
         self._skip = 0  # data bytes of the present chunk still to come
@@ -86,6 +91,7 @@ class Chunked:
 
     def feed(self, data: Data) -> int:
         """Raises FramingError."""
+        self.begun = True
         skip = self._skip
         size = len(data)
         if skip > size:

@@ -25,7 +25,7 @@ _ALLOWED = bytes([9, *range(32, 127), *range(128, 256)])
 _RULERS = [CRLF * count for count in range(64)]
 
 # Codes of the fields that mean something to a proxy.
-HOST, LENGTH, TRANSFER, CONNECTION, HOP, UPGRADE, CREDENTIAL = range(1, 8)
+HOST, LENGTH, TRANSFER, CONNECTION, HOP, UPGRADE, CREDENTIAL, EXPECT = range(1, 9)
 
 _REQUEST_CODES: dict[bytes, int] = {
     b"host": HOST,
@@ -38,6 +38,7 @@ _REQUEST_CODES: dict[bytes, int] = {
     b"proxy-features": HOP,
     b"http2-settings": HOP,
     b"upgrade": UPGRADE,
+    b"expect": EXPECT,
 }
 # Never removed because a `Connection` field names them.
 _PROTECTED = frozenset(
@@ -81,7 +82,8 @@ class RequestHead:
     """
 
     __slots__ = (
-        "close", "credentials", "edited", "host", "length", "lines", "method", "minor", "raw", "target", "upgrade",
+        "close", "credentials", "edited", "expects", "host", "length", "lines", "method", "minor", "raw", "target",
+        "upgrade",
     )  # fmt: skip
 
     def __init__(self, raw: bytes, lines: list[bytes], method: bytes, target: bytes, minor: int) -> None:
@@ -94,6 +96,7 @@ class RequestHead:
         self.length = 0
         self.close = minor == 0
         self.upgrade = b""
+        self.expects = False  # the client may wait for 100 before it sends the body
         self.edited = False
         self.credentials: list[int] | None = None
 
@@ -177,6 +180,8 @@ def parse_request(raw: bytes, codes: Mapping[bytes, int]) -> RequestHead:
             if upgrade:
                 raise HeadError(400, "more than one Upgrade")
             upgrade = index
+        else:
+            head.expects = True
     if head.host is None and minor == b"1":
         raise HeadError(400, "no Host")
     if length is not None or transfer is not None:

@@ -26,14 +26,14 @@ class ResponseError(Exception):
 class Response:
     """The response to one request.
 
-    method, minor: the request's; send: takes what the client is to get. needles: the forms of the secret the request
-    carried. After the head `status` is set; `close`: the upstream closes after it; `extra`: it sent more than a
-    response; `rest`: what came after a switch of protocols; `passed`: bytes given to `send`.
+    method, minor: the request's; send: takes what the client is to get; may_switch: an upgrade was asked for;
+    needles: the forms of the secret the request carried. After the head `status` is set; `close`: the upstream closes
+    after it; `extra`: it sent more than a response; `rest`: what came after a switch; `passed`: bytes sent.
     """
 
     __slots__ = (
-        "_framing", "_held", "_interim", "_mask", "_method", "_minor", "_send", "close", "extra", "passed", "rest",
-        "status",
+        "_framing", "_held", "_interim", "_mask", "_may_switch", "_method", "_minor", "_send", "close", "extra",
+        "passed", "rest", "status",
     )  # fmt: skip
 
     def __init__(
@@ -41,11 +41,14 @@ class Response:
         method: bytes,
         minor: int,
         send: Callable[[bytes | memoryview], None],
-        needles: tuple[bytes, ...],
+        *,
+        may_switch: bool = False,
+        needles: tuple[bytes, ...] = (),
     ) -> None:
         self._method = method
         self._minor = minor
         self._send = send
+        self._may_switch = may_switch
         self._mask = Mask(needles) if needles else None
         self._framing: Framing | None = None
         self._held = b""
@@ -133,6 +136,8 @@ class Response:
             if head.status >= 200:
                 break
             if head.status == 101:
+                if not self._may_switch:
+                    raise ResponseError("upstream-head", "a switch of protocols, which nobody asked for")
                 self.status = 101
                 self._pass(data[:size] if self._mask is None else self._mask.whole(data[:size]))
                 self.rest = data[size:]
