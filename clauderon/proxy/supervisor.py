@@ -24,14 +24,16 @@ from clauderon import proc
 from clauderon.config.schema import Config
 from clauderon.errors import EXIT_CONFLICT, EXIT_FAILED, EXIT_OK, ClauderonError, Conflict
 from clauderon.paths import Home
-from clauderon.proxy import channel, lockfile, secret_source
+from clauderon.proxy import channel, lockfile, secret_source, systemd
 from clauderon.proxy.watch import BranchWatch
 
 LOOK_EVERY_S = 1.0
 # How long requests in flight may take once we are told to stop (`worker.DRAIN_S`), and some more.
 STOP_GRACE_S = 8.0
-# A worker that says nothing for that long hangs. Monotonic time stands still while a laptop sleeps.
-SILENCE_S = 20.0
+# A worker that says nothing for that long hangs: it says something every 2 s.
+SILENCE_S = 10.0
+# When we were not run for that long ourselves (a paused machine), nor was the worker: it gets its time again.
+PAUSED_S = 3.0
 START_S = 30.0
 # So many deaths of a working worker are replaced at once; what dies more often waits a second each time.
 QUICK_RESTARTS = 20
@@ -76,6 +78,7 @@ class Supervisor:
         self._ready = False
         self._ever_ready = False
         self._heard = 0.0
+        self._looked = time.monotonic()
         self._restarts = -1
         self._failures = 0
         self._deaths: deque[float] = deque(maxlen=QUICK_RESTARTS)
@@ -176,7 +179,7 @@ class Supervisor:
             case "ready":
                 self._ready = self._ever_ready = True
                 self._failures = 0
-                _notify_systemd(self._environ)
+                systemd.notify_ready(self._environ)
             case "keep":
                 for name, descriptor in zip(message["names"], descriptors, strict=True):
                     self._drop(name)
@@ -199,6 +202,9 @@ class Supervisor:
     def _tend(self) -> str | None:
         """Reap, replace, watch. Returns why the service has to end, or None."""
         now = time.monotonic()
+        if now - self._looked > PAUSED_S:
+            self._heard = now
+        self._looked = now
         if self._child is not None and self._child.poll() is not None:
             self._hear_the_rest()
             ended = self._ended(self._child.returncode, now)
@@ -276,15 +282,6 @@ class Supervisor:
     def _write_lock(self) -> None:
         held = {name: origin for name, (_value, origin) in self._given.items()}
         self._lock.write({"pid": os.getpid(), "version": clauderon.__version__, "held": held})
-
-
-def _notify_systemd(environ: Mapping[str, str]) -> None:
-    """`Type=notify` units: we are ready. Repeated after a worker was replaced, which does no harm."""
-    address = environ.get("NOTIFY_SOCKET", "")
-    if address.startswith(("/", "@")):
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-            sock.connect(address.replace("@", "\0", 1))
-            sock.send(b"READY=1")
 
 
 def _log(text: str) -> None:

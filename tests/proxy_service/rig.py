@@ -43,6 +43,7 @@ def eventually(check: Callable[[], Any], what: str = "condition") -> Any:
 
 class _Echo(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body go out in two writes
 
     def _answer(self) -> None:
         length = int(self.headers.get("content-length", 0))
@@ -206,4 +207,5 @@ def running(home: Home, ports: range, environ: Mapping[str, str] | None = None) 
     try:
         yield made
     finally:
+        print(made.log())  # shown with a failure
         service.stop(home)

@@ -1,0 +1,237 @@
+"""The audit file: one line a record, rotation, faults of the disk, and reading it while it grows."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies
+
+from clauderon.proxy import audit
+from clauderon.proxy.audit import AuditLog
+from clauderon.proxy.audit_reader import read
+from clauderon.proxy.interfaces import AuditRecord
+from tests.proxy_service.rig import eventually
+
+
+def record(number: int = 0, session: str = "one", **changes: object) -> AuditRecord:
+    base = AuditRecord(
+        time=1_700_000_000.25,
+        kind="request",
+        session=f"id-{session}",
+        session_name=session,
+        host="api.anthropic.com",
+        port=443,
+        method="POST",
+        path=f"/v1/{number}",
+        status=200,
+        bytes_up=1,
+        bytes_down=2,
+        duration=0.0123,
+        rule="open",
+    )
+    return base._replace(**changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    directory = tmp_path / "state"
+    directory.mkdir()
+    return directory / "audit.jsonl"
+
+
+@pytest.fixture
+def log(path: Path) -> Iterator[AuditLog]:
+    made = AuditLog(path, max_bytes=1 << 20, keep=3)
+    made.start()
+    yield made
+    made.stop()
+
+
+def numbers(path: Path) -> list[int]:
+    return [int(found["path"].rpartition("/")[2]) for found in read(path)]
+
+
+def test_a_record_becomes_one_line_with_every_field(log: AuditLog, path: Path) -> None:
+    log.write(record(credential="anthropic", refused=True, upgrade="websocket", error="upstream-tls"))
+    log.stop()
+    assert list(read(path)) == [
+        {
+            "time": "2023-11-14T22:13:20.250Z",
+            "kind": "request",
+            "session": "one",
+            "id": "id-one",
+            "host": "api.anthropic.com",
+            "port": 443,
+            "method": "POST",
+            "path": "/v1/0",
+            "status": 200,
+            "bytes_up": 1,
+            "bytes_down": 2,
+            "duration_ms": 12.3,
+            "rule": "open",
+            "credential": "anthropic",
+            "refused": True,
+            "upgrade": "websocket",
+            "error": "upstream-tls",
+        }
+    ]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@given(strategies.text(), strategies.text(), strategies.text())
+def test_any_text_makes_one_line_of_json(host: str, path: str, rule: str) -> None:
+    line = AuditLog(Path("unused"), max_bytes=1, keep=1)._line(record(host=host, path=path, rule=rule))
+    assert line.count("\n") == 1
+    found = json.loads(line)
+    assert (found["host"], found["path"], found["rule"]) == (host, path, rule)
+
+
+def test_lines_appear_without_a_stop(log: AuditLog, path: Path) -> None:
+    log.write(record(1))
+    eventually(lambda: path.exists() and numbers(path) == [1], "the line is written")
+    log.write(record(2))
+    eventually(lambda: numbers(path) == [1, 2], "the next one too")
+
+
+def test_stop_writes_what_is_queued(log: AuditLog, path: Path) -> None:
+    for number in range(5000):
+        log.write(record(number))
+    log.stop()
+    assert numbers(path) == list(range(5000))
+
+
+def test_rotation_keeps_so_many_files_in_order(path: Path) -> None:
+    log = AuditLog(path, max_bytes=2000, keep=2)
+    log.start()
+    for number in range(30):
+        log.write(record(number))
+        if number % 5 == 4:
+            eventually(lambda number=number: number in numbers(path), "written")
+    log.stop()
+    assert sorted(each.name for each in path.parent.iterdir()) == [
+        "audit.jsonl",
+        "audit.jsonl.1",
+        "audit.jsonl.2",
+    ]
+    left = numbers(path)
+    assert left == list(range(left[0], 30))
+    assert all(each.stat().st_size <= 2000 for each in path.parent.iterdir())
+    assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
+
+
+def test_keeping_none_starts_over(path: Path) -> None:
+    log = AuditLog(path, max_bytes=500, keep=0)
+    log.start()
+    for number in range(4):
+        log.write(record(number))
+        eventually(lambda number=number: number in numbers(path), "written")
+    log.stop()
+    assert [each.name for each in path.parent.iterdir()] == ["audit.jsonl"]
+
+
+def test_half_a_line_of_a_killed_worker_is_closed_off(path: Path) -> None:
+    path.write_text('{"path": "/v1/0"}\n{"path": "/v')
+    log = AuditLog(path, max_bytes=1 << 20, keep=1)
+    log.start()
+    log.write(record(7))
+    log.stop()
+    assert numbers(path) == [0, 7]
+
+
+def test_a_file_that_was_removed_is_made_again(log: AuditLog, path: Path) -> None:
+    log.write(record(1))
+    eventually(path.exists, "the file")
+    eventually(lambda: numbers(path) == [1], "written")
+    path.unlink()
+    log.write(record(2))
+    eventually(lambda: path.exists() and numbers(path) == [2], "a new file")
+
+
+def test_a_full_disk_loses_nothing_that_fits_the_queue_and_says_what_it_lost(
+    log: AuditLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.write
+    full = threading.Event()
+    full.set()
+
+    def write(descriptor: int, data: bytes) -> int:
+        if full.is_set() and threading.current_thread().name == "audit":
+            written = real(descriptor, data[: len(data) // 2])
+            if written:
+                raise OSError(28, "No space left on device")
+        return real(descriptor, data)
+
+    monkeypatch.setattr(audit, "RETRY_S", 0.01)
+    monkeypatch.setattr(audit, "MAX_QUEUED", 10)
+    monkeypatch.setattr(os, "write", write)
+    for number in range(15):
+        log.write(record(number))
+    eventually(lambda: log.problem, "the problem shows")
+    assert log.problem == "No space left on device"
+    assert log.dropped == 5
+    full.clear()
+    eventually(lambda: len(list(read(path))) == 11, "written once there is room")
+    lines = list(read(path))
+    assert [line["path"] for line in lines[:-1]] == [f"/v1/{number}" for number in range(10)]
+    assert (lines[-1]["kind"], lines[-1]["records"]) == ("lost", 5)
+    eventually(lambda: not log.problem, "the problem is over")
+
+
+def test_a_symlink_in_the_files_place_is_not_followed(log: AuditLog, path: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("")
+    path.symlink_to(target)
+    log.write(record(1))
+    eventually(lambda: log.problem, "refused")
+    assert target.read_text() == ""
+
+
+def test_reading_selects_a_session_by_name_or_id(log: AuditLog, path: Path) -> None:
+    for number in range(4):
+        log.write(record(number, session=("one", "two")[number % 2], path=f"/one/{number}"))
+    log.stop()
+    assert [found["path"] for found in read(path, session="one")] == ["/one/0", "/one/2"]
+    assert [found["path"] for found in read(path, session="id-two")] == ["/one/1", "/one/3"]
+    assert list(read(path, session="three")) == []
+
+
+def test_following_goes_on_through_rotations_without_loss(path: Path) -> None:
+    log = AuditLog(path, max_bytes=1500, keep=50)
+    log.start()
+    total = 60
+    written = iter(range(total))
+
+    def wait() -> bool:
+        # Each time the reader has nothing, something more is written, often enough with a rotation.
+        for number in [n for _, n in zip(range(7), written, strict=False)]:
+            log.write(record(number))
+        deadline_met = eventually(lambda: not log._queue, "drained")
+        return bool(deadline_met)
+
+    found = []
+    for line in read(path, follow=True, wait=wait):
+        found.append(int(line["path"].rpartition("/")[2]))
+        if len(found) == total:
+            break
+    log.stop()
+    assert found == list(range(total))
+    assert (path.parent / "audit.jsonl.1").exists()
+
+
+def test_following_a_file_that_is_not_there_yet_waits_for_it(path: Path) -> None:
+    rounds = iter(range(3))
+
+    def wait() -> bool:
+        if next(rounds) == 1:
+            path.write_text('{"path": "/v1/5"}\n{"half')
+        return True
+
+    reader = read(path, follow=True, wait=wait)
+    assert next(reader)["path"] == "/v1/5"
+    reader.close()

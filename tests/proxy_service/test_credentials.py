@@ -1,0 +1,266 @@
+"""Where a secret may come from, what is refused, and that nothing shows it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import traceback
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies
+
+from clauderon import config
+from clauderon.config.schema import Config, Credential
+from clauderon.paths import Home
+from clauderon.proxy import credentials, secret_source
+from clauderon.proxy.credentials import BadSecret, Given, Secret
+
+CANARY = "sk-ant-test-not-a-real-key-0001"
+
+
+def secret_file(home: Home, name: str, text: str = f"{CANARY}\n", mode: int = 0o600) -> Path:
+    path = home.secrets / name
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def write(home: Home, text: str) -> Config:
+    home.config.write_text(text)
+    return config.load(home, {})
+
+
+def program(directory: Path, name: str, script: str) -> Path:
+    path = directory / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+EVERYWHERE = Credential("x", hosts=("x.test",), env=("X_KEY", "X_TOKEN"), command=("print-x",), file="x")
+
+
+def test_environment_comes_before_command_and_command_before_file(home: Home) -> None:
+    secret_file(home, "x", "from-file")
+    assert credentials.locate(EVERYWHERE, home, {"X_TOKEN": "second"}).origin == "env X_TOKEN"
+    assert credentials.locate(EVERYWHERE, home, {"X_TOKEN": "second", "X_KEY": "first"}).origin == "env X_KEY"
+    assert credentials.locate(EVERYWHERE, home, {"X_KEY": ""}).argv == ("print-x",)
+    without_command = Credential("x", hosts=("x.test",), env=("X_KEY",), file="x")
+    found = credentials.locate(without_command, home, {})
+    assert found.secret == Secret("from-file")
+    assert credentials.locate(Credential("x", env=("X_KEY",)), home, {}) == credentials.Located()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o620])
+def test_a_file_others_can_read_is_refused_with_a_word(home: Home, mode: int) -> None:
+    secret_file(home, "x", mode=mode)
+    found = credentials.locate(Credential("x", file="x"), home, {})
+    assert not found.supplied
+    assert f"mode {mode:04o}" in found.problem
+    assert "chmod 600" in found.problem
+    assert CANARY not in repr(found)
+
+
+def test_a_file_of_another_user_is_refused(home: Home) -> None:
+    if os.getuid() != 0:
+        pytest.skip("needs root to give a file away")
+    os.chown(secret_file(home, "x"), 65534, 65534)
+    assert "another user" in credentials.locate(Credential("x", file="x"), home, {}).problem
+
+
+def test_a_pipe_or_directory_in_secrets_stops_nobody(home: Home) -> None:
+    os.mkfifo(home.secrets / "pipe", 0o600)
+    (home.secrets / "dir").mkdir(mode=0o700)
+    assert "not a file" in credentials.locate(Credential("x", file="pipe"), home, {}).problem
+    assert not credentials.locate(Credential("x", file="dir"), home, {}).supplied
+
+
+@pytest.mark.parametrize(("text", "value"), [("a\n", "a"), ("a\r\n", "a"), ("a", "a"), ("a b", "a b")])
+def test_one_newline_at_the_end_is_not_part_of_the_secret(text: str, value: str) -> None:
+    assert credentials.parse_secret(text).reveal() == value
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", " ", "a\nb", "a\n\n", "a\rb", "a\0b", "\x1b[0m", "a\x7f", "é", "a" * 20_000]
+)
+def test_what_cannot_stand_in_a_header_is_refused_without_being_shown(text: str) -> None:
+    with pytest.raises(BadSecret) as caught:
+        credentials.parse_secret(text)
+    if len(text.strip()) > 1:
+        assert text.strip() not in str(caught.value)
+
+
+@given(strategies.text())
+def test_whatever_passes_is_one_header_value(text: str) -> None:
+    try:
+        value = credentials.parse_secret(text).reveal()
+    except BadSecret:
+        return
+    assert value.isascii() and value.isprintable() and value.strip()
+
+
+def test_a_secret_does_not_show_itself() -> None:
+    secret = Secret(CANARY)
+    shown = [
+        repr(secret),
+        str(secret),
+        f"{secret}",
+        f"{secret!r:>40}",
+        repr([secret]),
+        repr(Given(secret, "env X")),
+    ]
+    assert all(CANARY not in text for text in shown)
+    with pytest.raises(TypeError):
+        pickle.dumps(secret)
+    try:
+        raise ValueError(secret)
+    except ValueError:
+        assert CANARY not in traceback.format_exc()
+
+
+def test_op_references_are_read_by_op_and_never_taken_for_options(home: Home) -> None:
+    found = credentials.locate(Credential("x", env=("X",)), home, {"X": "op://vault/item/field"})
+    assert found.origin == "op:// in env X"
+    assert found.argv == ("op", "read", "--no-newline", "--", "op://vault/item/field")
+    secret_file(home, "x", "op://vault/--help\n")
+    assert credentials.locate(Credential("x", file="x"), home, {}).argv[-2:] == ("--", "op://vault/--help")
+
+
+def test_collect_runs_commands_side_by_side_and_keeps_their_failures_apart(
+    home: Home, tmp_path: Path
+) -> None:
+    program(tmp_path, "op", f'[ "$4" = op://v/i ] && printf %s {CANARY}')
+    program(tmp_path, "fails", "echo secret-in-stdout; echo no vault >&2; exit 3")
+    program(tmp_path, "babbles", "printf 'one\\ntwo\\n'")
+    loaded = write(
+        home,
+        '[credentials.a]\nhosts = ["a.test"]\nenv = "A"\n'
+        '[credentials.b]\nhosts = ["b.test"]\ncommand = ["fails"]\n'
+        '[credentials.c]\nhosts = ["c.test"]\ncommand = ["babbles"]\n'
+        '[credentials.d]\nhosts = ["d.test"]\ncommand = ["not-there"]\n'
+        '[credentials.e]\nhosts = ["e.test"]\nenv = "E"\n',
+    )
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "A": "op://v/i", "E": "plain"}
+    found, problems = secret_source.collect(loaded, home, environ)
+    assert {name: (item.secret.reveal(), item.origin) for name, item in found.items()} == {
+        "a": (CANARY, "op:// in env A"),
+        "e": ("plain", "env E"),
+    }
+    assert [problem.split(":")[0] for problem in sorted(problems)] == [
+        "credential b",
+        "credential c",
+        "credential d",
+    ]
+    text = " ".join(problems)
+    assert "fails ended with 3: no vault" in text
+    assert "secret-in-stdout" not in text
+    assert "control character" in text
+
+
+def test_a_password_manager_is_not_asked_again_for_what_is_held(home: Home, tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    program(tmp_path, "print-it", f"echo x >>{count}; echo value")
+    loaded = write(home, '[credentials.a]\nhosts = ["a.test"]\ncommand = ["print-it"]\nenv = "A"\n')
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    secret_source.collect(loaded, home, environ)
+    for held in ({"a": "command print-it"}, {"a": "env A"}):
+        assert secret_source.collect(loaded, home, environ, held=held) == ({}, [])
+    assert count.read_text() == "x\n"
+
+
+def test_secrets_travel_by_a_descriptor_and_come_back(home: Home) -> None:
+    given_secrets = {"a": Given(Secret(CANARY), "env A")}
+    descriptor = secret_source.to_descriptor(given_secrets)
+    assert secret_source.parse_plain(secret_source.from_descriptor(descriptor)) == given_secrets
+
+
+def test_the_service_is_started_with_no_credential_in_its_environment() -> None:
+    environ = {
+        "PATH": "/bin",
+        "HOME": "/h",
+        "LC_ALL": "C",
+        "CLAUDERON_HOME": "/c",
+        "https_proxy": "http://p:1",
+        "ANTHROPIC_API_KEY": CANARY,
+        "AWS_SECRET_ACCESS_KEY": CANARY,
+        "OP_SERVICE_ACCOUNT_TOKEN": CANARY,
+        "GIT_ASKPASS": CANARY,
+        "PS1": "$",
+    }
+    assert set(secret_source.service_environ(environ)) == {
+        "PATH",
+        "HOME",
+        "LC_ALL",
+        "CLAUDERON_HOME",
+        "https_proxy",
+    }
+
+
+@pytest.mark.parametrize(
+    ("environ", "kind"),
+    [
+        ({}, ""),
+        ({"ANTHROPIC_API_KEY": CANARY}, "api-key"),
+        ({"CLAUDE_CODE_OAUTH_TOKEN": CANARY}, "oauth"),
+        ({"ANTHROPIC_AUTH_TOKEN": CANARY}, "oauth"),
+        ({"ANTHROPIC_API_KEY": CANARY, "CLAUDE_CODE_OAUTH_TOKEN": CANARY}, "api-key"),
+    ],
+)
+def test_the_kind_of_the_anthropic_credential(home: Home, environ: dict[str, str], kind: str) -> None:
+    assert credentials.kind(config.load(home, {}), home, environ) == kind
+
+
+def test_the_kind_knows_what_a_running_service_holds_and_what_a_file_has(home: Home) -> None:
+    loaded = config.load(home, {})
+    assert credentials.kind(loaded, home, {}, {"anthropic-oauth": "env X"}) == "oauth"
+    secret_file(home, "claude_code_oauth_token")
+    assert credentials.kind(loaded, home, {}) == "oauth"
+    secret_file(home, "anthropic_api_key")
+    assert credentials.kind(loaded, home, {}) == "api-key"
+
+
+def test_describe_says_what_is_set_and_from_where_and_never_the_value(home: Home) -> None:
+    secret_file(home, "openai_api_key")
+    secret_file(home, "gemini_api_key", mode=0o644)
+    loaded = write(
+        home,
+        '[credentials.mine]\nhosts = ["*.mine.test"]\nheader = "X-Mine"\ncommand = ["/bin/print-mine", "arg"]\n',
+    )
+    rows = {
+        row.name: row
+        for row in credentials.describe(
+            loaded, home, {"GH_TOKEN": CANARY}, {"anthropic": "env ANTHROPIC_API_KEY"}
+        )
+    }
+    assert CANARY not in repr(rows)
+    assert (rows["anthropic"].set, rows["anthropic"].origin) == (
+        True,
+        "env ANTHROPIC_API_KEY, held by the proxy",
+    )
+    assert (rows["openai"].set, rows["openai"].origin) == (True, "file openai_api_key")
+    assert (rows["google"].set, "0644" in rows["google"].problem) == (False, True)
+    assert rows["github"].origin == rows["github-git"].origin == "env GH_TOKEN"
+    assert (rows["mine"].set, rows["mine"].origin, rows["mine"].kind) == (
+        True,
+        "command print-mine",
+        "x-mine",
+    )
+    assert rows["anthropic-oauth"].set is False
+    assert {name: row.kind for name, row in rows.items() if name != "mine"} == {
+        "anthropic": "api-key",
+        "anthropic-oauth": "oauth",
+        "openai": "bearer",
+        "google": "api-key",
+        "github": "bearer",
+        "github-git": "basic",
+    }
+
+
+def test_a_secret_handed_over_is_forgotten_with_its_source(home: Home) -> None:
+    credential = Credential("x", env=("X",), file="x")
+    assert Given(Secret("s"), "env X").still_applies(credential)
+    assert Given(Secret("s"), "op:// in env X").still_applies(credential)
+    assert Given(Secret("s"), "op:// in file x").still_applies(credential)
+    assert not Given(Secret("s"), "env OTHER").still_applies(credential)
+    assert not Given(Secret("s"), "command op").still_applies(credential)

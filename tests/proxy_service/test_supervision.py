@@ -1,0 +1,233 @@
+"""A worker that dies, hangs or cannot start, under load: what is lost and what is not."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from clauderon.proxy import service
+from clauderon.store import Session
+from tests.proxy_service.rig import CANARY, Service, Upstream, eventually
+
+
+class Load:
+    """Clients that ask without pause, each in a tunnel of its own that it opens again when it is cut."""
+
+    def __init__(self, proxy: Service, session: Session, clients: int) -> None:
+        self.answered = 0
+        self.failed = 0
+        self.refused_connections = 0
+        self.wrong: list[object] = []
+        self._proxy = proxy
+        self._session = session
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        connection: http.client.HTTPSConnection | None = None
+        while not self._stop.is_set():
+            try:
+                if connection is None:
+                    connection = self._proxy.tunnel(self._session, "api.anthropic.com")
+                connection.request("POST", "/v1/messages", b"x" * 1000)
+                answer = connection.getresponse()
+                body = answer.read()
+                if answer.status == 200 and b'"length": 1000' in body:
+                    self.answered += 1
+                else:
+                    self.wrong.append((answer.status, body))
+            except ConnectionRefusedError:
+                self.refused_connections += 1
+                connection = None
+            except (OSError, http.client.HTTPException):
+                self.failed += 1
+                if connection is not None:
+                    connection.close()
+                connection = None
+        if connection is not None:
+            connection.close()
+
+
+def kill_worker(proxy: Service) -> int:
+    pid = proxy.status().pid
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+@pytest.mark.slow
+def test_fifty_kills_under_load_lose_only_requests_in_flight(pointed: Service) -> None:
+    clients, kills = 4, 50
+    pointed.environ["ANTHROPIC_API_KEY"] = CANARY
+    session = pointed.session("one")
+    pointed.ensure()
+    pids = set()
+    with Load(pointed, session, clients) as load:
+        for _ in range(kills):
+            before = load.answered
+            eventually(lambda before=before: load.answered >= before + clients, "requests go through again")
+            pids.add(kill_worker(pointed))
+        before = load.answered
+        eventually(lambda: load.answered >= before + clients, "requests go through at the end")
+    assert len(pids) == kills
+    assert load.wrong == []
+    # The ports were held all the while, and each kill cost each client at most the one request it had in flight.
+    assert load.refused_connections == 0
+    assert load.failed <= kills * clients
+    final = pointed.status()
+    assert final.restarts == kills
+    assert final.held == {"anthropic": "env ANTHROPIC_API_KEY"}
+
+
+def test_a_connection_made_while_no_worker_lives_is_served_by_the_next(
+    pointed: Service, echo: Upstream
+) -> None:
+    session = pointed.session("one")
+    running = pointed.ensure()
+    os.kill(running.supervisor_pid, signal.SIGSTOP)
+    try:
+        os.kill(running.pid, signal.SIGKILL)
+        eventually(lambda: _is_gone(running.pid), "the worker is dead")
+        tunnel = pointed.tunnel(session, "plain.test")
+        answers: list[int] = []
+        asking = threading.Thread(target=lambda: answers.append(_status(tunnel)), daemon=True)
+        asking.start()
+        time.sleep(0.1)
+        assert answers == []  # in the backlog: neither refused nor answered
+    finally:
+        os.kill(running.supervisor_pid, signal.SIGCONT)
+    asking.join(60)
+    assert answers == [200]
+
+
+def _status(tunnel: http.client.HTTPSConnection) -> int:
+    with contextlib.closing(tunnel):
+        tunnel.request("GET", "/")
+        answer = tunnel.getresponse()
+        answer.read()
+        return answer.status
+
+
+def _is_gone(pid: int) -> bool:
+    """Dead, though perhaps not reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_sockets_opened_by_a_reload_survive_the_worker_that_opened_them(pointed: Service) -> None:
+    pointed.ensure()
+    session = pointed.session("late")
+    pointed.reload(session.id)
+    kill_worker(pointed)
+    assert pointed.request(session, "plain.test")[0] == 200
+    assert pointed.status().problems == ()
+
+
+def test_a_secret_handed_over_later_survives_a_crash_in_memory_only(pointed: Service, echo: Upstream) -> None:
+    session = pointed.session("one")
+    pointed.ensure()
+    pointed.environ["ANTHROPIC_API_KEY"] = CANARY
+    pointed.reload()
+    kill_worker(pointed)
+    pointed.request(session, "api.anthropic.com")
+    assert echo.seen[-1][1]["x-api-key"] == CANARY
+    for path in pointed.home.root.rglob("*"):
+        if path.is_file():
+            assert CANARY.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_replaced(pointed: Service) -> None:
+    session = pointed.session("one")
+    running = pointed.ensure()
+    os.kill(running.pid, signal.SIGSTOP)
+    try:
+        assert pointed.request(session, "plain.test")[0] == 200
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(running.pid, signal.SIGCONT)
+    assert pointed.status().pid != running.pid
+    assert "hangs" in pointed.log()
+
+
+def test_an_orphaned_worker_lets_go_of_its_ports(pointed: Service) -> None:
+    session = pointed.session("one")
+    running = pointed.ensure()
+    os.kill(running.supervisor_pid, signal.SIGKILL)
+    eventually(lambda: _is_gone(running.pid), "the orphan ends")
+    pointed.ensure()
+    assert pointed.request(session, "plain.test")[0] == 200
+
+
+def test_a_worker_that_dies_again_and_again_is_not_started_without_pause(proxy: Service) -> None:
+    first = proxy.ensure()
+    # From now on a worker cannot start: its configuration is bad. The ports stay, and it is tried again.
+    good = proxy.home.config.read_text()
+    proxy.home.config.write_text("[proxy]\nprot = 1\n")
+    os.kill(first.pid, signal.SIGKILL)
+    eventually(lambda: proxy.log().count("the next one starts") >= 3, "it is tried again")
+    waits = [
+        float(line.rpartition(" in ")[2].split()[0]) for line in proxy.log().splitlines() if " in " in line
+    ]
+    assert waits == sorted(waits)
+    assert waits[-1] > waits[0]
+    assert "prot" in proxy.log()
+    proxy.home.config.write_text(good)
+    assert (
+        eventually(lambda: service.status(proxy.home), "it comes up again").supervisor_pid
+        == first.supervisor_pid
+    )
+
+
+def test_stopping_lets_a_request_in_flight_finish(pointed: Service, echo: Upstream) -> None:
+    session = pointed.session("one")
+    pointed.ensure()
+    with contextlib.closing(pointed.tunnel(session, "plain.test")) as tunnel:
+        tunnel.putrequest("POST", "/slow")
+        tunnel.putheader("Content-Length", "10")
+        tunnel.endheaders(b"12345")
+        stopping = threading.Thread(target=service.stop, args=(pointed.home,))
+        eventually(lambda: pointed.status().sessions[0].open_tunnels, "the tunnel stands")
+        stopping.start()
+        eventually(
+            lambda: not pointed.home.control_socket.exists() or not _listens(session.port), "no new ones"
+        )
+        tunnel.send(b"67890")
+        assert tunnel.getresponse().status == 200
+    stopping.join()
+
+
+def _listens(port: int) -> bool:
+    import socket
+
+    with contextlib.closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_request_that_does_not_end_does_not_keep_the_service_from_stopping(pointed: Service) -> None:
+    session = pointed.session("one")
+    pointed.ensure()
+    with contextlib.closing(pointed.tunnel(session, "plain.test")) as tunnel:
+        tunnel.putrequest("POST", "/never")
+        tunnel.putheader("Content-Length", "10")
+        tunnel.endheaders(b"12345")
+        assert service.stop(pointed.home)
+    assert service.status(pointed.home) is None
