@@ -25,6 +25,13 @@ _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "google": ("GEMINI_API_KEY",),
     "github": ("GH_TOKEN",),
 }
+# No questions to the vendor but those to the model, and no updates of a binary that is mounted read-only.
+_QUIET_CLAUDE = (
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+    "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL",
+    "DISABLE_AUTOUPDATER",
+    "DISABLE_INSTALLATION_CHECKS",
+)
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -76,7 +83,7 @@ def environment(
             env["RUSTC_WRAPPER"] = "sccache"
     env |= _placeholders(agent, kind, credentials)
     if kind:
-        env |= {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
+        env |= dict.fromkeys(_QUIET_CLAUDE, "1")
         # Claude Code refuses to skip permissions as root, unless it is told that it sits in a sandbox.
         if not uid:
             env["IS_SANDBOX"] = "1"

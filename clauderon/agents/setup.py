@@ -16,13 +16,15 @@ from typing import Any
 from clauderon import paths
 from clauderon.agents import claude, launch, others, registry, trust
 from clauderon.agents.environment import PLACEHOLDERS, anthropic_kind, environment
-from clauderon.agents.files import Writer
 from clauderon.agents.image import ImageFacts
 from clauderon.config.schema import Agent
+from clauderon.confined import Tree, read
 from clauderon.mount import Mount
 from clauderon.paths import Home
 from clauderon.store import Session
 
+_WORD_BYTES = 64
+_CLAUDE_JSON_BYTES = 64 << 20
 _START = Path(__file__).parent.parent / "share" / "start.sh"
 
 
@@ -61,10 +63,11 @@ def prepare(
         owner = user
     # Another uid that we cannot give files to has to find them open. They lie below a directory closed to others.
     shared = owner is None and (user is None or user[0] != os.geteuid())
-    writer = Writer(owner, shared)
     kind = anthropic_kind(agent, credential_kind)
-    _write_home(home, session, agent, writer, kind, user, binary)
-    _write_session(home, session, agent, writer, prompt, facts, binary, user)
+    tree = Tree(home.session_home(session.id), owner, shared)
+    _write_home(home, tree, agent, kind, user, binary)
+    folder = Tree(home.session_dir(session.id), owner, shared)
+    _write_session(home, session, agent, folder, prompt, facts, binary, user)
     return AgentSetup(
         mounts=_mounts(home, session, agent, facts, binary),
         env=environment(
@@ -81,26 +84,20 @@ def prepare(
 
 def set_mode(home: Home, session: Session, mode: str) -> None:
     """What the container does at its next start: `agent`, or `idle` (stay up for `exec`, then end)."""
-    Writer().text(home.session_dir(session.id) / "mode", f"{mode}\n")
+    Tree(home.session_dir(session.id)).write("mode", f"{mode}\n".encode())
 
 
 def activity(home: Home, session_id: str) -> str:
     """What the agent is doing: `working`, `waiting` (for the person), `done`, or "" if it has not said."""
-    try:
-        word = (home.session_home(session_id) / ".clauderon" / "activity").read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
     # Written by a container: believe only what we know.
-    return word if word in ("working", "waiting", "done") else ""
+    word = (read(home.session_home(session_id), ".clauderon/activity", _WORD_BYTES) or b"").strip()
+    return word.decode() if word in (b"working", b"waiting", b"done") else ""
 
 
 def exit_status(home: Home, session_id: str) -> int | None:
     """The status the agent ended with last, or None while it runs and before it ever ended."""
-    try:
-        text = (home.session_home(session_id) / ".clauderon" / "status").read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-    return int(text) if text.isascii() and text.isdigit() and int(text) < 256 else None
+    text = (read(home.session_home(session_id), ".clauderon/status", _WORD_BYTES) or b"").strip()
+    return int(text) if text.isdigit() and int(text) < 256 else None
 
 
 def program(agent: Agent, facts: ImageFacts, binary: Path | None) -> tuple[str, ...]:
@@ -125,54 +122,44 @@ def _runs_as(session: Session, facts: ImageFacts) -> tuple[int, int] | None:
 
 
 def _write_home(
-    home: Home,
-    session: Session,
-    agent: Agent,
-    writer: Writer,
-    kind: str,
-    user: tuple[int, int] | None,
-    binary: Path | None,
+    home: Home, tree: Tree, agent: Agent, kind: str, user: tuple[int, int] | None, binary: Path | None
 ) -> None:
-    root = home.session_home(session.id)
-    for folder in (root, root / ".clauderon", root / ".cargo"):
-        writer.directory(folder)
+    for folder in (".clauderon", ".cargo"):
+        tree.directory(folder)
     if user is not None:
         for name in ("registry", "git"):
-            writer.link(root / ".cargo" / name, f"{paths.CONTAINER_CARGO_HOME}/{name}/{user[0]}")
+            tree.link(f".cargo/{name}", f"{paths.CONTAINER_CARGO_HOME}/{name}/{user[0]}")
     template = _template(home)
     if registry.builtin(agent) is None:
         return
     if agent.name == "claude":
-        file = root / ".claude.json"
         api_key = PLACEHOLDERS[kind] if kind == "anthropic" else ""
-        value = claude.claude_json(_json(file), template, api_key)
-        writer.text(file, json.dumps(value, indent=2), 0o600)
+        kept = _parsed(read(tree.root, ".claude.json", _CLAUDE_JSON_BYTES))
+        value = claude.claude_json(kept, template, api_key)
+        tree.write(".claude.json", json.dumps(value, indent=2).encode(), 0o600)
     elif agent.name == "codex":
-        writer.directory(root / ".codex")
-        if not (root / ".codex" / "config.toml").exists():
-            writer.text(root / ".codex" / "config.toml", others.codex_config())
+        if read(tree.root, ".codex/config.toml", _CLAUDE_JSON_BYTES) is None:
+            tree.write(".codex/config.toml", others.codex_config().encode())
         if binary is not None:
-            writer.text(root / ".codex" / "hooks.json", others.codex_hooks())
-        writer.text(root / ".codex" / "auth.json", others.codex_auth(PLACEHOLDERS["openai"]), 0o600)
-    elif agent.name == "gemini":
-        writer.directory(root / ".gemini")
-        if not (root / ".gemini" / "settings.json").exists():
-            writer.text(root / ".gemini" / "settings.json", others.gemini_settings())
+            tree.write(".codex/hooks.json", others.codex_hooks().encode())
+        tree.write(".codex/auth.json", others.codex_auth(PLACEHOLDERS["openai"]).encode(), 0o600)
+    elif agent.name == "gemini" and read(tree.root, ".gemini/settings.json", _CLAUDE_JSON_BYTES) is None:
+        tree.write(".gemini/settings.json", others.gemini_settings().encode())
 
 
 def _template(home: Home) -> dict[str, Any]:
     """`~/.clauderon/claude.json`, the person's to change; made if it is missing, for every session mounts it."""
     if not home.claude_json.exists():
         home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Writer().text(home.claude_json, json.dumps(claude.seed(), indent=2) + "\n")
-    return _json(home.claude_json)
+        Tree(home.root).write(home.claude_json.name, (json.dumps(claude.seed(), indent=2) + "\n").encode())
+    return _parsed(read(home.root, home.claude_json.name, _CLAUDE_JSON_BYTES))
 
 
-def _json(file: Path) -> dict[str, Any]:
+def _parsed(data: bytes | None) -> dict[str, Any]:
     """A JSON object, or an empty one for a file that is missing or damaged (the agent was killed writing it)."""
     try:
-        value = json.loads(file.read_bytes())
-    except (OSError, ValueError):
+        value = json.loads(data or b"")
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -181,17 +168,15 @@ def _write_session(
     home: Home,
     session: Session,
     agent: Agent,
-    writer: Writer,
+    folder: Tree,
     prompt: bytes | None,
     facts: ImageFacts,
     binary: Path | None,
     user: tuple[int, int] | None,
 ) -> None:
-    folder = home.session_dir(session.id)
-    folder.mkdir(parents=True, exist_ok=True)
     if prompt is not None:
-        writer.data(folder / "prompt", prompt)
-    written = folder / "prompt"
+        folder.write("prompt", prompt)
+    written = folder.root / "prompt"
     size = written.stat().st_size if written.exists() else None
     text = launch.launch_file(
         session,
@@ -199,14 +184,14 @@ def _write_session(
         program=program(agent, facts, binary),
         prompt_bytes=size,
         uid=None if user is None else user[0],
-        open_files=writer.shared,
+        open_files=folder.shared,
     )
-    writer.text(folder / "launch", text)
-    writer.text(folder / "mode", "agent\n")
+    folder.write("launch", text.encode("utf-8", "surrogateescape"))
+    folder.write("mode", b"agent\n")
     if agent.name == "claude":
-        writer.text(folder / "settings.json", json.dumps(claude.settings(home.hooks), indent=1))
+        folder.write("settings.json", json.dumps(claude.settings(home.hooks), indent=1).encode())
     # Last, so that a directory with a start script is a whole one.
-    writer.data(folder / "start", _START.read_bytes())
+    folder.write("start", _START.read_bytes())
 
 
 def _mounts(

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from clauderon import airlock, names, paths, spec
+from clauderon import airlock, confined, names, paths, spec
 from clauderon.agents import binary, setup
 from clauderon.agents.image import ImageFacts
 from clauderon.config.schema import Agent
+from clauderon.confined import Tree
 from clauderon.docker import failures
 from clauderon.docker.parse import Image
 from clauderon.errors import CommandFailed
@@ -114,34 +115,28 @@ def prepare(
 
 
 def workspace_mounts(home: paths.Home, session: Session, owner: tuple[int, int] | None) -> tuple[Mount, ...]:
-    """The page's rows below /workspace. Their mount points stand in the worktree before Docker would make them,
+    """The page's rows below /workspace.
 
-    as root, and `.clauderon/` ignores itself, so that `git status` stays clean.
+    Their mount points stand in the worktree before Docker would make them, as root; `.clauderon/` ignores itself, so
+    that `git status` stays clean. The container may have put anything in their way since (`confined`).
     """
     worktree = home.worktree(session.name)
     uploads = home.upload_dir(session.id)
-    inner = worktree / ".clauderon"
-    made = [uploads, inner, inner / "uploads", inner / "uploads" / session.id, inner / "hooks"]
-    for directory in made:
-        directory.mkdir(parents=True, exist_ok=True)
-    ignore = inner / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", "utf-8")
-        made.append(ignore)
+    Tree(uploads, owner).directory()
+    tree = Tree(worktree, owner)
+    for directory in (f".clauderon/uploads/{session.id}", ".clauderon/hooks"):
+        tree.directory(directory)
+    if confined.read(worktree, ".clauderon/.gitignore", 4096) is None:
+        tree.write(".clauderon/.gitignore", b"*\n")
     mounts = [
         Mount(str(worktree), paths.WORKSPACE),
         Mount(str(uploads), f"{paths.WORKSPACE}/.clauderon/uploads/{session.id}"),
         Mount(str(home.hooks), f"{paths.WORKSPACE}/.clauderon/hooks", read_only=True),
     ]
-    point = worktree / ".claude.json"
     if ".claude.json" not in session.tracks:
-        if not os.path.lexists(point):
-            point.touch()
-            made.append(point)
+        if confined.read(worktree, ".claude.json", 1 << 20) is None:
+            tree.write(".claude.json", b"")
         mounts.append(Mount(str(home.claude_json), f"{paths.WORKSPACE}/.claude.json", read_only=True))
-    if owner is not None:
-        for path in made:
-            os.chown(path, *owner, follow_symlinks=False)
     return tuple(mounts)
 
 

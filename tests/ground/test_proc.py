@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -129,17 +129,18 @@ def test_pipe_names_the_producer_when_it_failed() -> None:
 
 def test_an_interrupt_stops_the_child(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
-    running = proc.start(shell(f"echo $$ >{pid_file}; exec sleep 60"), env=ENV)
-
-    def interrupt() -> None:
-        while not (pid_file.exists() and pid_file.read_text().strip()):
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        running.result()
-    assert running.child.poll() is not None
+    script = (
+        "import sys; from clauderon import proc\n"
+        f"proc.run(['/bin/sh', '-c', 'echo $$ >{pid_file}; exec sleep 60'], env={{'PATH': '/bin'}})"
+    )
+    env = {**ENV, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ours = subprocess.Popen([sys.executable, "-c", script], env=env, stderr=subprocess.PIPE)
+    while not (pid_file.exists() and pid_file.read_text().strip()):
+        time.sleep(0.01)
+    ours.send_signal(signal.SIGINT)
+    assert b"KeyboardInterrupt" in ours.communicate(timeout=30)[1]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_file.read_text()), 0)
 
 
 def test_replace_becomes_the_command() -> None:
