@@ -202,8 +202,10 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def _elsewhere(self, request: Mapping[str, Any], answer: Mapping[str, Any] | None = None) -> None:
-        self._record(request, None, None)
-        self._json(200, answer or {})
+        # Claude Code asks again and again, for five seconds, until it is told that there is no such thing.
+        status = 404 if self.path.startswith("/api/claude_code/") else 200
+        self._record(request, None, None, status=status)
+        self._json(status, answer or {})
 
     def _json(self, status: int, value: Mapping[str, Any]) -> None:
         body = json.dumps(value).encode()

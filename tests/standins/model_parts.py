@@ -34,12 +34,14 @@ class Keys:
     google: str = "AIza-test-not-a-real-key-0001"
 
     def accepts(self, path: str, headers: Message) -> bool:
+        """Whether a request carries the credential of the API it asks, told by its host, else by its path."""
+        host = headers.get("Host", "").partition(":")[0]
         bearer = headers.get("Authorization", "").removeprefix("Bearer ")
-        if path.startswith("/v1/messages"):
-            return _same(headers.get("x-api-key", ""), self.anthropic) or _same(bearer, self.anthropic_oauth)
-        if path.startswith("/v1beta/"):
+        if host.endswith("googleapis.com") or path.startswith("/v1beta/"):
             return _same(headers.get("x-goog-api-key", ""), self.google)
-        return _same(bearer, self.openai)
+        if host == "api.openai.com" or path.startswith("/v1/responses"):
+            return _same(bearer, self.openai)
+        return _same(headers.get("x-api-key", ""), self.anthropic) or _same(bearer, self.anthropic_oauth)
 
 
 def _same(given: str, wanted: str) -> bool:

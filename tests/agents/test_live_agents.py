@@ -1,0 +1,248 @@
+"""The real Claude Code and Codex in real containers, through the proxy, against the model API's stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clauderon.agents import setup
+from tests.agents.terminal import terminal
+from tests.standins.engine import Engine
+from tests.standins.model_process import KEYS, OAUTH_TOKEN, ModelApi, model_api
+from tests.standins.repository import make_repo
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+USERS = {"host": "", "uid 1000": 'user = "1000:1000"'}
+
+
+def share_agents(engine: Engine) -> None:
+    """One cache of agents for every test run of this user: they are 200 MB each."""
+    cache = Path(tempfile.gettempdir()) / f"clauderon-test-agents-{os.getuid()}"
+    cache.mkdir(mode=0o700, exist_ok=True)
+    engine.home.agents.symlink_to(cache)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Iterator[ModelApi]:
+    with model_api(tmp_path / "model", options=("--record-bodies",)) as running:
+        yield running
+
+
+@pytest.fixture
+def live(engine: Engine, model: ModelApi) -> Engine:
+    engine.environ |= KEYS
+    share_agents(engine)
+    engine.configure(proxy=model.proxy_lines)
+    return engine
+
+
+@pytest.fixture
+def checkout(live: Engine) -> Path:
+    return make_repo(live.root / "repo")
+
+
+Create = Callable[..., str]
+
+
+@pytest.fixture
+def create(live: Engine, checkout: Path) -> Create:
+    """`clauderon create` of a session; returns its name."""
+
+    def call(prompt: str, *flags: str, word: str = "s", status: int = 0) -> str:
+        name = live.name(word)
+        done = live.cli("create", "--repo", str(checkout), "--name", name, "--prompt", prompt, *flags)
+        assert done.status == status, done.error
+        return name
+
+    return call
+
+
+def log_of(repository: Path, branch: str) -> list[str]:
+    done = subprocess.run(
+        ["git", "log", "--format=%s", branch], cwd=repository, capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()
+
+
+def wait_until(condition: Callable[[], bool], what: str, *, timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come about"
+        time.sleep(0.1)
+
+
+def session_id(live: Engine, name: str) -> str:
+    found: str = live.cli("status", name, "--json").json["data"]["id"]
+    return found
+
+
+def type_turn(live: Engine, model: ModelApi, name: str, turn: int) -> None:
+    """Attach, type a prompt once the agent is ready for one, and see it answered."""
+    argv = ["docker", "attach", f"clauderon-{name}"]
+    with terminal(argv, live.environ) as person:
+        # The agents draw their prompt again when the size changes, as it does on attaching.
+        time.sleep(2)
+        person.type(f"turn {turn} please")
+        time.sleep(0.5)
+        person.type("\r")
+        model.wait_for_answer(turn)
+
+
+@pytest.mark.parametrize("user", USERS.values(), ids=USERS)
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_an_interactive_agent_works_unasked_and_resumes_the_third_time_as_the_first(
+    live: Engine, model: ModelApi, create: Create, checkout: Path, agent: str, user: str
+) -> None:
+    live.configure(proxy=model.proxy_lines, docker=user)
+    prompt = "--help me\n\ndon't $(reboot) ✓\n\n"
+    name = create(prompt, "--agent", agent)
+    # Nobody types anything: a question at the start would stop it here.
+    model.wait_for_answer(1)
+    assert model.turns()[0]["prompt"] == prompt
+    for turn in (2, 3, 4):
+        assert live.cli("stop", name).status == 0
+        assert live.cli("start", name).status == 0
+        type_turn(live, model, name, turn)
+    assert live.cli("stop", name).status == 0
+    # The last request carries every turn since the first.
+    assert model.turns()[-1]["turn"] == 4
+    assert log_of(checkout, f"clauderon/{name}")[:4] == ["Add a greeting"] * 4
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_print_streams_the_output_and_a_prompt_of_a_mebibyte_arrives_whole(
+    live: Engine, model: ModelApi, checkout: Path, agent: str
+) -> None:
+    prompt = "é\n" * 349_000 + "the end\n\n\n"
+    name = live.name(agent)
+    done = live.cli(
+        "create",
+        "--repo",
+        str(checkout),
+        "--name",
+        name,
+        "--agent",
+        agent,
+        "--print",
+        "--prompt-file",
+        "-",
+        stdin=prompt.encode(),
+    )
+    assert done.status == 0, done.error
+    assert "Done: turn 1 is committed." in done.text
+    assert model.turns()[0]["prompt"] == prompt
+    assert log_of(checkout, f"clauderon/{name}")[0] == "Add a greeting"
+
+
+def test_an_interactive_claude_takes_a_mebibyte_too(live: Engine, model: ModelApi, checkout: Path) -> None:
+    prompt = "x" * (1 << 20) + "\n"
+    live.cli(
+        "create", "--repo", str(checkout), "--name", live.name(), "--prompt-file", "-", stdin=prompt.encode()
+    )
+    model.wait_for_answer(1)
+    assert model.turns()[0]["prompt"] == prompt
+
+
+def test_a_refused_credential_is_the_agents_own_failure(live: Engine, create: Create) -> None:
+    live.environ["ANTHROPIC_API_KEY"] = "sk-ant-test-not-a-real-key-wrong"
+    name = create("go", "--print", status=1)
+    assert setup.exit_status(live.home, session_id(live, name)) == 1
+
+
+def test_the_placeholder_of_an_oauth_token_is_one(live: Engine, model: ModelApi, create: Create) -> None:
+    del live.environ["ANTHROPIC_API_KEY"]
+    live.environ["CLAUDE_CODE_OAUTH_TOKEN"] = OAUTH_TOKEN
+    create("go")
+    model.wait_for_answer(1)
+    asked = [fact for fact in model.seen() if fact["path"].startswith("/v1/messages")]
+    assert {tuple(fact["credential_headers"]) for fact in asked} == {("authorization",)}
+
+
+def test_a_container_killed_before_the_first_answer_begins_anew(
+    live: Engine, model: ModelApi, create: Create
+) -> None:
+    name = create("go")
+    # Killed at any moment of its start: the prompt must not be lost, nor asked twice once it was answered.
+    live.docker("kill", "-s", "KILL", f"clauderon-{name}")
+    assert live.cli("start", name).status == 0
+    model.wait_for_answer(1)
+    assert model.turns()[-1]["prompt"] == "go"
+
+
+def test_hooks_of_the_person_run_beside_ours(live: Engine, model: ModelApi, create: Create) -> None:
+    script = live.home.hooks / "PostToolUse.sh"
+    script.write_text('cat >"$HOME/hook-saw.json"\n')
+    name = create("go")
+    model.wait_for_answer(1)
+    home = live.home.session_home(session_id(live, name))
+    wait_until(lambda: setup.activity(live.home, home.name) == "waiting", "waiting for the person")
+    assert json.loads((home / "hook-saw.json").read_text())["tool_name"] == "Bash"
+    assert live.cli("stop", name).status == 0
+    assert setup.activity(live.home, home.name) == "done"
+
+
+def test_the_size_of_the_terminal_reaches_the_agent(live: Engine, model: ModelApi, create: Create) -> None:
+    name = create("go")
+    model.wait_for_answer(1)
+    argv = ["docker", "attach", f"clauderon-{name}"]
+    with terminal(argv, live.environ, columns=72) as person:
+        # Its frame is as wide as the terminal.
+        assert person.shows("─" * 72)
+        assert "─" * 73 not in person.shown.decode("utf-8", "replace")
+
+
+def test_print_in_json_is_the_agents_own_object(live: Engine, checkout: Path) -> None:
+    done = live.cli(
+        "create", "--repo", str(checkout), "--name", live.name(), "--prompt", "go", "--print", "--json"
+    )
+    assert done.status == 0, done.error
+    answer: dict[str, Any] = done.json["data"]
+    assert answer["result"].startswith("Done: turn 1")
+
+
+@pytest.mark.parametrize("user", ["0:0", "1000:1000"])
+def test_cargo_and_sccache_share_the_volumes_whoever_the_agent_is(
+    live: Engine, model: ModelApi, create: Create, user: str
+) -> None:
+    live.configure(proxy=model.proxy_lines, docker=f'user = "{user}"')
+    name = create("go")
+    script = 'touch "$CARGO_HOME/registry/x" "$CARGO_HOME/git/x" "$CARGO_HOME/.package-cache" "$SCCACHE_DIR/x" && id -u'
+    done = live.cli("exec", name, "--", "sh", "-c", script)
+    assert done.status == 0, done.error
+    uid = user.partition(":")[0]
+    assert done.text.strip() == uid
+    seen = live.docker("exec", f"clauderon-{name}", "ls", f"/clauderon/cargo/registry/{uid}")
+    assert "x" in seen.split()
+
+
+def test_an_own_agent_runs_where_there_is_nothing_but_busybox(
+    live: Engine, model: ModelApi, checkout: Path
+) -> None:
+    agent = '[agents.scripted]\ncommand = ["sh"]\nprint_command = ["sh", "{prompt_file}"]\n'
+    live.configure(agent, image="clauderon-test:busybox", proxy=model.proxy_lines)
+    done = live.cli(
+        "create", "--repo", str(checkout), "--name", live.name(), "--agent", "scripted", "--print",
+        "--prompt", "echo hello; exit 3",
+    )  # fmt: skip
+    assert (done.status, done.text) == (3, "hello\n"), done.error
+
+
+def test_an_idle_container_ends_by_itself(live: Engine, model: ModelApi, create: Create) -> None:
+    name = create("go", "--print")
+    done = live.cli("exec", name, "--", "sh", "-c", "sleep 1; echo up")
+    assert (done.status, done.text) == (0, "up\n"), done.error
+    container = f"clauderon-{name}"
+    wait_until(
+        lambda: live.docker("inspect", "-f", "{{.State.Running}}", container) == "false",
+        "the end of idleness",
+    )
+    assert live.docker("inspect", "-f", "{{.State.ExitCode}}", container) == "0"
