@@ -30,7 +30,7 @@ def test_a_link_in_place_of_a_directory_is_set_aside_and_not_followed(tmp_path: 
     home.mkdir()
     (home / ".codex").symlink_to(outside)
     Tree(home).write(".codex/auth.json", b"placeholder")
-    assert sorted(os.listdir(outside)) == ["secret.json"]
+    assert [entry.name for entry in outside.iterdir()] == ["secret.json"]
     assert (home / ".codex/auth.json").read_bytes() == b"placeholder"
     assert (home / ".codex.set-aside-1").is_symlink()
 
