@@ -129,6 +129,9 @@ def _write_home(
     if user is not None:
         for name in ("registry", "git"):
             tree.link(f".cargo/{name}", f"{paths.CONTAINER_CARGO_HOME}/{name}/{user[0]}")
+    if read(tree.root, ".gitconfig", _CLAUDE_JSON_BYTES) is None:
+        # The host's user owns some of what is mounted, and git distrusts what is not its own user's.
+        tree.write(".gitconfig", b"[safe]\n\tdirectory = *\n")
     template = _template(home)
     if registry.builtin(agent) is None:
         return
