@@ -19,7 +19,7 @@ from pathlib import Path
 from clauderon.proxy.interfaces import AuditRecord
 
 # How late a line may be, and what a kill -9 may cost.
-FLUSH_S = 0.2
+FLUSH_S = 0.1
 # After a failed write.
 RETRY_S = 1.0
 # About 30 MB of records; at that rate the disk is the problem.
@@ -73,7 +73,7 @@ class AuditLog:
     def _run(self) -> None:
         while True:
             self._wanted.wait()
-            # Gathers a batch: one write a fifth of a second, however many requests.
+            # Gathers a batch: one write a tenth of a second, however many requests.
             self._ending.wait(FLUSH_S)
             self._wanted.clear()
             # Only now: what is queued or stopped from here on sets `_wanted` again.
