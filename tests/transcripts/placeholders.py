@@ -80,7 +80,7 @@ class Numbering:
             if match.start() < position:
                 continue
             kind, value = match.lastgroup or "IP", match[0]
-            if kind == "IP":
+            if kind == "IP" and (kind, value) not in self._numbers:
                 if not ours:
                     self._literal.add(value)
                 if value in self._literal:

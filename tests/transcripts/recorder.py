@@ -26,6 +26,9 @@ from tests.transcripts.format import Entry, Transcript
 
 # How long nothing may begin, end or compute before a call is let go.
 SETTLE_S = 0.25
+# A tool that still runs may yet say what its caller waits for. One that runs for ever (`logs -f`) must not hold
+# everything up.
+LONGEST_HOLD_S = 2.0
 LONGEST_STDIN = 4096
 
 
@@ -63,6 +66,7 @@ class Recorder:
     _calls: list[_Call] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stirred: float = 0.0
+    _let_go: float = 0.0
     _released: int = 0
     _done: bool = False
 
@@ -130,15 +134,22 @@ class Recorder:
                 held = [c for c in self._calls if c.answer is not None and not c.released]
                 if self._done and not held:
                     return
-                now_spent = sum(_cpu_ticks(c.begun["parent"]) for c in self._calls if not c.released)
+                parents = {c.begun["parent"] for c in self._calls if not c.released}
+                known = {c.begun["pid"] for c in self._calls}
+                now_spent = sum(_cpu_ticks(parent) for parent in parents)
+                now = time.monotonic()
                 if now_spent != spent:
-                    spent, self._stirred = now_spent, time.monotonic()
-                if not held or time.monotonic() - self._stirred < SETTLE_S:
+                    spent, self._stirred = now_spent, now
+                if not held or now - self._stirred < SETTLE_S:
+                    continue
+                busy = any(c.answer is None and not c.released for c in self._calls)
+                if (busy or _is_about(parents, known)) and now - self._let_go < LONGEST_HOLD_S:
+                    self._stirred = now
                     continue
                 call = min(held, key=lambda c: c.key)
                 self._released += 1
                 call.order, call.released = self._released, True
-                self._stirred = time.monotonic()
+                self._stirred = self._let_go = time.monotonic()
                 with contextlib.suppress(OSError):
                     call.connection.sendall(b".")
 
@@ -204,6 +215,18 @@ def _cpu_ticks(pid: int) -> int:
     except OSError:
         return 0
     return int(fields[11]) + int(fields[12])
+
+
+def _is_about(parents: set[int], known: set[int]) -> bool:
+    """Whether a child of `parents` has yet to say which call it is: a busy machine starts programs slowly."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if int(parent) in parents and state != "Z" and int(stat.parent.name) not in known:
+            return True
+    return False
 
 
 def real_tools(path: str) -> dict[str, str]:

@@ -43,16 +43,18 @@ def record(directory, argv, env):
         orders = json.load(file)
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(orders["socket"])
-    _send(connection, {"argv": [tool, *argv[1:]], "cwd": os.getcwd(), "env": env, "parent": os.getppid()})
+    call = {"argv": [tool, *argv[1:]], "cwd": os.getcwd(), "env": env}
+    _send(connection, {**call, "pid": os.getpid(), "parent": os.getppid()})
     caught = []
+    user = orders["user"] if tool == "docker" else None
     child = subprocess.Popen(
         [orders["real"][tool], *argv[1:]],
         stdin=0 if os.isatty(0) else subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, **orders["add"].get(tool, {})},
-        user=orders["user"],
-        extra_groups=None if orders["user"] is None else [],
+        user=user,
+        extra_groups=None if user is None else [],
         start_new_session=True,
     )
 

@@ -124,7 +124,7 @@ class Scene:
         self.home.create()
         self.home.config.write_text(
             '[general]\ndefault_agent = "scripted"\n'
-            f'[docker]\ndefault_image = "{IMAGE}"\nuser = "1000:1000"\npull_policy = "never"\n'
+            f'[docker]\ndefault_image = "{IMAGE}"\nuser = "0:0"\npull_policy = "never"\n'
             '[agents.scripted]\ncommand = ["sh", "-c", "exec sleep infinity"]\n'
             'print_command = ["sh", "{prompt_file}"]\n' + text
         )
@@ -145,5 +145,6 @@ class Scene:
     def proxy(self) -> Iterator[ControlStandIn]:
         """A control socket that answers as a running proxy does, so that no service is started."""
         self.home.create()
-        with ControlStandIn.serving(self.home) as control:
+        held = {"anthropic": "env ANTHROPIC_API_KEY", "github": "env GITHUB_TOKEN"}
+        with ControlStandIn.serving(self.home, held=held) as control:
             yield control

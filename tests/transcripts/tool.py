@@ -124,11 +124,13 @@ def same(entry, call, values, shapes):
     return matches(entry["stdin"], stdin.decode("utf-8", "surrogateescape"), values, shapes)
 
 
-def expects_stdin(entries, words, shapes):
+def expects_stdin(directory, entries, words, shapes):
     """Whether an entry with these words was recorded with an input."""
+    with open(os.path.join(directory, "progress"), "rb") as file:
+        _, _, known = marshal.load(file)
     for entry in entries:
         if (entry["stdin"] or entry["stdin_digest"]) and len(entry["argv"]) == len(words):
-            values = {}
+            values = dict(known)
             if all(matches(text, word, values, shapes) for text, word in zip(entry["argv"], words)):
                 return True
     return False
@@ -178,7 +180,7 @@ def replay(directory, argv):
     with open(os.path.join(directory, "entries"), "rb") as file:
         entries, shapes, real = marshal.load(file)
     words = [tool, *argv[1:]]
-    stdin = read_stdin() if expects_stdin(entries, words, shapes) else peek_stdin()
+    stdin = read_stdin() if expects_stdin(directory, entries, words, shapes) else peek_stdin()
     call = (words, os.getcwd(), shown_environment(tool), stdin)
     with State(directory) as state:
         ready = [i for i, e in enumerate(entries) if i not in state.used and (e["after"] in state.ended)]
