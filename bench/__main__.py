@@ -8,12 +8,17 @@ import os
 import platform
 import sys
 import time
+from pathlib import Path
 
 from bench.figures import Row, as_json, table
 from bench.machine import Unavailable, say
 
 OURS = "clauderon"
 BENCHES = ("cli", "create", "list", "proxy")
+
+
+def _names(text: str) -> list[str]:
+    return text.split(",")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,19 +31,40 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--json", action="store_true", help="print one JSON document with every sample")
     made.add_argument("--check", action="store_true", help="end with status 1 if a target is missed")
     made.add_argument(
-        "--peers", metavar="A,B", help="proxy: only these (direct, mitmproxy, squid, clauderon)"
+        "--peers", type=_names, metavar="A,B", help="proxy: only these (direct, mitmproxy, squid, clauderon)"
     )
-    made.add_argument("--only", metavar="A,B", help="only these measurements (their keys are in the sources)")
+    made.add_argument(
+        "--tree",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="proxy: another checkout beside this one",
+    )
+    made.add_argument(
+        "--only", type=_names, metavar="A,B", help="only these measurements (their keys are in the sources)"
+    )
     return made
 
 
-def measure(
-    name: str, rounds: int | None, peers: list[str] | None, only: list[str] | None
-) -> tuple[list[Row], list[str]]:
+def measure(name: str, asked: argparse.Namespace) -> tuple[list[Row], list[str]]:
+    """Run one benchmark; returns its rows and the names of the columns. Raises Unavailable."""
     if name == "proxy":
         from bench import proxy
 
-        return proxy.bench(rounds or 3, peers, only)
+        return proxy.bench(asked.rounds or 3, asked.peers, asked.only, asked.tree)
+    if name == "create":
+        from bench import create
+
+        return create.bench(asked.rounds or 10, min(asked.rounds or 3, 3), asked.only)
+    if name == "list":
+        from bench import listing
+
+        return listing.bench(asked.rounds or 15)
+    if name == "cli":
+        from bench import cli
+
+        return cli.bench(asked.rounds or 20, asked.only)
     raise Unavailable(f"{name}: there is no such benchmark; there are {', '.join(BENCHES)}")
 
 
@@ -57,8 +83,6 @@ def machine() -> str:
 
 def main() -> int:
     asked = parser().parse_args()
-    peers = asked.peers.split(",") if asked.peers else None
-    only = asked.only.split(",") if asked.only else None
     failed = missed = False
     report: dict[str, object] = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "benches": {}}
     benches: dict[str, object] = {}
@@ -66,7 +90,7 @@ def main() -> int:
         print(machine())
     for name in asked.bench or BENCHES:
         try:
-            rows, contenders = measure(name, asked.rounds, peers, only)
+            rows, contenders = measure(name, asked)
         except Unavailable as error:
             say(str(error))
             failed = True

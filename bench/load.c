@@ -28,7 +28,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CHUNK = 16384, MOST_SAMPLES = 4000000 };
+enum { CHUNK = 8192, MOST_SAMPLES = 4000000 };
 
 struct tunnel {
     int fd;

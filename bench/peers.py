@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bench.machine import Child, Unavailable, cache, run, say
+from bench.machine import ROOT, Child, Unavailable, cache, run, say
 
 SESSION_ID = "be00000000be"
 
@@ -224,12 +224,18 @@ class Mitmproxy(Server):
 
 
 class Clauderon(Server):
-    """Our own service as it is in use: supervisor and worker, one session, audit and policy on."""
+    """Our own service as it is in use: supervisor and worker, one session, audit and policy on.
 
-    name = "clauderon"
+    tree: another checkout to run it from.
+    """
+
+    def __init__(self, name: str = "clauderon", tree: Path = ROOT) -> None:
+        super().__init__()
+        self.name = name
+        self.env = {**os.environ, "PYTHONPATH": str(tree)}
 
     def set_up(self) -> None:
-        run([sys.executable, "-c", "import clauderon.proxy.service"])
+        run([sys.executable, "-P", "-c", "import clauderon.proxy.service"], env=self.env)
 
     def start(self, stage: Stage, port: int) -> None:
         from clauderon.paths import Home
@@ -249,12 +255,12 @@ class Clauderon(Server):
         session = Session(
             id=SESSION_ID, name="bench", state="running", step="", port=session_port, repo="/", git_dir="/",
             branch="clauderon/bench", base="0" * 40, agent="claude", image="none", created_at=0.0, updated_at=0.0,
-            ip="127.0.0.1",
+            ip="127.0.0.1", env={},
         )  # fmt: skip
         with Store.open(home) as store:
             store.add(session, range(session_port, session_port + 1))
-        env = {**os.environ, "CLAUDERON_HOME": str(directory)}
-        argv = [sys.executable, "-m", "clauderon", "proxy", "run"]
+        env = {**self.env, "CLAUDERON_HOME": str(directory)}
+        argv = [sys.executable, "-P", "-m", "clauderon", "proxy", "run"]
         self.child = Child(argv, directory / "output", env)
         self.child.until_listening(session_port)
         self.port = session_port
@@ -263,5 +269,7 @@ class Clauderon(Server):
         return stage.directory / self.name / "proxy-ca.pem"
 
 
-def known() -> list[Peer]:
-    return [Direct(), Mitmproxy(), Squid(), Clauderon()]
+def known(trees: Sequence[Path]) -> list[Peer]:
+    """Every contender; trees: other checkouts of clauderon to run beside this one, named by their last component."""
+    others = [Clauderon(tree.name, tree.absolute()) for tree in trees]
+    return [Direct(), Mitmproxy(), Squid(), *others, Clauderon()]

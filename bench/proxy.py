@@ -200,11 +200,11 @@ def measure(stage: Stage, peer: Peer, one: Measurement, number: int, memory: dic
             memory[one.key].add(peer.name, max(0.0, growth_mib))
 
 
-def available(names: Sequence[str] | None) -> list[Peer]:
+def available(names: Sequence[str] | None, trees: Sequence[Path]) -> list[Peer]:
     """The contenders asked for that this machine can have; a word about the others."""
     found: list[Peer] = []
-    for peer in known():
-        if names is not None and peer.name not in names:
+    for peer in known(trees):
+        if names is not None and peer.name not in [*names, *(tree.name for tree in trees)]:
             continue
         try:
             peer.set_up()
@@ -216,10 +216,10 @@ def available(names: Sequence[str] | None) -> list[Peer]:
 
 
 def bench(
-    rounds: int, peers: Sequence[str] | None, only: Sequence[str] | None
+    rounds: int, peers: Sequence[str] | None, only: Sequence[str] | None, trees: Sequence[Path]
 ) -> tuple[list[Row], list[str]]:
     """Measure; returns the rows of the table and the names of its columns."""
-    contenders = available(peers)
+    contenders = available(peers, trees)
     todo = [one for one in measurements() if only is None or one.key in only]
     memory = {key: row for key, row in memory_rows().items() if only is None or key in only}
     with stage(rounds) as here:

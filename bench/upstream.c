@@ -32,7 +32,7 @@ struct connection {
     uint64_t body_left, body_seen;
     uint64_t events_left, reply_left; /* reply_left: body bytes still to send after `out` */
     size_t in_length, out_length, out_sent;
-    char in[16384], out[512];
+    char in[16384], out[8192];
 };
 
 static int poller;
@@ -69,6 +69,12 @@ static void reply(struct connection *c, uint64_t length, const char *body) {
     c->out_sent = 0;
     c->reply_left = *body ? 0 : length;
     c->state = REPLY;
+    if (c->reply_left <= sizeof c->out - c->out_length) {
+        /* Head and body in one record, as servers send what is short. */
+        memcpy(c->out + c->out_length, filler, c->reply_left);
+        c->out_length += c->reply_left;
+        c->reply_left = 0;
+    }
 }
 
 static void reply_received(struct connection *c) {
