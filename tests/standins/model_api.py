@@ -166,7 +166,8 @@ class Handler(BaseHTTPRequestHandler):
             "message": "invalid x-api-key",
             "code": "invalid_api_key",
         }
-        self._json(401, {"type": "error", "error": error})
+        # As the real one says it; without it Claude Code tries for minutes.
+        self._json(401, {"type": "error", "error": error}, {"x-should-retry": "false"})
         return False
 
     def _record(
@@ -207,9 +208,11 @@ class Handler(BaseHTTPRequestHandler):
         self._record(request, None, None, status=status)
         self._json(status, answer or {})
 
-    def _json(self, status: int, value: Mapping[str, Any]) -> None:
+    def _json(self, status: int, value: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
         body = json.dumps(value).encode()
         self.send_response(status)
+        for name, text in (headers or {}).items():
+            self.send_header(name, text)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
