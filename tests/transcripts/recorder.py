@@ -28,7 +28,7 @@ from tests.transcripts.format import Entry, Transcript
 SETTLE_S = 0.25
 # A tool that still runs may yet say what its caller waits for. One that runs for ever (`logs -f`) must not hold
 # everything up.
-LONGEST_HOLD_S = 2.0
+LONGEST_HOLD_S = 4.0
 LONGEST_STDIN = 4096
 
 
@@ -66,7 +66,7 @@ class Recorder:
     _calls: list[_Call] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stirred: float = 0.0
-    _let_go: float = 0.0
+    _event: float = 0.0
     _released: int = 0
     _done: bool = False
 
@@ -117,14 +117,14 @@ class Recorder:
             with self._lock:
                 call = _Call(json.loads(first), self._released, connection)
                 self._calls.append(call)
-                self._stirred = time.monotonic()
+                self._stirred = self._event = time.monotonic()
             second = lines.readline()
             with self._lock:
                 if second:
                     call.answer = json.loads(second)
                 else:
                     call.released = True  # it was killed: the caller did not wait for it
-                self._stirred = time.monotonic()
+                self._stirred = self._event = time.monotonic()
 
     def _schedule(self) -> None:
         spent = 0
@@ -143,13 +143,13 @@ class Recorder:
                 if not held or now - self._stirred < SETTLE_S:
                     continue
                 busy = any(c.answer is None and not c.released for c in self._calls)
-                if (busy or _is_about(parents, known)) and now - self._let_go < LONGEST_HOLD_S:
+                if (busy or _is_about(parents, known)) and now - self._event < LONGEST_HOLD_S:
                     self._stirred = now
                     continue
                 call = min(held, key=lambda c: c.key)
                 self._released += 1
                 call.order, call.released = self._released, True
-                self._stirred = self._let_go = time.monotonic()
+                self._stirred = self._event = time.monotonic()
                 with contextlib.suppress(OSError):
                     call.connection.sendall(b".")
 

@@ -1,0 +1,213 @@
+"""Holds docs/architecture.md: who may import what, read from the source; and the shape every module must have."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "clauderon"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+LAYERS = ("face", "use cases", "tools", "facts", "state", "ground", "beside")
+ROOMS = {
+    "cli": "face", "output": "face", "shellenv": "face", "shellquick": "face", "shellcomplete": "face",
+    "__main__": "face",
+    "session": "use cases", "doctor": "use cases", "cache": "use cases",
+    "docker": "tools", "git": "tools", "airlock": "tools", "agents": "tools",
+    "config": "facts", "spec": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts",
+    "__init__": "facts",
+    "store": "state",
+    "proc": "ground", "confined": "ground",
+    "proxy": "beside",
+}  # fmt: skip
+MAY_IMPORT = {
+    "face": {"face", "use cases", "tools", "facts", "state", "ground", "beside"},
+    "use cases": {"use cases", "tools", "facts", "state", "ground", "beside"},
+    "tools": {"tools", "facts", "state", "ground"},
+    # `spec` describes a container from a recorded session; a fact may name what the ground gives.
+    "facts": {"facts", "state", "ground"},
+    "state": {"facts"},
+    "ground": {"facts"},
+    "beside": {"beside", "facts", "state", "ground"},
+}
+# Of the proxy, the rooms above know the life around it, never the data plane.
+PROXY_DOORS = {
+    "ca", "ca_record", "client", "control_client", "credentials", "listeners", "lockfile", "policy", "secret_source", "service", "status",
+    "supervisor", "audit_reader", "entry", "unix_socket", "trust",
+}  # fmt: skip
+# Who may import these, as patterns of module names below `clauderon`.
+ONLY_IN = {
+    "plumbum": r"proc",
+    "sh": r"proc",
+    "subprocess": r"proc",
+    "typer": r"cli\..*|cli",
+    "sqlite3": r"store",
+    "trustme": r"proxy\.ca",
+    "aiohttp": r"proxy\..*",
+    "uvloop": r"proxy\..*",
+    "httptools": r"proxy\..*",
+}
+PROC_IN_PROXY = {"service", "supervisor", "secret_source", "watch"}
+# Arrows that point up, each with its reason.
+UPWARD = {
+    ("proxy.watch", "airlock"): "the service carries a commit over a second after it was made",
+    ("proxy.watch", "airlock.layout"): "and looks for it without a git process",
+}
+# Who writes to stdout beside `output`, each with its reason.
+WRITERS = {
+    "output": "the writer",
+    "__main__": "--version and completion answer before `output` could be imported",
+    "shellquick": "env and path answer in a few milliseconds, without typer",
+}
+# Modules over 300 lines, each with the reason why it is one thing.
+LONG: dict[str, str] = {}
+LONG_FUNCTIONS: dict[tuple[str, str], str] = {}
+
+
+def name_of(path: Path) -> str:
+    """`clauderon/cli/app.py` is `cli.app`, `clauderon/cli/__init__.py` is `cli`."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def room_of(module: str) -> str:
+    return ROOMS[module.split(".")[0]]
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+def imports_of(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module imported anywhere in the file, late imports included, type-checking ones left out."""
+    tree = tree_of(path)
+    skipped = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", node.lineno
+
+
+def own_imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Imports of our own, as module names below `clauderon`."""
+    known = {name_of(module) for module in MODULES}
+    for imported, line in imports_of(path):
+        if imported.split(".")[0] != "clauderon":
+            continue
+        parts = imported.split(".")[1:]
+        while parts and ".".join(parts) not in known:
+            parts.pop()
+        yield ".".join(parts) or "__init__", line
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_down(path: Path) -> None:
+    layer = room_of(name_of(path))
+    wrong = [
+        f"line {line}: {layer} imports {imported} ({room_of(imported)})"
+        for imported, line in own_imports(path)
+        if room_of(imported) not in MAY_IMPORT[layer] and (name_of(path), imported) not in UPWARD
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_library_has_one_importer(path: Path) -> None:
+    module = name_of(path)
+    wrong = [
+        f"line {line}: {imported}"
+        for imported, line in imports_of(path)
+        if (pattern := ONLY_IN.get(imported.split(".")[0])) and not re.fullmatch(pattern, module)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_the_data_plane_is_known_to_the_proxy_alone(path: Path) -> None:
+    if room_of(name_of(path)) == "beside":
+        return
+    inner = [
+        f"line {line}: {imported}"
+        for imported, line in own_imports(path)
+        if imported.startswith("proxy.") and imported.split(".")[1] not in PROXY_DOORS
+    ]
+    assert inner == []
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if name_of(p).startswith("proxy")], ids=name_of)
+def test_the_proxy_starts_processes_only_around_its_data_plane(path: Path) -> None:
+    if name_of(path).split(".")[-1] not in PROC_IN_PROXY:
+        assert [line for imported, line in own_imports(path) if imported == "proc"] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_says_what_it_is_for(path: Path) -> None:
+    text = ast.get_docstring(tree_of(path)) or ""
+    assert len(text.split()) >= 4 and text.rstrip().endswith((".", ":", ")", "`"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_is_short(path: Path) -> None:
+    lines = len(path.read_text().splitlines())
+    assert lines <= 300 or name_of(path) in LONG, f"{lines} lines"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_function_is_short(path: Path) -> None:
+    long = [
+        f"{node.name}: {(node.end_lineno or 0) - node.lineno + 1} lines"
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (name_of(path), node.name) not in LONG_FUNCTIONS
+        # A command's signature is its help text; what counts is what it does.
+        and (node.end_lineno or 0) - node.body[0].lineno + 1 > 60
+    ]
+    assert long == []
+
+
+def test_no_exception_to_the_length_is_left_over() -> None:
+    lengths = {name_of(path): len(path.read_text().splitlines()) for path in MODULES}
+    assert [name for name in LONG if lengths.get(name, 0) <= 300] == []
+
+
+def test_no_module_is_called_after_nothing() -> None:
+    empty = {"utils", "util", "manager", "helpers", "misc", "common_utils"}
+    assert [name for name in map(name_of, MODULES) if empty & set(name.split("."))] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_output_writes_to_stdout(path: Path) -> None:
+    """`print` and `sys.stdout.write` elsewhere would mix something into the answer."""
+    written = [
+        f"line {node.lineno}: {ast.unparse(node.func)}"
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call)
+        and re.fullmatch(r"print|(sys\.)?stdout(\.buffer)?\.write(lines)?", ast.unparse(node.func))
+    ]
+    assert written == [] or name_of(path) in WRITERS
+
+
+def test_the_table_of_the_page_names_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    missing = [
+        room
+        for room in {name_of(path).split(".")[0] for path in MODULES} - {"__init__", "__main__"}
+        if f"`{room}" not in page
+    ]
+    assert missing == []
