@@ -139,17 +139,18 @@ class _Close:
                 found[name] = oid
                 if name == ref and path:
                     elsewhere = self._admin is None or not is_at(self._admin, Path(path))
-        return found, elsewhere
+        # git names one worktree of several.
+        others = [
+            self._common_dir,
+            *(admin for admin in registered(self._common_dir) if admin != self._admin),
+        ]
+        return found, elsewhere or any(_is_on(git_dir, ref) for git_dir in others)
 
     def _is_ours(self) -> bool:
         """Whether the branch is the one this session made: our directory says so, or its worktree is on it."""
         if host_side(self._home, self._session.id).gitfile.exists():
             return True
-        try:
-            head = (self._admin / "HEAD").read_text(encoding="utf-8") if self._admin is not None else ""
-        except OSError:
-            return False
-        return head.strip() == f"ref: {branch_ref(self._session)}"
+        return self._admin is not None and _is_on(self._admin, branch_ref(self._session))
 
     def _is_alone(self, ref: str) -> bool:
         """Whether the branch holds a commit that nothing else does."""
@@ -168,6 +169,15 @@ class _Close:
         if answer.status and is_at(admin, self._worktree):
             # git refuses, say an entry it finds damaged; the directory is the user's git's, written by the host only.
             remove_tree(admin)
+
+
+def _is_on(git_dir: Path, ref: str) -> bool:
+    """Whether a git directory's checkout is on a branch; unknown, so no, where reftable keeps HEAD elsewhere."""
+    try:
+        head = (git_dir / "HEAD").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return False
+    return head.strip() == f"ref: {ref}"
 
 
 def _is_a_sessions(admin: Path) -> bool:

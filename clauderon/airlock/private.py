@@ -19,7 +19,7 @@ from clauderon.errors import BackendError
 from clauderon.git.alternates import object_dirs
 from clauderon.git.environment import hardened, without_filters
 from clauderon.git.repository import Repository
-from clauderon.git.settings import is_true
+from clauderon.git.settings import NOBODY, is_true
 from clauderon.mount import Mount
 from clauderon.store import Session
 
@@ -52,7 +52,7 @@ def make_private(
     for leftover in (private, side.root):
         shutil.rmtree(leftover, ignore_errors=True)
     _give_worktree(admin, worktree, repository, owner)
-    _write_host_side(side, repository)
+    _write_host_side(side, repository, owner)
     for directory in ("refs/heads", "refs/tags", "objects/info", "objects/pack", "info", "logs"):
         (private / directory).mkdir(parents=True)
     reference = private / "refs" / "heads" / branch
@@ -85,10 +85,13 @@ def _give_worktree(
     proc.start(argv, env=without_filters(repository.env, repository.filters), cwd="/").result(ok=None)
 
 
-def _write_host_side(side: HostSide, repository: Repository) -> None:
+def _write_host_side(side: HostSide, repository: Repository, owner: tuple[int, int] | None) -> None:
     side.root.mkdir(parents=True)
     side.tracks.write_text("".join(f"{name}\n" for name in sorted(repository.tracks)), encoding="ascii")
     side.gitfile.write_text(_GITFILE, encoding="ascii")
+    if owner is not None and os.geteuid() == 0:
+        # git inside refuses a pointer that belongs to somebody else. It is mounted read-only all the same.
+        os.chown(side.gitfile, *owner)
     side.empty.write_bytes(b"")
     _write_alternates(side, len(repository.objects))
 
@@ -152,9 +155,8 @@ def private_config(repository: Repository, *, https_hosts: Iterable[str] = (), s
         lines.append(_section("extensions", extensions))
     if is_true(checkout.get("index.sparse", "")):
         lines.append(_section("index", [("sparse", "true")]))
-    identity = [("name", repository.user_name), ("email", repository.user_email)]
-    if any(value for _, value in identity):
-        lines.append(_section("user", [(key, value) for key, value in identity if value]))
+    identity = [("name", repository.user_name or NOBODY[0]), ("email", repository.user_email or NOBODY[1])]
+    lines.append(_section("user", identity))
     for remote in repository.remotes:
         values = [("url", remote.url)]
         if remote.push_url != remote.url:

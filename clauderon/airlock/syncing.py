@@ -181,7 +181,9 @@ class _Sync:
         return self._update(refs, settings, new=new, old=old, last=last, notes=notes)
 
     def _require_commit(self, oid: str) -> None:
-        kind = proc.start(hardened(self.common_dir, "cat-file", "-t", oid), env=self._reading, cwd="/").result(ok=None)
+        kind = proc.start(
+            hardened(self.common_dir, "cat-file", "-t", oid), env=self._reading, cwd="/"
+        ).result(ok=None)
         if kind.text.strip() != "commit":
             raise BackendError(
                 f"sync {self.session.name}",
@@ -229,8 +231,8 @@ class _Sync:
         name = self.session.name
         ours = {key: own_ref(name, key) for key in ("synced", "incoming")}
         dropped, gained = self._apart(old, new) if old is not None else (0, self._apart(last or new, new)[1])
-        if old is not None and gained == 0:
-            # The host has all of it already, and more.
+        if old is not None and gained == 0 and old != last:
+            # The host has all of it already, and more. (Where only the container moved, it was a reset: follow it.)
             update_refs(self.common_dir, [(ours["synced"], new, refs.get(ours["synced"]))], self.environ)
             self._remember(new)
             return SyncResult(
@@ -266,8 +268,6 @@ class _Sync:
     def _apart(self, left: str, right: str) -> tuple[int, int]:
         """How many commits only `left` has, and only `right`."""
         argv = hardened(self.common_dir, "rev-list", "--left-right", "--count", f"{left}...{right}", "--")
-        answer = proc.start(argv, env=self._reading, cwd="/").result(
-            timeout_s=_GIT_TIMEOUT_S
-        )
+        answer = proc.start(argv, env=self._reading, cwd="/").result(timeout_s=_GIT_TIMEOUT_S)
         first, second = answer.text.split()
         return int(first), int(second)

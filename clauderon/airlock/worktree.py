@@ -172,8 +172,12 @@ def _is_empty_dir(path: Path) -> bool:
 def _worth_a_retry(opening: Opening, answer: proc.Completed) -> bool:
     if any(words in answer.stderr for words in _STALE):
         # Left by a session that was killed half-way through its removal: the directory is gone, the entry is not.
-        words = ("worktree", "remove", "--force", "--force", str(opening.worktree))
-        proc.start(hardened(opening.repository.common_dir, *words), env=opening.env, cwd="/").result(ok=None)
+        common_dir = opening.repository.common_dir
+        removal = ("worktree", "remove", "--force", "--force", str(opening.worktree))
+        proc.start(hardened(common_dir, *removal), env=opening.env, cwd="/").result(ok=None)
+        # `-b` made the branch before git came upon the entry.
+        words = ("update-ref", "-d", f"refs/heads/{opening.branch}", opening.base)
+        proc.start(hardened(common_dir, *words), env=opening.env, cwd="/").result(ok=None)
         return True
     return _is_locked(opening, answer)
 

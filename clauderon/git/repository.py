@@ -16,8 +16,8 @@ from clauderon.errors import CommandFailed, Conflict, UsageError
 from clauderon.git.alternates import object_dirs
 from clauderon.git.batch import Batch, parse_batch
 from clauderon.git.environment import HARDENED, environment
+from clauderon.git.settings import NOBODY, Settings, parse_settings
 from clauderon.git.settings import Remote as Remote
-from clauderon.git.settings import Settings, parse_settings
 
 READ_TIMEOUT_S = 60.0
 # Paths of ours in a worktree; a repository that tracks one of them keeps its own file.
@@ -124,8 +124,6 @@ def repository_read(
     head, base_commit = _commits(place.shown, found, base)
     if branch is not None:
         _check_branch(branch, found)
-    if changed.status and not place.bare:
-        raise CommandFailed(changed.argv, changed.status, changed.stdout, changed.stderr)
     settings = parse_settings(config.stdout)
     attributes = found[_ATTRIBUTES]
     return Repository(
@@ -144,8 +142,8 @@ def repository_read(
         base_commit=base_commit,
         dirty=bool(changed.stdout),
         remotes=settings.remotes,
-        user_name=settings.user_name,
-        user_email=settings.user_email,
+        user_name=settings.user_name or env.get("GIT_AUTHOR_NAME", ""),
+        user_email=settings.user_email or env.get("GIT_AUTHOR_EMAIL", ""),
         filters=settings.filters,
         tracks=frozenset(
             name
@@ -156,19 +154,32 @@ def repository_read(
         promisor=settings.promisor,
         promisor_filter=settings.promisor_filter,
         checkout=settings.checkout,
-        notes=_notes(place, settings, found),
+        notes=_notes(place, settings, found, changed, env),
         env=env,
     )
 
 
-def _notes(place: _Place, settings: Settings, found: list[Batch | None]) -> tuple[str, ...]:
+def _notes(
+    place: _Place,
+    settings: Settings,
+    found: list[Batch | None],
+    changed: proc.Completed,
+    env: Mapping[str, str],
+) -> tuple[str, ...]:
     notes = []
+    if changed.status and not place.bare:
+        # A filter that is not installed, say; no reason not to make a worktree.
+        notes.append(f"Your checkout's own changes could not be looked at: {changed.error_text}")
     attributes = found[_ATTRIBUTES]
     if attributes is not None and b"filter=lfs" in attributes[2]:
         notes.append("Git LFS files are pointers in the session; `git lfs pull` inside fetches them.")
     if found[_GITMODULES] is not None:
         notes.append(
             "Submodules are empty in the session; `git submodule update --init` inside fetches them."
+        )
+    if not (settings.user_name and settings.user_email) and "GIT_AUTHOR_EMAIL" not in env:
+        notes.append(
+            f"git knows no user.name and user.email here; the session commits as {NOBODY[0]} <{NOBODY[1]}>."
         )
     if settings.promisor:
         notes.append(

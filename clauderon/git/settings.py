@@ -18,6 +18,8 @@ _CHECKOUT_KEYS = (
     "core.symlinks",
     "index.sparse",
 )
+# Who commits in a session when git knows nobody on the host: an agent that cannot commit loses its work.
+NOBODY = ("clauderon", "clauderon@localhost")
 _TRUE = frozenset({"true", "yes", "on", "1"})
 
 

@@ -49,7 +49,12 @@ def loose(private: Path, kind: str, content: bytes, *, name: str | None = None, 
 
 def commit_of(world: World, tree: str, *parents: str) -> str:
     lines = [f"tree {tree}", *(f"parent {oid}" for oid in parents)]
-    lines += ["author A <a@example.test> 1700000000 +0000", "committer A <a@example.test> 1700000000 +0000", "", "x"]
+    lines += [
+        "author A <a@example.test> 1700000000 +0000",
+        "committer A <a@example.test> 1700000000 +0000",
+        "",
+        "x",
+    ]
     return loose(world.private, "commit", ("\n".join(lines) + "\n").encode())
 
 
@@ -66,7 +71,14 @@ def entry(mode: str, name: bytes, oid: str) -> bytes:
 
 def plant_hooks(world: World, payload: str) -> None:
     (world.private / "hooks").mkdir()
-    for name in ("pre-commit", "post-checkout", "reference-transaction", "post-index-change", "post-merge", "pre-auto-gc"):
+    for name in (
+        "pre-commit",
+        "post-checkout",
+        "reference-transaction",
+        "post-index-change",
+        "post-merge",
+        "pre-auto-gc",
+    ):
         shutil.copy(payload, world.private / "hooks" / name)
 
 
@@ -256,7 +268,9 @@ def test_a_file_that_is_no_ref_is_not_shown(world: World, tmp_path: Path) -> Non
 # Files that are not files.
 
 
-@pytest.mark.parametrize("place", ["branch", "HEAD", "packed-refs", "logs/refs/stash", "loose", "pack", "shallow"])
+@pytest.mark.parametrize(
+    "place", ["branch", "HEAD", "packed-refs", "logs/refs/stash", "loose", "pack", "shallow"]
+)
 def test_a_fifo_never_keeps_the_host_waiting(world: World, place: str) -> None:
     commit = world.commit()
     path = {
@@ -322,7 +336,11 @@ def test_refs_that_name_each_other_end(world: World) -> None:
 def test_forged_packed_refs_lead_nowhere(world: World) -> None:
     (world.private / world.branch).unlink()
     (world.private / "packed-refs").write_bytes(
-        b"# pack-refs with: peeled fully-peeled sorted\n^" + b"a" * 40 + b"\n\n \n" + b"b" * 40 + b" ../../HEAD\n"
+        b"# pack-refs with: peeled fully-peeled sorted\n^"
+        + b"a" * 40
+        + b"\n\n \n"
+        + b"b" * 40
+        + b" ../../HEAD\n"
         b"c" * 40 + b" refs/heads/x\x1b[31m\n" + b"d" * 39 + b" refs/heads/clauderon/fix\n" + b"\xff" * 100
     )
     assert world.sync().outcome == "missing"
@@ -378,7 +396,9 @@ def test_a_damaged_loose_object_stays_in_the_container(world: World, data: bytes
     assert not list(world.side.objects.rglob("tmp_*"))
 
 
-def test_a_small_file_that_inflates_without_end_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_file_that_inflates_without_end_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bounds = quarantine.Bounds(inflated=1 << 20)
     monkeypatch.setattr(quarantine, "Bounds", lambda: bounds)
     loose(world.private, "blob", b"\0" * (8 << 20), level=9)
@@ -388,7 +408,9 @@ def test_a_small_file_that_inflates_without_end_is_refused(world: World, monkeyp
     assert world.tip() == world.session.base
 
 
-def test_a_huge_commit_is_refused_before_it_is_inflated(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_huge_commit_is_refused_before_it_is_inflated(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bounds = quarantine.Bounds(structure=1 << 16)
     monkeypatch.setattr(quarantine, "Bounds", lambda: bounds)
     loose(world.private, "commit", b"\0" * (1 << 20))
@@ -538,7 +560,13 @@ def test_promisor_marks_inside_do_not_excuse_missing_objects(world: World) -> No
 def test_nothing_but_the_branch_and_our_own_refs_changes(world: World) -> None:
     """Refs inside that look like the user's stay inside."""
     commit = world.commit()
-    for name in ("refs/heads/main", "refs/tags/v1", "refs/remotes/origin/main", "refs/notes/commits", "refs/stash"):
+    for name in (
+        "refs/heads/main",
+        "refs/tags/v1",
+        "refs/remotes/origin/main",
+        "refs/notes/commits",
+        "refs/stash",
+    ):
         path = world.private / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{commit}\n")

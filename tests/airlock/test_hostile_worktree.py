@@ -65,7 +65,9 @@ def plant_submodule(world: World, payload: str) -> None:
     place = world.worktree / "sub"
     evil_repository(place, payload)
     commit = call("git", "rev-parse", "HEAD", cwd=place)
-    world.write(".gitmodules", '[submodule "sub"]\n\tpath = sub\n\turl = https://example.test/sub\n\tignore = none\n')
+    world.write(
+        ".gitmodules", '[submodule "sub"]\n\tpath = sub\n\turl = https://example.test/sub\n\tignore = none\n'
+    )
     world.inside("update-index", "--add", "--cacheinfo", f"160000,{commit},sub")
     world.inside("add", ".gitmodules")
     world.inside("commit", "--quiet", "--message", "A submodule")
@@ -86,7 +88,13 @@ def plant_over_a_tracked_directory(world: World, payload: str) -> None:
 
 def plant_attributes(world: World, payload: str) -> None:
     """Attributes choose among the programs that the user has configured."""
-    for key in ("filter.user.clean", "filter.user.smudge", "filter.a=b.process", "diff.user.textconv", "diff.user.command"):
+    for key in (
+        "filter.user.clean",
+        "filter.user.smudge",
+        "filter.a=b.process",
+        "diff.user.textconv",
+        "diff.user.command",
+    ):
         world.host("config", key, payload)
     world.host("config", "filter.user.required", "true")
     world.write(".gitattributes", "*.txt filter=user diff=user\n*.bin filter=a=b\n")
@@ -138,7 +146,9 @@ def test_attributes_choose_no_program_outside_a_merge(world: World, payload: str
 
 
 @pytest.mark.parametrize("plant", [plant_submodule, plant_gitfile], ids=lambda plant: plant.__name__)
-@pytest.mark.parametrize("command", [("status",), ("diff",), ("diff", "HEAD"), ("add", "--update"), ("stash",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [("status",), ("diff",), ("diff", "HEAD"), ("add", "--update"), ("stash",)], ids=" ".join
+)
 def test_the_users_own_git_in_the_worktree_does_not_enter_a_planted_submodule(
     world: World, payload: str, canary: Path, plant: Callable[[World, str], None], command: tuple[str, ...]
 ) -> None:
@@ -250,7 +260,9 @@ def link_in_nested(world: World, secret: Path) -> None:
     (nested / ".git/hooks").symlink_to(secret)
 
 
-@pytest.mark.parametrize("swap", [swap_directory, swap_file, link_untracked, link_in_nested], ids=lambda s: s.__name__)
+@pytest.mark.parametrize(
+    "swap", [swap_directory, swap_file, link_untracked, link_in_nested], ids=lambda s: s.__name__
+)
 def test_a_link_out_of_the_workspace_is_kept_as_a_link(
     world: World, secret: Path, swap: Callable[[World, Path], None]
 ) -> None:
@@ -306,7 +318,8 @@ def test_things_that_are_no_files_are_survived(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a b", "a\nb", "é", "\x1b[31mred", "-x", '"quoted"', "a\\b", "\udcff", ".gitignore.d", "a:b", "*", "~"]
+    "name",
+    ["a b", "a\nb", "é", "\x1b[31mred", "-x", '"quoted"', "a\\b", "\udcff", ".gitignore.d", "a:b", "*", "~"],
 )
 def test_any_file_name_is_rescued(world: World, name: str) -> None:
     path = os.fsencode(world.worktree) + b"/" + os.fsencode(name)
@@ -330,7 +343,7 @@ def test_names_and_contents_reach_a_terminal_without_control_characters(world: W
 
 def test_files_below_a_path_deeper_than_any_name_are_left_and_removed(world: World) -> None:
     descriptor = os.open(world.worktree, os.O_RDONLY)
-    for _ in range(3000):
+    for _ in range(2200):
         os.mkdir("d", dir_fd=descriptor)
         following = os.open("d", os.O_RDONLY, dir_fd=descriptor)
         os.close(descriptor)
@@ -384,8 +397,20 @@ def test_ignored_files_are_no_work(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("name", "taken"),
-    [(".git", True), (".GiT", True), ("git~1", True), (".git ", True), (".git...", True), (".git::$INDEX", True),
-     (".gi\u200dt", True), ("\ufeff.git", True), (".gitx", False), ("git", False), ("git~2", False), (" .git", False)],
+    [
+        (".git", True),
+        (".GiT", True),
+        ("git~1", True),
+        (".git ", True),
+        (".git...", True),
+        (".git::$INDEX", True),
+        (".gi\u200dt", True),
+        ("\ufeff.git", True),
+        (".gitx", False),
+        ("git", False),
+        ("git~2", False),
+        (" .git", False),
+    ],
 )
 def test_spellings_of_git_that_some_file_system_takes_for_it(name: str, taken: bool) -> None:
     assert tree.is_dotgit(name) is taken

@@ -92,6 +92,17 @@ def test_a_rebase_onto_the_middle_of_the_own_history_is_no_divergence(world: Wor
     assert world.tip() == world.inside("rev-parse", "HEAD")
 
 
+def test_a_reset_inside_takes_the_host_branch_back(world: World) -> None:
+    first = world.commit("one.txt")
+    world.commit("two.txt")
+    world.sync()
+    world.inside("reset", "--quiet", "--hard", first)
+    result = world.sync()
+    assert (result.outcome, result.new, result.commits) == ("advanced", first, 0)
+    assert world.tip() == first
+    assert world.host("status", "--porcelain", cwd=world.worktree) == ""
+
+
 def test_a_host_branch_that_moved_too_is_left_alone(world: World) -> None:
     inside = world.commit("inside.txt")
     (world.worktree / "host.txt").write_text("by hand\n")
@@ -112,7 +123,9 @@ def test_a_divergence_ends_when_the_host_took_the_incoming_commits(world: World)
     world.host("commit", "--quiet", "--allow-empty", "--message", "By hand", cwd=world.worktree)
     assert world.sync().outcome == "diverged"
     incoming = own_ref("fix", "incoming")
-    merged = world.host("commit-tree", f"{incoming}^{{tree}}", "-p", world.branch, "-p", incoming, "-m", "Both")
+    merged = world.host(
+        "commit-tree", f"{incoming}^{{tree}}", "-p", world.branch, "-p", incoming, "-m", "Both"
+    )
     world.host("update-ref", world.branch, merged)
     result = world.sync()
     assert result.outcome == "up-to-date"

@@ -6,6 +6,7 @@ hostile container is whatever a test does to that directory and to the worktree.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from clauderon import airlock, git
 from clauderon.airlock.layout import HostSide, host_side
+from clauderon.errors import ClauderonError
 from clauderon.git.alternates import alternates
 from clauderon.paths import Home
 from clauderon.store import Session
@@ -123,14 +125,14 @@ class World:
 
     def delete(self) -> tuple[str, ...]:
         """What `clauderon delete` does with git."""
+        with contextlib.suppress(ClauderonError):
+            self.sync()
         refs = self.rescue()
         self.close()
         return refs
 
     def everything(self) -> None:
         """Every call the host makes on a session, to its end."""
-        from clauderon.errors import ClauderonError
-
         calls: list[Callable[[], object]] = [
             self.sync,
             self.state,

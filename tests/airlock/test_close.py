@@ -1,0 +1,293 @@
+"""Taking a session away: all of it, only it, and to the end after a kill at any point."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from clauderon import airlock, proc
+from clauderon.airlock import closing
+from clauderon.errors import BackendError
+from clauderon.paths import Home
+from tests.airlock.world import World, call, open_session
+
+
+class Killed(BaseException):
+    """SIGKILL, as far as Python can play it: nothing after it runs but `finally`."""
+
+
+def traces(world: World) -> list[str]:
+    """What is left of the session anywhere."""
+    found = [str(path) for path in (world.worktree, world.private, world.side.root) if os.path.lexists(path)]
+    found += [name for name in world.refs("refs") if "rescue" not in name and "fix" in name]
+    found += [str(path) for path in (world.repo / ".git/worktrees").glob("*")]
+    if "claude.json" in (world.repo / ".git/info/exclude").read_text():
+        found.append("info/exclude")
+    if "clauderon/" in (world.repo / ".git/config").read_text():
+        found.append("config")
+    return found
+
+
+def test_nothing_of_the_session_is_left(world: World) -> None:
+    exclude = (world.repo / ".git/info/exclude").read_bytes()
+    assert exclude.endswith(b"/.claude.json\n")
+    world.commit()
+    world.sync()
+    world.host("config", f"branch.{world.session.branch}.remote", "origin")
+    world.delete()
+    assert traces(world) == []
+    assert not (world.home.root / "airlock").exists()
+    assert world.host("worktree", "list").count("\n") == 0
+    world.host("fsck", "--strict")
+
+
+def test_closing_twice_is_closing_once(world: World) -> None:
+    assert world.close() is False
+    assert world.close() is False
+    assert traces(world) == []
+
+
+def test_an_unmerged_branch_is_kept_when_nothing_was_rescued(world: World) -> None:
+    commit = world.commit()
+    world.sync()
+    assert world.close() is True
+    assert world.refs("refs/heads")[world.branch] == commit
+    assert [name for name in traces(world) if not name.startswith("refs/heads")] == []
+
+
+def test_a_branch_can_be_kept_on_request(world: World) -> None:
+    assert airlock.close(world.home, world.session, world.environ, keep_branch=True) is True
+    assert world.branch in world.refs("refs/heads")
+
+
+def test_a_branch_checked_out_elsewhere_is_kept(world: World, tmp_path: Path) -> None:
+    world.host("worktree", "add", "--force", "--quiet", str(tmp_path / "else where"), world.session.branch)
+    assert world.close() is True
+    assert world.branch in world.refs("refs/heads")
+    assert world.host("status", "--porcelain", cwd=tmp_path / "else where") == ""
+
+
+def test_another_sessions_things_and_the_users_worktrees_stay(repo: Path, home: Home, tmp_path: Path) -> None:
+    one = open_session(repo, home, name="one", session_id="1" * 12)
+    two = open_session(repo, home, name="two", session_id="2" * 12)
+    one.host("worktree", "add", "--quiet", str(tmp_path / "gone"), "-b", "users")
+    shutil.rmtree(tmp_path / "gone")
+    one.close()
+    assert (repo / ".git/worktrees/gone").is_dir()
+    assert "/.claude.json" in (repo / ".git/info/exclude").read_text()
+    assert two.host("status", "--porcelain", cwd=two.worktree) == ""
+    assert two.refs().keys() == {"refs/clauderon/two/base"}
+    commit = two.commit()
+    assert two.sync().new == commit
+    two.close()
+    assert "/.claude.json" not in (repo / ".git/info/exclude").read_text()
+
+
+def test_a_line_of_the_users_own_in_the_exclude_file_stays(repo: Path, home: Home) -> None:
+    exclude = repo / ".git/info/exclude"
+    exclude.write_text("/.claude.json\n*.o")
+    world = open_session(repo, home)
+    world.close()
+    assert exclude.read_text() == "/.claude.json\n*.o"
+
+
+def test_a_session_that_never_came_to_be_takes_nothing_with_it(repo: Path, home: Home) -> None:
+    """The branch of that name is the user's."""
+    call("git", "branch", "clauderon/fix", cwd=repo)
+    call("git", "update-ref", "refs/clauderon/fix/base", "HEAD", cwd=repo)
+    from clauderon.errors import Conflict
+
+    with pytest.raises(Conflict):
+        open_session(repo, home)
+    from clauderon import git
+    from tests.airlock.world import session_for
+
+    session = session_for(git.repository_read(repo, dict(os.environ)), "fix", "0123456789ab")
+    world = World(repo, home, session)
+    assert world.close() is False
+    assert set(world.refs("refs")) == {
+        "refs/heads/main",
+        "refs/heads/clauderon/fix",
+        "refs/clauderon/fix/base",
+    }
+
+
+def steps(world: World, monkeypatch: pytest.MonkeyPatch, limit: int) -> bool:
+    """Close, killed at the `limit`th call that changes something; whether it came to its end."""
+    count = 0
+
+    def counted(real: object) -> object:
+        def call_or_die(*args: object, **kwargs: object) -> object:
+            nonlocal count
+            count += 1
+            if count > limit:
+                raise Killed
+            return real(*args, **kwargs)  # type: ignore[operator]
+
+        return call_or_die
+
+    with monkeypatch.context() as patch:
+        patch.setattr(proc, "start", counted(proc.start))
+        for name in ("unlink", "rmdir", "rename"):
+            patch.setattr(os, name, counted(getattr(os, name)))
+        try:
+            world.close()
+        except Killed:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("every", range(24))
+def test_a_close_killed_at_any_step_is_finished_by_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch, every: int
+) -> None:
+    world.commit()
+    world.sync()
+    world.write("dirty.txt")
+    assert world.rescue() == ("refs/clauderon/rescue/fix",)
+    limit = every if every < 12 else every * 12
+    done = steps(world, monkeypatch, limit)
+    if not done:
+        assert world.close() is False
+    assert traces(world) == []
+    assert world.show("refs/clauderon/rescue/fix", "dirty.txt") == "text"
+
+
+def test_the_kill_test_does_kill_half_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not steps(world, monkeypatch, 5)
+    assert traces(world)
+    assert steps(world, monkeypatch, 10_000)
+
+
+@pytest.mark.parametrize("missing", ["worktree", "private", "side", "admin"])
+def test_parts_that_are_gone_already_are_no_hindrance(world: World, missing: str) -> None:
+    directory = {
+        "worktree": world.worktree,
+        "private": world.private,
+        "side": world.side.root,
+        "admin": world.repo / ".git/worktrees/fix",
+    }[missing]
+    shutil.rmtree(directory)
+    world.close()
+    assert traces(world) == []
+
+
+def test_a_damaged_worktree_entry_is_removed_all_the_same(world: World) -> None:
+    (world.repo / ".git/worktrees/fix/commondir").write_text("/nowhere\n")
+    (world.repo / ".git/worktrees/fix/HEAD").write_text("")
+    world.close()
+    assert not (world.repo / ".git/worktrees/fix").exists()
+
+
+def test_the_repository_gone_leaves_nothing_at_home(world: World) -> None:
+    shutil.rmtree(world.repo)
+    assert world.close() is False
+    for path in (world.worktree, world.private, world.side.root):
+        assert not path.exists()
+
+
+@pytest.mark.parametrize("which", ["worktree", "private", "both"])
+def test_links_swapped_in_for_the_directories_are_not_followed(
+    world: World, tmp_path: Path, which: str
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("x")
+    for name, directory in (("worktree", world.worktree), ("private", world.private)):
+        if which in (name, "both"):
+            shutil.rmtree(directory)
+            directory.symlink_to(outside)
+    world.close()
+    assert traces(world) == []
+    assert (outside / "precious").exists()
+
+
+def test_links_below_are_removed_as_links(world: World, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "sub").mkdir(parents=True)
+    (outside / "sub/precious").write_text("x")
+    for top in (world.worktree, world.private, world.side.root):
+        (top / "out").symlink_to(outside)
+        (top / "deep").mkdir()
+        (top / "deep/out").symlink_to(outside / "sub")
+        (top / "deep/loop").symlink_to(".")
+    world.close()
+    assert traces(world) == []
+    assert (outside / "sub/precious").exists()
+
+
+def test_a_directory_swapped_for_a_link_during_the_removal_is_not_followed(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clauderon.airlock import removal
+
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("x")
+    victim = world.worktree / "victim"
+    victim.mkdir()
+    real = removal._unlink
+
+    def unlink_then_swap(name: str, directory: int) -> bool:
+        gone = real(name, directory)
+        if name == "victim" and not gone:
+            # It was seen to be a directory; now it is something else.
+            victim.rmdir()
+            victim.symlink_to(outside)
+        return gone
+
+    monkeypatch.setattr(removal, "_unlink", unlink_then_swap)
+    with pytest.raises(BackendError):
+        world.close()
+    monkeypatch.setattr(removal, "_unlink", real)
+    world.close()
+    assert (outside / "precious").exists()
+    assert traces(world) == []
+
+
+def test_read_only_and_closed_directories_are_removed(world: World) -> None:
+    for mode in (0o000, 0o500, 0o400, 0o100):
+        directory = world.worktree / f"mode{mode:o}" / "inner"
+        directory.mkdir(parents=True)
+        (directory / "file").write_text("x")
+        directory.chmod(mode)
+        directory.parent.chmod(mode)
+    world.close()
+    assert traces(world) == []
+
+
+def test_files_of_another_user_are_named_with_the_command_that_removes_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clauderon.airlock import removal
+
+    def refuse(*_args: object, **_kwargs: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(removal, "_unlink", refuse)
+    with pytest.raises(BackendError, match="another user") as caught:
+        world.close()
+    assert caught.value.hint == f"sudo rm -rf '{world.worktree}'"
+
+
+def test_refs_that_keep_moving_are_not_deleted_blindly(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody commits to the branch on the host between the judgement and the removal."""
+    world.commit()
+    world.sync()
+    world.host("merge", "--quiet", world.session.branch)
+    real = closing.update_refs
+    moved: list[str] = []
+
+    def move_first(*args: object) -> None:
+        if not moved:
+            commit = world.host("commit-tree", "HEAD^{tree}", "-p", world.branch, "-m", "Last minute")
+            world.host("update-ref", world.branch, commit)
+            moved.append(commit)
+        real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(closing, "update_refs", move_first)
+    assert world.close() is True
+    assert world.refs("refs/heads")[world.branch] == moved[0]

@@ -1,0 +1,279 @@
+"""What is read of the user's repository, and what is refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clauderon import git, proc
+from clauderon.errors import BackendError, Conflict, UsageError
+from clauderon.git.alternates import alternates, parse_alternates, quoted
+from clauderon.git.batch import parse_batch
+from clauderon.git.environment import environment, hardened, without_filters
+from clauderon.git.settings import parse_settings, without_password
+from tests.airlock.world import call, make_repo
+
+
+def read(path: Path, base: str | None = None, branch: str | None = None) -> git.Repository:
+    return git.repository_read(path, dict(os.environ), base, branch=branch)
+
+
+def test_a_plain_repository(repo: Path) -> None:
+    found = read(repo)
+    head = call("git", "rev-parse", "HEAD", cwd=repo)
+    assert (found.top, found.path, found.git_dir, found.common_dir) == (
+        repo,
+        repo,
+        repo / ".git",
+        repo / ".git",
+    )
+    assert found.objects == (repo / ".git/objects",)
+    assert (found.head, found.base_commit, found.head_branch, found.object_format) == (
+        head,
+        head,
+        "main",
+        "sha1",
+    )
+    assert not (found.bare or found.shallow or found.partial or found.submodules or found.lfs or found.dirty)
+    assert (found.user_name, found.user_email) == ("Ada Tester", "ada@example.test")
+    assert (found.remotes, found.filters, found.tracks, found.notes) == ((), (), frozenset(), ())
+
+
+def test_a_directory_below_names_the_same_repository(repo: Path) -> None:
+    assert read(repo / "src").top == repo
+
+
+def test_a_link_to_the_repository_is_resolved(repo: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(repo)
+    assert read(tmp_path / "link").top == repo
+
+
+def test_at_most_four_processes(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 0
+    real = proc.start
+
+    def counted(*args: object, **kwargs: object) -> proc.Running:
+        nonlocal count
+        count += 1
+        return real(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(proc, "start", counted)
+    read(repo, "main", "clauderon/fix")
+    assert count == 4
+
+
+@pytest.mark.parametrize("base", ["main", "HEAD~1", "v1", "refs/tags/v1", "main@{0}", "sp ace"])
+def test_any_name_for_a_commit_is_a_base(repo: Path, base: str) -> None:
+    first = call("git", "rev-parse", "HEAD", cwd=repo)
+    call("git", "tag", "-a", "-m", "x", "v1", cwd=repo)
+    call("git", "commit", "--quiet", "--allow-empty", "-m", "Second", cwd=repo)
+    second = call("git", "rev-parse", "HEAD", cwd=repo)
+    if base == "sp ace":
+        base = "HEAD^{/Second}"
+    expected = first if base in ("HEAD~1", "v1", "refs/tags/v1") else second
+    found = read(repo, base)
+    assert (found.base_commit, found.head) == (expected, second)
+
+
+@pytest.mark.parametrize(
+    "base", ["nosuch", "HEAD~9", "HEAD:README.md", "HEAD^{tree}", "", " ", "a\nb", "--all", "-x"]
+)
+def test_a_base_that_is_no_commit_is_refused(repo: Path, base: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(repo, base)
+    assert "--base" in caught.value.what
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_repository_is_refused(tmp_path: Path, repo: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="not in a git repository"):
+        read(tmp_path / "empty")
+    with pytest.raises(UsageError, match="no such directory"):
+        read(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="not a directory"):
+        read(tmp_path / "file")
+    with pytest.raises(UsageError, match=r"inside a \.git directory") as caught:
+        read(repo / ".git")
+    assert caught.value.hint == f"clauderon create --repo {repo} ..."
+
+
+def test_a_repository_without_a_commit_is_refused(tmp_path: Path) -> None:
+    call("git", "init", "--quiet", str(tmp_path / "new"), cwd=tmp_path)
+    with pytest.raises(UsageError, match="no commit yet"):
+        read(tmp_path / "new")
+    with pytest.raises(UsageError):
+        read(tmp_path / "new", "main")
+
+
+def test_an_unborn_branch_is_no_hindrance_with_a_base(repo: Path) -> None:
+    call("git", "checkout", "--quiet", "--orphan", "unborn", cwd=repo)
+    found = read(repo, "main")
+    assert found.base_commit == call("git", "rev-parse", "main", cwd=repo)
+    with pytest.raises(UsageError, match="no commit yet"):
+        read(repo)
+
+
+def test_a_repository_of_another_user_is_refused_with_gits_remedy(repo: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    for path in (repo, repo / ".git"):
+        os.chown(path, 1234, 1234)
+    with pytest.raises(UsageError, match="belong to another user") as caught:
+        read(repo)
+    assert "safe.directory" in (caught.value.hint or "")
+
+
+def test_uncommitted_changes_are_seen_and_untracked_files_are_not(repo: Path) -> None:
+    (repo / "untracked").write_text("")
+    assert not read(repo).dirty
+    (repo / "README.md").write_text("changed")
+    assert read(repo).dirty
+
+
+def test_taken_branch_names_are_a_conflict(repo: Path) -> None:
+    call("git", "branch", "clauderon/fix", cwd=repo)
+    with pytest.raises(Conflict, match="it exists already"):
+        read(repo, branch="clauderon/fix")
+    with pytest.raises(Conflict, match="a branch named clauderon/fix stands in its way"):
+        read(repo, branch="clauderon/fix/more")
+    assert read(repo, branch="clauderon/fixed").head
+
+
+def test_our_paths_are_looked_for_in_the_base(tmp_path: Path) -> None:
+    repo = make_repo(tmp_path / "r", files={".claude.json": "{}", "x": ""})
+    call("git", "rm", "--quiet", ".claude.json", cwd=repo)
+    call("git", "commit", "--quiet", "-m", "Gone", cwd=repo)
+    assert read(repo).tracks == frozenset()
+    assert read(repo, "HEAD~").tracks == {".claude.json"}
+
+
+def test_hooks_in_the_tree_are_warned_of(repo: Path) -> None:
+    call("git", "config", "core.hooksPath", ".husky", cwd=repo)
+    assert any("core.hooksPath is .husky" in note for note in read(repo).notes)
+    call("git", "config", "core.hooksPath", "/usr/share/hooks", cwd=repo)
+    assert read(repo).notes == ()
+
+
+def test_the_environment_is_not_printed_with_it(repo: Path) -> None:
+    found = git.repository_read(repo, {**os.environ, "ANTHROPIC_API_KEY": "sk-ant-test-not-a-real-key-0001"})
+    assert "sk-ant" not in repr(found)
+
+
+def test_remotes_are_rewritten_as_git_would(repo: Path) -> None:
+    call("git", "remote", "add", "origin", "gh:o/r", cwd=repo)
+    call("git", "remote", "add", "two", "https://example.test/x", cwd=repo)
+    call("git", "config", "url.git@github.com:.insteadOf", "gh:", cwd=repo)
+    call("git", "config", "url.ssh://other/.insteadOf", "g", cwd=repo)
+    call("git", "config", "url.ssh://push/.pushInsteadOf", "https://example.test/", cwd=repo)
+    remotes = {remote.name: remote for remote in read(repo).remotes}
+    for name, remote in remotes.items():
+        assert remote.url == call("git", "remote", "get-url", name, cwd=repo)
+        assert remote.push_url == call("git", "remote", "get-url", "--push", name, cwd=repo)
+        assert remote.fetch == (f"+refs/heads/*:refs/remotes/{name}/*",)
+
+
+def test_filters_are_found_by_name_whatever_the_name(repo: Path) -> None:
+    for key in ("filter.lfs.clean", "filter.a=b.smudge", "filter.with.dots.process", "filter.X Y.clean"):
+        call("git", "config", key, "cat", cwd=repo)
+    found = read(repo)
+    assert found.filters == ("X Y", "a=b", "lfs", "with.dots")
+    env = without_filters(environment(os.environ), found.filters)
+    for name in found.filters:
+        assert call("git", "config", f"filter.{name}.clean", cwd=repo, env=env) == ""
+        assert call("git", "config", f"filter.{name}.required", cwd=repo, env=env) == "false"
+
+
+def test_only_harmless_git_variables_are_passed_on() -> None:
+    environ = dict.fromkeys(
+        ("GIT_DIR", "GIT_CONFIG_PARAMETERS", "GIT_EXEC_PATH", "GIT_EXTERNAL_DIFF", "PATH"), "x"
+    )
+    environ |= {"GIT_AUTHOR_NAME": "Ada", "GIT_SSH_COMMAND": "ssh -i key", "LANGUAGE": "de", "HOME": "/h"}
+    assert environment(environ) == {
+        "PATH": "x",
+        "HOME": "/h",
+        "GIT_AUTHOR_NAME": "Ada",
+        "GIT_SSH_COMMAND": "ssh -i key",
+        "LC_ALL": "C.UTF-8",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_OPTIONAL_LOCKS": "0",
+    }
+
+
+def test_a_hardened_call_names_its_repository_and_runs_no_hook() -> None:
+    argv = hardened("/r/.git", "status", work_tree=Path("/w"))
+    assert argv[:4] == ["git", "--no-pager", "--git-dir=/r/.git", "--work-tree=/w"]
+    assert {"core.hooksPath=/dev/null", "core.fsmonitor=false"} <= set(argv)
+    assert argv[-1] == "status"
+
+
+@pytest.mark.parametrize(
+    ("url", "plain"),
+    [
+        ("https://user:token@example.test/r.git", "https://example.test/r.git"),
+        ("https://token@example.test:8443/r", "https://example.test:8443/r"),
+        ("https://example.test/a@b/r", "https://example.test/a@b/r"),
+        ("https://a:b@c@example.test/r", "https://example.test/r"),
+        ("HTTP://u:p@example.test", "HTTP://example.test"),
+        ("ssh://git@example.test/r", "ssh://git@example.test/r"),
+        ("ssh://git:pw@example.test:22/r", "ssh://git@example.test:22/r"),
+        ("git@example.test:o/r.git", "git@example.test:o/r.git"),
+        ("/srv/git/r@v1.git", "/srv/git/r@v1.git"),
+        ("../r", "../r"),
+        ("file:///srv/a:b@c/r", "file:///srv/a:b@c/r"),
+    ],
+)
+def test_no_credential_in_a_url(url: str, plain: str) -> None:
+    assert without_password(url) == plain
+
+
+@given(
+    st.text(min_size=1).filter(
+        lambda secret: not set(secret) & set("/@:") and secret not in "https://example.test/r"
+    )
+)
+def test_no_password_survives_in_any_url(secret: str) -> None:
+    assert without_password(f"https://u:{secret}@example.test/r") == "https://example.test/r"
+
+
+@given(st.lists(st.binary(min_size=1).filter(lambda path: not path.startswith(b"#") and b"\n" not in path)))
+def test_alternates_survive_quoting(paths: list[bytes]) -> None:
+    content = b"# a comment\n" + b"".join(quoted(path) + b"\n" for path in paths)
+    assert parse_alternates(content) == paths
+
+
+@pytest.mark.parametrize("name", ['a"b', "a:b", "new\nline", "back\\slash", "ünï", "tab\t", "\x01", "\udcff"])
+def test_git_reads_our_quoting(repo: Path, tmp_path: Path, name: str) -> None:
+    other = tmp_path / name
+    (repo / ".git/objects").rename(other)
+    (repo / ".git/objects").mkdir()
+    env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(tmp_path / "empty", other)}
+    assert call("git", "show", "HEAD:src/hello.txt", cwd=repo, env=env) == "hello"
+
+
+@given(st.lists(st.one_of(st.none(), st.binary(max_size=50))))
+def test_batch_answers_are_told_apart_by_their_sizes(contents: list[bytes | None]) -> None:
+    output = b""
+    for content in contents:
+        output += (
+            b"some name missing\n"
+            if content is None
+            else b"%b blob %d\n%b\n" % (b"a" * 40, len(content), content)
+        )
+    found = parse_batch(output, len(contents))
+    assert [None if answer is None else answer[2] for answer in found] == contents
+
+
+def test_a_batch_cut_short_is_an_error() -> None:
+    with pytest.raises(BackendError):
+        parse_batch(b"x missing\n", 2)
+
+
+@given(st.binary())
+def test_any_configuration_can_be_parsed(output: bytes) -> None:
+    parse_settings(output)
