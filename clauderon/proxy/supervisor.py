@@ -11,13 +11,12 @@ import os
 import selectors
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import clauderon
 from clauderon import proc
@@ -26,6 +25,9 @@ from clauderon.errors import EXIT_CONFLICT, EXIT_FAILED, EXIT_OK, ClauderonError
 from clauderon.paths import Home
 from clauderon.proxy import channel, lockfile, secret_source, systemd
 from clauderon.proxy.watch import BranchWatch
+
+if TYPE_CHECKING:
+    import subprocess
 
 LOOK_EVERY_S = 1.0
 # How long requests in flight may take once we are told to stop (`worker.DRAIN_S`), and some more.

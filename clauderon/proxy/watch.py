@@ -6,13 +6,16 @@ Reads one small file a session and runs no git; what the container wrote is the 
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from clauderon import proc
 from clauderon.paths import Home
+
+if TYPE_CHECKING:
+    import subprocess
 
 # The rest waits its turn: a burst of commits in many sessions must not start as many gits.
 AT_ONCE = 2
