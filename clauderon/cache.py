@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from clauderon import spec
 from clauderon.errors import ClauderonError, Refused
 from clauderon.session.context import Context
 
 
-@dataclass(frozen=True, slots=True)
-class CacheVolume:
+class CacheVolume(NamedTuple):
     """size: as docker words it, "" if it does not exist; users: names of the containers that mount it."""
 
     name: str

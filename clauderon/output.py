@@ -13,8 +13,9 @@ import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, NamedTuple, TextIO
 
+from clauderon.config.schema import NOTHING
 from clauderon.errors import ClauderonError
 
 Format = Literal["table", "tsv", "json"]
@@ -24,13 +25,12 @@ _CONTROL = re.compile(r"(\x1b\[(?:0|1|2|3[1-6])m)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 _STYLES = {"red": "31", "yellow": "33", "green": "32", "dim": "2", "bold": "1", "cyan": "36"}
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """key: the field of each row; styles: cell text to a style, for terminals only."""
 
     key: str
     title: str
-    styles: Mapping[str, str] = field(default_factory=dict)
+    styles: Mapping[str, str] = NOTHING
 
 
 @dataclass(slots=True)
@@ -95,9 +95,7 @@ class Output:
 
     def raw(self, data: bytes) -> None:
         """Bytes as they are: a diff of files in any encoding."""
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        self._write_bytes(data)
 
     def done(self, data: Any = None) -> None:
         """A command that has no answer but success: an envelope in JSON, nothing otherwise."""
@@ -112,9 +110,19 @@ class Output:
 
     def _write(self, text: str) -> None:
         """Bytes that were no UTF-8 when they were read (`surrogateescape`) leave as they came."""
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
-        sys.stdout.buffer.flush()
+        self._write_bytes(text.encode("utf-8", "surrogateescape"))
+
+    def _write_bytes(self, data: bytes) -> None:
+        """Raises BrokenPipeError when the reader went away, ClauderonError when the disk behind stdout is full."""
+        try:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            give_up_stdout()
+            raise ClauderonError("stdout", (error.strerror or str(error)).lower()) from error
 
     # Words beside the answer
 
@@ -144,7 +152,8 @@ class Output:
                     "exit_status": error.exit_status,
                 },
             }
-            self._write(json.dumps(body, ensure_ascii=False) + "\n")
+            with contextlib.suppress(ClauderonError, OSError):  # stdout itself may be what failed
+                self._write(json.dumps(body, ensure_ascii=False) + "\n")
         self._say(f"{paint('clauderon', 'red', sys.stderr)}: {error.what}: {error.why}")
         if error.hint:
             self._say(f"hint: {error.hint}")
@@ -220,6 +229,11 @@ class _BarProgress(Progress):
 
     def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None:
         self.bar.update(self.task, completed=done, total=total, text=text[:60])
+
+
+def give_up_stdout() -> None:
+    """Point stdout at nothing, so that what it still holds fails no more when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def colored(stream: TextIO) -> bool:

@@ -6,8 +6,8 @@ Pure path arithmetic; nothing here reads or writes the disk except `Home.create`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 # In the container.
 WORKSPACE = "/workspace"
@@ -23,8 +23,7 @@ CONTAINER_CA_BUNDLE = "/etc/clauderon/ca-bundle.pem"
 CONTAINER_TRUSTSTORE = "/etc/clauderon/truststore.p12"
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(NamedTuple):
     """The state directory (`CLAUDERON_HOME`, else `~/.clauderon`); absolute, symlinks not resolved."""
 
     root: Path

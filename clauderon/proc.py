@@ -18,7 +18,7 @@ import subprocess
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from clauderon.errors import EXIT_SIGNAL_BASE, CommandFailed, CommandTimeout, ToolMissing
 
@@ -27,8 +27,7 @@ Env = Mapping[str, str]
 STOP_GRACE_S = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """What a finished child said. `status` is 128+n for a child ended by signal n."""
 
     argv: tuple[str, ...]

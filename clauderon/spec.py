@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
 
 from clauderon import names, paths
+from clauderon.config.schema import NOTHING
 from clauderon.errors import UsageError
 from clauderon.mount import Mount
 from clauderon.store import Session
@@ -161,8 +162,7 @@ def hosts(patterns: Iterable[str], *, what: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerSpec:
+class ContainerSpec(NamedTuple):
     """Everything `docker run` is told; `docker.container_run_argv` spells it."""
 
     name: str
@@ -173,11 +173,11 @@ class ContainerSpec:
     user: str = ""
     network: str = ""
     ip: str = ""
-    add_hosts: Mapping[str, str] = field(default_factory=dict)
+    add_hosts: Mapping[str, str] = NOTHING
     dns: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = NOTHING
+    labels: Mapping[str, str] = NOTHING
     cpus: str = ""
     memory: str = ""
     pids: int = 0

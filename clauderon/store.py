@@ -11,9 +11,8 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from clauderon.errors import BackendError, Conflict, NoSuchSession
 from clauderon.paths import Home
@@ -24,6 +23,7 @@ BUSY_TIMEOUT_S = 10.0
 # creating, refreshing and deleting are intents: `step` says how far they came.
 State = Literal["creating", "running", "refreshing", "deleting"]
 
+_NOTHING: Mapping[str, str] = {}
 _SCHEMA = """
 CREATE TABLE session (
     id          TEXT PRIMARY KEY,
@@ -48,8 +48,7 @@ CREATE TABLE fact (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """One session, as recorded. Times are seconds since the epoch; paths are absolute.
 
     Everything `refresh` needs to make the same container again is here: image *name*, limits, mounts, prompt
@@ -88,7 +87,7 @@ class Session:
     memory: str = ""
     pids: int = 4096
     user: str = ""
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = _NOTHING
     volumes: tuple[str, ...] = ()
     publish: tuple[str, ...] = ()
     extra_args: tuple[str, ...] = ()
@@ -99,11 +98,12 @@ class Session:
     exit_status: int | None = None
 
     def changed(self, **changes: Any) -> Session:
-        return replace(self, **changes)
+        return self._replace(**changes)
 
     def to_json(self) -> str:
         """The whole record, for the `clauderon.spec` label; holds no secret."""
-        return json.dumps({f.name: getattr(self, f.name) for f in fields(self)}, separators=(",", ":"))
+        # The default environment is a read-only view, which json does not know.
+        return json.dumps({**self._asdict(), "env": dict(self.env)}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Session:
@@ -111,8 +111,7 @@ class Session:
         data = json.loads(text)
         if not isinstance(data, dict):
             raise ValueError("not a session record")
-        known = {f.name for f in fields(cls)}
-        values = {key: value for key, value in data.items() if key in known}
+        values = {key: value for key, value in data.items() if key in cls._fields}
         for key in ("deny", "volumes", "publish", "extra_args", "agent_args", "tracks"):
             values[key] = tuple(values.get(key, ()))
         if values.get("allow") is not None:

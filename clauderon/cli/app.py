@@ -6,8 +6,7 @@ A run imports the one file its command needs; help and the documentation import 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 
@@ -22,8 +21,7 @@ Exit status: 0 ok, 1 failed, 2 usage, 3 no such session, 4 docker or git failed,
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """module: below `clauderon.cli`; function: in it. `own_status`: it passes a foreign exit status on."""
 
     name: str

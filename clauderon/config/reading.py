@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,10 +193,10 @@ def _build(values: Values, agent_names: set[str], origins: Mapping[str, str]) ->
     return Config(
         general=General(**values.get("general", {})),
         docker=Docker(limits=Limits(**values.get("docker.limits", {})), **values.get("docker", {})),
-        agents={name: replace(agent, **values.get(f"agents.{name}", {})) for name, agent in agents.items()},
+        agents={name: agent._replace(**values.get(f"agents.{name}", {})) for name, agent in agents.items()},
         proxy=Proxy(**values.get("proxy", {})),
         credentials={
-            name: replace(credential, **values.get(f"credentials.{name}", {}))
+            name: credential._replace(**values.get(f"credentials.{name}", {}))
             for name, credential in credentials.items()
         },
         network=Network(**values.get("network", {})),

@@ -1,27 +1,27 @@
-"""The configuration as frozen dataclasses. Types and defaults only; reading the file is `config.load`.
+"""The configuration as named tuples. Types and defaults only; reading the file is `config.load`.
 
-Every field's name is its key in `config.toml`; what each takes is in `keys`. "Not configured" is None,
-"configured empty" is an empty tuple.
+Every field's name is its key in `config.toml`; the key's check, its variable and a sentence about it are
+in `keys`. "Not configured" is None, "configured empty" is an empty tuple. A frozen dataclass would cost every
+command five times as much to define.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
+# The default of every mapping; typed so that nobody writes to it.
+NOTHING: Mapping[str, Any] = {}
 PullPolicy = Literal["always", "if-not-present", "never"]
 NetworkMode = Literal["open", "proxied"]
 AccessMode = Literal["read-write", "read-only"]
 
 
-@dataclass(frozen=True, slots=True)
-class General:
+class General(NamedTuple):
     default_agent: str = "claude"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """`cpu` and `memory` as typed by the person, empty for no limit; `spec` checks and converts them."""
 
     cpu: str = ""
@@ -29,8 +29,7 @@ class Limits:
     pids: int = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Docker:
+class Docker(NamedTuple):
     command: str = "docker"
     context: str = ""
     default_image: str = "ghcr.io/anthropics/claude-code:latest"
@@ -38,11 +37,10 @@ class Docker:
     user: str = "host"
     network: str = "clauderon"
     extra_args: tuple[str, ...] = ()
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(NamedTuple):
     """One agent. Built-in agents leave `command` empty and are launched by `agents`.
 
     command, print_command: argv templates; `{prompt_file}` is replaced.
@@ -59,20 +57,19 @@ class Agent:
     command: tuple[str, ...] = ()
     print_command: tuple[str, ...] = ()
     resume_command: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = NOTHING
     npm: str = ""
     credentials: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(NamedTuple):
     """connect_to: `host:port` to `host:port`, dialled instead; Host, SNI and verification keep the name."""
 
     port: int = 3030
     session_ports: str = "3100-3999"
     upstream_ca: str = ""
     upstream_proxy: str = ""
-    connect_to: Mapping[str, str] = field(default_factory=dict)
+    connect_to: Mapping[str, str] = NOTHING
     passthrough: tuple[str, ...] = ()
     audit_max_mib: int = 64
     audit_keep: int = 4
@@ -83,8 +80,7 @@ class Proxy:
         return range(int(first), int(last) + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(NamedTuple):
     """A secret's source and the hosts it belongs to; never the secret itself.
 
     hosts: exact names, or `*.example.com` for any name below it.
@@ -106,31 +102,28 @@ class Credential:
     model_api: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(NamedTuple):
     mode: NetworkMode = "open"
     allow: tuple[str, ...] | None = None
     deny: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Hooks:
+class Hooks(NamedTuple):
     on_create: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """The merged configuration. `origins` says of each dotted key where its value came from.
 
     An origin is `file` or `env NAME`; a key that is not in `origins` has its default. A flag never reaches
     this object (`spec` merges flags). Paths are absolute, host names in lower case without a dot at the end.
     """
 
-    general: General = field(default_factory=General)
-    docker: Docker = field(default_factory=Docker)
-    agents: Mapping[str, Agent] = field(default_factory=dict)
-    proxy: Proxy = field(default_factory=Proxy)
-    credentials: Mapping[str, Credential] = field(default_factory=dict)
-    network: Network = field(default_factory=Network)
-    hooks: Hooks = field(default_factory=Hooks)
-    origins: Mapping[str, str] = field(default_factory=dict)
+    general: General = General()
+    docker: Docker = Docker()
+    agents: Mapping[str, Agent] = NOTHING
+    proxy: Proxy = Proxy()
+    credentials: Mapping[str, Credential] = NOTHING
+    network: Network = Network()
+    hooks: Hooks = Hooks()
+    origins: Mapping[str, str] = NOTHING

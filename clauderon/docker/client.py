@@ -180,7 +180,16 @@ class Docker:
 
     def volume_users(self, name: str) -> list[parse.Container]:
         """Every container, running or not, that mounts the volume."""
-        words = ["container", "ls", "--all", "--no-trunc", "--filter", f"volume={name}", "--format", "{{json .}}"]
+        words = [
+            "container",
+            "ls",
+            "--all",
+            "--no-trunc",
+            "--filter",
+            f"volume={name}",
+            "--format",
+            "{{json .}}",
+        ]
         return parse.parse_container_list(self.run(*words, what=f"find users of {name}").text)
 
     def disk_usage(self) -> dict[str, tuple[str, int]]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(NamedTuple):
     """A line of `container ls`. `state` is docker's word: created, running, paused, exited, dead, restarting."""
 
     id: str
@@ -18,7 +16,7 @@ class Container:
     state: str
     status: str
     image: str
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str]
 
     @property
     def exit_status(self) -> int | None:
@@ -27,8 +25,7 @@ class Container:
         return int(match[1]) if match else None
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerDetail:
+class ContainerDetail(NamedTuple):
     """The part of `container inspect` that is used."""
 
     id: str
@@ -43,8 +40,7 @@ class ContainerDetail:
     labels: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """id: the content id, `sha256:...`."""
 
     id: str
@@ -56,8 +52,7 @@ class Image:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(NamedTuple):
     name: str
     id: str
     subnet: str
@@ -67,15 +62,13 @@ class Network:
     configured_subnet: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(NamedTuple):
     name: str
     created_at: str
     labels: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Objects:
+class Objects(NamedTuple):
     """What one mixed `docker inspect` found."""
 
     images: tuple[Image, ...] = ()

@@ -8,9 +8,8 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from clauderon.config.schema import Config
 from clauderon.docker import Docker
@@ -37,8 +36,7 @@ class Reporter(Protocol):
     def progress(self, title: str) -> AbstractContextManager[Progress]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     home: Home
     config: Config
     environ: Mapping[str, str]

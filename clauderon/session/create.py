@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from clauderon import airlock, git
 from clauderon.agents import registry, setup
@@ -18,8 +18,7 @@ from clauderon.spec import ContainerSpec
 from clauderon.store import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(NamedTuple):
     """existing: the session was there already (`--idempotency-key`)."""
 
     session: Session

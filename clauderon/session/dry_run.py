@@ -9,7 +9,6 @@ from __future__ import annotations
 import shlex
 import tempfile
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from clauderon import spec
@@ -49,7 +48,7 @@ def script(context: Context, wanted: Request) -> str:
     )
     session = _with_port(context, plan.session, gateway)
     around = launch.Surroundings(image, facts, gateway, launch.agent_binary(context, plan.agent, facts))
-    return _script(context, replace(plan, session=session), around)
+    return _script(context, plan._replace(session=session), around)
 
 
 def _with_port(context: Context, session: Session, gateway: resources.Gateway) -> Session:
@@ -110,10 +109,10 @@ def _described(context: Context, plan: Plan, around: launch.Surroundings) -> spe
             if present.exists():
                 (scratch.root / present.name).touch()
         described = launch.prepare(
-            replace(context, home=scratch), plan.session, plan.agent, around, plan.prompt
+            context._replace(home=scratch), plan.session, plan.agent, around, plan.prompt
         )
-    mounts = tuple(replace(m, source=m.source.replace(directory, real, 1)) for m in described.mounts)
-    return replace(described, mounts=mounts, labels=spec.labels(plan.session, context.home))
+    mounts = tuple(m._replace(source=m.source.replace(directory, real, 1)) for m in described.mounts)
+    return described._replace(mounts=mounts, labels=spec.labels(plan.session, context.home))
 
 
 def step(context: Context, words: list[str], prompt: bytes | None) -> None:

@@ -6,8 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from clauderon import names
 from clauderon.agents import setup
@@ -23,8 +22,7 @@ STOP_GRACE_S = 10
 _GO = b"go\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """status: the agent's own, or 124 when its time was up; output: its stdout, if it was collected."""
 
     status: int

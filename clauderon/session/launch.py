@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from clauderon import airlock, confined, names, paths, spec
 from clauderon.agents import binary, setup
@@ -28,8 +28,7 @@ from clauderon.store import Session
 ADDRESS_ATTEMPTS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What the engine and the host offer a session: the image, what is in it, the network, the agent's binary."""
 
     image: Image
@@ -153,7 +152,7 @@ def run(
     while True:
         container = describe(session)
         if most_cpus is not None:
-            container = replace(container, cpus=most_cpus)
+            container = container._replace(cpus=most_cpus)
         try:
             context.docker.container_run(container)
             return session

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from clauderon import airlock, names, spec
 from clauderon.agents import setup
@@ -15,8 +14,7 @@ from clauderon.session.lookup import find
 from clauderon.store import Session
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """A session as a person sees it.
 
     state: creating, refreshing, deleting, interrupted (its command was killed), running, paused, exited, created,

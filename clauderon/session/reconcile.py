@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from clauderon import airlock, names, spec
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
@@ -14,8 +14,7 @@ from clauderon.session.lookup import adopt
 from clauderon.store import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """One thing that was put right: what is the object, did is the past participle."""
 
     name: str

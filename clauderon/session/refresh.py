@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from clauderon import names, spec
 from clauderon.agents import registry
@@ -17,8 +17,7 @@ from clauderon.store import Session
 STOP_GRACE_S = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Refreshed:
+class Refreshed(NamedTuple):
     session: Session
     image_changed: bool
 

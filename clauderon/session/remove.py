@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from clauderon import airlock, spec
 from clauderon.docker.parse import Container
@@ -17,8 +17,7 @@ from clauderon.store import Session
 STOP_GRACE_S = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Deleted:
+class Deleted(NamedTuple):
     """rescued: refs in the user's repository that hold what would have been lost."""
 
     session: Session

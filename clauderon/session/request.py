@@ -6,8 +6,8 @@ import os
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from clauderon import git, names, spec
 from clauderon.agents import launch, registry
@@ -22,8 +22,7 @@ ACCESS_MODES = ("read-write", "read-only")
 NETWORK_MODES = ("open", "proxied")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """The flags of `create`, as typed; None and () mean "not given". `prompt` is the bytes the agent gets."""
 
     repo: Path
@@ -51,8 +50,7 @@ class Request:
     idempotency: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """A session that could be made: nothing has been done yet."""
 
     session: Session

@@ -10,7 +10,7 @@ import re
 import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from clauderon import spec
 from clauderon.agents.image import ImageFacts, parse_image_facts, probe_script
@@ -32,8 +32,7 @@ def network_name(context: Context, mode: str) -> str:
     return f"{base}-proxied" if mode == "proxied" else base
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(NamedTuple):
     """How a container reaches the host, cached as the fact `network:<name>`.
 
     native: the gateway's address is on this machine, so that source addresses are visible to the proxy.

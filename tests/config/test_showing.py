@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def test_the_template_without_its_comment_signs_loads_to_the_defaults_too(tmp_pa
     text = head + head_and_proxy + network[network.index("\n[network]") :]
     bare = re.sub(r"(?m)^allow = .*\n", "", _VALUE.sub("", text))
     loaded = load(tmp_path, bare)
-    assert dataclasses.replace(loaded, origins={}) == defaults
+    assert loaded._replace(origins={}) == defaults
     assert set(loaded.origins.values()) == {"file"}
     assert "command" in own_agent
 
