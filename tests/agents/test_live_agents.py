@@ -85,16 +85,24 @@ def session_id(live: Engine, name: str) -> str:
     return found
 
 
-def type_turn(live: Engine, model: ModelApi, name: str, turn: int) -> None:
+# What each shows once it reads the keyboard; what is typed earlier is thrown away when it takes the terminal over.
+READY = {"claude": "bypass permissions on", "codex": "/workspace"}
+
+
+def type_turn(live: Engine, model: ModelApi, name: str, agent: str, turn: int) -> None:
     """Attach, type a prompt once the agent is ready for one, and see it answered."""
     argv = ["docker", "attach", f"clauderon-{name}"]
     with terminal(argv, live.environ) as person:
-        # The agents draw their prompt again when the size changes, as it does on attaching.
-        time.sleep(2)
-        person.type(f"turn {turn} please")
-        time.sleep(0.5)
-        person.type("\r")
-        model.wait_for_answer(turn)
+        assert person.shows(READY[agent]), bytes(person.shown)
+        typed = f"turn {turn} please"
+        person.type(typed)
+        assert person.shows(typed), bytes(person.shown)
+        deadline = time.monotonic() + 60
+        # A return that comes too soon after the text is taken for a pasted line.
+        while not any(f["turn"] == turn and f["answer"] == "say" for f in model.turns()):
+            assert time.monotonic() < deadline, bytes(person.shown)
+            person.type("\r")
+            time.sleep(0.5)
 
 
 @pytest.mark.parametrize("user", USERS.values(), ids=USERS)
@@ -111,7 +119,7 @@ def test_an_interactive_agent_works_unasked_and_resumes_the_third_time_as_the_fi
     for turn in (2, 3, 4):
         assert live.cli("stop", name).status == 0
         assert live.cli("start", name).status == 0
-        type_turn(live, model, name, turn)
+        type_turn(live, model, name, agent, turn)
     assert live.cli("stop", name).status == 0
     # The last request carries every turn since the first.
     assert model.turns()[-1]["turn"] == 4
