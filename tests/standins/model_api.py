@@ -203,8 +203,8 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def _elsewhere(self, request: Mapping[str, Any], answer: Mapping[str, Any] | None = None) -> None:
-        # Claude Code asks again and again, for five seconds, until it is told that there is no such thing.
-        status = 404 if self.path.startswith("/api/claude_code/") else 200
+        # Both agents ask these again and again, for some seconds, until they are told that there is no such thing.
+        status = 404 if self.path.startswith(("/api/claude_code/", "/backend-api/")) else 200
         self._record(request, None, None, status=status)
         self._json(status, answer or {})
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = Path(__file__).with_name("model_api.py")
-HOSTS = ("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com")
+HOSTS = ("api.anthropic.com", "api.openai.com", "chatgpt.com", "generativelanguage.googleapis.com")
 # What the stand-in takes when it is told nothing else.
 KEYS = {
     "ANTHROPIC_API_KEY": "sk-ant-test-not-a-real-key-0001",
