@@ -48,7 +48,7 @@ def addresses(networks: Iterable[Mapping[str, Any]]) -> Addresses:
     hidden = False
     for network in networks:
         gateway = str(network.get("gateway", ""))
-        if network.get("native") and _may_listen(gateway):
+        if network.get("native") and _may_listen(gateway, str(network.get("subnet", ""))):
             gateways.append(gateway)
         else:
             hidden = True
@@ -57,13 +57,14 @@ def addresses(networks: Iterable[Mapping[str, Any]]) -> Addresses:
     return Addresses((*LOOPBACK, *unique), session)
 
 
-def _may_listen(address: str) -> bool:
-    """One address of one interface: nothing that would answer the whole world."""
+def _may_listen(address: str, subnet: str) -> bool:
+    """One address of one of our networks: nothing that would answer the whole world."""
     try:
         parsed = ipaddress.ip_address(address)
+        within = parsed in ipaddress.ip_network(subnet, strict=False)
     except ValueError:
         return False
-    return not (parsed.is_unspecified or parsed.is_multicast or parsed.is_loopback or parsed.is_global)
+    return within and not (parsed.is_unspecified or parsed.is_multicast or parsed.is_loopback)
 
 
 def open_socket(place: Place) -> socket.socket:

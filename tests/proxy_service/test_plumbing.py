@@ -75,7 +75,7 @@ def test_a_message_larger_than_any_buffer_arrives_whole() -> None:
 
 
 def test_a_native_engine_is_served_at_its_gateways_only() -> None:
-    second = {**NATIVE, "gateway": "172.31.0.1"}
+    second = {**NATIVE, "gateway": "172.31.0.1", "subnet": "172.31.0.0/24"}
     found = listeners.addresses([NATIVE, second, NATIVE])
     assert found.main == ("127.0.0.1", "::1", "172.30.0.1", "172.31.0.1")
     assert found.session == ("172.30.0.1", "172.31.0.1")
