@@ -55,7 +55,7 @@ class Client(Wire):
         self.tunnel: Tunnel | None = None
         self.host = ""
         self.port = 0
-        self.agreed = b""  # the last Host that was found to agree with the tunnel
+        self.agreed: bytes | None = None  # the last Host that was found to agree with the tunnel
         self.sni = ""  # a name in the handshake that does not
         self.source = ""
         self.trying: asyncio.Task[None] | None = None
@@ -159,7 +159,7 @@ class Client(Wire):
     def _bad_head(self, data: bytes, error: HeadError) -> None:
         if data.startswith(b"PRI * HTTP/2"):
             problem = Problem(
-                505, "not-http1", "the client speaks HTTP/2 without being offered it", refused=True
+                505, "not-http1", "the client speaks HTTP/2 without being offered it", "", True, "http"
             )
             entry.record_connection(self, problem)
             self.send(H2_GOAWAY)

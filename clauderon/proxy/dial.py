@@ -6,19 +6,16 @@ The only module of the data plane that resolves names or makes outgoing connecti
 from __future__ import annotations
 
 import asyncio
-import base64
+import os
 import socket
 import ssl
-import urllib.parse
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from clauderon.config.schema import Proxy
-from clauderon.errors import UsageError
 from clauderon.proxy.addresses import canonical_address, guarded
-from clauderon.proxy.hosts import HostError, format_authority, is_address, parse_authority
+from clauderon.proxy.hosts import format_authority, is_address
 from clauderon.proxy.refusal import Problem
-from clauderon.proxy.rules import Rules, Targets, parse_patterns
+from clauderon.proxy.routes import Routes
+from clauderon.proxy.rules import Rules
 from clauderon.proxy.upstream import Key, Pool, Upstream
 
 RESOLVE_S = 10.0
@@ -28,89 +25,6 @@ _RESOLVED_S = 5.0
 _RESOLVED_KEPT = 1024
 
 Resolved = tuple[socket.AddressFamily, tuple[str | int | bytes, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamProxy:
-    """An HTTP proxy between us and the upstreams. `authorization` is the field's value, or empty."""
-
-    host: str
-    port: int
-    authorization: bytes
-
-
-def parse_upstream_proxy(text: str, origin: str) -> UpstreamProxy | None:
-    """`http://[user:password@]host:port`; empty for none. Raises UsageError, which never shows the password."""
-    if not text:
-        return None
-    url = text if "://" in text else f"http://{text}"
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme != "http" or not parts.hostname:
-        raise UsageError(origin, "only http://HOST:PORT is understood as an upstream proxy")
-    try:
-        host, port = parse_authority(parts.netloc.rpartition("@")[2].encode("ascii"), 80)
-    except (HostError, UnicodeError) as error:
-        raise UsageError(origin, str(error)) from None
-    authorization = b""
-    if parts.username is not None:
-        user = urllib.parse.unquote(parts.username)
-        password = urllib.parse.unquote(parts.password or "")
-        authorization = b"Basic " + base64.b64encode(f"{user}:{password}".encode())
-    assert port is not None
-    return UpstreamProxy(host, port, authorization)
-
-
-class Routes:
-    """The settings that say how upstreams are reached. Raises UsageError for what cannot be understood."""
-
-    def __init__(self, settings: Proxy, environ: Mapping[str, str]) -> None:
-        try:
-            self.targets = Targets(settings.connect_to, settings.passthrough)
-        except (HostError, UnicodeError) as error:
-            raise UsageError("[proxy] connect_to or passthrough", str(error)) from None
-        self.context = upstream_context(settings.upstream_ca)
-        lower = {name.lower(): value for name, value in environ.items() if name.lower().endswith("_proxy")}
-        common = lower.get("all_proxy", "")
-        if settings.upstream_proxy:
-            self.proxies = dict.fromkeys(
-                (True, False), parse_upstream_proxy(settings.upstream_proxy, "[proxy] upstream_proxy")
-            )
-        else:
-            self.proxies = {
-                True: parse_upstream_proxy(lower.get("https_proxy", common), "HTTPS_PROXY"),
-                False: parse_upstream_proxy(lower.get("http_proxy", common), "HTTP_PROXY"),
-            }
-        self.direct_all, self.direct = _no_proxy(lower.get("no_proxy", ""))
-
-    def proxy_for(self, secure: bool, host: str, port: int) -> UpstreamProxy | None:
-        proxy = self.proxies[secure]
-        if proxy is None or self.direct_all or any(p.matches(host, port) for p in self.direct):
-            return None
-        return proxy
-
-
-def _no_proxy(text: str) -> tuple[bool, tuple]:  # type: ignore[type-arg]
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    names = [word.removeprefix("*").removeprefix(".") for word in words if word != "*"]
-    exact = parse_patterns(names, strict=False)
-    below = parse_patterns((f"*.{name}" for name in names), strict=False)
-    return "*" in words, exact + below
-
-
-def upstream_context(upstream_ca: str) -> ssl.SSLContext:
-    """The one client-side context: the system's roots and `upstream_ca`. Slow (22 ms), so made once.
-
-    Raises UsageError if the file cannot be read.
-    """
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    if upstream_ca:
-        try:
-            context.load_verify_locations(cafile=upstream_ca)
-        except (OSError, ssl.SSLError) as error:
-            raise UsageError("[proxy] upstream_ca", f"{upstream_ca} cannot be read: {error}") from None
-    return context
 
 
 class Dialler:
@@ -123,6 +37,9 @@ class Dialler:
         self.routes = routes
         self.pool = pool
         self.own = own
+        # All it asks of the network.
+        self.getaddrinfo = loop.getaddrinfo
+        self.sock_connect = loop.sock_connect
         self._resolved: dict[tuple[str, int], tuple[float, list[Resolved]]] = {}
 
     async def open(self, key: Key, rules: Rules, *, raw: bool = False) -> Upstream:
@@ -185,7 +102,7 @@ class Dialler:
                 sock = socket.socket(family, socket.SOCK_STREAM)
                 sock.setblocking(False)
                 async with asyncio.timeout(CONNECT_S):
-                    await self.loop.sock_connect(sock, address)
+                    await self.sock_connect(sock, address)
                 if guard is not None and _is_self(sock) and guarded(text) is None:
                     what = f"{key.host} is this machine itself"
                     raise Problem(403, "address-guard", what, "", True, "address-guard")
@@ -217,7 +134,7 @@ class Dialler:
             return known[1]
         try:
             async with asyncio.timeout(RESOLVE_S):
-                answers = await self.loop.getaddrinfo(
+                answers = await self.getaddrinfo(
                     host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
                 )
         except TimeoutError:
@@ -242,6 +159,8 @@ def _is_self(sock: socket.socket) -> bool:
 
 
 def _text(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno).lower()
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
 
 

@@ -51,7 +51,7 @@ def proxied(client: Client, head: RequestHead) -> None:
 def tunnelled(client: Client, head: RequestHead) -> None:
     """A request inside an intercepted tunnel."""
     try:
-        if head.host != client.agreed or client.sni:
+        if head.host != client.agreed or head.host is None or client.sni:
             _check_agreement(client, head)
         if head.method == b"CONNECT":
             raise Problem(400, "nested-connect", "CONNECT inside a tunnel", "", True, "http")

@@ -236,7 +236,8 @@ class Exchange:
         if response.until_close:
             response.end()
             self._over = True
-            self._drop_upstream()
+            self.upstream = upstream.owner = None
+            upstream.close()
             self.record("request", error="credential-echo" if response.echoed else None)
             # A TLS end without a goodbye may be a cut: then the client gets none either.
             self.client.exchange_done(True, unread=not self.sent, abrupt=not clean)

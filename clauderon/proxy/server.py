@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from clauderon.config.schema import Proxy
 from clauderon.proxy.addresses import canonical_address
 from clauderon.proxy.client import HEAD, Client
-from clauderon.proxy.dial import Dialler, Routes
+from clauderon.proxy.dial import Dialler
 from clauderon.proxy.head import request_codes
 from clauderon.proxy.interfaces import Audit, Counters, Credentials, Leaves
 from clauderon.proxy.policy import SessionPolicy
+from clauderon.proxy.routes import Routes
 from clauderon.proxy.sessions import MAIN, Session, Shared
 from clauderon.proxy.upstream import Pool
 
@@ -90,7 +91,7 @@ class DataPlane:
         self.shared.codes = request_codes(self.shared.credentials.headers)
 
     def update_settings(self, settings: Proxy) -> None:
-        self.routes = self.shared.dialler.routes = Routes(settings, self.environ)
+        self.routes = self.shared.dialler.routes = Routes(settings, self.environ, self.routes)
         self.pool.clear()
         for session in self.sessions.values():
             session.swap(session.policy, self.routes.targets)

@@ -352,7 +352,7 @@ class Rig:
         return peer
 
     def client_context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.leaves.ca.configure_trust(context)
         return context
 

@@ -1,0 +1,113 @@
+"""How upstreams are reached: connect_to, upstream proxies, whom to trust. Settings made ready; no I/O but that file."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from clauderon.config.schema import Proxy
+from clauderon.errors import UsageError
+from clauderon.proxy.hosts import HostError, parse_authority
+from clauderon.proxy.rules import Pattern, Targets, parse_patterns
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamProxy:
+    """An HTTP proxy between us and the upstreams. `authorization` is the field's value, or empty."""
+
+    host: str
+    port: int
+    authorization: bytes
+
+
+def parse_upstream_proxy(text: str, origin: str) -> UpstreamProxy | None:
+    """`http://[user:password@]host:port`; empty for none. Raises UsageError, which never shows the password."""
+    if not text:
+        return None
+    url = text if "://" in text else f"http://{text}"
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname:
+        raise UsageError(origin, "only http://HOST:PORT is understood as an upstream proxy")
+    try:
+        host, port = parse_authority(parts.netloc.rpartition("@")[2].encode("ascii"), 80)
+    except (HostError, UnicodeError) as error:
+        raise UsageError(origin, str(error)) from None
+    authorization = b""
+    if parts.username is not None:
+        user = urllib.parse.unquote(parts.username)
+        password = urllib.parse.unquote(parts.password or "")
+        authorization = b"Basic " + base64.b64encode(f"{user}:{password}".encode())
+    assert port is not None
+    return UpstreamProxy(host, port, authorization)
+
+
+class Routes:
+    """The settings that say how upstreams are reached. Raises UsageError for what cannot be understood."""
+
+    def __init__(self, settings: Proxy, environ: Mapping[str, str], before: Routes | None = None) -> None:
+        """before: the routes in force; their context is kept if it trusts the same file."""
+        try:
+            self.targets = Targets(settings.connect_to, settings.passthrough)
+        except (HostError, UnicodeError) as error:
+            raise UsageError("[proxy] connect_to or passthrough", str(error)) from None
+        self._trusted = _identity(settings.upstream_ca)
+        self.context: ssl.SSLContext
+        if before is not None and before._trusted == self._trusted:
+            self.context = before.context
+        else:
+            self.context = upstream_context(settings.upstream_ca)
+        lower = {name.lower(): value for name, value in environ.items() if name.lower().endswith("_proxy")}
+        common = lower.get("all_proxy", "")
+        if settings.upstream_proxy:
+            self.proxies = dict.fromkeys(
+                (True, False), parse_upstream_proxy(settings.upstream_proxy, "[proxy] upstream_proxy")
+            )
+        else:
+            self.proxies = {
+                True: parse_upstream_proxy(lower.get("https_proxy", common), "HTTPS_PROXY"),
+                False: parse_upstream_proxy(lower.get("http_proxy", common), "HTTP_PROXY"),
+            }
+        self.direct_all, self.direct = _no_proxy(lower.get("no_proxy", ""))
+
+    def proxy_for(self, secure: bool, host: str, port: int) -> UpstreamProxy | None:
+        proxy = self.proxies[secure]
+        if proxy is None or self.direct_all or any(p.matches(host, port) for p in self.direct):
+            return None
+        return proxy
+
+
+def _identity(path: str) -> tuple[str, int, int]:
+    """What changes when the file at `path` does."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return path, 0, 0
+    return path, found.st_mtime_ns, found.st_size
+
+
+def _no_proxy(text: str) -> tuple[bool, tuple[Pattern, ...]]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    names = [word.removeprefix("*").removeprefix(".") for word in words if word != "*"]
+    exact = parse_patterns(names, strict=False)
+    below = parse_patterns((f"*.{name}" for name in names), strict=False)
+    return "*" in words, exact + below
+
+
+def upstream_context(upstream_ca: str) -> ssl.SSLContext:
+    """The one client-side context: the system's roots and `upstream_ca`. Slow (22 ms), so made once.
+
+    Raises UsageError if the file cannot be read.
+    """
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if upstream_ca:
+        try:
+            context.load_verify_locations(cafile=upstream_ca)
+        except (OSError, ssl.SSLError) as error:
+            raise UsageError("[proxy] upstream_ca", f"{upstream_ca} cannot be read: {error}") from None
+    return context

@@ -1,0 +1,446 @@
+"""Upstreams that fail in every way: the client learns why, the audit too, and nothing is asked twice unless it may be."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import ssl
+import threading
+from pathlib import Path
+
+import pytest
+import trustme
+
+from clauderon.proxy import client as client_module
+from clauderon.proxy import dial
+from tests.proxy.rig import OK, Handler, Peer, Rig, Upstream, answering, running
+
+GET = b"GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: api.test\r\nContent-Length: 2\r\n\r\nhi"
+
+
+def _closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def test_a_name_that_does_not_exist(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def getaddrinfo(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(rig.plane.shared.dialler, "getaddrinfo", getaddrinfo)
+    head, body = rig.ask(GET)
+    assert head.startswith(b"HTTP/1.1 502 ")
+    assert b"the name api.test cannot be resolved: name or service not known" in body
+    assert rig.audited()[0].error == "upstream-dns"
+
+
+def test_a_port_nobody_listens_on(rig: Rig) -> None:
+    rig.configure(connect_to={"api.test:443": f"127.0.0.1:{_closed_port()}"})
+    head, body = rig.ask(GET)
+    assert head.startswith(b"HTTP/1.1 502 ")
+    assert b"connecting to api.test failed: connection refused" in body
+    assert rig.audited()[0].error == "upstream-connect"
+
+
+def test_the_next_address_is_tried(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    upstream = rig.upstream()
+    refused = _closed_port()
+
+    async def getaddrinfo(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, 1, 6, "", ("127.0.0.1", port)) for port in (refused, upstream.port)]
+
+    monkeypatch.setattr(rig.plane.shared.dialler, "getaddrinfo", getaddrinfo)
+    rig.configure(connect_to={"api.test:443": "somewhere.test:443"})
+    assert rig.ask(GET)[1] == b"ok"
+
+
+def test_a_connection_nobody_accepts(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dial, "CONNECT_S", 0.05)
+
+    async def sock_connect(*_: object) -> None:
+        await never.wait()
+
+    never = rig.call(_event)
+    monkeypatch.setattr(rig.plane.shared.dialler, "sock_connect", sock_connect)
+    rig.upstream()
+    head, body = rig.ask(GET)
+    assert head.startswith(b"HTTP/1.1 504 ")
+    assert b"did not accept a connection in time" in body
+
+
+def _event():  # type: ignore[no-untyped-def]
+    import asyncio
+
+    return asyncio.Event()
+
+
+def test_a_handshake_that_stalls(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dial, "TLS_S", 0.05)
+    rig.upstream(handler=lambda peer: _read_all(peer), tls=False, port=443)
+    head, body = rig.ask(GET)
+    assert head.startswith(b"HTTP/1.1 504 ")
+    assert b"did not complete the TLS handshake" in body
+
+
+def _read_all(peer: Peer) -> None:
+    peer.rest()
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize("tls", [True, False])
+def test_a_connection_closed_without_an_answer(rig: Rig, how: str, tls: bool) -> None:
+    def handle(peer: Peer) -> None:
+        peer.message()
+        if how == "reset":
+            peer.reset()
+
+    rig.upstream(handler=handle, tls=tls)
+    if tls:
+        head, body = rig.ask(GET)
+    else:
+        client = rig.connect()
+        client.send(b"GET http://api.test/ HTTP/1.1\r\nHost: api.test\r\n\r\n")
+        head, body = client.message()
+    assert head.startswith(b"HTTP/1.1 502 ")
+    assert b"api.test closed the connection without an answer" in body
+    assert rig.audited()[0].error == "upstream-reset"
+
+
+def test_a_connection_closed_inside_the_head(rig: Rig) -> None:
+    def handle(peer: Peer) -> None:
+        peer.message()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Le")
+
+    rig.upstream(handler=handle)
+    head, body = rig.ask(GET)
+    assert head.startswith(b"HTTP/1.1 502 ")
+    assert b"inside its response's head" in body
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nonly this\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nonly this",
+    ],
+)
+def test_a_response_that_is_cut_is_cut_for_the_client_too(rig: Rig, response: bytes) -> None:
+    def handle(peer: Peer) -> None:
+        peer.message()
+        peer.send(response)
+
+    rig.upstream(handler=handle)
+    client = rig.tunnel()
+    client.send(GET)
+    got = client.rest()
+    assert got and response.startswith(got)
+    record = rig.audited()[0]
+    assert record.status == 200
+    assert record.error in ("upstream-reset", "upstream-framing")
+
+
+def test_a_response_that_turns_into_nonsense_is_cut(rig: Rig) -> None:
+    come = threading.Event()
+
+    def handle(peer: Peer) -> None:
+        peer.message()
+        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ngood\r\n")
+        come.wait(30)
+        peer.send(b"zz\r\nbad")
+
+    rig.upstream(handler=handle)
+    client = rig.tunnel()
+    client.send(GET)
+    client.until(b"good\r\n")
+    come.set()
+    assert client.rest() == b""
+    assert rig.audited()[0].error == "upstream-framing"
+
+
+def test_a_response_until_close_without_a_goodbye_gets_none_on_our_side(rig: Rig) -> None:
+    def handle(peer: Peer) -> None:
+        peer.message()
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\nperhaps all")
+        peer.sock.shutdown(socket.SHUT_RDWR)
+
+    rig.upstream(handler=handle)
+    client = rig.tunnel()
+    client.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]
+    client.send(GET)
+    assert client.until(b"perhaps all")
+    with pytest.raises(ssl.SSLEOFError):
+        client.sock.recv(1)
+
+
+def _dies_after(requests: int, times: int) -> Handler:
+    """Serve some requests, then take one more and close without an answer; the first `times` connections."""
+    served: list[int] = []
+
+    def handle(peer: Peer) -> None:
+        served.append(1)
+        mortal = len(served) <= times
+        for _ in range(requests if mortal else 100):
+            peer.message()
+            peer.send(OK)
+        peer.message()
+
+    return handle
+
+
+def test_a_safe_request_on_a_dead_pooled_connection_is_asked_once_more(rig: Rig) -> None:
+    upstream = rig.upstream(handler=_dies_after(1, 1))
+    client = rig.tunnel()
+    for _ in range(2):
+        client.send(GET)
+        assert client.message()[1] == b"ok"
+    assert len(upstream.peers) == 2
+    assert [record.error for record in rig.audited(2)] == [None, None]
+
+
+def test_it_is_asked_once_more_and_not_twice(rig: Rig) -> None:
+    upstream = rig.upstream(handler=_dies_after(1, 1))
+    client = rig.tunnel()
+    client.send(GET)
+    client.message()
+    upstream.handler = lambda peer: peer.message() and None
+    client.send(GET)
+    assert client.message()[0].startswith(b"HTTP/1.1 502 ")
+    assert len(upstream.peers) == 2
+
+
+def test_an_unsafe_request_is_never_asked_twice(rig: Rig) -> None:
+    upstream = rig.upstream(handler=_dies_after(1, 1))
+    client = rig.tunnel()
+    client.send(GET)
+    client.message()
+    client.send(POST)
+    assert client.message()[0].startswith(b"HTTP/1.1 502 ")
+    assert upstream.seen.count(POST) == 1
+
+
+def test_a_connection_closed_while_idle_is_not_used(rig: Rig) -> None:
+    upstream = rig.upstream(handler=answering(OK, requests=1))
+    client = rig.tunnel()
+    for _ in range(3):
+        client.send(POST)
+        assert client.message()[1] == b"ok"
+        rig.wait(lambda: rig.call(lambda: rig.plane.pool.size) == 0)
+    assert len(upstream.peers) == 3
+
+
+def test_an_upstream_that_stalls_is_given_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "STALL_TICKS", 1)
+    release = threading.Event()
+
+    def handle(peer: Peer) -> None:
+        peer.message()
+        release.wait(30)
+
+    rig.upstream(handler=handle)
+    head, body = rig.ask(GET)
+    release.set()
+    assert head.startswith(b"HTTP/1.1 504 ")
+    assert b"api.test sent nothing for" in body
+    assert rig.audited()[0].error == "upstream-stalled"
+
+
+def test_an_upstream_that_reads_slowly_holds_the_client_back(rig: Rig) -> None:
+    release = threading.Event()
+
+    def handle(peer: Peer) -> None:
+        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        peer.head()
+        release.wait(30)
+        left = (48 << 20) - len(peer.buffer)
+        while left:
+            left -= len(peer.sock.recv(min(left, 1 << 20)))
+        peer.send(OK)
+
+    rig.upstream(handler=handle)
+    client = rig.tunnel()
+    client.send(b"POST / HTTP/1.1\r\nHost: api.test\r\nContent-Length: %d\r\n\r\n" % (48 << 20))
+    sent = 0
+    client.sock.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        while sent < 48 << 20:
+            sent += client.sock.send(b"x" * 65536)
+    assert sent < 32 << 20
+    client.sock.settimeout(30)
+    release.set()
+    while sent < 48 << 20:
+        sent += client.sock.send(b"x" * min(65536, (48 << 20) - sent))
+    assert client.message()[1] == b"ok"
+
+
+def test_an_upstream_that_hangs_up_during_the_upload(rig: Rig) -> None:
+    def handle(peer: Peer) -> None:
+        peer.head()
+        peer.reset()
+
+    rig.upstream(handler=handle)
+    client = rig.tunnel()
+    client.send(b"POST / HTTP/1.1\r\nHost: api.test\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1000)
+    assert client.message()[0].startswith(b"HTTP/1.1 502 ")
+    assert client.at_end()
+
+
+# Upstream proxies.
+
+
+def _forwarding(rig: Rig, upstream: Upstream) -> Handler:
+    """An HTTP proxy that tunnels every CONNECT to `upstream`."""
+
+    def handle(peer: Peer) -> None:
+        head = peer.head()
+        if not head.startswith(b"CONNECT "):
+            peer.send(OK)
+            return
+        peer.send(b"HTTP/1.1 200 Go ahead\r\nVia: it\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", upstream.port)) as other:
+            back = threading.Thread(target=_copy, args=(other, peer.sock), daemon=True)
+            back.start()
+            other.sendall(peer.buffer)
+            _copy(peer.sock, other)
+            back.join(30)
+
+    return handle
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+@pytest.mark.parametrize("given", ["setting", "environment"])
+def test_upstreams_are_reached_through_an_upstream_proxy(tmp_path: Path, given: str) -> None:
+    with running(tmp_path) as rig:
+        upstream = Upstream(answering(OK), rig.server_context("api.test"))
+        through = Upstream(_forwarding(rig, upstream), None)
+        rig.upstreams += [upstream, through]
+        url = f"http://me:p%40ss@127.0.0.1:{through.port}"
+        if given == "setting":
+            rig.configure(upstream_proxy=url)
+        else:
+            rig.environ |= {"HTTPS_PROXY": url, "http_proxy": url}
+            rig.configure()
+        rig.grants.add("api.test")
+        client = rig.tunnel()
+        for _ in range(2):
+            client.send(GET)
+            assert client.message()[1] == b"ok"
+        expected = b"Basic " + base64.b64encode(b"me:p@ss")
+        assert through.seen.startswith(
+            b"CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\nProxy-Authorization: %b\r\n\r\n"
+            % expected
+        )
+        assert b"sk-ant" not in through.seen, "the credential travels inside TLS alone"
+        assert b"sk-ant" in upstream.seen
+        assert len(through.peers) == 1
+        plain = rig.connect()
+        plain.send(b"GET http://plain.test/a?b HTTP/1.1\r\nHost: plain.test\r\n\r\n")
+        assert plain.message()[1] == b"ok"
+        assert b"GET http://plain.test/a?b HTTP/1.1\r\nProxy-Authorization: %b\r\n" % expected in through.seen
+
+
+def test_hosts_of_no_proxy_and_connect_to_go_direct(tmp_path: Path) -> None:
+    with running(tmp_path) as rig:
+        rig.environ |= {
+            "HTTPS_PROXY": f"http://127.0.0.1:{_closed_port()}",
+            "NO_PROXY": "direct.test,.sub.test",
+        }
+        rig.upstream("api.test")
+        assert rig.ask(GET)[1] == b"ok"
+        for host in ("direct.test", "x.direct.test", "a.sub.test"):
+            _, body = rig.ask(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host.encode(), host)
+            assert b"cannot be resolved" in body or b"in time" in body, body
+        _, body = rig.ask(b"GET / HTTP/1.1\r\nHost: other.test\r\n\r\n", "other.test")
+        assert b"connecting to other.test failed: connection refused" in body
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", b"407 Proxy Authentication Required"),
+        (b"HTTP/1.1 503 No\r\n\r\n", b"503 No"),
+        (b"SSH-2.0-x\r\n\r\n", b"not HTTP"),
+        (b"HTTP/1.1 200 OK\r\n\r\nearly bytes", b"before the tunnel was used"),
+        (b"", b"closed the connection"),
+    ],
+)
+def test_an_upstream_proxy_that_refuses(tmp_path: Path, answer: bytes, words: bytes) -> None:
+    def handle(peer: Peer) -> None:
+        peer.head()
+        peer.send(answer)
+
+    with running(tmp_path) as rig:
+        through = Upstream(handle, None)
+        rig.upstreams.append(through)
+        rig.configure(upstream_proxy=f"http://127.0.0.1:{through.port}")
+        head, body = rig.ask(GET)
+        assert head.startswith(b"HTTP/1.1 502 ")
+        assert b"upstream proxy" in body and words in body
+        assert rig.audited()[0].error == "upstream-proxy"
+
+
+def test_guarded_addresses_stay_guarded_behind_an_upstream_proxy(tmp_path: Path) -> None:
+    with running(tmp_path) as rig:
+        through = Upstream(answering(OK), None)
+        rig.upstreams.append(through)
+        rig.configure(upstream_proxy=f"http://127.0.0.1:{through.port}")
+        for host in ("localhost", "a.localhost", "127.0.0.1", "169.254.169.254"):
+            client = rig.connect()
+            client.send(f"GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert client.message()[0].startswith(b"HTTP/1.1 403 "), host
+        assert through.seen == b""
+
+
+def test_a_changed_upstream_ca_counts_at_once(rig: Rig, tmp_path: Path) -> None:
+    other = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    other.issue_cert("api.test").configure_cert(context)
+    rig.upstream(context=context)
+    assert rig.ask(GET)[0].startswith(b"HTTP/1.1 502 ")
+    file = tmp_path / "other.pem"
+    other.cert_pem.write_to_path(str(file))
+    rig.configure(upstream_ca=str(file))
+    assert rig.ask(GET)[1] == b"ok"
+
+
+def test_tls_sessions_are_resumed_towards_the_upstream(rig: Rig) -> None:
+    resumed: list[bool] = []
+
+    def handle(peer: Peer) -> None:
+        resumed.append(peer.sock.session_reused)  # type: ignore[attr-defined]
+        answering(OK, requests=2)(peer)
+
+    rig.upstream(handler=handle)
+    for _ in range(3):
+        client = rig.tunnel()
+        for _ in range(2):
+            client.send(GET)
+            assert client.message()[1] == b"ok"
+        rig.wait(lambda: rig.call(lambda: rig.plane.pool.size) == 0)
+    assert resumed == [False, True, True]
+
+
+def test_tls_sessions_are_resumed_by_clients(rig: Rig) -> None:
+    rig.upstream()
+    context = rig.client_context()
+    first = rig.tunnel(context=context)
+    first.send(GET)
+    first.message()
+    session = first.sock.session  # type: ignore[attr-defined]
+    plain = rig.connect()
+    plain.send(b"CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n\r\n")
+    plain.head()
+    tls = context.wrap_socket(plain.sock, server_hostname="api.test", session=session)
+    tls.sendall(GET)
+    assert tls.recv(1000).endswith(b"ok")
+    assert tls.session_reused
+    tls.close()
