@@ -42,13 +42,17 @@ TABLE
 
 # bats uses plain names of its own, `line` for one, hence the prefix.
 register() {
-    local my_words my_formats my_traits my_format my_failure my_failures
+    local my_words my_formats my_traits my_format my_failure
     while IFS='|' read -r my_words my_formats my_traits; do
-        my_failures='bad_config no_home bad_option'
-        case $my_traits in *engine*) my_failures+=' no_engine no_docker' ;; esac
-        case $my_traits in *noconfig*) my_failures=${my_failures#bad_config } ;; esac
         for my_format in '' $my_formats; do
-            for my_failure in $my_failures; do
+            for my_failure in bad_config no_home bad_option no_engine no_docker; do
+                case $my_failure:$my_format:$my_traits in
+                bad_config:*:noconfig) continue ;;
+                no_engine:*:*engine* | no_docker::*engine*) ;;
+                no_engine:* | no_docker:*) continue ;;
+                # tsv fails as a table does; one failure before and one after the engine show it.
+                no_home:tsv:* | bad_option:tsv:*) continue ;;
+                esac
                 bats_test_function --description "$my_failure: $my_words${my_format:+ as $my_format}" \
                     -- "$my_failure" "$my_words" "$my_format" "$my_traits"
             done
@@ -65,6 +69,8 @@ setup() {
     git -C repo -c user.name=T -c user.email=t@example.com commit -q --allow-empty -m one
     touch file
 }
+
+teardown() { no_proxy_left; }
 
 # Options go before a `--`, which ends them.
 clauderon_as() {

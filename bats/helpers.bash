@@ -9,8 +9,15 @@ fresh_home() {
     done < <(compgen -e | grep -E '^(CLAUDERON_|GIT_|NO_COLOR|CLICOLOR|ANTHROPIC_|OPENAI_|GEMINI_|GITHUB_|GH_)' || true)
     export HOME=$BATS_TEST_TMPDIR/user CLAUDERON_HOME=$BATS_TEST_TMPDIR/user/.clauderon
     export LC_ALL=C.UTF-8 TERM=dumb GIT_CONFIG_NOSYSTEM=1
+    # Not the person's own; a test that starts a proxy stops it (`no_proxy_left`).
+    export CLAUDERON_PROXY_PORT=$((20000 + RANDOM % 11000))
     mkdir -p "$HOME"
     cd "$BATS_TEST_TMPDIR" || return
+}
+
+no_proxy_left() {
+    [ ! -e "$BATS_TEST_TMPDIR/user/.clauderon/locks/proxy.lock" ] ||
+        CLAUDERON_HOME=$BATS_TEST_TMPDIR/user/.clauderon clauderon proxy stop --quiet
 }
 
 # Nobody listens where docker is told to look; without docker, a program that says what docker says then.

@@ -13,12 +13,19 @@ import sys
 def main() -> int:
     """Run the command line of this process; returns the exit status."""
     try:
-        return _main(sys.argv[1:])
+        status = _main(sys.argv[1:])
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         return 130  # a Ctrl-C while modules were still being imported; `cli.run` handles any later one
     except BrokenPipeError:
+        # The reader went away, as `| head` does: end as a program that SIGPIPE ended, without a word.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.stderr.write(f"clauderon: {error.filename or 'stdout'}: {(error.strerror or str(error)).lower()}\n")
+        return 1
 
 
 def _main(argv: list[str]) -> int:
@@ -45,9 +52,7 @@ def _main(argv: list[str]) -> int:
             return status
     from clauderon.cli.run import run
 
-    status = run(argv)
-    _flush()
-    return status
+    return run(argv)
 
 
 def _open_closed_streams() -> None:
@@ -63,13 +68,6 @@ def _open_closed_streams() -> None:
         sys.stdout = open(1, "w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8")  # noqa: SIM115
-
-
-def _flush() -> None:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,262 @@
+#!/usr/bin/env bats
+# What holds for every command whatever it does: help, streams, formats, colour. Needs no engine.
+# shellcheck disable=SC2154,SC2086,SC2030,SC2031 # `call` sets status, out and err; command lines are to be split
+bats_require_minimum_version 1.11.0
+load helpers
+
+COMMANDS='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait
+upload sync diff merge reconcile clean-cache doctor env path shell-init proxy:run proxy:start proxy:stop proxy:status
+proxy:log config:show config:paths config:env config:init config:credentials'
+
+register() {
+    local my_command
+    for my_command in $COMMANDS; do
+        bats_test_function --description "help: ${my_command/:/ }" -- help_of "$my_command"
+    done
+}
+register
+
+setup() {
+    [ $# -gt 0 ] || return 1 # a test that was registered wrongly would pass without running
+    fresh_home
+    engine_down
+}
+
+teardown() { no_proxy_left; }
+
+help_of() {
+    call clauderon ${1/:/ } --help
+    has_status 0
+    is_silent
+    grep -q "^Usage: clauderon ${1/:/ }" "$out" || fails 'expected the usage'
+    grep -q '^ *Example: clauderon\|^ *Example: .*clauderon' "$out" || fails 'expected an example'
+    ! grep -q $'\x1b\|╭' "$out" || fails 'colour or boxes in a file'
+    [ ! -e "$CLAUDERON_HOME" ] || fails 'help made a state directory'
+}
+
+@test "help lists every command" {
+    call clauderon --help
+    has_status 0
+    is_silent
+    for command in $COMMANDS; do
+        grep -qE "^ +${command%%:*}\b" "$out" || fails "expected ${command%%:*}"
+    done
+}
+
+@test "no command at all is a usage error with help at hand" {
+    call clauderon
+    has_status 2
+    says_nothing
+    says_why
+    hints 'clauderon --help'
+}
+
+@test "a misspelt command names the nearest" {
+    call clauderon crate
+    has_status 2
+    says_nothing
+    says_why
+    hints 'clauderon create   # did you mean this?'
+}
+
+@test "a misspelt option names the nearest" {
+    call clauderon create --promt x
+    has_status 2
+    says_why
+    grep -q -- '--prompt' "$err" || fails 'expected --prompt'
+}
+
+@test "--version is one line on stdout" {
+    call clauderon --version
+    has_status 0
+    is_silent
+    grep -qxE 'clauderon [0-9]+\.[0-9]+\.[0-9]+.*' "$out"
+    [ "$(wc -l <"$out")" -eq 1 ]
+}
+
+@test "an unknown format is refused, in words" {
+    call clauderon config show --format xml
+    has_status 2
+    says_nothing
+    says_why
+}
+
+@test "every configuration command speaks table, tsv and JSON" {
+    for words in 'config show' 'config paths' 'config env' 'config credentials'; do
+        call clauderon $words
+        has_status 0
+        is_silent
+        call clauderon $words --format tsv
+        has_status 0
+        is_silent
+        is_tsv
+        ! head -n 1 "$out" | grep -q '^KEY\|^NAME\|^VARIABLE' || fails 'a header in tsv'
+        for json in --json '--format json' '--format=json'; do
+            call clauderon $words $json
+            has_status 0
+            is_silent
+            is_json "it['schema'] == 1 and it['ok'] and it['command'] == 'config' and it['data']"
+        done
+    done
+}
+
+@test "config init writes once, and says where" {
+    call clauderon config init
+    has_status 0
+    [ "$(cat "$out")" = "$CLAUDERON_HOME/config.toml" ] || fails 'expected the path'
+    call env -u CLAUDERON_PROXY_PORT clauderon config show --json
+    is_json "all(row['origin'] == 'default' for row in it['data'])"
+    call clauderon config init
+    has_status 5
+    says_nothing
+    says_why
+    hints 'clauderon config init --force'
+    call clauderon config init --json
+    is_error conflict 5
+    call clauderon config init --force --json
+    has_status 0
+    is_json "it['ok']"
+}
+
+@test "a proxy that is not running is said to be so" {
+    call clauderon proxy status
+    has_status 4
+    says_why
+    hints 'clauderon proxy start'
+    call clauderon proxy status --json
+    is_error backend 4
+    call clauderon proxy stop
+    has_status 0
+    call clauderon proxy stop --json
+    is_json "it['data'] == {'stopped': False}"
+}
+
+@test "doctor finds the engine down and goes on" {
+    call clauderon doctor --json
+    has_status 1
+    is_json "{r['check']: r['mend'] for r in it['data'] if r['outcome'] == 'fail'} == {'engine': 'docker info'}"
+    call clauderon doctor
+    has_status 1
+    grep -q 'docker info' "$out" || fails 'expected the command that mends it'
+}
+
+@test "doctor works with a broken configuration and says where it is broken" {
+    mkdir -p "$CLAUDERON_HOME"
+    chmod 700 "$CLAUDERON_HOME"
+    echo '[docker' >"$CLAUDERON_HOME/config.toml"
+    call clauderon doctor --json
+    has_status 1
+    is_json "any(r['check'] == 'configuration' and 'config.toml:1:8' in r['found'] and '+1 ' in r['mend'] for r in it['data'])"
+}
+
+@test "quiet silences progress, not failures" {
+    call clauderon doctor --quiet
+    is_silent
+    call clauderon list --quiet
+    has_status 4
+    says_why
+}
+
+@test "a reader that goes away ends the command without a word" {
+    for words in 'config show' 'config env --json' '--help' 'path sh' 'shell-init bash' 'doctor' 'env nosuch' 'config show --format tsv'; do
+        { clauderon $words 2>"$BATS_TEST_TMPDIR/broken" || true; } | true
+        ! grep -qv '^clauderon: session nosuch\|^hint: clauderon list\|^Looking at' "$BATS_TEST_TMPDIR/broken" || {
+            echo "$words" >&2
+            cat "$BATS_TEST_TMPDIR/broken" >&2
+            return 1
+        }
+    done
+}
+
+@test "a full disk behind stdout is a failure, not a traceback" {
+    [ -e /dev/full ] || skip 'there is no /dev/full here'
+    for words in 'config show' 'config show --json' 'path sh' '--version' 'shell-init' '--help'; do
+        status=0
+        clauderon $words >/dev/full 2>"$BATS_TEST_TMPDIR/err" || status=$?
+        err=$BATS_TEST_TMPDIR/err out=/dev/null
+        [ "$status" -ne 0 ] || fails "$words: expected a failure"
+        ! grep -q Traceback "$err" || fails "$words: a traceback"
+        grep -qi 'no space left' "$err" || fails "$words: expected the reason"
+    done
+}
+
+@test "closed streams neither hang nor break anything" {
+    for words in 'config paths' 'list' 'status x' 'create --prompt x' 'create --prompt-file -' 'exec x -- true' 'delete x' 'doctor' 'path sh'; do
+        local closed=0 open=0
+        timeout 60 clauderon $words </dev/null >/dev/null 2>"$BATS_TEST_TMPDIR/open" || open=$?
+        timeout 60 clauderon $words <&- >/dev/null 2>"$BATS_TEST_TMPDIR/closed" || closed=$?
+        [ "$closed" -eq "$open" ] || { echo "$words: $open with an empty stdin, $closed with a closed one" >&2 && false; }
+        diff "$BATS_TEST_TMPDIR/open" "$BATS_TEST_TMPDIR/closed"
+        closed=0
+        timeout 60 clauderon $words <&- >&- 2>&- || closed=$?
+        [ "$closed" -eq "$open" ] || { echo "$words: $open before, $closed with all three closed" >&2 && false; }
+    done
+}
+
+@test "colour only where it should be" {
+    export TERM=xterm
+    call env CLICOLOR_FORCE=1 clauderon doctor
+    grep -q $'\x1b' "$out" || fails 'expected colour when it is forced'
+    call env CLICOLOR_FORCE=1 NO_COLOR=1 clauderon doctor
+    ! grep -q $'\x1b' "$out" "$err" || fails 'colour in spite of NO_COLOR'
+    call env CLICOLOR_FORCE=1 clauderon doctor --format tsv
+    ! grep -q $'\x1b' "$out" || fails 'colour in tsv'
+    call env CLICOLOR_FORCE=1 clauderon doctor --json
+    ! grep -q $'\x1b' "$out" || fails 'colour in JSON'
+}
+
+@test "nobody is asked anything without a terminal" {
+    # A question would wait for this pipe, which never says anything.
+    status=0
+    sleep 50 | timeout 20 clauderon delete nosuch >/dev/null 2>"$BATS_TEST_TMPDIR/err" || status=$?
+    [ "$status" -ne 124 ]
+}
+
+@test "empty and impossible values are refused before docker is asked" {
+    git init -q repo
+    git -C repo -c user.name=T -c user.email=t@example.com commit -q --allow-empty -m one
+    git init -q empty
+    mkdir plain
+    printf '' >prompt
+    while IFS='|' read -r words; do
+        eval "call clauderon create $words"
+        has_status 2
+        says_nothing
+        says_why
+        eval "call clauderon create --json $words"
+        is_error usage 2
+    done <<'WORDS'
+--repo plain --prompt x
+--repo empty --prompt x
+--repo nosuch --prompt x
+--repo repo --prompt ''
+--repo repo --prompt ' '
+--repo repo --prompt-file prompt
+--repo repo --prompt-file nosuch
+--repo repo --prompt-file -
+--repo repo --prompt x --prompt-file prompt
+--repo repo --prompt x --cpu-limit 0
+--repo repo --prompt x --cpu-limit -1
+--repo repo --prompt x --cpu-limit lots
+--repo repo --prompt x --memory-limit 8
+--repo repo --prompt x --memory-limit -1g
+--repo repo --prompt x --memory-limit 8q
+--repo repo --prompt x --name -x
+--repo repo --prompt x --name a/b
+--repo repo --prompt x --name ..
+--repo repo --prompt x --name ''
+--repo repo --prompt x --name '$(reboot)'
+--repo repo --prompt x --pull-policy sometimes
+--repo repo --prompt x --backend podman-machine
+--repo repo --prompt x --agent nosuch
+--repo repo --prompt x --access-mode none
+--repo repo --prompt x --network none
+--repo repo --prompt x --image --privileged
+--repo repo --prompt x --image 'a b'
+--repo repo --prompt x --env =x
+--repo repo --prompt x --base nosuch
+--repo repo --prompt x --timeout 5
+--repo repo --attach --detach --prompt x
+WORDS
+    [ ! -e "$CLAUDERON_HOME/worktrees/x" ]
+}
