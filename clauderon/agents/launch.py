@@ -158,10 +158,10 @@ def _codex(session: Session, agent: Agent, program: Sequence[str], how: PromptBy
     policy = ["--dangerously-bypass-approvals-and-sandbox"]
     if agent.permission_mode != "bypassPermissions":
         policy = ["--sandbox", "workspace-write"]
+    headless = [*policy, "--skip-git-repo-check", *session.agent_args]
     if program[0].startswith(paths.CONTAINER_AGENT):
         # Of the hooks in its home, which are ours. A Codex of the image's own may not know the flag.
         policy.append("--dangerously-bypass-hook-trust")
-    headless = [*policy, "--skip-git-repo-check", *session.agent_args]
     known = '"$conversation"'
     execute = f"{_line([*program, 'exec', *headless, '-'])} {_PROMPT_INPUT}"
     if session.print_mode:

@@ -25,7 +25,7 @@ from clauderon.store import Session
 
 _WORD_BYTES = 64
 _CLAUDE_JSON_BYTES = 64 << 20
-_START = Path(__file__).parent.parent / "share" / "start.sh"
+_SHARE = Path(__file__).parent.parent / "share"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def prepare(
     shared = owner is None and (user is None or user[0] != os.geteuid())
     kind = anthropic_kind(agent, credential_kind)
     tree = Tree(home.session_home(session.id), owner, shared)
-    _write_home(home, tree, agent, kind, user, binary)
+    _write_home(home, session, agent, tree, kind, user, binary)
     folder = Tree(home.session_dir(session.id), owner, shared)
     _write_session(home, session, agent, folder, prompt, facts, binary, user)
     return AgentSetup(
@@ -122,7 +122,13 @@ def _runs_as(session: Session, facts: ImageFacts) -> tuple[int, int] | None:
 
 
 def _write_home(
-    home: Home, tree: Tree, agent: Agent, kind: str, user: tuple[int, int] | None, binary: Path | None
+    home: Home,
+    session: Session,
+    agent: Agent,
+    tree: Tree,
+    kind: str,
+    user: tuple[int, int] | None,
+    binary: Path | None,
 ) -> None:
     for folder in (".clauderon", ".cargo"):
         tree.directory(folder)
@@ -143,7 +149,7 @@ def _write_home(
     elif agent.name == "codex":
         if read(tree.root, ".codex/config.toml", _CLAUDE_JSON_BYTES) is None:
             tree.write(".codex/config.toml", others.codex_config().encode())
-        if binary is not None:
+        if binary is not None and not session.print_mode:
             tree.write(".codex/hooks.json", others.codex_hooks().encode())
         tree.write(".codex/auth.json", others.codex_auth(PLACEHOLDERS["openai"]).encode(), 0o600)
     elif agent.name == "gemini" and read(tree.root, ".gemini/settings.json", _CLAUDE_JSON_BYTES) is None:
@@ -193,8 +199,9 @@ def _write_session(
     folder.write("mode", b"agent\n")
     if agent.name == "claude":
         folder.write("settings.json", json.dumps(claude.settings(home.hooks), indent=1).encode())
+        folder.write("bash", (_SHARE / "bash.sh").read_bytes(), 0o755)
     # Last, so that a directory with a start script is a whole one.
-    folder.write("start", _START.read_bytes())
+    folder.write("start", (_SHARE / "start.sh").read_bytes())
 
 
 def _mounts(

@@ -118,7 +118,7 @@ has_conversation() {
 ready() {
     has "$program" || fail 127 "$title is not in this image and was not mounted: $program"
     if [ "$kind" = claude ] && ! has bash && ! has zsh; then
-        say "$title needs bash to run commands, and this image has none; install it or take another --image"
+        export CLAUDE_CODE_SHELL="${CLAUDE_CODE_SHELL:-$session/bash}"
     fi
     has git || say "this image has no git: $title can change files here, but not commit them"
 }

@@ -15,7 +15,7 @@ import pytest
 
 from clauderon.agents import setup
 from tests.agents.terminal import terminal
-from tests.standins.engine import Engine
+from tests.standins.engine import DEBIAN, Engine
 from tests.standins.model_process import KEYS, OAUTH_TOKEN, ModelApi, model_api
 from tests.standins.repository import make_repo
 
@@ -242,6 +242,28 @@ def test_an_own_agent_runs_where_there_is_nothing_but_busybox(
         "--prompt", "echo hello; exit 3",
     )  # fmt: skip
     assert (done.status, done.text) == (3, "hello\n"), done.error
+
+
+@pytest.fixture
+def image_without_bash(live: Engine) -> Iterator[str]:
+    tag = f"clauderon-test:{live.prefix}-nobash"
+    lines = f"FROM {DEBIAN}\nRUN rm -f /bin/bash /usr/bin/bash\n"
+    subprocess.run(
+        ["docker", "build", "-q", "-t", tag, "-"], input=lines, env=live.environ, text=True, check=True
+    )
+    yield tag
+    live.docker("rmi", tag)
+
+
+def test_claude_works_where_sh_is_the_only_shell(
+    live: Engine, model: ModelApi, create: Create, checkout: Path, image_without_bash: str
+) -> None:
+    name = create("go", "--image", image_without_bash)
+    model.wait_for_answer(1)
+    home = live.home.session_home(session_id(live, name))
+    wait_until(lambda: setup.activity(live.home, home.name) == "waiting", "waiting for the person")
+    assert live.cli("delete", "--force", name).status == 0
+    assert "Add a greeting" in log_of(checkout, f"refs/clauderon/rescue/{name}")
 
 
 def test_an_idle_container_ends_by_itself(live: Engine, model: ModelApi, create: Create) -> None:

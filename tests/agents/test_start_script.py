@@ -300,6 +300,30 @@ def test_an_agent_that_cannot_be_executed_is_said(container: Container, session:
     assert b"Claude Code could not be started in this image" in done.stderr
 
 
+def test_claude_is_given_a_shell_only_where_it_would_take_none(
+    container: Container, session: Make, agent: Find, tmp_path: Path
+) -> None:
+    container.write(session(), agent("claude"), b"go")
+    container.start()
+    container.path = bare_path(tmp_path)
+    container.start()
+    container.start(CLAUDE_CODE_SHELL="/opt/zsh")
+    shells = [call["env"].get("CLAUDE_CODE_SHELL") for call in container.calls()]  # type: ignore[attr-defined]
+    assert shells == [None, f"{container.root}/session/bash", "/opt/zsh"]
+
+
+def test_the_stand_in_for_bash_runs_commands_and_saves_no_functions(
+    container: Container, tmp_path: Path
+) -> None:
+    script = str(START.with_name("bash.sh"))
+    done = subprocess.run([*container.shell, script, "-c", 'echo it "works"; exit 3'], capture_output=True)
+    assert (done.returncode, done.stdout) == (3, b"it works\n")
+    saved = tmp_path / "snapshot-bash-1.sh"
+    bashism = f"SNAPSHOT_FILE={saved}\n  function rg {{ [[ -x /x ]]; }}\n"
+    done = subprocess.run([*container.shell, script, "-c", "-l", bashism], capture_output=True)
+    assert (done.returncode, done.stderr, saved.read_bytes()) == (0, b"", b"")
+
+
 def bare_path(tmp_path: Path, *programs: str) -> str:
     folder = tmp_path / "bare"
     folder.mkdir(exist_ok=True)
