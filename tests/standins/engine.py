@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import functools
+import json
 import os
 import secrets
 import shutil
@@ -15,9 +16,11 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from clauderon.paths import Home
-from tests.standins.cli import Cli
+from tests.standins.cli import Answer, Cli
+from tests.standins.repository import make_repo
 
 # Blocks of ports below the kernel's ephemeral range; a lock file holds a block for as long as a test has it.
 _FIRST_PORT, _LAST_PORT, _BLOCK = 20000, 31900, 50
@@ -151,6 +154,37 @@ class Engine:
             f'[proxy]\nport = {self.proxy_port}\nsession_ports = "{self.ports[1]}-{self.ports[-1]}"\n{proxy}\n'
             f"{text}"
         )
+
+    def scripted(self, text: str = "", **lines: str) -> None:
+        """`configure`, with an agent that runs its prompt as a shell script, and waits when it has none to run."""
+        self.configure(
+            '[general]\ndefault_agent = "scripted"\n'
+            '[agents.scripted]\ncommand = ["sh", "-c", "exec sleep infinity"]\n'
+            'print_command = ["sh", "{prompt_file}"]\n' + text,
+            **lines,
+        )
+
+    def repo(self, name: str = "repo") -> Path:
+        """The deterministic small repository, made in this test's directory."""
+        return make_repo(self.root / name)
+
+    def create(
+        self, word: str, *argv: str, prompt: str = "Do it", repo: str = "repo", **options: Any
+    ) -> Answer:
+        """`create` of a session with the name `self.name(word)`; must succeed."""
+        name = self.name(word)
+        return self.cli.ok("create", "--repo", repo, "--prompt", prompt, "--name", name, *argv, **options)
+
+    def container(self, word: str) -> str:
+        return f"clauderon-{self.name(word)}"
+
+    def inside(self, word: str, script: str, *docker_options: str) -> str:
+        """stdout of a shell script in the session's container, asked of docker itself."""
+        return self.docker("exec", *docker_options, self.container(word), "sh", "-c", script)
+
+    def inspect(self, word: str) -> Any:
+        """`docker inspect` of the session's container."""
+        return json.loads(self.docker("container", "inspect", self.container(word)))[0]
 
     def docker(self, *argv: str, check: bool = True) -> str:
         """Ask the engine directly; returns stdout without its last newline."""
