@@ -28,7 +28,7 @@ IDLE_TICKS = 1800  # between requests
 STALL_TICKS = 900  # without a byte either way in an exchange; models may think long before they answer
 TAIL_TICKS = 10  # for the rest of a request that is answered already
 RAW_TICKS = 7200
-CLOSING_TICKS = 30
+CLOSING_TICKS = 10
 
 PIPELINE = 4  # the reason for not reading: enough requests are waiting
 _PIPELINED = 64 * 1024
@@ -126,7 +126,7 @@ class Client(Wire):
             if data[:2] == CRLF:
                 data = data[2:]  # RFC 9112 2.2: an empty line before a request is ignored
             end = data.find(END)
-            if end < 0:
+            if end < 0 or end > MAX_HEAD:
                 self.pending = data
                 if data:
                     self.ticks = 0
@@ -195,6 +195,7 @@ class Client(Wire):
             self.refuse(Problem(400, "no-leaf", f"no certificate can be made for {self.host}: {error}"), None)
             return
         if context.sni_callback is None:
+            context.options |= ssl.OP_NO_RENEGOTIATION
             context.sni_callback = _on_sni
         self.start_tls(context, server=True).client = self  # type: ignore[attr-defined]
         self.begin(first)
@@ -259,8 +260,11 @@ class Client(Wire):
             self._next()
 
     def _next(self) -> None:
-        self.mode = HEAD
         self.ticks = 0
+        if self.unflushed:
+            # Busy until this client has read what it was sent: pipelined requests must not pile up answers.
+            return
+        self.mode = HEAD
         if self._held:
             self.release(PEER | DIALLING | PIPELINE)
         if self.pending and not self.running:
@@ -349,13 +353,11 @@ class Client(Wire):
             if ticks > CLOSING_TICKS:
                 self.expire()
         elif self.mode == HEAD:
-            if self.pending or not (self.host or self.session.counters.requests):
-                if ticks > HEAD_TICKS:
-                    self.refuse(
-                        Problem(408, "slow-client", f"no whole request head within {HEAD_TICKS} s"), None
-                    )
-            elif ticks > IDLE_TICKS:
-                self.close()
+            if not self.pending:
+                if ticks > IDLE_TICKS:
+                    self.close()
+            elif ticks > HEAD_TICKS:
+                self.refuse(Problem(408, "slow-client", f"no whole request head within {HEAD_TICKS} s"), None)
         elif self.mode == TLS:
             if ticks > TLS_TICKS:
                 self._silent()
@@ -400,6 +402,8 @@ class Client(Wire):
             self.exchange.client_flushed()
         elif self.tunnel is not None:
             self.tunnel.client_flushed()
+        elif self.mode == BUSY and self.trying is None:
+            self._next()
 
     def gone(self) -> None:
         self.session.clients.discard(self)

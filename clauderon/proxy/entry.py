@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from clauderon.proxy import passthrough
 from clauderon.proxy.exchange import Exchange
 from clauderon.proxy.head import RequestHead, parse_request, request_codes, split_absolute, split_target
 from clauderon.proxy.hosts import HostError, format_authority, parse_authority
 from clauderon.proxy.refusal import Problem
 from clauderon.proxy.rules import Verdict
 from clauderon.proxy.sessions import MAX_CONNECTIONS
-from clauderon.proxy.tunnel import Tunnel
 from clauderon.proxy.upstream import Key
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def proxied(client: Client, head: RequestHead) -> None:
         else:
             _absolute(client, head)
     except Problem as problem:
-        _refuse(client, head, problem)
+        refuse(client, head, problem)
 
 
 def tunnelled(client: Client, head: RequestHead) -> None:
@@ -59,7 +59,7 @@ def tunnelled(client: Client, head: RequestHead) -> None:
             _check_target(client, head)
         _begin(client, head, Key(client.session.policy.id, True, client.host, client.port), None)
     except Problem as problem:
-        _refuse(client, head, problem)
+        refuse(client, head, problem)
 
 
 def _begin(client: Client, head: RequestHead, key: Key, first_line: bytes | None) -> None:
@@ -119,46 +119,9 @@ def _connect(client: Client, head: RequestHead) -> None:
     if verdict.problem is not None:
         raise _refusal(verdict)
     if session.main or verdict.passthrough:
-        client.trying = client.loop.create_task(_open_raw(client, head, host, port, verdict.rule))
+        passthrough.open_tunnel(client, head, host, port, verdict.rule)
     else:
         client.open_tunnel(host, port)
-
-
-async def _open_raw(client: Client, head: RequestHead, host: str, port: int, rule: str) -> None:
-    """A tunnel that is not intercepted: dial first, so that the answer to CONNECT is true."""
-    session = client.session
-    started = client.loop.time()
-    try:
-        upstream = await session.shared.dialler.open(
-            Key(session.policy.id, False, host, port), session.rules, raw=True
-        )
-    except Problem as problem:
-        client.trying = None
-        _refuse(client, head, problem)
-        return
-    client.trying = None
-
-    def record(up: int, down: int, error: str | None) -> None:
-        session.counters.open_tunnels -= 1
-        session.record(
-            kind="tunnel",
-            host=host,
-            port=port,
-            method=b"CONNECT",
-            path=b"",
-            status=200,
-            rule=rule,
-            up=up,
-            down=down,
-            duration=client.loop.time() - started,
-            error=error,
-        )
-
-    session.counters.tunnels += 1
-    session.counters.open_tunnels += 1
-    client.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-    Tunnel(client, upstream, record)
-    client.flush_pending()
 
 
 def _absolute(client: Client, head: RequestHead) -> None:
@@ -255,7 +218,7 @@ def _not_from_here(client: Client) -> Problem:
     return Problem(403, "not-loopback", what, "use the proxy named in HTTPS_PROXY", True, "source-address")
 
 
-def _refuse(client: Client, head: RequestHead, problem: Problem) -> None:
+def refuse(client: Client, head: RequestHead, problem: Problem) -> None:
     """Record and answer a request that goes nowhere."""
     session = client.session
     session.counters.requests += 1

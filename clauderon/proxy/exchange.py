@@ -135,6 +135,8 @@ class Exchange:
         if not self._reused or not self.sent or self.head.method not in _SAFE:
             self._message = b""
         self.up = len(message)
+        if self.client.unflushed:
+            upstream.hold(PEER)
         upstream.send(message)
 
     def client_data(self, data: memoryview) -> int:
@@ -199,7 +201,7 @@ class Exchange:
         upstream, response, sent = self.upstream, self.response, self.sent
         assert upstream is not None
         self.upstream = None
-        if not sent or response.close or response.extra or not self.head.minor or upstream.closed:
+        if not sent or response.close or response.extra or not self.head.minor or upstream.unflushed:
             upstream.owner = None
             upstream.abort()
         else:

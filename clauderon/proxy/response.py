@@ -123,9 +123,9 @@ class Response:
         """Read the interim responses and the final one's head; pass them on with what there is of the body."""
         while True:
             end = data.find(END)
+            if end > MAX_HEAD or (end < 0 and len(data) > MAX_HEAD):
+                raise ResponseError("upstream-head", f"a head of more than {MAX_HEAD} bytes")
             if end < 0:
-                if len(data) > MAX_HEAD:
-                    raise ResponseError("upstream-head", f"a head of more than {MAX_HEAD} bytes")
                 self._held = data
                 return MORE
             try:

@@ -27,6 +27,8 @@ class Tunnel:
         self._over = False
         client.join(self)
         upstream.owner = self
+        if client.unflushed:
+            upstream.hold(PEER)
 
     def client_data(self, data: memoryview | bytes) -> None:
         self.up += len(data)

@@ -193,6 +193,8 @@ class Pool:
     def put(self, wire: Upstream) -> None:
         """Keep a connection whose last response is complete."""
         wire.owner = None
+        if wire.closed:
+            return
         key = wire.key
         wires = self.idle.get(key)
         if wires is None:

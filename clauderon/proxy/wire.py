@@ -99,11 +99,15 @@ class Wire(asyncio.BufferedProtocol):
             self.transport.write(data if type(data) is bytes else bytes(data))
             return
         size = len(data)
-        sent = tls.write(data)
-        if sent < size:
-            view = memoryview(data)
-            while sent < size:
-                sent += tls.write(view[sent:])
+        try:
+            sent = tls.write(data)
+            if sent < size:
+                view = memoryview(data)
+                while sent < size:
+                    sent += tls.write(view[sent:])
+        except ssl.SSLError as error:
+            self._break(error)
+            return
         self.transport.write(self._outgoing.read())
 
     def start_tls(
@@ -177,6 +181,12 @@ class Wire(asyncio.BufferedProtocol):
             self.closed = True
             self.transport.abort()
 
+    def _break(self, error: Exception) -> None:
+        """TLS failed under somebody's call: drop the connection now, and say so once that call is over."""
+        self.closed = True
+        self.transport.abort()
+        self.loop.call_soon(self.lost, error)
+
     def end(self) -> None:
         """Send no more, but go on reading."""
         self._goodbye()
@@ -228,9 +238,13 @@ class Wire(asyncio.BufferedProtocol):
         clean = False
         error: Exception | None = None
         try:
-            total = tls.read(RECEIVE, _plain)  # type: ignore[assignment]
-            while incoming.pending or tls.pending():
-                total += tls.read(RECEIVE, _plain_view[total:])  # type: ignore[operator]
+            # 0 is the peer's close_notify; what follows one is never decrypted, so `pending` would not end the loop.
+            count: int = tls.read(RECEIVE, _plain)  # type: ignore[assignment]
+            total = count
+            while count and (incoming.pending or tls.pending()):
+                count = tls.read(RECEIVE, _plain_view[total:])  # type: ignore[assignment]
+                total += count
+            clean = not count
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
@@ -246,9 +260,7 @@ class Wire(asyncio.BufferedProtocol):
         if clean:
             self.ended(True)
         elif error is not None:
-            self.closed = True
-            self.transport.abort()
-            self.lost(error)
+            self._break(error)
 
     # Events. After `close` or `abort` only `gone` comes.
 
