@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ EXCLUDE_NOTE = "# clauderon mounts this file into its worktrees; the line goes w
 EXCLUDE_LINE = "/.claude.json\n"
 _TRIES = 40
 _STALE = (b"missing but locked worktree", b"missing but already registered worktree")
+# git reads the entries of all worktrees; one that another `worktree add` is just writing is still empty.
+_HALF_WRITTEN = re.compile(rb"failed to read \S*/worktrees/")
 
 
 class Opening:
@@ -175,17 +178,24 @@ def _worth_a_retry(opening: Opening, answer: proc.Completed) -> bool:
         common_dir = opening.repository.common_dir
         removal = ("worktree", "remove", "--force", "--force", str(opening.worktree))
         proc.start(hardened(common_dir, *removal), env=opening.env, cwd="/").result(ok=None)
-        # `-b` made the branch before git came upon the entry.
-        words = ("update-ref", "-d", f"refs/heads/{opening.branch}", opening.base)
-        proc.start(hardened(common_dir, *words), env=opening.env, cwd="/").result(ok=None)
+        _drop_branch(opening)
+        return True
+    if _HALF_WRITTEN.search(answer.stderr):
+        _drop_branch(opening)
         return True
     return _is_locked(opening, answer)
 
 
+def _drop_branch(opening: Opening) -> None:
+    """`-b` made the branch before git came upon the entry. Deleted only where it holds nothing but the base."""
+    words = ("update-ref", "-d", f"refs/heads/{opening.branch}", opening.base)
+    argv = hardened(opening.repository.common_dir, *words)
+    proc.start(argv, env=opening.env, cwd="/").result(ok=None)
+
+
 def _is_locked(_opening: Opening, answer: proc.Completed) -> bool:
-    return (
-        b".lock'" in answer.stderr or b"could not lock" in answer.stderr or b"unable to lock" in answer.stderr
-    )
+    words = (b".lock'", b"could not lock", b"unable to lock")
+    return any(word in answer.stderr for word in words) or bool(_HALF_WRITTEN.search(answer.stderr))
 
 
 def _is_conflict(answer: proc.Completed) -> bool:

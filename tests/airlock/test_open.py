@@ -315,6 +315,16 @@ def test_twenty_at_once_on_one_repository_all_succeed(repo: Path, home: Home) ->
     assert "claude.json" not in (repo / ".git/info/exclude").read_text()
 
 
+def test_an_entry_another_command_is_just_writing_is_waited_for(repo: Path, home: Home) -> None:
+    open_session(repo, home, name="other", session_id="0" * 12)
+    commondir = repo / ".git/worktrees/other/commondir"
+    content = commondir.read_bytes()
+    commondir.write_bytes(b"")
+    threading.Timer(0.3, commondir.write_bytes, [content]).start()
+    world = open_session(repo, home)
+    assert world.host("status", "--porcelain", cwd=world.worktree) == ""
+
+
 def test_the_users_hooks_and_monitors_do_not_run(repo: Path, home: Home, tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     for name in ("post-checkout", "reference-transaction", "post-index-change"):
