@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-CLAUDERON = (sys.executable, "-m", "clauderon")
+CLAUDERON = (str(Path(sys.executable).with_name("clauderon")),)
 DEFAULT_IMAGE = "ghcr.io/anthropics/claude-code:latest"
 OWN_IMAGE = "clauderon-test:debian"
 PROMPT = "Greet the reader in HELLO.md, and commit it."

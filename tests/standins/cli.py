@@ -54,7 +54,7 @@ class Cli:
         self.prefix = tuple(prefix)
 
     def command(self, *argv: str) -> list[str]:
-        return [*self.prefix, sys.executable, "-m", "clauderon", *argv]
+        return [*self.prefix, sys.executable, "-P", "-m", "clauderon", *argv]
 
     def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
         return {**(os.environ if self.environ is None else self.environ), **(env or {})}
