@@ -6,7 +6,7 @@ A run imports the one file its command needs; help and the documentation import 
 from __future__ import annotations
 
 import importlib
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import typer
 
@@ -22,7 +22,9 @@ Exit status: 0 ok, 1 failed, 2 usage, 3 no such session, 4 docker or git failed,
 
 
 class Command(NamedTuple):
-    """module: below `clauderon.cli`; function: in it. `own_status`: it passes a foreign exit status on."""
+    """module: below `clauderon.cli`; function: in it. `own_status`: it passes a foreign exit status on.
+    `brief`: its line in the list of commands, where the first sentence of its help is too long for one.
+    """
 
     name: str
     module: str
@@ -30,33 +32,56 @@ class Command(NamedTuple):
     panel: str
     group: str = ""
     own_status: bool = False
-    context: Any = None
+    brief: str = ""
 
 
 _WORK, _LIFE, _DOORS, _HOUSE = "Work", "Sessions", "Inside a session", "This machine"
 COMMANDS: tuple[Command, ...] = (
-    Command("create", "create", "create", _LIFE),
-    Command("list", "listing", "list_", _LIFE),
-    Command("status", "listing", "status", _LIFE),
-    Command("start", "lifecycle", "start", _LIFE),
-    Command("stop", "lifecycle", "stop", _LIFE),
-    Command("refresh", "lifecycle", "refresh", _LIFE),
-    Command("archive", "lifecycle", "archive", _LIFE),
-    Command("unarchive", "lifecycle", "unarchive", _LIFE),
-    Command("delete", "lifecycle", "delete", _LIFE),
-    Command("set-access-mode", "lifecycle", "set_access_mode", _LIFE),
-    Command("attach", "doors", "attach", _DOORS, own_status=True),
-    Command("shell", "doors", "shell", _DOORS, own_status=True),
-    Command("exec", "doors", "exec_", _DOORS, own_status=True),
-    Command("logs", "doors", "logs", _DOORS),
-    Command("wait", "doors", "wait", _DOORS, own_status=True),
-    Command("upload", "work", "upload", _DOORS),
-    Command("sync", "work", "sync", _WORK),
-    Command("diff", "work", "diff", _WORK),
-    Command("merge", "work", "merge", _WORK),
-    Command("reconcile", "lifecycle", "reconcile", _HOUSE),
-    Command("clean-cache", "cache", "clean_cache", _HOUSE),
-    Command("doctor", "doctor", "doctor", _HOUSE),
+    Command(
+        "create", "create", "create", _LIFE, brief="Start an agent on a prompt, in a container of its own."
+    ),
+    Command("list", "listing", "list_", _LIFE, brief="List the sessions."),
+    Command("status", "listing", "status", _LIFE, brief="Show one session: container, branch, work."),
+    Command(
+        "start", "lifecycle", "start", _LIFE, brief="Start stopped sessions; agents resume where they were."
+    ),
+    Command("stop", "lifecycle", "stop", _LIFE, brief="Stop sessions; their commits are brought over."),
+    Command("refresh", "lifecycle", "refresh", _LIFE, brief="Take the newest image, keep everything else."),
+    Command("archive", "lifecycle", "archive", _LIFE, brief="Stop sessions and put them out of sight."),
+    Command("unarchive", "lifecycle", "unarchive", _LIFE, brief="Bring archived sessions back, stopped."),
+    Command("delete", "lifecycle", "delete", _LIFE, brief="Delete sessions; unmerged work is kept."),
+    Command(
+        "set-access-mode",
+        "lifecycle",
+        "set_access_mode",
+        _LIFE,
+        brief="Change what the proxy lets a session do, at once.",
+    ),
+    Command("attach", "doors", "attach", _DOORS, brief="Join the agent's terminal.", own_status=True),
+    Command(
+        "shell", "doors", "shell", _DOORS, brief="Open a shell in a session's container.", own_status=True
+    ),
+    Command(
+        "exec", "doors", "exec_", _DOORS, brief="Run a command in a session's container.", own_status=True
+    ),
+    Command("logs", "doors", "logs", _DOORS, brief="Print what the agent wrote to its terminal."),
+    Command(
+        "wait",
+        "doors",
+        "wait",
+        _DOORS,
+        brief="Wait until agents have ended; their status is yours.",
+        own_status=True,
+    ),
+    Command("upload", "work", "upload", _DOORS, brief="Copy files to where the agent sees them."),
+    Command("sync", "work", "sync", _WORK, brief="Bring a session's commits over now."),
+    Command("diff", "work", "diff", _WORK, brief="Show what a session changed since its start."),
+    Command("merge", "work", "merge", _WORK, brief="Merge a session's branch into your checkout's."),
+    Command("reconcile", "lifecycle", "reconcile", _HOUSE, brief="Finish or undo what killed commands left."),
+    Command("clean-cache", "cache", "clean_cache", _HOUSE, brief="Show or remove the shared cache volumes."),
+    Command(
+        "doctor", "doctor", "doctor", _HOUSE, brief="Check everything a session needs, and how to mend it."
+    ),
     Command("run", "proxy", "run", _HOUSE, group="proxy"),
     Command("start", "proxy", "start", _HOUSE, group="proxy"),
     Command("stop", "proxy", "stop", _HOUSE, group="proxy"),
@@ -67,13 +92,15 @@ COMMANDS: tuple[Command, ...] = (
     Command("env", "config", "env", _HOUSE, group="config"),
     Command("init", "config", "init", _HOUSE, group="config"),
     Command("credentials", "config", "credentials", _HOUSE, group="config"),
-    Command("env", "shells", "env", _HOUSE),
-    Command("path", "shells", "path", _HOUSE),
-    Command("shell-init", "shells", "shell_init", _HOUSE),
+    Command("env", "shells", "env", _HOUSE, brief="Print a session's variables for eval."),
+    Command("path", "shells", "path", _HOUSE, brief="Print where a file of clauderon is, to source it."),
+    Command(
+        "shell-init", "shells", "shell_init", _HOUSE, brief="Print functions and completion for a start file."
+    ),
 )
 GROUPS = {
-    "proxy": "The proxy that lends credentials: run, start, stop, status, log.",
-    "config": "The configuration: show, paths, env, init, credentials.",
+    "proxy": "Run, start, stop, look at the proxy; read its audit.",
+    "config": "Show or begin the configuration; see the credentials.",
 }
 NAMES = tuple(dict.fromkeys(command.group or command.name for command in COMMANDS))
 
@@ -93,7 +120,9 @@ def build(only: str | None = None) -> typer.Typer:
                 app.add_typer(groups[command.group], name=command.group, rich_help_panel=command.panel)
             target = groups[command.group]
         function = getattr(importlib.import_module(f"clauderon.cli.{command.module}"), command.function)
-        target.command(command.name, rich_help_panel=command.panel)(function)
+        target.command(command.name, short_help=command.brief or None, rich_help_panel=command.panel)(
+            function
+        )
     return app
 
 

@@ -22,21 +22,30 @@ def create(
         Path | None,
         typer.Option("--repo", metavar="DIR", help="The git repository; default: this directory."),
     ] = None,
-    prompt: Annotated[_OptionalText, typer.Option("--prompt", "-p", help="What the agent is to do.")] = None,
+    prompt: Annotated[
+        _OptionalText, typer.Option("--prompt", "-p", metavar="TEXT", help="What the agent is to do.")
+    ] = None,
     prompt_file: Annotated[
         _OptionalText,
         typer.Option("--prompt-file", metavar="FILE|-", help="Read the prompt from a file or stdin."),
     ] = None,
     name: Annotated[
-        _OptionalText, typer.Option("--name", "-n", help="The session's name; default: made from the prompt.")
+        _OptionalText,
+        typer.Option(
+            "--name", "-n", metavar="NAME", help="The session's name; default: made from the prompt."
+        ),
     ] = None,
     backend: Annotated[
-        str, typer.Option("--backend", help="Where the session runs; docker is the only one.")
+        str,
+        typer.Option("--backend", metavar="docker", help="Where the session runs; docker is the only one."),
     ] = "docker",
     agent: Annotated[
-        _OptionalText, typer.Option("--agent", help="claude, codex, gemini, or one of your own.")
+        _OptionalText,
+        typer.Option("--agent", metavar="NAME", help="claude, codex, gemini, or one of your own."),
     ] = None,
-    image: Annotated[_OptionalText, typer.Option("--image", help="The container's image.")] = None,
+    image: Annotated[
+        _OptionalText, typer.Option("--image", metavar="IMAGE", help="The container's image.")
+    ] = None,
     cpu_limit: Annotated[
         _OptionalText, typer.Option("--cpu-limit", metavar="CPUS", help="As 4, 0.5 or 500m.")
     ] = None,
@@ -51,7 +60,8 @@ def create(
         _OptionalText, typer.Option("--base", metavar="REF", help="Where to start; default: HEAD.")
     ] = None,
     branch: Annotated[
-        _OptionalText, typer.Option("--branch", help="The session's branch; default: clauderon/NAME.")
+        _OptionalText,
+        typer.Option("--branch", metavar="NAME", help="The session's branch; default: clauderon/NAME."),
     ] = None,
     print_: Annotated[
         bool, typer.Option("--print", help="Headless: print the agent's answer, exit with its status.")

@@ -35,7 +35,7 @@ def _only(context: Context, name: str | None) -> str:
 def attach(
     name: OptionalName = None,
     detach_keys: Annotated[
-        str, typer.Option("--detach-keys", help="The keys that leave the session running.")
+        str, typer.Option("--detach-keys", metavar="KEYS", help="The keys that leave the session running.")
     ] = lifecycle.DETACH_KEYS,
 ) -> None:
     """Join the agent's terminal; ctrl-p ctrl-q leaves it running.
@@ -82,7 +82,9 @@ def logs(
     name: OptionalName = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more comes.")] = False,
     tail: Annotated[int | None, typer.Option("--tail", "-n", help="Only the last lines.", min=0)] = None,
-    since: Annotated[str | None, typer.Option("--since", help="As docker takes it: 10m, a time.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="As docker takes it: 10m, a time.")
+    ] = None,
     timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="With times.")] = False,
 ) -> None:
     """Print what the agent wrote to its terminal.

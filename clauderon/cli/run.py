@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,7 +28,7 @@ _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line (without the program's name); returns the exit status."""
-    words = list(argv)
+    words = list(argv) or ["--help"]
     debug = _take_debug(words)
     command = next((word for word in words if not word.startswith("-")), "")
     _prepare_output(words, command, debug)
@@ -48,12 +46,12 @@ def run(argv: Sequence[str]) -> int:
         return EXIT_SIGNAL_BASE + error.signum
     except ClauderonError as error:
         if debug:
-            traceback.print_exc()
+            _print_traceback()
         _fail(error, words, command)
         return EXIT_OURS if _passes_status(words, command) else error.exit_status
     except Exception as error:  # noqa: BLE001 - the last resort: no traceback without --debug
         if debug:
-            traceback.print_exc()
+            _print_traceback()
         name = type(error).__name__
         bug = ClauderonError(
             "bug", f"{name}: {error}", hint="run it again with --debug, and report what it prints"
@@ -61,6 +59,12 @@ def run(argv: Sequence[str]) -> int:
         bug.exit_status, bug.code = EXIT_BUG, "bug"
         _fail(bug, words, command)
         return EXIT_BUG
+
+
+def _print_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
 
 
 def _fail(error: ClauderonError, words: list[str], command: str) -> None:
@@ -99,6 +103,8 @@ def _usage(error: TyperException, words: list[str], command: str) -> ClauderonEr
 
 
 def _nearest(command: str) -> str:
+    import difflib
+
     close = difflib.get_close_matches(command, app.NAMES, 1)
     return f"clauderon {close[0]}   # did you mean this?" if close else "clauderon --help"
 

@@ -123,13 +123,16 @@ def attach_words(session: Session, detach_keys: str = DETACH_KEYS) -> list[str]:
 
 
 def exec_words(session: Session, command: Sequence[str], *, tty: bool, stdin: bool) -> list[str]:
-    """`docker exec` in the session, with the directory and the user it runs with."""
+    """`docker exec` in the session, with the directory and the user it runs with.
+
+    By way of the image's `sh`: engines before 23 say 126 for a command that is not there, and say so on stdout.
+    """
     words = ["exec"]
     if stdin:
         words.append("-i")
     if tty:
         words.append("-t")
-    return [*words, names.container(session.name), *command]
+    return [*words, names.container(session.name), "sh", "-c", 'exec "$@"', "clauderon", *command]
 
 
 SHELL = ("sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi")

@@ -63,7 +63,7 @@ def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
     """`value` if it is allowed; else UsageError listing what is."""
     if value in allowed:
         return value
-    raise UsageError(f"{flag} {value}", "use " + ", ".join(allowed[:-1]) + f" or {allowed[-1]}".lstrip())
+    raise UsageError(f"{flag} {value}", f"use {', '.join(allowed[:-1])} or {allowed[-1]}")
 
 
 def duration_s(text: str, *, flag: str) -> float:

@@ -74,6 +74,9 @@ class Inspection:
 
     def result(self) -> Objects:
         found = self.docker.inspected(self.pending)
+        if found.hidden:
+            # A session `proxied` has a container of the network's name, one `sccache` of a volume's.
+            return self.docker.inspect_by_kind([self.reference, self.network, *spec.SHARED_VOLUMES])
         if not found.images:
             # `docker inspect` asks containers first: one of the image's name would have hidden the image.
             image = self.docker.image_inspect(self.reference)
