@@ -62,7 +62,7 @@ def check(session: Session, agent: Agent, prompt: bytes | None) -> None:
         except UnicodeDecodeError as error:
             why = f"byte {error.start} is not UTF-8, and {known.title} takes nothing else"
             raise UsageError("--prompt", why, hint="iconv -t UTF-8 prompt.txt") from error
-    if session.plan and agent.name != "claude":
+    if session.plan and (known is None or agent.name not in ("claude", "gemini")):
         raise UsageError("--plan", f"{agent.name} has no plan mode to start in", hint="--agent claude")
     if session.budget and (agent.name != "claude" or not session.print_mode):
         raise UsageError("--budget", "only claude with --print keeps a budget", hint="--agent claude --print")
@@ -178,17 +178,23 @@ def _codex(session: Session, agent: Agent, program: Sequence[str], how: PromptBy
 
 
 def _gemini(session: Session, agent: Agent, program: Sequence[str], how: PromptBy) -> Commands:
-    policy = ["--approval-mode=yolo"] if agent.permission_mode == "bypassPermissions" else []
-    words = [*program, *policy, *session.agent_args]
-    resume = [*words, "--resume", "latest"]
+    mode = "plan" if session.plan else "yolo" if agent.permission_mode == "bypassPermissions" else "default"
+    words = [*program, f"--approval-mode={mode}", *session.agent_args]
+    begin, resume = words, [*words, "--resume", "latest"]
+    if program[-1].startswith(paths.CONTAINER_AGENT):
+        # A Gemini CLI of the image's own may be too old to be given an id.
+        begin, resume = (
+            [*words, "--session-id", session.conversation],
+            [*words, "--resume", session.conversation],
+        )
     if session.print_mode:
-        return Commands(f"{_line(words)} {_PROMPT_INPUT}", _line([*resume, f"--prompt={_CONTINUE}"]))
+        return Commands(f"{_line(begin)} {_PROMPT_INPUT}", _line([*resume, f"--prompt={_CONTINUE}"]))
     if how == "argument":
         # One word with the option, since a prompt may begin with a dash.
-        return Commands(f'{_line(words)} --prompt-interactive="$prompt"', _line(resume))
+        return Commands(f'{_line(begin)} --prompt-interactive="$prompt"', _line(resume))
     if how == "input":
-        return Commands(f"{_line(words)} {_PROMPT_INPUT} && resume", _line(resume))
-    return Commands(_line(words), _line(resume))
+        return Commands(f"{_line(begin)} {_PROMPT_INPUT} && resume", _line(resume))
+    return Commands(_line(begin), _line(resume))
 
 
 def _own(session: Session, agent: Agent, *, has_prompt: bool) -> Commands:

@@ -107,7 +107,10 @@ has_conversation() {
         ;;
     gemini)
         for log in "$agent_home"/.gemini/tmp/*/chats/session-*; do
-            [ -e "$log" ] && contains "$log" '"gemini"' && return
+            case $log in *.unfinished) continue ;; esac
+            [ -e "$log" ] || continue
+            contains "$log" '"type":"gemini"' && return
+            mv -f "$log" "$log.unfinished"
         done
         return 1
         ;;

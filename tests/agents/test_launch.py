@@ -56,6 +56,15 @@ def test_only_a_codex_we_brought_is_told_to_trust_our_hooks(session: Make, agent
     assert "--dangerously-bypass-hook-trust" not in commands(row, agent("codex"), b"go", "/usr/bin/codex")[0]
 
 
+def test_gemini_is_given_the_id_of_its_conversation_if_it_is_ours(session: Make, agent: Find) -> None:
+    row = session(agent="gemini", plan=True)
+    ours = commands(row, agent("gemini"), b"go", "node", "/clauderon/agent/bundle/gemini.js")
+    assert f"--session-id {row.conversation}" in ours[0]
+    assert ours[1].endswith(f"--resume {row.conversation}")
+    assert "--approval-mode=plan" in ours[0]
+    assert commands(row, agent("gemini"), b"go", "/usr/bin/gemini")[1].endswith("--resume latest")
+
+
 def test_gemini_takes_its_prompt_in_one_word_with_the_option(session: Make, agent: Find) -> None:
     first, resume = commands(session(agent="gemini"), agent("gemini"), b"go", "node", "/agent/gemini.js")
     assert first.endswith('--prompt-interactive="$prompt"')

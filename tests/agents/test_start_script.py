@@ -376,6 +376,20 @@ def test_codex_resumes_the_oldest_conversation_that_was_answered(
     assert resumed[-1] == "00000002-aaaa-7bbb-8ccc-dddddddddddd"  # type: ignore[index]
 
 
+def test_gemini_resumes_what_was_answered_and_sets_the_rest_aside(
+    container: Container, session: Make, agent: Find
+) -> None:
+    log = ".gemini/tmp/workspace/chats/session-2026-11-23T10-00-11111111.jsonl"
+    container.write(session(agent="gemini"), agent("gemini"), b"--help")
+    container.start(FAKE_LEAVES=log, FAKE_TEXT='{"type":"user"}', FAKE_STATUS="137")
+    container.start(FAKE_LEAVES=log, FAKE_TEXT='{"type":"gemini"}')
+    container.start()
+    first, again, resumed = [call["argv"] for call in container.calls()]
+    assert first[-1] == again[-1] == "--prompt-interactive=--help"  # type: ignore[index]
+    assert resumed[-2:] == ["--resume", "latest"]  # type: ignore[index]
+    assert (container.root / "home" / f"{log}.unfinished").read_text() == '{"type":"user"}'
+
+
 def test_codex_takes_a_long_prompt_headless_and_then_its_terminal(
     container: Container, session: Make, agent: Find
 ) -> None:

@@ -274,7 +274,11 @@ def google_talk(request: Mapping[str, Any]) -> Talk:
     return Talk(turn, results, prompt, _shell_tool(tools))
 
 
-def google_answer(step: Step, tool: str) -> Event:
+def google_answer(request: Mapping[str, Any], step: Step, tool: str) -> Event:
+    wanted = request.get("generationConfig", {}).get("responseJsonSchema")
+    if wanted is not None and not tool:
+        # Gemini's question on the side: which model suits the prompt.
+        step = Step(say=json.dumps(_instance(wanted)))
     if step.run:
         part: Event = {"functionCall": {"name": tool, "args": shell_input(tool, step.run)}}
     else:
@@ -283,3 +287,20 @@ def google_answer(step: Step, tool: str) -> Event:
         "candidates": [{"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}],
         "usageMetadata": {"promptTokenCount": 12, "candidatesTokenCount": 7, "totalTokenCount": 19},
     }
+
+
+def _instance(schema: Mapping[str, Any]) -> Any:
+    """Some value that a JSON schema allows, of the few shapes that occur."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    match str(schema.get("type")).lower():
+        case "object":
+            return {name: _instance(part) for name, part in schema.get("properties", {}).items()}
+        case "array":
+            return []
+        case "integer" | "number":
+            return schema.get("minimum", 1)
+        case "boolean":
+            return False
+        case _:
+            return "ok"

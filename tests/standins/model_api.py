@@ -102,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
         talk = answers.google_talk(request)
         step = self.server.behaviour.script.step(talk)
         self._record(request, talk, step)
-        answer = answers.google_answer(step, talk.tool)
+        answer = answers.google_answer(request, step, talk.tool)
         if stream:
             self._stream([answer], named=False)
         else:
