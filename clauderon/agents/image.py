@@ -5,10 +5,9 @@ The question is a shell script that needs nothing but `sh`; the answer is parsed
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from clauderon.errors import BackendError
 
@@ -67,8 +66,7 @@ say lang "${LC_ALL:-${LC_CTYPE:-$LANG}}"
 """
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
+class ImageFacts(NamedTuple):
     """What is inside an image.
 
     arch:     `x64`, `arm64`, or "" when the image could not say.
@@ -81,7 +79,7 @@ class ImageFacts:
 
     arch: str = ""
     libc: Libc = "glibc"
-    programs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    programs: Mapping[str, str] = MappingProxyType({})
     bundles: tuple[str, ...] = ()
     path: str = ""
     lang: str = ""
@@ -103,13 +101,12 @@ class ImageFacts:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, fit for JSON; `from_dict` reads them back."""
-        return {**dataclasses.asdict(self), "programs": dict(self.programs), "bundles": list(self.bundles)}
+        return {**self._asdict(), "programs": dict(self.programs), "bundles": list(self.bundles)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ImageFacts:
         """Read `to_dict` of this or an older version; unknown keys are left out."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        kept = {key: value for key, value in values.items() if key in known}
+        kept = {key: value for key, value in values.items() if key in cls._fields}
         return cls(**{**kept, "bundles": tuple(kept.get("bundles", ()))})
 
 

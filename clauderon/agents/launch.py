@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from clauderon import paths
 from clauderon.agents import registry
@@ -28,8 +27,7 @@ _PROMPT_ARGUMENT = '"$prompt"'
 PromptBy = Literal["argument", "input", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class Inside:
+class Inside(NamedTuple):
     """Where things are in the container; tests put them elsewhere."""
 
     home: str = paths.CONTAINER_HOME
@@ -38,8 +36,10 @@ class Inside:
     sccache: str = paths.CONTAINER_SCCACHE
 
 
-@dataclass(frozen=True, slots=True)
-class Commands:
+IN_CONTAINER = Inside()
+
+
+class Commands(NamedTuple):
     """Two shell commands: for the first start, and for every later one."""
 
     first: str
@@ -85,7 +85,7 @@ def launch_file(
     prompt_bytes: int | None,
     uid: int | None,
     open_files: bool = False,
-    inside: Inside = Inside(),
+    inside: Inside = IN_CONTAINER,
 ) -> str:
     """The text of `launch`.
 

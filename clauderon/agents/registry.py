@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from clauderon.config.schema import Agent, Config
 from clauderon.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Builtin:
+class Builtin(NamedTuple):
     """How a built-in agent is packaged.
 
     program:  the executable's name, in an image that has it and in what we fetch.
@@ -32,7 +31,6 @@ class Builtin:
     channel: bool = False
     static: bool = False
     runtime: str = ""
-    needs: tuple[str, ...] = field(default=())
 
 
 _ANY_LIBC = ("linux-x64", "linux-x64-musl", "linux-arm64", "linux-arm64-musl")

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from clauderon import paths
 from clauderon.agents import claude, launch, others, registry, trust
@@ -28,8 +27,7 @@ _CLAUDE_JSON_BYTES = 64 << 20
 _SHARE = Path(__file__).parent.parent / "share"
 
 
-@dataclass(frozen=True, slots=True)
-class AgentSetup:
+class AgentSetup(NamedTuple):
     """What the container gets: mounts beside the worktree's and the airlock's, and environment."""
 
     mounts: tuple[Mount, ...]
