@@ -2,8 +2,8 @@
  *
  *   load PROXY_PORT CA HOST:PORT MEASUREMENT ARGUMENTS
  *
- *   rate TUNNELS SECONDS BYTES      keep-alive GETs as fast as they are answered
- *   latency REQUESTS BYTES          one GET after another on one tunnel
+ *   rate TUNNELS SECONDS PATH       keep-alive GETs as fast as they are answered
+ *   latency REQUESTS PATH           one GET after another on one tunnel
  *   cold WORKERS SECONDS            a new tunnel and one GET, again and again
  *   hosts WORKERS COUNT PREFIX      COUNT new tunnels, each to a name never seen before: PREFIX-n.HOST
  *   handshakes WORKERS COUNT PREFIX     the same without the GET
@@ -14,149 +14,21 @@
  * PROXY_PORT is on 127.0.0.1; 0 goes to 127.0.0.1 and the target's port without a proxy. Names are never
  * resolved here. Every certificate is verified against CA and the host's name; no TLS session is resumed.
  */
-#include "wire.h"
+#include "tunnel.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
+
+static const char SHORT[] = "/bytes/1024";
 
 enum { CHUNK = 8192, MOST_SAMPLES = 4000000 };
 
-struct tunnel {
-    int fd;
-    SSL *ssl;
-    char in[SCRATCH];
-    size_t in_length;
-    uint64_t asked_ns, body_left;
-    int head_seen;
-};
-
-static int proxy_port, target_port;
-static char target_host[256];
-static SSL_CTX *context;
-static char request[512];
-static size_t request_length;
 static atomic_int stopping;
 static atomic_ulong done;
-
-static int dial(int port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval patience = {.tv_sec = 30};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
-        die("connect to 127.0.0.1:%d: %s", port, strerror(errno));
-    return fd;
-}
-
-static void ask_for_tunnel(int fd, const char *host) {
-    char text[1024];
-    int length = snprintf(text, sizeof text, "CONNECT %s:%d HTTP/1.1\r\nHost: %s:%d\r\n\r\n", host,
-        target_port, host, target_port);
-    if (send(fd, text, (size_t)length, MSG_NOSIGNAL) != length) die("CONNECT %s: cannot be sent", host);
-    size_t got = 0;
-    do {
-        ssize_t part = recv(fd, text + got, sizeof text - 1 - got, 0);
-        if (part <= 0) die("CONNECT %s: no answer", host);
-        got += (size_t)part;
-        text[got] = '\0';
-    } while (strstr(text, "\r\n\r\n") == NULL);
-    if (strncmp(text + 8, " 200", 4) != 0) die("CONNECT %s: %.*s", host, (int)strcspn(text, "\r"), text);
-}
-
-static void tunnel_open(struct tunnel *t, const char *host) {
-    t->in_length = 0;
-    t->body_left = 0;
-    t->head_seen = 0;
-    t->fd = dial(proxy_port ? proxy_port : target_port);
-    if (proxy_port) ask_for_tunnel(t->fd, host);
-    t->ssl = SSL_new(context);
-    SSL_set_fd(t->ssl, t->fd);
-    SSL_set_tlsext_host_name(t->ssl, host);
-    SSL_set1_host(t->ssl, host);
-    if (SSL_connect(t->ssl) != 1)
-        die("TLS with %s: %s", host, X509_verify_cert_error_string(SSL_get_verify_result(t->ssl)));
-}
-
-static void tunnel_close(struct tunnel *t) {
-    SSL_shutdown(t->ssl);
-    SSL_free(t->ssl);
-    close(t->fd);
-}
-
-static void send_all(struct tunnel *t, const char *data, size_t size) {
-    while (size > 0) {
-        int part = SSL_write(t->ssl, data, (int)size);
-        if (part <= 0) die("sending: connection lost (TLS error %d, %s)", SSL_get_error(t->ssl, part), strerror(errno));
-        data += part;
-        size -= (size_t)part;
-    }
-}
-
-/* Take in what SSL_read brought (`size` bytes at the end of t->in); 1 when the response is whole. */
-static int take(struct tunnel *t, size_t size) {
-    t->in_length += size;
-    if (!t->head_seen) {
-        t->in[t->in_length] = '\0';
-        char *end = strstr(t->in, "\r\n\r\n"), *length;
-        if (end == NULL) {
-            if (t->in_length > sizeof t->in / 2) die("a response head without an end");
-            return 0;
-        }
-        end[2] = '\0';
-        if (strncmp(t->in + 8, " 200", 4) != 0) die("answer: %.300s", t->in);
-        length = strcasestr(t->in, "\r\ncontent-length:");
-        if (length == NULL) die("an answer without a length: %.300s", t->in);
-        t->body_left = strtoull(length + 17, NULL, 10);
-        t->head_seen = 1;
-        size = t->in_length - (size_t)(end + 4 - t->in);
-    }
-    t->in_length = 0;
-    if (size > t->body_left) die("more bytes than the answer has");
-    t->body_left -= size;
-    if (t->body_left > 0) return 0;
-    t->head_seen = 0;
-    return 1;
-}
-
-static int read_some(struct tunnel *t) {
-    return SSL_read(t->ssl, t->in + t->in_length, (int)(sizeof t->in - 1 - t->in_length));
-}
-
-static void answer(struct tunnel *t) {
-    int size;
-    do {
-        if ((size = read_some(t)) <= 0) die("answer: connection lost (%s)", strerror(errno));
-    } while (!take(t, (size_t)size));
-}
-
-static size_t write_request(char *text, size_t room, const char *line, const char *host, const char *headers) {
-    return (size_t)snprintf(text, room,
-        "%s HTTP/1.1\r\nHost: %s:%d\r\nUser-Agent: bench\r\nAccept: */*\r\n%s\r\n", line, host, target_port,
-        headers);
-}
-
-static void prepare_get(unsigned long bytes) {
-    char line[64];
-    snprintf(line, sizeof line, "GET /bytes/%lu", bytes);
-    request_length = write_request(request, sizeof request, line, target_host, "");
-}
-
-static void get(struct tunnel *t) {
-    t->asked_ns = now_ns();
-    send_all(t, request, request_length);
-}
 
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -206,9 +78,9 @@ static size_t keep_busy(int count, uint64_t start_ns, uint64_t stop_ns, double *
     return finished;
 }
 
-static void rate(int tunnels, double seconds, unsigned long bytes) {
+static void rate(int tunnels, double seconds, const char *path) {
     double *samples = malloc(MOST_SAMPLES * sizeof *samples);
-    prepare_get(bytes);
+    prepare_get(path);
     uint64_t start = now_ns() + 400000000; /* a warm-up: contexts, pools, the branch predictor */
     uint64_t stop = start + (uint64_t)(seconds * 1e9);
     size_t count = keep_busy(tunnels, start, stop, samples);
@@ -216,10 +88,10 @@ static void rate(int tunnels, double seconds, unsigned long bytes) {
         quantile(samples, count, 0.5), quantile(samples, count, 0.99));
 }
 
-static void latency(int count, unsigned long bytes) {
+static void latency(int count, const char *path) {
     struct tunnel *t = calloc(1, sizeof *t);
     double *samples = malloc((size_t)count * sizeof *samples);
-    prepare_get(bytes);
+    prepare_get(path);
     tunnel_open(t, target_host);
     for (int i = -count / 10; i < count; i++) {
         get(t);
@@ -285,12 +157,14 @@ static void report_transfer(uint64_t bytes, uint64_t start) {
 }
 
 static void down(unsigned long bytes) {
+    char path[64];
     struct tunnel *t = calloc(1, sizeof *t);
     tunnel_open(t, target_host);
-    prepare_get(1024); /* the way to the upstream is warm before the clock starts */
+    prepare_get(SHORT); /* the way to the upstream is warm before the clock starts */
     get(t);
     answer(t);
-    prepare_get(bytes);
+    snprintf(path, sizeof path, "/bytes/%lu", bytes);
+    prepare_get(path);
     uint64_t start = now_ns();
     get(t);
     answer(t);
@@ -302,7 +176,7 @@ static void up(unsigned long bytes, int chunked) {
     struct tunnel *t = calloc(1, sizeof *t);
     char headers[64];
     tunnel_open(t, target_host);
-    prepare_get(1024);
+    prepare_get(SHORT);
     get(t);
     answer(t);
     snprintf(headers, sizeof headers, "Content-Length: %lu\r\n", bytes);
@@ -337,7 +211,7 @@ static void events(int count, int interval_ms, int tunnels) {
     pthread_t beside;
     int seen = 0;
     char line[64], text[1024];
-    prepare_get(1024);
+    prepare_get(SHORT);
     if (tunnels > 0) {
         pthread_create(&beside, NULL, load_beside, &tunnels);
         usleep(500000);
@@ -369,7 +243,7 @@ static void events(int count, int interval_ms, int tunnels) {
 static void idle(int count) {
     struct tunnel *t = malloc(sizeof *t);
     char byte;
-    prepare_get(1024);
+    prepare_get(SHORT);
     for (int i = 0; i < count; i++) {
         tunnel_open(t, target_host);
         get(t);
@@ -391,10 +265,11 @@ int main(int argc, char **argv) {
     context = tls_context(TLS_client_method());
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     if (SSL_CTX_load_verify_locations(context, argv[2], NULL) != 1) die("%s: no certificates", argv[2]);
+    if (strcmp(what, "latency") == 0 && argc < 7) die("latency: REQUESTS PATH");
     double first = atof(argv[5]), second = argc > 6 ? atof(argv[6]) : 0;
     const char *third = argc > 7 ? argv[7] : "0";
-    if (strcmp(what, "rate") == 0) rate((int)first, second, strtoul(third, NULL, 10));
-    else if (strcmp(what, "latency") == 0) latency((int)first, (unsigned long)second);
+    if (strcmp(what, "rate") == 0) rate((int)first, second, third);
+    else if (strcmp(what, "latency") == 0) latency((int)first, argv[6]);
     else if (strcmp(what, "cold") == 0) tunnels_per_second((int)first, second, (struct work){NULL, ULONG_MAX, 1});
     else if (strcmp(what, "hosts") == 0) tunnels_per_second((int)first, 0, (struct work){third, (unsigned long)second, 1});
     else if (strcmp(what, "handshakes") == 0) tunnels_per_second((int)first, 0, (struct work){third, (unsigned long)second, 0});

@@ -2,7 +2,8 @@
  *
  *   upstream PORT CERTIFICATE KEY        listens on 127.0.0.1 until stdin ends
  *
- *   GET  /bytes/N                        N bytes with a Content-Length
+ *   GET  /bytes/N                        N bytes with a Content-Length, head and body written one after the other
+ *   GET  /whole/N                        the same in one write, so that a short answer is one TLS record
  *   GET  /events/N/MS                    N server-sent events, one every MS ms, each carrying now_ns()
  *   POST anything                        reads the body (either framing), answers with its length
  */
@@ -62,15 +63,15 @@ static int blocked(struct connection *c, int result) {
     }
 }
 
-static void reply(struct connection *c, uint64_t length, const char *body) {
+/* `body`: what it is, or NULL for `length` bytes of filler. */
+static void reply(struct connection *c, uint64_t length, const char *body, int whole) {
     c->out_length = (size_t)snprintf(c->out, sizeof c->out,
         "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: %llu\r\n\r\n%s",
-        (unsigned long long)length, body);
+        (unsigned long long)length, body ? body : "");
     c->out_sent = 0;
-    c->reply_left = *body ? 0 : length;
+    c->reply_left = body ? 0 : length;
     c->state = REPLY;
-    if (c->reply_left <= sizeof c->out - c->out_length) {
-        /* Head and body in one record, as servers send what is short. */
+    if (whole && c->reply_left <= sizeof c->out - c->out_length) {
         memcpy(c->out + c->out_length, filler, c->reply_left);
         c->out_length += c->reply_left;
         c->reply_left = 0;
@@ -79,7 +80,7 @@ static void reply(struct connection *c, uint64_t length, const char *body) {
 
 static void reply_received(struct connection *c) {
     char text[32];
-    reply(c, (uint64_t)snprintf(text, sizeof text, "%llu", (unsigned long long)c->body_seen), text);
+    reply(c, (uint64_t)snprintf(text, sizeof text, "%llu", (unsigned long long)c->body_seen), text, 1);
 }
 
 static void start_events(struct connection *c, unsigned long count, unsigned long interval_ms) {
@@ -166,7 +167,8 @@ static int take_head(struct connection *c, char *end) {
     unsigned long first = 0, second = 0;
     const char *value;
     end[2] = '\0';
-    if (sscanf(c->in, "GET /bytes/%lu", &first) == 1) reply(c, first, "");
+    if (sscanf(c->in, "GET /bytes/%lu", &first) == 1) reply(c, first, NULL, 0);
+    else if (sscanf(c->in, "GET /whole/%lu", &first) == 1) reply(c, first, NULL, 1);
     else if (sscanf(c->in, "GET /events/%lu/%lu", &first, &second) == 2) start_events(c, first, second);
     else if (strncmp(c->in, "POST ", 5) == 0) {
         c->state = BODY;
