@@ -56,7 +56,7 @@ def prepare(
     credentials: names of further credentials the proxy can lend (`github`), whose placeholders to set.
     Raises UsageError (a `hooks.json` that cannot be read) and OSError.
     """
-    user = _runs_as(session, facts)
+    user = runs_as(session, facts)
     if owner is None and os.geteuid() == 0 and user not in (None, (0, 0)):
         owner = user
     # Another uid that we cannot give files to has to find them open. They lie below a directory closed to others.
@@ -109,7 +109,7 @@ def program(agent: Agent, facts: ImageFacts, binary: Path | None) -> tuple[str, 
     return (known.runtime, inside) if known.runtime and not agent.path else (inside,)
 
 
-def _runs_as(session: Session, facts: ImageFacts) -> tuple[int, int] | None:
+def runs_as(session: Session, facts: ImageFacts) -> tuple[int, int] | None:
     """(uid, gid) the container runs as; None if only the image knows and did not say."""
     if session.user:
         uid, _, gid = session.user.partition(":")
