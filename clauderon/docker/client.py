@@ -153,7 +153,16 @@ class Docker:
         return parse.parse_inspect(answer.text)
 
     def inspect(self, *names: str) -> parse.Objects:
-        return self.inspected(self.inspect_start(names))
+        found = self.inspected(self.inspect_start(names))
+        return self.inspect_by_kind(names) if found.hidden else found
+
+    def inspect_by_kind(self, names: Collection[str]) -> parse.Objects:
+        """`inspect` where a container bears one of the names: docker then shows the container alone."""
+        kinds = ("image", "network", "volume")
+        pending = [self.start(k, "inspect", "--format", "{{json .}}", *names, what="inspect") for k in kinds]
+        # A kind that knows none of the names fails, and that is an answer.
+        texts = [one.running.result(timeout_s=QUESTION_TIMEOUT_S, ok=None).text for one in pending]
+        return parse.parse_inspect("\n".join(texts))
 
     def image_inspect(self, reference: str) -> parse.Image | None:
         """The image in the engine's store, or None. Asked by type: a container may bear the same name."""

@@ -69,11 +69,15 @@ class Volume(NamedTuple):
 
 
 class Objects(NamedTuple):
-    """What one mixed `docker inspect` found."""
+    """What one mixed `docker inspect` found.
+
+    hidden: a container bears one of the names, and docker showed it instead of what was meant.
+    """
 
     images: tuple[Image, ...] = ()
     networks: tuple[Network, ...] = ()
     volumes: tuple[Volume, ...] = ()
+    hidden: bool = False
 
 
 def json_lines(text: str) -> list[dict[str, Any]]:
@@ -144,6 +148,7 @@ def parse_container_inspect(text: str) -> ContainerDetail:
 def parse_inspect(text: str) -> Objects:
     """A mixed `docker inspect --format '{{json .}}'`: images, networks and volumes told apart by their shape."""
     images, networks, volumes = [], [], []
+    hidden = False
     for item in json_lines(text):
         if "RootFS" in item:
             images.append(_image(item))
@@ -151,7 +156,9 @@ def parse_inspect(text: str) -> Objects:
             networks.append(_network(item))
         elif "Mountpoint" in item:
             volumes.append(Volume(item["Name"], item.get("CreatedAt", ""), item.get("Labels") or {}))
-    return Objects(tuple(images), tuple(networks), tuple(volumes))
+        else:
+            hidden = True
+    return Objects(tuple(images), tuple(networks), tuple(volumes), hidden)
 
 
 def _image(item: Mapping[str, Any]) -> Image:
