@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clauderon import proc
+from clauderon.airlock.expanse import refuse_endless
 from clauderon.errors import BackendError, CommandFailed
 from clauderon.git.alternates import alternates
 from clauderon.git.environment import hardened, offline
@@ -56,6 +57,7 @@ def carry(
     known: Iterable[str],
     env: Mapping[str, str],
     partial: bool,
+    cache: Path,
     what: str,
 ) -> Carried:
     """Bring everything reachable from `tips` into the repository.
@@ -63,8 +65,10 @@ def carry(
     sources: directories of verified objects, beside the repository's own.
     known:   commits the repository has, beside its branches.
     partial: a partial clone, where links may dangle and only the objects themselves can be checked.
+    cache:   where `expanse` remembers what it measured.
     what:    for messages, "sync fix-bug".
-    Raises BackendError when an object is missing, damaged or refused by `git fsck`'s rules.
+    Raises BackendError when an object is missing, damaged or refused by `git fsck`'s rules, and Refused for trees
+    that would fill the memory of whoever checks them out.
     """
     env = untrusting(env)
     reading = {**env, "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(*sources)}
@@ -76,15 +80,16 @@ def carry(
         listed = (
             proc.start(argv, env=reading, cwd="/", stdin=asked.encode()).result(timeout_s=_TIMEOUT_S).stdout
         )
-        count = listed.count(b"\n")
-        if count == 0:
+        lines = listed.splitlines()
+        if not lines:
             return Carried(0, ())
+        refuse_endless(common_dir, lines, env=reading, what=what, cache=cache)
         packing = hardened(common_dir, *_BOUNDED, "pack-objects", "-q", "--stdout", "--delta-base-offset")
         if partial:
             packing.append("--missing=allow-promisor")
         proc.pipe(
             packing,
-            hardened(common_dir, *_BOUNDED, *_receiver(count, partial)),
+            hardened(common_dir, *_BOUNDED, *_receiver(len(lines), partial)),
             env=reading,
             consumer_env=env,
             cwd="/",
@@ -97,8 +102,7 @@ def carry(
             hint="git fsck  # inside the session",
             detail=printable(error.detail),
         ) from error
-    commits = tuple(line.decode("ascii") for line in listed.split(b"\n") if line and b" " not in line)
-    return Carried(count, commits)
+    return Carried(len(lines), tuple(line.decode("ascii") for line in lines if b" " not in line))
 
 
 def _receiver(count: int, partial: bool) -> tuple[str, ...]:

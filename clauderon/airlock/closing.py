@@ -6,6 +6,7 @@ Removes a branch only when its commits are held by something else; what `rescue`
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -64,13 +65,23 @@ def _clear_directories(home: paths.Home, session: Session) -> None:
     found = {"worktree": home.worktree(session.name), "git": home.git_dir(session.id)}
     if side.unrescued.exists():
         aside = kept_dir(home, session)
-        aside.mkdir(parents=True, exist_ok=True)
+        aside.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, directory in found.items():
-            if directory.is_dir() and not (aside / name).exists():
-                directory.rename(aside / name)
+            if directory.is_dir() and not directory.is_symlink():
+                directory.rename(_free(aside / name))
         (aside / "reasons").write_bytes(side.unrescued.read_bytes())
     for directory in found.values():
         remove_tree(directory)
+
+
+def _free(path: Path) -> Path:
+    """`path`, or the same with a number where something stands already."""
+    number = 1
+    found = path
+    while os.path.lexists(found):
+        number += 1
+        found = path.with_name(f"{path.name}-{number}")
+    return found
 
 
 class _Close:

@@ -5,17 +5,20 @@ git runs with the worktree's administrative directory as its git directory; the 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from clauderon import paths, proc
 from clauderon.airlock.layout import admin_dir
+from clauderon.errors import CommandTimeout
 from clauderon.git.environment import environment, hardened, offline, without_filters
 from clauderon.git.settings import Settings
 from clauderon.store import Session
 
-_TIMEOUT_S = 600.0
+# The container can keep git waiting (a fifo, an endless file, swapped in at the right moment).
+_TIMEOUT_S = 120.0
 _ATTEMPTS = 5
 
 
@@ -50,7 +53,9 @@ def follow(
         if moved.status == 0:
             break
         time.sleep(0.1 * (attempt + 1))  # somebody's `git status` holds index.lock
-    call("update-index", "-q", "--refresh")
+    # Only a matter of speed: without it the next `git status` looks into more files.
+    with contextlib.suppress(CommandTimeout):
+        call("update-index", "-q", "--refresh")
     shield(admin, worktree, env)
 
 

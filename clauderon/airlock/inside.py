@@ -7,6 +7,7 @@ whatever is not exactly what git would write there counts as absent. Starts no p
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import stat
@@ -21,11 +22,12 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a fifo in a file's place must not keep us waiting for a writer.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _REF_BYTES = 4096
-_PACKED_REFS_BYTES = 64 << 20
+_PACKED_REFS_BYTES = 16 << 20
 _REFLOG_BYTES = 16 << 20
 _SYMBOLIC_DEPTH = 5
 _REF_DEPTH = 16
 MAX_REFS = 100_000
+MAX_STASHES = 1000
 _OID = re.compile(rb"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 # The characters git-check-ref-format forbids, and control characters of any kind.
 _BAD_REF = re.compile(r"[\x00-\x20\x7f-\x9f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|\Z)|\.(?:/|\Z)|/\Z|\A[/.-]")
@@ -69,11 +71,11 @@ def open_regular(directory: int, name: str) -> int | None:
     return None
 
 
-def names_in(directory: int | Path) -> list[str]:
-    """The names in a directory, none if it is not there."""
+def names_in(directory: int | Path, limit: int | None = None) -> list[str]:
+    """The names in a directory, at most `limit`; none if it is not there."""
     try:
         with os.scandir(directory) as entries:
-            return [entry.name for entry in entries]
+            return [entry.name for entry in itertools.islice(entries, limit)]
     except FileNotFoundError:
         return []
 
@@ -108,6 +110,8 @@ class Inside:
     def __init__(self, root: int, oid_chars: int) -> None:
         self.root = root
         self.oid_chars = oid_chars
+        # Whether there was more than `refs` and `stashes` return.
+        self.truncated = False
 
     @classmethod
     @contextlib.contextmanager
@@ -143,17 +147,27 @@ class Inside:
                 return None
             content = read_file(self.root, tuple(name.split("/")), _REF_BYTES)
             if content is None:
-                return self._known(self.packed().get(name))
+                return self._known(self._packed_one(name))
             target = _symbolic(content)
             if target is None:
                 return self._known(parse_oid(content))
             name = target
         return None
 
+    def _packed_one(self, name: str) -> str | None:
+        """One line of `packed-refs`, found without taking the rest apart: a watcher asks once a second."""
+        content = b"\n" + (read_file(self.root, ("packed-refs",), _PACKED_REFS_BYTES) or b"")
+        end = content.find(b" " + os.fsencode(name) + b"\n")
+        return parse_oid(content[content.rfind(b"\n", 0, end) + 1 : end]) if end > 0 else None
+
     def packed(self) -> dict[str, str]:
         """The refs of `packed-refs`."""
         found: dict[str, str] = {}
-        content = read_file(self.root, ("packed-refs",), _PACKED_REFS_BYTES) or b""
+        content = read_file(self.root, ("packed-refs",), _PACKED_REFS_BYTES)
+        if content is None:
+            with opened(self.root, ()) as top:
+                self.truncated |= top is not None and "packed-refs" in names_in(top, MAX_REFS)
+            return found
         for line in content.split(b"\n"):
             oid, space, name = line.partition(b" ")
             if not space or not _OID.match(oid) or len(oid) != self.oid_chars:
@@ -162,6 +176,7 @@ class Inside:
             if is_ref_name(text):
                 found[text] = oid.decode("ascii")
             if len(found) > MAX_REFS:
+                self.truncated = True
                 break
         return found
 
@@ -174,6 +189,7 @@ class Inside:
             if oid is not None:
                 found[name] = oid
             if len(found) > MAX_REFS:
+                self.truncated = True
                 break
         return found
 
@@ -189,11 +205,14 @@ class Inside:
                     for entry in entries:
                         seen += 1
                         if seen > MAX_REFS:
+                            self.truncated = True
                             return
                         path = (*parts, entry.name)
                         if entry.is_dir(follow_symlinks=False):
                             if len(path) < _REF_DEPTH:
                                 waiting.append(path)
+                            else:
+                                self.truncated = True
                         elif is_ref_name("/".join(path)):
                             yield "/".join(path)
 
@@ -206,7 +225,8 @@ class Inside:
             oid = self._known(parse_oid(fields[1])) if len(fields) == 3 else None
             if oid is not None:
                 found[oid] = None
-            if len(found) > 1000:
+            if len(found) > MAX_STASHES:
+                self.truncated = True
                 break
         return list(found)
 

@@ -61,6 +61,11 @@ class HostSide(NamedTuple):
         return self.root / "synced"
 
     @property
+    def expanse(self) -> Path:
+        """Sizes of trees that were measured before."""
+        return self.root / "expanse"
+
+    @property
     def lock(self) -> Path:
         return self.root / "lock"
 

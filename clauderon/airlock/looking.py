@@ -155,7 +155,7 @@ def diff(
             head = proc.start(
                 hardened(place.common_dir, "rev-parse", f"{new}^{{commit}}"), env=env, cwd="/"
             ).result()
-            new = take(place, side, head.text.strip(), file_bytes=_DIFF_FILE_BYTES, nested=False).tree
+            new = take(place, side, head.text.strip(), file_bytes=_DIFF_FILE_BYTES, whole=False).tree
             env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = alternates(side.snapshot)
         argv = diff_argv(
             str(place.common_dir), session.base, new, stat=stat, name_only=name_only, color=color

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clauderon import proc
+from clauderon.airlock.carry import untrusting
 from clauderon.airlock.inside import Inside, names_in, open_regular, opened
 from clauderon.airlock.layout import HostSide
 from clauderon.errors import CommandFailed, Refused
 from clauderon.git.environment import hardened
 
-_FAN = re.compile(r"[0-9a-f]{2}\Z")
 _PACK = re.compile(r"pack-(?:[0-9a-f]{40}|[0-9a-f]{64})\.pack\Z")
 _CHUNK = 1 << 20
 _HEADER = re.compile(rb"(blob|tree|commit|tag) (0|[1-9][0-9]{0,18})\x00")
@@ -38,7 +38,7 @@ class Bounds:
 
     copied: int = 16 << 30
     inflated: int = 64 << 30
-    structure: int = 256 << 20
+    structure: int = 64 << 20
     files: int = 4_000_000
     left_free: int = 256 << 20
 
@@ -57,7 +57,7 @@ class Quarantine:
     ) -> None:
         self.objects = side.objects
         self._common_dir = common_dir
-        self._env = env
+        self._env = untrusting(env)
         self._name = name
         self._bounds = bounds or Bounds()
         self._copied = 0
@@ -78,18 +78,14 @@ class Quarantine:
 
     def _mirror_loose(self, inside: Inside) -> None:
         present = 0
-        with opened(inside.root, ("objects",)) as objects:
-            for fan in () if objects is None else sorted(names_in(objects)):
-                if not _FAN.match(fan):
-                    continue
-                with opened(inside.root, ("objects", fan)) as directory:
-                    names = set() if directory is None else set(names_in(directory))
-                    present += len(names)
-                    if present > self._bounds.files:
-                        raise self._too_much(f"more than {self._bounds.files} object files")
-                    self._mirror_fan(directory, fan, names, inside.oid_chars)
-        for gone in set(names_in(self.objects)) - (set() if objects is None else {"pack", *_fans(inside)}):
-            shutil.rmtree(self.objects / gone, ignore_errors=True)
+        for number in range(256):
+            fan = f"{number:02x}"
+            with opened(inside.root, ("objects", fan)) as directory:
+                names = set() if directory is None else set(names_in(directory, self._bounds.files + 1))
+                present += len(names)
+                if present > self._bounds.files:
+                    raise self._too_much(f"more than {self._bounds.files} object files")
+                self._mirror_fan(directory, fan, names, inside.oid_chars)
 
     def _mirror_fan(self, directory: int | None, fan: str, names: set[str], oid_chars: int) -> None:
         target = self.objects / fan
@@ -159,8 +155,10 @@ class Quarantine:
     def _mirror_packs(self, inside: Inside) -> bool:
         """Whether every pack that was listed could be looked at; a repack inside may take one away meanwhile."""
         target = self.objects / "pack"
+        for leftover in target.glob("tmp_*"):
+            leftover.unlink(missing_ok=True)
         with opened(inside.root, ("objects", "pack")) as directory:
-            names = set() if directory is None else set(names_in(directory))
+            names = set() if directory is None else set(names_in(directory, self._bounds.files))
             # Without its index a pack is still being written.
             packs = {name for name in names if _PACK.match(name) and name[:-5] + ".idx" in names}
             have = {name for name in names_in(target) if _PACK.match(name)}
@@ -218,11 +216,6 @@ class Quarantine:
             f"the container holds {what}, beyond what is carried",
             hint=f"clauderon shell {self._name}  # then: git gc, or remove the large commit",
         )
-
-
-def _fans(inside: Inside) -> set[str]:
-    with opened(inside.root, ("objects",)) as objects:
-        return set() if objects is None else {name for name in names_in(objects) if _FAN.match(name)}
 
 
 def _exists(directory: int, name: str) -> bool:

@@ -41,6 +41,8 @@ def update_refs(common_dir: Path, changes: Sequence[Change], environ: Mapping[st
     words = [b"start"]
     for name, new, old in changes:
         zero = "0" * len(new or old or "")
+        # A symbolic ref in our place must not carry the change on to another branch.
+        words.append(b"option no-deref")
         if new is None:
             words.append(b"delete %b" % os.fsencode(name) + b"\0" + (old or "").encode())
         else:

@@ -45,7 +45,7 @@ def _remove(top: Path) -> None:
         return
     parent = os.open(top.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _make_enterable(top.name, parent)
+        make_enterable(top.name, parent)
         root = os.open(top.name, _DIRECTORY, dir_fd=parent)
     finally:
         os.close(parent)
@@ -65,13 +65,13 @@ def _clear(root: int, name: str, number: int) -> int:
     """Remove one entry of the top; the directories it holds become entries of the top themselves."""
     if _unlink(name, root):
         return number
-    _make_enterable(name, root)
+    make_enterable(name, root)
     directory = os.open(name, _DIRECTORY, dir_fd=root)
     try:
         for inner in names_in(directory):
             if _unlink(inner, directory):
                 continue
-            _make_enterable(inner, directory)
+            make_enterable(inner, directory)
             number = _lift(directory, inner, root, number + 1)
     finally:
         os.close(directory)
@@ -107,13 +107,19 @@ def _unlink(name: str, directory: int) -> bool:
     return True
 
 
-def _make_enterable(name: str, directory: int) -> None:
-    """Give ourselves a directory that its maker closed (a Go module cache is read-only, a vault may be 0)."""
+def make_enterable(name: str, directory: int) -> None:
+    """Give ourselves a directory or file that its maker closed (a Go module cache is read-only, a vault may be 0)."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(name, _PATH_ONLY | os.O_DIRECTORY, dir_fd=directory)
+        if os.chmod in os.supports_follow_symlinks:
+            mode = stat.S_IMODE(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+            os.chmod(name, mode | 0o700, dir_fd=directory, follow_symlinks=False)
+            return
+        descriptor = os.open(name, _PATH_ONLY, dir_fd=directory)
         try:
-            if os.fstat(descriptor).st_mode & 0o700 != 0o700:
-                # By the descriptor: the name may be a link by now.
-                os.chmod(f"/proc/self/fd/{descriptor}", 0o700)  # noqa: PTH101 - a descriptor
+            mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+            if mode & 0o700 != 0o700:
+                # By the descriptor: the name may be a link by now. A file keeps whether it is executable.
+                wanted = 0o700 if stat.S_ISDIR(os.fstat(descriptor).st_mode) else 0o600
+                os.chmod(f"/proc/self/fd/{descriptor}", mode | wanted)  # noqa: PTH101 - a descriptor
         finally:
             os.close(descriptor)

@@ -13,13 +13,15 @@ from pathlib import Path
 from clauderon import paths, proc
 from clauderon.airlock.carry import carry, untrusting
 from clauderon.airlock.inside import Inside
-from clauderon.airlock.layout import branch_ref, host_side, kept_dir, own_ref, rescue_ref
+from clauderon.airlock.keeping import labelled, record
+from clauderon.airlock.layout import branch_ref, host_side, kept_dir, own_ref
 from clauderon.airlock.looking import beside, place_of
 from clauderon.airlock.quarantine import Quarantine
-from clauderon.airlock.refs import Change, parse_refs, refs_argv, update_refs
+from clauderon.airlock.refs import parse_refs, refs_argv
 from clauderon.airlock.snapshot import Place, Snapshot, take
 from clauderon.airlock.syncing import common_dir_of, locked
-from clauderon.errors import BackendError, ClauderonError
+from clauderon.airlock.tree import open_up
+from clauderon.errors import ClauderonError
 from clauderon.git.alternates import alternates
 from clauderon.git.environment import environment, hardened, offline
 from clauderon.git.settings import parse_settings
@@ -29,7 +31,6 @@ _TIMEOUT_S = 600.0
 # More refs than this are kept by one commit that has them all as parents, named in its message.
 _REFS_ONE_BY_ONE = 64
 _PARENTS = 500
-_LABEL_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./")
 _WHO = {
     "GIT_AUTHOR_NAME": "clauderon",
     "GIT_AUTHOR_EMAIL": "clauderon@localhost",
@@ -70,13 +71,20 @@ class _Rescue:
     lost: list[str] = field(default_factory=list)
     common_dir: Path = Path()
     env: dict[str, str] = field(default_factory=dict)
+    known: list[str] = field(default_factory=list)
+    partial: bool = False
 
     def refs(self) -> tuple[str, ...]:
-        session, side = self.session, host_side(self.home, self.session.id)
+        session = self.session
         self.common_dir = common_dir_of(session)
         self.env = environment(self.environ)
         asked = proc.start(refs_argv(self.common_dir, session), env=self.env, cwd="/").result()
         host = parse_refs(asked.stdout)
+        config = proc.start(
+            hardened(self.common_dir, "config", "--list", "-z"), env=self.env, cwd="/"
+        ).result()
+        self.partial = bool(parse_settings(config.stdout).promisor)
+        self.known = list(host.values())
         candidates, head = self._inside()
         tip = host.get(branch_ref(session))
         if tip is not None:
@@ -86,33 +94,66 @@ class _Rescue:
             candidates.setdefault("incoming", incoming)
         candidates |= self._dropped(tip)
         snapshot = self._snapshot(head or tip)
-        lost = self._only_here(candidates)
-        wanted = {label: oid for label, oid in candidates.items() if oid in lost}
-        main = wanted.pop("", None) or wanted.pop("host", None)
-        held = {main}
+        alone = self._only_here(candidates)
+        wanted = {label: oid for label, oid in candidates.items() if oid in alone}
+        if "" not in wanted and "host" in wanted:
+            wanted[""] = wanted.pop("host")
         if snapshot is not None:
-            parents = self._parents(head or tip, main)
-            main, held = self._commit(snapshot, parents), {main, *parents}
-        wanted = {label: oid for label, oid in wanted.items() if oid not in held}
-        if main is None and not wanted:
-            return ()
-        kept = _labelled({"": main, **wanted} if main else wanted)
+            wanted = self._with_snapshot(snapshot, wanted, head, tip)
+        wanted = {label: oid for label, oid in wanted.items() if not label or oid != wanted.get("")}
+        carried = self._carried(sorted(set(wanted.values())))
+        kept = labelled({label: oid for label, oid in wanted.items() if oid in carried})
         if len(kept) > _REFS_ONE_BY_ONE:
             kept = self._gathered(kept)
-        config = proc.start(
-            hardened(self.common_dir, "config", "--list", "-z"), env=self.env, cwd="/"
-        ).result()
-        carry(
-            self.common_dir,
-            side.objects,
-            side.snapshot,
-            tips=kept.values(),
-            known=host.values(),
-            env=self.env,
-            partial=bool(parse_settings(config.stdout).promisor),
-            what=f"rescue {session.name}",
-        )
-        return self._record(kept)
+            self._carried(list(kept.values()))
+        if not kept:
+            return ()
+        return record(self.common_dir, session.name, kept, self.environ, self._same)
+
+    def _with_snapshot(
+        self, snapshot: Snapshot, wanted: Mapping[str, str], head: str | None, tip: str | None
+    ) -> dict[str, str]:
+        """`wanted` with a commit of the snapshot in the first place; what that stands on needs no ref of its own."""
+        main = wanted.get("")
+        if main is not None and head is not None and main != head and self._is_ancestor(main, head):
+            parents = [head]
+        else:
+            parents = [oid for oid in dict.fromkeys([head or tip, main]) if oid is not None]
+        # Where the container's history cannot be carried, the snapshot still can, on what the host has.
+        for tried in (parents, [oid for oid in [tip] if oid is not None]):
+            if tried == [tip] and self._tree(tip) == snapshot.tree:
+                break
+            commit = self._commit(snapshot, tried)
+            if self._carried([commit]):
+                return {"": commit} | {
+                    label: oid for label, oid in wanted.items() if label and oid not in tried
+                }
+        return dict(wanted)
+
+    def _carried(self, tips: list[str]) -> set[str]:
+        """Bring commits over, all at once or, when that fails, each that can be; returns those."""
+        side = host_side(self.home, self.session.id)
+        if not tips:
+            return set()
+        try:
+            carry(
+                self.common_dir,
+                side.objects,
+                side.snapshot,
+                tips=tips,
+                known=self.known,
+                env=self.env,
+                partial=self.partial,
+                cache=side.expanse,
+                what=f"rescue {self.session.name}",
+            )
+        except ClauderonError as error:
+            if len(tips) == 1:
+                self.lost.append(f"{tips[0]}: {error}: {error.detail}")
+                return set()
+            half = len(tips) // 2
+            return self._carried(tips[:half]) | self._carried(tips[half:])
+        return set(tips)
 
     def _inside(self) -> tuple[dict[str, str], str | None]:
         """Everything inside that names commits, by label, and what HEAD is at. "" is the session's own branch."""
@@ -129,6 +170,8 @@ class _Rescue:
             stashes = inside.stashes()
             if inside.is_reftable():
                 self.lost.append("inside, refs are in the reftable format, which is not read from outside")
+            if inside.truncated:
+                self.lost.append("inside, there are more refs than are read from outside")
             quarantine.mirror(inside)
         self.lost += quarantine.notes
         own = refs.pop(branch_ref(session), None)
@@ -161,23 +204,20 @@ class _Rescue:
             return None
         try:
             place = place_of(self.home, self.session, self.environ)
+            self.lost += [f"closed to us: {path!a}" for path in open_up(place.worktree)]
             snapshot = take(place, host_side(self.home, self.session.id), self._host_head(place))
         except (ClauderonError, OSError) as error:
             self.lost.append(f"the worktree's uncommitted changes could not be read: {error}")
             return None
         self.lost += [f"left out: {reason}" for reason in snapshot.left_out]
-        committed = self._call("rev-parse", f"{head}^{{tree}}", ok=None).text.strip()
-        return None if snapshot.tree == committed else snapshot
+        return None if snapshot.tree == self._tree(head) else snapshot
+
+    def _tree(self, commit: str | None) -> str:
+        return self._call("rev-parse", f"{commit}^{{tree}}", ok=None).text.strip()
 
     def _host_head(self, place: Place) -> str:
         argv = hardened(place.admin, "rev-parse", "HEAD^{commit}")
         return proc.start(argv, env=self.env, cwd="/").result().text.strip()
-
-    def _parents(self, head: str | None, main: str | None) -> list[str]:
-        """A snapshot stands on what was checked out, and on the branch, should that be elsewhere."""
-        if main is not None and head is not None and main != head and self._is_ancestor(main, head):
-            return [head]
-        return [oid for oid in dict.fromkeys([head, main]) if oid is not None]
 
     def _commit(self, snapshot: Snapshot, parents: list[str]) -> str:
         count = len(snapshot.changes.modified) + len(snapshot.changes.untracked)
@@ -239,43 +279,12 @@ class _Rescue:
         found = {"": main} if main else {}
         return found | {"more": chain[0]}
 
-    def _record(self, kept: Mapping[str, str]) -> tuple[str, ...]:
-        """Give each a ref. A set that an earlier session of the name left is not touched: the new one is numbered;
-        one that a killed delete made of the very same commits is found again."""
-        words = ("for-each-ref", "--format=%(objectname) %(refname)", "refs/clauderon/rescue")
-        for _ in range(20):
-            present = parse_refs(
-                proc.start(hardened(self.common_dir, *words), env=self.env, cwd="/").result().stdout
-            )
-            generation = 1
-            while True:
-                refs = {self._ref(label, generation): oid for label, oid in kept.items()}
-                if all(self._agrees(present.get(ref), oid) for ref, oid in refs.items()):
-                    break
-                generation += 1
-            missing: list[Change] = [(ref, oid, None) for ref, oid in refs.items() if ref not in present]
-            try:
-                if missing:
-                    update_refs(self.common_dir, missing, self.environ)
-            except BackendError as error:
-                raise error
-            except ClauderonError:
-                continue  # another delete took the name meanwhile
-            return tuple(refs)
-        raise BackendError(f"rescue {self.session.name}", "no free name below refs/clauderon/rescue")
-
-    def _ref(self, label: str, generation: int) -> str:
-        number = "" if generation == 1 else f"+{generation}"
-        return rescue_ref(self.session.name) + number + (f"+{label}" if label else "")
-
-    def _agrees(self, present: str | None, oid: str) -> bool:
-        if present is None or present == oid:
-            return True
-        # A snapshot made again differs in its date alone.
-        first, second = (
-            self._call("rev-parse", f"{name}^{{tree}}", f"{name}^@", ok=None) for name in (present, oid)
+    def _same(self, first: str, second: str) -> bool:
+        """Whether two commits have the same tree and parents."""
+        one, two = (
+            self._call("rev-parse", f"{name}^{{tree}}", f"{name}^@", ok=None) for name in (first, second)
         )
-        return first.status == second.status == 0 and first.stdout == second.stdout
+        return one.status == two.status == 0 and one.stdout == two.stdout
 
     def _call(self, *words: str, stdin: bytes = b"", ok: tuple[int, ...] | None = (0,)) -> proc.Completed:
         """git in the user's repository, able to read the copies, writing new objects beside them."""
@@ -289,16 +298,3 @@ class _Rescue:
         }
         argv = hardened(self.common_dir, *words)
         return proc.start(argv, env=env, cwd=side.root, stdin=stdin).result(timeout_s=_TIMEOUT_S, ok=ok)
-
-
-def _labelled(wanted: Mapping[str, str]) -> dict[str, str]:
-    """The same with labels that can be part of a ref name beside each other."""
-    found: dict[str, str] = {}
-    for number, (label, oid) in enumerate(sorted(wanted.items())):
-        plain = "".join(char if char in _LABEL_CHARS else "_" for char in label)
-        clash = plain in found or any(
-            name and (name.startswith(f"{plain}/") or plain.startswith(f"{name}/")) for name in found
-        )
-        too_long = len(plain) > 180
-        found[f"more/{number}" if label and (clash or too_long) else plain] = oid
-    return found

@@ -23,6 +23,8 @@ from clauderon.git.environment import hardened, without_filters
 from clauderon.git.repository import OUR_PATHS
 
 _TIMEOUT_S = 600.0
+# The container can keep git waiting (a fifo, an endless file, swapped in at the right moment).
+_STATUS_TIMEOUT_S = 120.0
 _CHUNK = 1 << 20
 FILE_BYTES = 4 << 30
 TOTAL_BYTES = 16 << 30
@@ -72,7 +74,7 @@ def changes(place: Place) -> Changes:
         "--no-renames",
     )
     argv = hardened(place.admin, *words, work_tree=place.worktree)
-    answer = proc.start(argv, env=place.reading, cwd="/").result(timeout_s=_TIMEOUT_S)
+    answer = proc.start(argv, env=place.reading, cwd="/").result(timeout_s=_STATUS_TIMEOUT_S)
     found = parse_status(answer.stdout)
     ours = [name.encode() for name in OUR_PATHS if name not in place.tracks]
 
@@ -97,12 +99,13 @@ def parse_status(output: bytes) -> Changes:
 
 
 def take(
-    place: Place, side: HostSide, head: str, *, file_bytes: int = FILE_BYTES, nested: bool = True
+    place: Place, side: HostSide, head: str, *, file_bytes: int = FILE_BYTES, whole: bool = True
 ) -> Snapshot:
     """Make a tree of `head` with everything uncommitted on top; its new objects are in `side.snapshot`.
 
     file_bytes: larger files are left out, and said to be.
-    nested:     take untracked repositories along, file by file, their `.git` as `.git.rescued`.
+    whole:      leave nothing: open closed files, and take untracked repositories along, file by file, their `.git`
+                as `.git.rescued`.
     """
     remove_tree(side.snapshot)
     side.snapshot.mkdir(parents=True)
@@ -112,14 +115,16 @@ def take(
     left_out: list[str] = []
     root = os.open(place.worktree, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for path in (*found.modified, *_expanded(root, found.untracked, nested)):
-            standing = look(root, path)
+        for path in (*found.modified, *_expanded(root, found.untracked, whole)):
+            standing = look(root, path, insist=whole)
             if standing is None:
                 # Gone, or a directory, a socket, a fifo in its place.
                 lines.append(b"0 %b\t%b" % (b"0" * len(head), path))
                 continue
-            oid = writer.blob(standing, file_bytes)
-            if oid is None:
+            oid = writer.blob(standing, file_bytes) if standing.mode else None
+            if standing.mode == 0:
+                left_out.append(f"{os.fsdecode(path)!a}: closed to us")
+            elif oid is None:
                 left_out.append(f"{os.fsdecode(path)!a}: larger than can be kept, or changing all the time")
             else:
                 lines.append(b"%o %b\t%b" % (standing.mode, oid.encode(), storable(path)))

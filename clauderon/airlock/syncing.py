@@ -63,10 +63,16 @@ def sync(home: paths.Home, session: Session, environ: Mapping[str, str]) -> Sync
     if unmoved is not None:
         return unmoved
     common_dir = common_dir_of(session)
+    if not side.root.is_dir() and not home.git_dir(session.id).is_dir():
+        return SyncResult("missing", None, None, notes=("the session's private git directory is gone",))
     with locked(side, session.name):
         for attempt in range(_ATTEMPTS):
             try:
                 return _Sync(home, session, side, common_dir, environ).run()
+            except OSError as error:
+                raise BackendError(
+                    f"sync {session.name}", error.strerror or str(error), hint="clauderon doctor"
+                ) from error
             except Conflict:
                 # The host branch moved between our look at it and the update: look again.
                 if attempt == _ATTEMPTS - 1:
@@ -90,10 +96,13 @@ def common_dir_of(session: Session) -> Path:
 @contextlib.contextmanager
 def locked(side: HostSide, name: str) -> Iterator[None]:
     """One carrier at a time for each session. Raises Conflict after two minutes."""
-    side.root.mkdir(parents=True, exist_ok=True)
+    side.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     deadline = time.monotonic() + LOCK_TIMEOUT_S
     while True:
-        descriptor = os.open(side.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(side.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            raise Conflict(f"session {name}", "another command has just removed it") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # `close` removes the file with its directory: a lock on a removed file excludes nobody.
@@ -173,6 +182,7 @@ class _Sync:
             known=known,
             env=env,
             partial=bool(settings.promisor),
+            cache=self.side.expanse,
             what=f"sync {session.name}",
         )
         if new not in carried.commits:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from clauderon.airlock.inside import names_in, open_regular, opened
+from clauderon.airlock.inside import names_in, open_dir, open_regular, opened, read_file
+from clauderon.airlock.removal import make_enterable
 
 _ENTRIES = 5_000_000
 _DEPTH = 4096
@@ -59,12 +60,13 @@ def planted(worktree: Path, admin: Path | None) -> tuple[str, ...]:
 def _is_ours(gitfile: Path, admin: Path | None) -> bool:
     if admin is None:
         return not os.path.lexists(gitfile)
+    top = open_dir(gitfile.parent)
     try:
-        if not stat.S_ISREG(gitfile.lstat().st_mode):
-            return False
-        content = gitfile.read_bytes()
-    except OSError:
-        return True
+        content = read_file(top, (gitfile.name,), 8192)
+    finally:
+        os.close(top)
+    if content is None or not content.startswith(b"gitdir: "):
+        return not os.path.lexists(gitfile)
     return os.path.realpath(gitfile.parent / os.fsdecode(content[8:].rstrip(b"\n"))) == os.path.realpath(
         admin
     )
@@ -72,15 +74,21 @@ def _is_ours(gitfile: Path, admin: Path | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What stands at a path: mode as git has it (0o100644, 0o100755, 0o120000), and an open file or a link's text."""
+    """What stands at a path: mode as git has it (0o100644, 0o100755, 0o120000), and an open file or a link's text.
+
+    A mode of 0 is a file that is closed to us.
+    """
 
     mode: int
     descriptor: int | None = None
     link: bytes = b""
 
 
-def look(root: int, path: bytes) -> Found | None:
-    """What stands at `path` below the directory `root`; None for nothing, or for what git does not keep."""
+def look(root: int, path: bytes, *, insist: bool = False) -> Found | None:
+    """What stands at `path` below the directory `root`; None for nothing, or for what git does not keep.
+
+    insist: give ourselves a file that its maker closed.
+    """
     parts = os.fsdecode(path).split("/")
     if any(part in ("", ".", "..") for part in parts):
         return None
@@ -94,10 +102,48 @@ def look(root: int, path: bytes) -> Found | None:
         except (OSError, ValueError):
             return None
         descriptor = open_regular(directory, parts[-1])
+        if descriptor is None and stat.S_ISREG(mode):
+            if insist:
+                make_enterable(parts[-1], directory)
+                descriptor = open_regular(directory, parts[-1])
+            if descriptor is None and _exists(directory, parts[-1]):
+                return Found(0)
     if descriptor is None:
         return None
     executable = os.fstat(descriptor).st_mode & stat.S_IXUSR
     return Found(0o100755 if executable else 0o100644, descriptor)
+
+
+def _exists(directory: int, name: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+
+
+def open_up(worktree: Path) -> list[str]:
+    """Give ourselves every directory that its maker closed, before git passes over it; what stays closed, relative.
+
+    For a worktree that no container writes any more.
+    """
+    closed: list[str] = []
+    root = open_dir(worktree)
+    try:
+        waiting: list[tuple[str, ...]] = [()]
+        while waiting:
+            parts = waiting.pop()
+            with opened(root, parts) as directory:
+                if directory is None:
+                    closed.append("/".join(parts))
+                    continue
+                with os.scandir(directory) as entries:
+                    inner = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+                for name in inner:
+                    make_enterable(name, directory)
+                    waiting.append((*parts, name))
+    finally:
+        os.close(root)
+    return closed
 
 
 def files_below(root: int, path: bytes) -> Iterator[bytes]:

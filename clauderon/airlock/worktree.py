@@ -64,9 +64,14 @@ class Opening:
         self._finish()
 
     def stop(self) -> None:
-        """End what still runs; what was made so far is for `close` to remove."""
+        """End what still runs; a worktree made so far is for `close` to remove."""
         self.adding.stop()
         self.pinning.stop()
+        if self.adding.child.returncode < 0:
+            # An interrupted git takes its worktree back, by which `close` knows us, and leaves the branch.
+            common_dir, pin = self.repository.common_dir, own_ref(self.worktree.name, "base")
+            for ref in (f"refs/heads/{self.branch}", pin):
+                self._call(hardened(common_dir, "update-ref", "-d", ref, self.base))
 
     def _again(
         self, running: proc.Running, worth: Callable[[Opening, proc.Completed], bool]

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clauderon import airlock
-from clauderon.airlock import quarantine
+from clauderon.airlock import expanse, quarantine
 from clauderon.errors import BackendError, ClauderonError, Refused
 from tests.airlock.world import World, call, make_repo
 
@@ -585,3 +587,151 @@ def test_the_probe_for_changes_survives_anything(world: World) -> None:
     world.private.symlink_to(world.repo / ".git")
     assert airlock.tip(world.home, world.session) is None
     assert world.sync().outcome == "missing"
+
+
+# A little that becomes a lot.
+
+
+def layered(world: World, layers: int, width: int, name: bytes = b"%02d") -> str:
+    """A tree of `width` ** `layers` paths, in `layers` small objects."""
+    oid = loose(world.private, "blob", b"x")
+    mode = "100644"
+    for _ in range(layers):
+        oid = loose(world.private, "tree", b"".join(entry(mode, name % n, oid) for n in range(width)))
+        mode = "40000"
+    return oid
+
+
+def test_a_tree_that_spreads_without_end_is_refused(world: World) -> None:
+    point(world, commit_of(world, layered(world, 10, 20), world.session.base))
+    with pytest.raises(Refused, match=r"1\.02e\+13 paths"):
+        world.sync()
+    assert world.tip() == world.session.base
+    refs = world.rescue()
+    assert refs == (str(world.home.root / "rescue/fix-0123456789ab"),)
+
+
+def test_long_names_and_deep_nesting_are_refused(world: World) -> None:
+    point(world, commit_of(world, layered(world, 3000, 1), world.session.base))
+    with pytest.raises(Refused):
+        world.sync()
+    point(world, commit_of(world, layered(world, 500, 2, b"%d" + b"n" * 4000), world.session.base))
+    with pytest.raises(Refused):
+        world.sync()
+
+
+def test_a_large_but_honest_tree_is_carried_and_measured_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        world.write(f"d{number % 5}/e{number % 7}/{number}.txt", str(number))
+    world.commit("d0/first.txt")
+    world.sync()
+    assert world.side.expanse.read_text().count("\n") > 20
+    monkeypatch.setattr(expanse, "parse_tree", counted := Counted(expanse.parse_tree))
+    commit = world.commit("d0/second.txt")
+    assert world.sync().new == commit
+    # The top and d0; everything else is remembered.
+    assert counted.count == 2
+
+
+class Counted:
+    def __init__(self, real: Callable[..., object]) -> None:
+        self.real, self.count = real, 0
+
+    def __call__(self, *args: object) -> object:
+        self.count += 1
+        return self.real(*args)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["40000", "100644", "120000", "160000"]), st.binary(min_size=1))))
+def test_trees_are_parsed_by_their_entries(entries: list[tuple[str, bytes]]) -> None:
+    named = [(mode, name.replace(b"\0", b"_").replace(b"/", b"_")) for mode, name in entries]
+    content = b"".join(entry(mode, name, "ab" * 20) for mode, name in named)
+    expected = [(len(name), "ab" * 20 if mode == "40000" else None) for mode, name in named]
+    assert expanse.parse_tree(content, 20) == expected
+
+
+@given(st.binary())
+def test_any_tree_can_be_parsed(content: bytes) -> None:
+    expanse.parse_tree(content, 20)
+
+
+def test_a_pack_that_claims_billions_of_objects_is_left_out(world: World) -> None:
+    commit = world.commit()
+    content = b"PACK" + struct.pack(">II", 2, 0xFFFFFFFF)
+    pack = world.private / "objects/pack" / f"pack-{'a' * 40}.pack"
+    pack.write_bytes(content + hashlib.sha1(content, usedforsecurity=False).digest())
+    pack.with_suffix(".idx").write_bytes(b"")
+    result = world.sync()
+    assert result.new == commit
+    assert any("damaged" in note for note in result.notes)
+
+
+def test_crowds_of_other_names_are_not_even_listed(world: World) -> None:
+    for number in range(3000):
+        (world.private / "objects" / f"junk{number}").touch()
+        (world.private / f"junk{number}").touch()
+    commit = world.commit()
+    assert world.sync().new == commit
+
+
+def test_packed_refs_beyond_measure_are_not_read_and_not_forgotten(world: World) -> None:
+    world.commit()
+    world.sync()
+    (world.private / world.branch).unlink()
+    with open(world.private / "packed-refs", "wb") as file:
+        file.truncate(1 << 30)
+    assert world.sync().outcome == "missing"
+    *_refs, directory = world.rescue()
+    world.close()
+    assert "more refs" in (Path(directory) / "reasons").read_text()
+    assert (Path(directory) / "git/packed-refs").stat().st_size == 1 << 30
+
+
+@pytest.mark.parametrize(
+    "line", [b"%b refs/heads/clauderon/fix\n", b"# x\n%b refs/heads/clauderon/fix\n^%b\n"]
+)
+def test_one_packed_ref_is_found_as_all_of_them_are(world: World, line: bytes) -> None:
+    commit = world.commit()
+    (world.private / world.branch).unlink()
+    oid = commit.encode()
+    (world.private / "packed-refs").write_bytes(line % ((oid,) * line.count(b"%b")))
+    assert airlock.tip(world.home, world.session) == commit
+    (world.private / "packed-refs").write_bytes(b"x" + line % ((oid,) * line.count(b"%b")))
+    assert airlock.tip(world.home, world.session) == (None if line.startswith(b"%b") else commit)
+
+
+def test_a_symbolic_ref_in_the_branchs_place_on_the_host_does_not_move_another(world: World) -> None:
+    world.host("symbolic-ref", world.branch, "refs/heads/main")
+    main = world.host("rev-parse", "main")
+    commit = world.commit()
+    world.sync()
+    assert world.host("rev-parse", "main") == main
+    assert world.tip() == commit
+
+
+def test_a_full_disk_is_an_error_with_words(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.commit()
+
+    def full(*_args: object, **_kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(quarantine.Quarantine, "_copy_loose", full)
+    with pytest.raises(BackendError, match="No space left on device"):
+        world.sync()
+    assert world.tip() == world.session.base
+
+
+def test_a_disk_without_room_for_a_large_file_is_not_filled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.commit()
+    world.write("large.bin", os.urandom(3 << 20).hex())
+    commit = world.commit("other.txt")
+    bounds = quarantine.Bounds(left_free=1 << 60)
+    monkeypatch.setattr(quarantine, "Bounds", lambda: bounds)
+    with pytest.raises(Refused, match="no room"):
+        world.sync()
+    monkeypatch.undo()
+    assert world.sync().new == commit

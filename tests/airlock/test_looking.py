@@ -110,7 +110,7 @@ def test_a_diff_works_while_the_container_works(world: World) -> None:
     real = snapshot.look
     seen: list[bytes] = []
 
-    def disturb(root: int, path: bytes) -> object:
+    def disturb(root: int, path: bytes, *, insist: bool) -> object:
         seen.append(path)
         name = path.decode()
         if len(seen) % 3 == 0:
@@ -118,7 +118,7 @@ def test_a_diff_works_while_the_container_works(world: World) -> None:
         elif len(seen) % 3 == 1:
             (world.worktree / name).unlink()
             (world.worktree / name).mkdir()
-        return real(root, path)
+        return real(root, path, insist=insist)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(snapshot, "look", disturb)

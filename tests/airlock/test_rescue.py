@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -282,3 +283,49 @@ def test_a_diff_in_between_does_not_disturb_a_rescue(world: World) -> None:
 def test_a_session_without_any_directory_has_nothing_to_rescue(world: World) -> None:
     world.close()
     assert world.rescue() == ()
+
+
+def test_a_ref_git_refuses_does_not_cost_the_others(world: World) -> None:
+    """One branch with a tree that `git fsck` refuses beside honest ones and uncommitted work."""
+    good = world.commit("good.txt")
+    world.inside("branch", "good")
+    blob = world.inside("hash-object", "-w", "--stdin", stdin='[submodule "a"]\n\tpath = a\n\turl = -evil\n')
+    tree = world.inside("mktree", stdin=f"100644 blob {blob}\t.gitmodules\n")
+    bad = world.inside("commit-tree", tree, "-p", good, "-m", "bad")
+    world.inside("branch", "bad", bad)
+    world.write("dirty.txt")
+    ref, directory = world.rescue()
+    assert world.show(ref, "dirty.txt") == "text"
+    assert good in world.host("rev-list", ref).split()
+    assert bad in (world.side.unrescued).read_text()
+    world.close()
+    assert (Path(directory) / "git/refs/heads/bad").read_text().strip() == bad
+
+
+def test_files_and_directories_closed_to_us_are_rescued(world: World) -> None:
+    if os.geteuid() == 0:
+        # What root opens anyway is to be opened by an owner who has closed it to himself.
+        os.chown(world.worktree, 1000, 1000)
+    closed = world.write("closed/file.txt", "precious\n")
+    alone = world.write("alone.txt", "precious\n")
+    for path in (closed, alone):
+        path.chmod(0)
+    closed.parent.chmod(0)
+    (ref,) = world.rescue()
+    assert world.show(ref, "closed/file.txt") == "precious"
+    assert world.show(ref, "alone.txt") == "precious"
+
+
+def test_what_stands_in_the_place_things_are_moved_to_stays(world: World) -> None:
+    (world.private / "refs/heads/bad").write_text("ab" * 20 + "\n")
+    (directory,) = world.rescue()
+    for name in ("worktree", "git"):
+        (Path(directory) / name).mkdir(parents=True)
+    world.close()
+    assert sorted(path.name for path in Path(directory).iterdir()) == [
+        "git",
+        "git-2",
+        "reasons",
+        "worktree",
+        "worktree-2",
+    ]

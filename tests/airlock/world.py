@@ -112,7 +112,9 @@ class World:
         return airlock.state(self.home, self.session, self.environ)
 
     def diff(self, **options: bool) -> str:
-        return airlock.diff(self.home, self.session, self.environ, **options).decode("utf-8", "surrogateescape")
+        return airlock.diff(self.home, self.session, self.environ, **options).decode(
+            "utf-8", "surrogateescape"
+        )
 
     def merge(self, **options: object) -> airlock.Merged:
         return airlock.merge(self.home, self.session, self.environ, **options)  # type: ignore[arg-type]

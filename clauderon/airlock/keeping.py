@@ -1,0 +1,75 @@
+"""Names for what a rescue keeps: refs below `refs/clauderon/rescue/`, never one that is there already.
+
+Writes refs of ours only; the commits are in the repository by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from clauderon import proc
+from clauderon.airlock.layout import rescue_ref
+from clauderon.airlock.refs import Change, parse_refs, update_refs
+from clauderon.errors import Conflict
+from clauderon.git.environment import environment, hardened
+
+_ATTEMPTS = 20
+_LABEL_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./")
+_LABEL_LENGTH = 180
+
+
+def labelled(wanted: Mapping[str, str]) -> dict[str, str]:
+    """The same commits by labels that can be part of a ref name, also beside each other. "" is the session's own."""
+    found: dict[str, str] = {}
+    for number, (label, oid) in enumerate(sorted(wanted.items())):
+        plain = "".join(char if char in _LABEL_CHARS else "_" for char in label)
+        clash = plain in found or any(
+            name and (name.startswith(f"{plain}/") or plain.startswith(f"{name}/")) for name in found
+        )
+        found[f"more/{number}" if label and (clash or len(plain) > _LABEL_LENGTH) else plain] = oid
+    return found
+
+
+def record(
+    common_dir: Path,
+    name: str,
+    kept: Mapping[str, str],
+    environ: Mapping[str, str],
+    same: Callable[[str, str], bool],
+) -> tuple[str, ...]:
+    """Give each commit a ref and return their names.
+
+    A set that an earlier session of the name left is not touched: the new one is numbered. One that a killed delete
+    made of the very same commits is found again.
+    same: whether two commits hold the same, though their names differ (a snapshot made again has another date).
+    """
+    listing = hardened(
+        common_dir, "for-each-ref", "--format=%(objectname) %(refname)", "refs/clauderon/rescue"
+    )
+    env = environment(environ)
+    for _ in range(_ATTEMPTS):
+        present = parse_refs(proc.start(listing, env=env, cwd="/").result().stdout)
+
+        def fits(ref: str, oid: str, present: Mapping[str, str] = present) -> bool:
+            there = present.get(ref)
+            return there is None or there == oid or same(there, oid)
+
+        generation = 1
+        while not all(fits(_ref(name, label, generation), oid) for label, oid in kept.items()):
+            generation += 1
+        refs = {_ref(name, label, generation): oid for label, oid in kept.items()}
+        missing: list[Change] = [(ref, oid, None) for ref, oid in refs.items() if ref not in present]
+        try:
+            if missing:
+                update_refs(common_dir, missing, environ)
+        except Conflict:
+            continue  # another delete took the name meanwhile
+        return tuple(refs)
+    raise Conflict(f"rescue {name}", "the names below refs/clauderon/rescue keep being taken")
+
+
+def _ref(name: str, label: str, generation: int) -> str:
+    # `+` is in no session name, so that `fix` and what belongs to it cannot meet another session's.
+    number = "" if generation == 1 else f"+{generation}"
+    return rescue_ref(name) + number + (f"+{label}" if label else "")
