@@ -136,6 +136,7 @@ def _claude(session: Session, agent: Agent, program: Sequence[str], how: PromptB
     if session.print_mode:
         words.append("--print")
     words += ["--settings", SETTINGS]
+    # Nothing of bypassing in plan mode: with it, even as an option, Claude Code asks no more before it acts.
     mode = "plan" if session.plan else agent.permission_mode
     if mode == "bypassPermissions":
         words.append("--dangerously-skip-permissions")
