@@ -72,6 +72,8 @@ def status(
     if out.json:
         out.value("", data)
         return
+    for problem in data["problems"]:
+        out.warn(problem)
     sessions = data.pop("sessions")
     if out.format == "table":
         out.note(

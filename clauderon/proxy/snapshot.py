@@ -5,17 +5,21 @@ Blocking I/O, so the worker reads it in a thread; the result is a frozen value t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from clauderon import config as configuration
 from clauderon.config.schema import Config
 from clauderon.paths import Home
-from clauderon.proxy import credentials, listeners
+from clauderon.proxy import ca_record, credentials, listeners
 from clauderon.proxy.credentials import Given, Secret
 from clauderon.proxy.listeners import Addresses
 from clauderon.proxy.policy import SessionPolicy, of_session
 from clauderon.store import Session, Store
+
+# Facts of the database: the fingerprint of the CA that the container of a session (by id) was given.
+_CA_PREFIX = "ca:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class Snapshot:
 
     given: what of the secrets handed over still belongs to the configuration. secrets: all there are, by credential.
     origins: where each came from. lacking: credentials whose secret a command line must fetch first.
+    outdated: names of sessions whose container was given a CA that does not verify our leaves (much longer).
     problems: sentences for people.
     """
 
@@ -35,6 +40,7 @@ class Snapshot:
     secrets: Mapping[str, Secret] = field(repr=False)
     origins: Mapping[str, str]
     lacking: tuple[str, ...]
+    outdated: tuple[str, ...]
     problems: tuple[str, ...]
 
 
@@ -44,6 +50,7 @@ def read(home: Home, environ: Mapping[str, str], given: Mapping[str, Given]) -> 
     with Store.open(home) as store:
         sessions = [session for session in store.all() if _is_served(session)]
         networks = list(store.facts("network:").values())
+        outdated = _outdated(home, store, sessions)
     given = {
         name: item
         for name, item in given.items()
@@ -51,7 +58,8 @@ def read(home: Home, environ: Mapping[str, str], given: Mapping[str, Given]) -> 
     }
     secrets = {name: item.secret for name, item in given.items()}
     origins = {name: item.origin for name, item in given.items()}
-    lacking, problems = [], []
+    lacking = []
+    problems = [f"session {name} was given an earlier CA: clauderon refresh {name}" for name in outdated]
     for name, credential in config.credentials.items():
         if name in given:
             continue
@@ -72,9 +80,30 @@ def read(home: Home, environ: Mapping[str, str], given: Mapping[str, Given]) -> 
         secrets=secrets,
         origins=origins,
         lacking=tuple(lacking),
+        outdated=outdated,
         problems=tuple(problems),
     )
 
 
 def _is_served(session: Session) -> bool:
     return session.port > 0 and session.state != "deleting" and not session.archived
+
+
+def _outdated(home: Home, store: Store, sessions: list[Session]) -> tuple[str, ...]:
+    """Note which CA a container that is being made is given, and say which of the others need a newer one."""
+    facts = ca_record.read(home)
+    if facts is None:
+        return ()
+    given = store.facts(_CA_PREFIX)
+    now = time.time()
+    names = []
+    for session in sessions:
+        key = _CA_PREFIX + session.id
+        if session.state in ("creating", "refreshing"):
+            if given.get(key) != facts.fingerprint:
+                store.keep_fact(key, facts.fingerprint)
+        elif facts.outdated(given.get(key, ""), now):
+            names.append(session.name)
+    for key in given.keys() - {_CA_PREFIX + session.id for session in store.all()}:
+        store.keep_fact(key, None)
+    return tuple(names)

@@ -61,8 +61,8 @@ class Worker:
         loop.add_signal_handler(signal.SIGTERM, self._finished.set)
         loop.add_signal_handler(signal.SIGINT, lambda: None)
         loop.add_reader(self._channel.fileno(), self._hear)
-        self._snapshot = await asyncio.to_thread(snapshot.read, self._home, self._environ, self._given)
         await asyncio.to_thread(ca.ensure, self._home)
+        self._snapshot = await asyncio.to_thread(snapshot.read, self._home, self._environ, self._given)
         settings = self._snapshot.config.proxy
         self._audit = AuditLog(
             self._home.audit, max_bytes=settings.audit_max_mib * MIB, keep=settings.audit_keep
@@ -124,6 +124,7 @@ class Worker:
             if settings != self._snapshot.config.proxy:
                 self._plane.update_settings(settings)
                 self._audit.limit(max_bytes=settings.audit_max_mib * MIB, keep=settings.audit_keep)
+            self._authority.refresh(self._home)
             self._grants.swap(fresh.config.credentials, fresh.secrets)
             self._plane.update_credentials()
             await self._listening.reconcile(fresh)

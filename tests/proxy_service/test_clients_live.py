@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxy_service.rig import CANARY
+from tests.proxy_service.rig import CANARY, eventually
 from tests.proxy_service.servers import BIG, NAMES, Site, serving
 from tests.standins.engine import Engine, live_environment
 from tests.standins.repository import make_repo
@@ -394,3 +394,18 @@ def test_the_service_killed_means_requests_fail_and_nothing_goes_round_it(
     assert (answer.returncode, answer.stdout) == (7, ""), answer
     module_engine.cli.ok("proxy", "start")
     assert json.loads(shell("curl -sSf https://files.test/back"))["path"] == "/back"
+
+
+def test_a_commit_made_inside_is_on_the_host_without_being_asked_for(
+    module_engine: Engine, session: str, shell: Shell
+) -> None:
+    head = shell(
+        "cd /workspace && git commit -q --allow-empty -m 'from inside' && git rev-parse HEAD"
+    ).strip()
+    argv = ["git", "-C", str(module_engine.root / "repo"), "rev-parse", f"clauderon/{session}"]
+
+    def on_the_host() -> bool:
+        answer = subprocess.run(argv, env=module_engine.environ, capture_output=True, text=True, check=True)
+        return answer.stdout.strip() == head
+
+    eventually(on_the_host, "the commit on the host's branch")

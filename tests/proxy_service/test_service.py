@@ -335,3 +335,27 @@ def test_run_in_the_foreground_serves_and_ends_on_sigterm(pointed: Service, echo
         if child.poll() is None:
             child.kill()
             child.wait()
+
+
+def test_sessions_that_were_given_a_lost_ca_are_named(pointed: Service) -> None:
+    from clauderon.store import Store
+
+    pointed.ensure()
+    old = pointed.session("old", state="creating")
+    pointed.reload(old.id)
+    with Store.open(pointed.home) as store:
+        store.update(old.id, state="running")
+    assert pointed.reload().problems == ()
+    pointed.home.ca_key.unlink()
+    pointed.ensure()
+    new = pointed.session("new", state="creating")
+    pointed.reload(new.id)
+    assert pointed.reload().problems == ("session old was given an earlier CA: clauderon refresh old",)
+    # The service signs with the new CA at once, and a container made anew has it.
+    assert pointed.request(new, "plain.test")[0] == 200
+    with Store.open(pointed.home) as store:
+        store.update(old.id, state="refreshing")
+    pointed.reload(old.id)
+    with Store.open(pointed.home) as store:
+        store.update(old.id, state="running")
+    assert pointed.reload().problems == ()
