@@ -15,7 +15,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Collection, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -116,18 +117,39 @@ def start(
     A child that prints more than a pipe holds (64 KiB) waits until `result` reads it.
     """
     try:
-        child = subprocess.Popen(
-            [find(argv[0], env), *argv[1:]],
-            cwd=cwd,
-            env=dict(env),
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,
-        )
+        with _held_signals() as came:
+            child = subprocess.Popen(
+                [find(argv[0], env), *argv[1:]],
+                cwd=cwd,
+                env=dict(env),
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                process_group=0,
+            )
     except OSError as error:
         raise _cannot_start(argv, cwd, error) from error
+    if came:
+        _stop(child)
+        signal.raise_signal(came[0])
     return Running(tuple(argv), child, stdin)
+
+
+@contextlib.contextmanager
+def _held_signals() -> Iterator[list[int]]:
+    """Collect the signals that would interrupt us: between a child's start and our knowing it, nobody could stop it."""
+    came: list[int] = []
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # An ignored signal stays ignored, since the child inherits that.
+            if callable(signal.getsignal(number)):
+                before[number] = signal.signal(number, lambda number, _frame: came.append(number))
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def pipe(
@@ -172,8 +194,6 @@ def pipe(
 
         def finish_consumer() -> None:
             answers.append(_finish(tuple(consumer), second, b"", None, None))
-
-        import threading
 
         reader = threading.Thread(target=finish_consumer)
         reader.start()
