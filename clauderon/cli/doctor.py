@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import typer
 
 from clauderon.cli import common
 from clauderon.errors import EXIT_FAILED
-from clauderon.output import Column
+from clauderon.output import Column, paint
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
-_COLUMNS = (
-    Column("outcome", "", _STYLES),
-    Column("check", "CHECK"),
-    Column("found", "FOUND"),
-    Column("mend", "MEND IT WITH"),
-)
+_COLUMNS = tuple(Column(name, name.upper()) for name in ("outcome", "check", "found", "mend"))
+_NAME_WIDTH = 18
 
 
 def doctor(
@@ -31,11 +28,16 @@ def doctor(
     from clauderon.doctor import examine
 
     out = common.speak(format_, json, quiet)
-    with out.progress("Looking at everything") as progress:
-        checks = []
-        for check in examine(common.home(), os.environ):
-            checks.append(check)
-            progress.update(text=check.name)
-    out.records([check.row() for check in checks], _COLUMNS)
+    checks = []
+    for check in examine(common.home(), os.environ):
+        checks.append(check)
+        if out.format == "table":
+            # As each is known: the last one starts a container.
+            outcome = paint(f"{check.outcome:<4}", _STYLES[check.outcome], sys.stdout)
+            found = " ".join(check.found.split())
+            mend = f"      hint: {check.mend}\n" if check.mend else ""
+            out.text(f"{outcome}  {check.name:<{_NAME_WIDTH}}  {found}\n{mend}")
+    if out.format != "table":
+        out.records([check.row() for check in checks], _COLUMNS)
     if any(check.outcome == "fail" for check in checks):
         raise typer.Exit(EXIT_FAILED)

@@ -1,0 +1,265 @@
+"""The doctor's checks that need no engine: each thing wrong is seen, named, and mended by the command it prints."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clauderon import config
+from clauderon.config.schema import Config
+from clauderon.doctor import engine as engine_checks
+from clauderon.doctor import examine, machine, network
+from clauderon.doctor.check import Check, size_text
+from clauderon.paths import Home
+from clauderon.proxy import ca
+from clauderon.store import Session, Store
+
+SETTINGS = config.defaults()
+
+
+def mended(check: Check, look: Callable[[], Check]) -> None:
+    """The printed command, run as it stands, turns the check into ok."""
+    command = check.mend.removeprefix("sudo ")
+    subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+    assert look().outcome == "ok", look()
+
+
+def a_session(home: Home, git_dir: Path) -> None:
+    with Store.open(home) as store:
+        store.add(
+            Session(
+                id="0123456789ab", name="fix", state="running", step="", port=0, repo=str(git_dir.parent),
+                git_dir=str(git_dir), branch="b", base="0" * 40, agent="claude", image="x", created_at=1.0,
+                updated_at=1.0,
+            ),
+            range(3100, 3200),
+        )  # fmt: skip
+
+
+def test_a_home_that_others_may_write_is_a_failure(home: Home) -> None:
+    assert machine.state_directory(home).outcome == "ok"
+    for path, mode in ((home.root, 0o777), (home.secrets, 0o750), (home.secrets, 0o702)):
+        path.chmod(mode)
+        check = machine.state_directory(home)
+        assert check.outcome == "fail", (path, oct(mode))
+        mended(check, lambda: machine.state_directory(home))
+
+
+def test_a_configuration_that_others_may_write_is_a_failure(home: Home) -> None:
+    home.config.write_text("")
+    home.config.chmod(0o666)
+    check = machine.state_directory(home)
+    assert (check.outcome, check.found) == ("fail", f"{home.config} can be written by others")
+    mended(check, lambda: machine.state_directory(home))
+
+
+def test_no_home_yet_is_fine_and_none_is_made(tmp_path: Path) -> None:
+    home = Home(tmp_path / "none")
+    assert machine.state_directory(home).outcome == "ok"
+    assert machine.database(home).outcome == "ok"
+    assert machine.disk(home).outcome == "ok"
+    assert machine.locks(home).outcome == "ok"
+    assert network.certificate(home).outcome == "ok"
+    assert not home.root.exists()
+
+
+def test_a_misspelt_variable_is_named_with_the_nearest() -> None:
+    check = machine.variables(SETTINGS, {"CLAUDERON_DOCKER_IMGAE": "x", "CLAUDERON_HOME": "/x"})
+    assert (check.outcome, check.mend) == ("warn", "unset CLAUDERON_DOCKER_IMGAE")
+    assert check.found == "nobody reads CLAUDERON_DOCKER_IMGAE; the nearest is CLAUDERON_DOCKER_IMAGE"
+
+
+def test_the_variables_of_a_session_are_no_misspelt_ones() -> None:
+    from clauderon.spec import HOST_VARIABLES
+
+    assert machine.variables(SETTINGS, dict.fromkeys(HOST_VARIABLES, "x")).outcome == "ok"
+
+
+def test_without_git_the_way_to_get_it_is_printed(tmp_path: Path) -> None:
+    assert machine.git(os.environ).outcome == "ok"
+    check = machine.git({"PATH": str(tmp_path)})
+    assert (check.outcome, check.mend) == ("fail", "sudo apt-get install git")
+
+
+def test_a_damaged_database_is_a_failure_that_reconcile_mends(home: Home) -> None:
+    home.database.write_bytes(b"not a database, but long enough to look like one" * 100)
+    check = machine.database(home)
+    assert (check.outcome, check.mend) == ("fail", "clauderon reconcile --rebuild-database")
+    assert machine.locks(home).outcome == "warn"
+
+
+def test_a_session_left_half_way_is_a_warning(home: Home, tmp_path: Path) -> None:
+    a_session(home, tmp_path / "repo" / ".git")
+    assert machine.database(home).outcome == "ok"
+    with Store.open(home) as store:
+        store.update("0123456789ab", state="deleting")
+    check = machine.database(home)
+    assert (check.outcome, check.mend) == ("warn", "clauderon reconcile")
+    assert "fix" in check.found
+
+
+def test_a_credential_that_cannot_be_used_is_a_failure(home: Home) -> None:
+    check = machine.credentials(
+        SETTINGS, home, {"ANTHROPIC_API_KEY": "sk-ant-test-not-a-real-key-0001\nX: y"}
+    )
+    assert check.outcome == "fail"
+    assert "sk-ant" not in repr(check)
+
+
+def test_a_missing_credential_is_a_warning_that_names_the_variable(home: Home) -> None:
+    check = machine.credentials(SETTINGS, home, {})
+    assert (check.outcome, check.mend) == ("warn", "export ANTHROPIC_API_KEY=...")
+    found = machine.credentials(SETTINGS, home, {"ANTHROPIC_API_KEY": "sk-ant-test-not-a-real-key-0001"})
+    assert (found.outcome, found.found) == ("ok", "set: anthropic")
+
+
+def test_a_full_disk_is_seen(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, outcome in ((0, "fail"), (3 * machine.GIB, "warn"), (50 * machine.GIB, "ok")):
+        usage = type("Usage", (), {"free": free})
+        monkeypatch.setattr("shutil.disk_usage", lambda _place, usage=usage: usage)
+        assert machine.disk(home).outcome == outcome
+
+
+def test_an_index_lock_left_by_a_killed_git_is_found_and_removed(home: Home, repo: Path) -> None:
+    a_session(home, repo / ".git")
+    lock = repo / ".git" / "index.lock"
+    lock.touch()
+    assert machine.locks(home).outcome == "ok"  # a git that is at work just now
+    old = time.time() - 2 * machine.INDEX_LOCK_OLD_S
+    os.utime(lock, (old, old))
+    check = machine.locks(home)
+    assert check.outcome == "warn"
+    mended(check, lambda: machine.locks(home))
+    assert not lock.exists()
+
+
+def test_a_ca_key_that_others_may_read_is_a_failure(home: Home) -> None:
+    ca.ensure(home)
+    assert network.certificate(home).outcome == "ok"
+    home.ca_key.chmod(0o644)
+    check = network.certificate(home)
+    assert check.outcome == "fail"
+    mended(check, lambda: network.certificate(home))
+
+
+def test_a_ca_with_a_missing_file_is_a_failure(home: Home) -> None:
+    ca.ensure(home)
+    home.ca_key.unlink()
+    assert network.certificate(home).outcome == "fail"
+
+
+def test_a_ca_out_of_its_time_is_a_failure(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = ca.ensure(home)
+    for now, outcome in (
+        (facts.not_after + 1, "fail"),
+        (facts.not_before - 1, "fail"),
+        (facts.renew_at + 1, "warn"),
+    ):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        assert network.certificate(home).outcome == outcome
+
+
+def with_port(port: int) -> Config:
+    return SETTINGS._replace(proxy=SETTINGS.proxy._replace(port=port))
+
+
+def test_a_port_taken_by_a_stranger_names_the_stranger(home: Home) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        check = network.proxy(home, with_port(stranger.getsockname()[1]))
+    assert check.outcome == "fail"
+    assert f"(pid {os.getpid()})" in check.found
+
+
+def test_a_proxy_that_does_not_run_is_a_warning(home: Home) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    check = network.proxy(home, with_port(port))
+    assert (check.outcome, check.mend) == ("warn", "clauderon proxy start")
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome", "mend"),
+    [
+        ("reached", "ok", ""),
+        ("refused", "fail", "clauderon proxy stop; clauderon proxy start"),
+        ("toolless", "warn", ""),
+        ("unresolved", "fail", "clauderon proxy status"),
+        ("", "fail", "clauderon proxy status"),
+    ],
+)
+def test_what_a_container_says_of_the_proxy(word: str, outcome: str, mend: str) -> None:
+    check = network._verdict("x", word, SETTINGS, "0" * 64, {"PATH": "/nonexistent"})
+    assert (check.outcome, check.mend) == (outcome, mend)
+
+
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [
+        ("ufw", "sudo ufw allow in on br-0123456789ab proto tcp to any port 3030,3100:3999"),
+        (
+            "firewall-cmd",
+            "sudo firewall-cmd --permanent --zone=docker --add-port=3030/tcp --add-port=3100-3999/tcp"
+            " && sudo firewall-cmd --reload",
+        ),
+        (
+            "iptables",
+            "sudo iptables -I INPUT -i br-0123456789ab -p tcp -m multiport --dports 3030,3100:3999 -j ACCEPT",
+        ),
+    ],
+)
+def test_a_firewall_is_opened_in_its_own_language(tmp_path: Path, program: str, command: str) -> None:
+    (tmp_path / program).write_text("#!/bin/sh\n")
+    (tmp_path / program).chmod(0o755)
+    check = network._verdict("x", "timeout", SETTINGS, "0123456789abcdef", {"PATH": str(tmp_path)})
+    assert (check.outcome, check.mend) == ("fail", command)
+
+
+def docker_that_says(tmp_path: Path, text: str) -> dict[str, str]:
+    """An environment whose `docker` fails with these words, as docker itself was seen to say them."""
+    (tmp_path / "docker").write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{text}\nEND\nexit 1\n")
+    (tmp_path / "docker").chmod(0o755)
+    return {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+
+
+@pytest.mark.parametrize(
+    ("said", "mend"),
+    [
+        (
+            "Got permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock",
+            "sudo usermod -aG docker $USER   # then log out and back in, or: newgrp docker",
+        ),
+        ("Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?", "docker info"),
+    ],
+)
+def test_an_engine_out_of_reach_has_the_remedy_of_the_documentation(
+    tmp_path: Path, said: str, mend: str
+) -> None:
+    docker, checks = engine_checks.reach(SETTINGS, docker_that_says(tmp_path, said))
+    assert docker is None
+    assert [(check.outcome, check.mend) for check in checks] == [("fail", mend)]
+
+
+def test_without_docker_the_way_to_get_it_is_printed(tmp_path: Path) -> None:
+    docker, checks = engine_checks.reach(SETTINGS, {"PATH": str(tmp_path)})
+    assert docker is None
+    assert [(check.name, check.outcome) for check in checks] == [("docker", "fail")]
+
+
+def test_everything_else_is_looked_at_with_a_broken_configuration(home: Home, tmp_path: Path) -> None:
+    home.config.write_text("[broken\n")
+    found = {check.name: check for check in examine(home, {"PATH": str(tmp_path), "HOME": str(tmp_path)})}
+    assert found["configuration"].outcome == "fail"
+    assert f"{home.config}:1:8" in found["configuration"].found
+    assert {"git", "database", "disk", "CA", "proxy", "docker"} <= found.keys()
+
+
+def test_sizes_are_for_people() -> None:
+    assert [size_text(n) for n in (0, 1023, 1024, 1536, 5 * 1024**3, 2**50)] == [
+        "0 B", "1023 B", "1.0 KiB", "1.5 KiB", "5.0 GiB", "1024.0 TiB",
+    ]  # fmt: skip
