@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clauderon.airlock.merging import merge as merge
     from clauderon.airlock.private import make_private as make_private
     from clauderon.airlock.private import mounts as mounts
+    from clauderon.airlock.private import refuse_closed_objects as refuse_closed_objects
     from clauderon.airlock.private import tracks as tracks
     from clauderon.airlock.removal import remove_tree as remove_tree
     from clauderon.airlock.rescuing import rescue as rescue
@@ -41,6 +42,7 @@ _ROOMS = {
     "mounts": "private",
     "open_worktree": "worktree",
     "remove_tree": "removal",
+    "refuse_closed_objects": "private",
     "rescue": "rescuing",
     "start_worktree": "worktree",
     "state": "looking",

@@ -15,7 +15,7 @@ from clauderon import paths, proc
 from clauderon.airlock.following import shield
 from clauderon.airlock.layout import CONTAINER_OBJECTS, HostSide, admin_dir, host_side
 from clauderon.airlock.worktree import give_away
-from clauderon.errors import BackendError
+from clauderon.errors import BackendError, UsageError
 from clauderon.git.alternates import object_dirs
 from clauderon.git.environment import hardened, without_filters
 from clauderon.git.repository import Repository
@@ -48,6 +48,7 @@ def make_private(
     admin = admin_dir(repository.common_dir, worktree)
     if admin is None:
         raise BackendError(f"create {name}", f"{worktree} is not a worktree of {repository.path}")
+    refuse_closed_objects(repository, owner)
     private, side = home.git_dir(session_id), host_side(home, session_id)
     for leftover in (private, side.root):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -71,6 +72,26 @@ def make_private(
     _hand_over(private, owner)
     # Only now: inside, the index is without the shield, and submodules work as ever.
     shield(admin, worktree, without_filters(repository.env, repository.filters))
+
+
+def refuse_closed_objects(repository: Repository, owner: tuple[int, int] | None) -> None:
+    """Raise UsageError when the container's user could not read the objects it borrows.
+
+    For `create` to ask before anything exists. owner: as for `make_private`; None is ourselves.
+    """
+    if owner is None or owner == (os.geteuid(), os.getegid()):
+        return
+    for objects in repository.objects:
+        for directory in (objects, objects / "pack"):
+            with contextlib.suppress(FileNotFoundError):
+                found = directory.stat()
+                readers = ((found.st_uid, owner[0], 0o500), (found.st_gid, owner[1], 0o050), (0, 0, 0o005))
+                if not any(have == want and found.st_mode & bits == bits for have, want, bits in readers):
+                    raise UsageError(
+                        f"repository {repository.path}",
+                        f"{directory} is closed to uid {owner[0]}, as which the container runs",
+                        hint=f"chmod -R go+rX '{objects}'  # or: [docker] user = \"host\"",
+                    )
 
 
 def _give_worktree(

@@ -146,6 +146,26 @@ def test_the_users_git_directory_is_out_of_reach(opened: Opened) -> None:
     assert world.state().planted == ()
 
 
+def test_what_the_container_adds_is_its_own_even_where_the_host_has_the_same(opened: Opened) -> None:
+    """A blob that the user's repository holds only until the next gc."""
+    world, container = opened
+    for layout in ("loose", "packed"):
+        call("git", "checkout", "--quiet", "-b", "passing", cwd=world.repo)
+        (world.repo / "same.txt").write_text(f"same {layout}\n")
+        call("git", "add", "same.txt", cwd=world.repo)
+        call("git", "commit", "--quiet", "-m", "Passing", cwd=world.repo)
+        if layout == "packed":
+            call("git", "gc", "--quiet", cwd=world.repo)
+        container.sh(f"echo same {layout} > mine.txt; git add mine.txt; git commit -qm {layout}")
+        call("git", "checkout", "--quiet", "main", cwd=world.repo)
+        call("git", "branch", "--quiet", "-D", "passing", cwd=world.repo)
+        call("git", "reflog", "expire", "--expire=now", "--all", cwd=world.repo)
+        call("git", "gc", "--quiet", "--prune=now", cwd=world.repo)
+        container.sh("git fsck")
+        assert container.sh("git show HEAD:mine.txt") == f"same {layout}"
+    assert world.sync().commits == 2
+
+
 def test_pruning_and_repairing_inside_harms_nobody(opened: Opened) -> None:
     world, container = opened
     container.sh(

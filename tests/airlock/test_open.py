@@ -389,6 +389,24 @@ def test_files_are_the_containers_users_when_we_are_root(repo: Path, home: Home)
     assert subprocess.run(argv, cwd=world.worktree, check=False).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("mode", "open_to_all"), [(0o755, True), (0o700, False), (0o750, False), (0o711, False)]
+)
+def test_objects_closed_to_the_containers_user_are_refused(
+    repo: Path, home: Home, mode: int, open_to_all: bool
+) -> None:
+    repository = git.repository_read(repo, dict(os.environ))
+    (repo / ".git/objects/pack").chmod(mode)
+    airlock.refuse_closed_objects(repository, None)
+    airlock.refuse_closed_objects(repository, (os.geteuid(), os.getegid()))
+    airlock.refuse_closed_objects(repository, (os.geteuid(), 4321))
+    if open_to_all:
+        airlock.refuse_closed_objects(repository, (4321, 4321))
+    else:
+        with pytest.raises(UsageError, match="closed to uid 4321"):
+            airlock.refuse_closed_objects(repository, (4321, 4321))
+
+
 def test_no_process_is_started_for_the_private_directory(
     repo: Path, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
