@@ -56,19 +56,18 @@ class Struck:
         return {r["name"]: r["state"] for r in self.engine.cli.ok("list", "--json").json["data"]}
 
     def assert_nothing_left(self, word: str) -> None:
+        """Of the session: no container, branch, ref, worktree or directory."""
         name = self.engine.name(word)
         home = self.engine.home
-        assert self.engine.containers() == []
-        assert git("branch", "--format=%(refname:short)", cwd=self.repo) == "main\n"
-        assert git("worktree", "list", "--porcelain", cwd=self.repo).count("worktree ") == 1
+        after = f"after {self.faults.struck}"
+        assert self.engine.containers() == [], after
+        assert git("branch", "--format=%(refname:short)", cwd=self.repo) == "main\n", after
+        assert git("worktree", "list", "--porcelain", cwd=self.repo).count("worktree ") == 1, after
         assert not home.worktree(name).exists()
         for directory in (home.git_dirs, home.homes, home.sessions, home.uploads):
             assert not directory.exists() or list(directory.iterdir()) == [], directory
-        assert git("for-each-ref", "refs/clauderon", "--format=%(refname)", cwd=self.repo).split() == [
-            ref
-            for ref in git("for-each-ref", "refs/clauderon", "--format=%(refname)", cwd=self.repo).split()
-            if ref.startswith("refs/clauderon/rescue/")
-        ]
+        refs = git("for-each-ref", "refs/clauderon", "--format=%(refname)", cwd=self.repo).split()
+        assert [ref for ref in refs if not ref.startswith("refs/clauderon/rescue/")] == [], after
 
 
 @pytest.fixture
@@ -96,6 +95,7 @@ def test_create_killed_at_any_call_is_finished_or_undone(struck: Struck, when: W
         assert struck.states() == {struck.engine.name("k"): "running"}, where
         assert struck.engine.inside("k", "cat /workspace/src/hello.txt") == "hello", where
         struck.engine.cli.ok("delete", struck.engine.name("k"), "--force")
+        struck.engine.cli.ok("reconcile")
         struck.assert_nothing_left("k")
     else:
         raise AssertionError("create makes no end of calls")

@@ -1,0 +1,134 @@
+"""Bad input is refused before anything exists, in the message form of the shell contract."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.standins.cli import Answer
+from tests.standins.engine import Engine
+from tests.standins.repository import git
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture(scope="module")
+def stage(module_engine: Engine) -> Engine:
+    module_engine.scripted()
+    module_engine.repo()
+    return module_engine
+
+
+def refused(stage: Engine, answer: Answer, status: int = 2) -> None:
+    """The message form, the status, and nothing made."""
+    assert answer.status == status, answer
+    assert answer.out == b""
+    assert re.match(r"clauderon: [^\n]+: [^\n]+\n", answer.error), answer
+    assert "Traceback" not in answer.error
+    assert stage.containers() == []
+    assert git("branch", "--format=%(refname:short)", cwd=stage.root / "repo") == "main\n"
+    assert stage.cli.ok("list", "--json").json["data"] == []
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--cpu-limit", "0"),
+        ("--cpu-limit", "-1"),
+        ("--cpu-limit", "many"),
+        ("--memory-limit", "8"),
+        ("--memory-limit", "-1g"),
+        ("--memory-limit", "lots"),
+        ("--name", "-x"),
+        ("--name", "a/b"),
+        ("--name", ".."),
+        ("--name", "a\nb"),
+        ("--name", "$(reboot)"),
+        ("--name", ""),
+        ("--prompt", ""),
+        ("--agent", "no-such-agent"),
+        ("--base", "no-such-ref"),
+        ("--image", ""),
+        ("--image", "-x"),
+        ("--image", "Not An Image"),
+        ("--pull-policy", "sometimes"),
+        ("--access-mode", "write-only"),
+        ("--network", "none"),
+        ("--env", "=x"),
+        ("--backend", "zellij"),
+        ("--no-such-flag",),
+    ],
+    ids=" ".join,
+)
+def test_a_bad_flag_is_refused(stage: Engine, argv: tuple[str, ...]) -> None:
+    words = ["create", "--repo", "repo"]
+    if "--prompt" not in argv:
+        words += ["--prompt", "x"]
+    refused(stage, stage.cli(*words, *argv))
+
+
+def no_commit(root: Path) -> Path:
+    path = root / "no-commit"
+    subprocess.run(["git", "init", "-q", path], check=True)
+    return path
+
+
+def not_a_repo(root: Path) -> Path:
+    path = root / "not-a-repo"
+    path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize(
+    "make", [no_commit, not_a_repo, lambda root: root / "absent", lambda root: root / "repo" / "README.md"]
+)
+def test_what_is_no_repository_with_a_commit_is_refused(stage: Engine, make: Callable[[Path], Path]) -> None:
+    path = make(stage.root)
+    refused(stage, stage.cli("create", "--repo", str(path), "--prompt", "x"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[docker]\ncpu = = 4\n", "config.toml:2:7: "),
+        ('[docker]\ndefault_imag = "x"\n', "default_image"),
+        ('[docker.limits]\nmemory = "8"\n', "memory"),
+        ('[docker]\npull_policy = "sometimes"\n', "pull_policy"),
+    ],
+)
+def test_a_bad_configuration_is_refused_with_the_place(stage: Engine, text: str, said: str) -> None:
+    before = stage.home.config.read_text()
+    stage.home.config.write_text(text)
+    try:
+        answer = stage.cli("create", "--repo", "repo", "--prompt", "x")
+    finally:
+        stage.home.config.write_text(before)
+    assert said in answer.error
+    refused(stage, answer)
+
+
+@pytest.mark.parametrize("given", ["64m", "64M", "65536k", "0.0625g", "64MiB"])
+def test_what_can_be_converted_is(stage: Engine, given: str) -> None:
+    name = stage.name("size")
+    answer = stage.cli("create", "--repo", "repo", "--prompt", "x", "--name", name, "--memory-limit", given)
+    try:
+        assert answer.status == 0, answer
+        said = stage.docker("inspect", "--format", "{{.HostConfig.Memory}}", f"clauderon-{name}")
+        assert int(said) == 64 << 20
+    finally:
+        stage.cli("delete", name, "--force")
+
+
+def test_cpu_in_thousandths_is_converted(stage: Engine) -> None:
+    name = stage.name("cpu")
+    answer = stage.cli("create", "--repo", "repo", "--prompt", "x", "--name", name, "--cpu-limit", "500m")
+    try:
+        assert answer.status == 0, answer
+        said = stage.docker("inspect", "--format", "{{.HostConfig.NanoCpus}}", f"clauderon-{name}")
+        assert int(said) == 500_000_000
+    finally:
+        stage.cli("delete", name, "--force")
