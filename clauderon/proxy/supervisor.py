@@ -70,9 +70,10 @@ class Supervisor:
         self._home = home
         self._lock = lock
         self._given = given
-        self._environ = dict(environ)
+        self._environ = {name: value for name, value in environ.items() if name != systemd.SOCKET}
+        self._notify = environ.get(systemd.SOCKET, "")
         self._sockets: dict[str, int] = {}
-        self._watch = BranchWatch(home, environ)
+        self._watch = BranchWatch(home, self._environ)
         self._started_at = time.time()
         self._selector = selectors.DefaultSelector()
         self._child: subprocess.Popen[bytes] | None = None
@@ -181,7 +182,7 @@ class Supervisor:
             case "ready":
                 self._ready = self._ever_ready = True
                 self._failures = 0
-                systemd.notify_ready(self._environ)
+                systemd.notify_ready(self._notify)
             case "keep":
                 for name, descriptor in zip(message["names"], descriptors, strict=True):
                     self._drop(name)
@@ -300,9 +301,7 @@ def _main() -> int:
         _log("another service runs for this home; leaving it alone")
         return EXIT_CONFLICT
     home.control_socket.unlink(missing_ok=True)
-    environ = dict(os.environ)
-    os.environ.pop("NOTIFY_SOCKET", None)
-    return Supervisor(home, lock, given, environ).main()
+    return Supervisor(home, lock, given, os.environ).main()
 
 
 if __name__ == "__main__":

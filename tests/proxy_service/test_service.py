@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,12 @@ from clauderon import proc
 from clauderon.errors import BackendError, UsageError
 from clauderon.proxy import control_client, lockfile, service
 from tests.proxy_service.rig import CANARY, Service, Upstream, eventually
+
+
+@pytest.fixture
+def stack() -> Iterator[contextlib.ExitStack]:
+    with contextlib.ExitStack() as made:
+        yield made
 
 
 def listening(address: str, port: int) -> bool:
@@ -317,13 +324,19 @@ def test_run_refuses_to_be_a_second_service(proxy: Service) -> None:
         supervisor.run(proxy.home, proxy.config, proxy.environ)
 
 
-def test_run_in_the_foreground_serves_and_ends_on_sigterm(pointed: Service, echo: Upstream) -> None:
+def test_run_in_the_foreground_serves_and_ends_on_sigterm(
+    pointed: Service, echo: Upstream, stack: contextlib.ExitStack
+) -> None:
     session = pointed.session("one")
     pointed.environ["ANTHROPIC_API_KEY"] = CANARY
+    systemd = stack.enter_context(contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)))
+    systemd.bind(f"\0clauderon-test-{os.getpid()}")
+    systemd.settimeout(60)
+    pointed.environ["NOTIFY_SOCKET"] = f"@clauderon-test-{os.getpid()}"
     argv = [sys.executable, "-m", "clauderon", "proxy", "run"]
     child = proc.attend(argv, env=pointed.environ)
     try:
-        eventually(lambda: service.status(pointed.home), "the service answers")
+        assert systemd.recv(100) == b"READY=1"
         assert service.status(pointed.home).supervisor_pid == child.pid  # type: ignore[union-attr]
         pointed.request(session, "api.anthropic.com")
         assert echo.seen[-1][1]["x-api-key"] == CANARY
