@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from clauderon.agents import setup
+from clauderon.agents.environment import PLACEHOLDERS
 from tests.agents.terminal import terminal
 from tests.standins.engine import DEBIAN, Engine
 from tests.standins.model_process import KEYS, OAUTH_TOKEN, ModelApi, model_api
@@ -86,7 +88,7 @@ def session_id(live: Engine, name: str) -> str:
 
 
 # What each shows once it reads the keyboard; what is typed earlier is thrown away when it takes the terminal over.
-READY = {"claude": "bypass permissions on", "codex": "/workspace"}
+READY = {"claude": "bypass permissions on", "codex": "/workspace", "gemini": "Type your message"}
 
 
 def type_turn(live: Engine, model: ModelApi, name: str, agent: str, turn: int) -> None:
@@ -121,6 +123,8 @@ def test_an_interactive_agent_works_unasked_and_resumes_the_third_time_as_the_fi
         assert live.cli("start", name).status == 0
         type_turn(live, model, name, agent, turn)
     assert live.cli("stop", name).status == 0
+    # Ended by the signal, not killed when its time was up.
+    assert setup.exit_status(live.home, session_id(live, name)) in (0, 143)
     # The last request carries every turn since the first.
     assert model.turns()[-1]["turn"] == 4
     assert log_of(checkout, f"clauderon/{name}")[:4] == ["Add a greeting"] * 4
@@ -242,6 +246,61 @@ def test_an_own_agent_runs_where_there_is_nothing_but_busybox(
         "--prompt", "echo hello; exit 3",
     )  # fmt: skip
     assert (done.status, done.text) == (3, "hello\n"), done.error
+
+
+def test_the_credential_is_nowhere_in_the_container(live: Engine, model: ModelApi, create: Create) -> None:
+    name = create("go")
+    model.wait_for_answer(1)
+    container = f"clauderon-{name}"
+    assert KEYS["ANTHROPIC_API_KEY"] not in live.docker("inspect", container)
+
+    def places(text: str) -> list[str]:
+        """The files and processes that hold the text, which itself comes in on stdin."""
+        script = (
+            "cd /; grep -rlaF -f - proc/[0-9]*/environ proc/[0-9]*/cmdline clauderon workspace etc tmp root"
+        )
+        argv = ["docker", "exec", "-i", container, "sh", "-c", f"{script} 2>/dev/null"]
+        done = subprocess.run(argv, env=live.environ, input=text, capture_output=True, text=True, check=False)
+        return done.stdout.split()
+
+    assert "proc/1/environ" in places(PLACEHOLDERS["anthropic"])
+    assert places(KEYS["ANTHROPIC_API_KEY"]) == []
+
+
+@pytest.fixture
+def image_with_node(live: Engine) -> Iterator[str]:
+    node = shutil.which("node", path=live.environ["PATH"])
+    if node is None:
+        pytest.skip("there is no node here to put into an image")
+    context = live.root / "node-image"
+    context.mkdir()
+    shutil.copy(Path(node).resolve(), context / "node")
+    linked = subprocess.run(["ldd", node], capture_output=True, text=True, check=True).stdout
+    for line in linked.splitlines():
+        if "libstdc++" in line or "libgcc_s" in line:
+            shutil.copy(line.split()[2], context)
+    (context / "Dockerfile").write_text(
+        f"FROM {DEBIAN}\nCOPY node /usr/local/bin/\nCOPY *.so.* /usr/local/lib/\nRUN ldconfig\n"
+    )
+    tag = f"clauderon-test:{live.prefix}-node"
+    subprocess.run(["docker", "build", "-q", "-t", tag, str(context)], env=live.environ, check=True)
+    yield tag
+    live.docker("rmi", "-f", tag)
+
+
+def test_gemini_works_in_an_image_with_node_and_resumes(
+    live: Engine, model: ModelApi, create: Create, checkout: Path, image_with_node: str
+) -> None:
+    flags = ("--agent", "gemini", "--image", image_with_node)
+    printed = create("--help\n\n", *flags, "--print", word="p")
+    assert model.turns()[0]["prompt"] == "--help\n\n"
+    assert log_of(checkout, f"clauderon/{printed}")[0] == "Add a greeting"
+    before = len(model.turns())
+    name = create("--help", *flags)
+    model.wait_for(lambda seen: any(f["answer"] == "say" for f in seen[before:]))
+    live.cli.ok("stop", name)
+    live.cli.ok("start", name)
+    type_turn(live, model, name, "gemini", 2)
 
 
 @pytest.fixture
