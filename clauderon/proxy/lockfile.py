@@ -6,6 +6,7 @@ known to be.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -31,8 +32,10 @@ class Lock:
 
     def write(self, content: dict[str, Any]) -> None:
         data = json.dumps(content).encode()
-        os.pwrite(self._descriptor, data, 0)
-        os.ftruncate(self._descriptor, len(data))
+        # A full disk leaves what stood there, or half of it: readers take that for a service that is starting.
+        with contextlib.suppress(OSError):
+            os.pwrite(self._descriptor, data, 0)
+            os.ftruncate(self._descriptor, len(data))
 
 
 def acquire(home: Home) -> Lock | None:

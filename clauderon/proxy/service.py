@@ -27,7 +27,6 @@ START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 15.0
 POLL_S = 0.01
 LOG_TAIL_CHARS = 4000
-LOG_MAX_BYTES = 1 << 20
 # How the supervisor begins the line that says why it gave up.
 FATAL = "fatal: "
 
@@ -157,8 +156,6 @@ def _start(home: Home, environ: Mapping[str, str]) -> None:
     """Start the supervisor and wait until somebody's service answers: another command may have been faster."""
     home.create()
     log = home.logs / "proxy.log"
-    if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
-        log.replace(log.with_name("proxy.log.1"))
     begin = log.stat().st_size if log.exists() else 0
     argv = [sys.executable, "-P", "-m", "clauderon.proxy.supervisor", str(home.root)]
     pid = proc.daemon(argv, env=secret_source.service_environ(environ), log=log)

@@ -23,7 +23,7 @@ from clauderon import proc
 from clauderon.config.schema import Config
 from clauderon.errors import EXIT_CONFLICT, EXIT_FAILED, EXIT_OK, ClauderonError, Conflict
 from clauderon.paths import Home
-from clauderon.proxy import channel, lockfile, secret_source, systemd
+from clauderon.proxy import channel, limits, lockfile, logfile, secret_source, systemd
 from clauderon.proxy.watch import BranchWatch
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def run(home: Home, config: Config, environ: Mapping[str, str]) -> NoReturn:
         raise Conflict("proxy run", who, hint="clauderon proxy stop")
     given, problems = secret_source.collect(config, home, environ)
     for problem in problems:
-        _log(problem)
+        logfile.say(problem)
     descriptor = secret_source.to_descriptor(given)
     argv = [sys.executable, "-P", "-m", "clauderon.proxy.supervisor", str(home.root), str(descriptor)]
     proc.replace(argv, env=secret_source.service_environ(environ))
@@ -147,10 +147,10 @@ class Supervisor:
             self._selector.register(ours, selectors.EVENT_READ)
             self._introduce(ours)
         except channel.Closed:
-            _log("the worker ended before it was told anything")
+            logfile.say("the worker ended before it was told anything")
         except ClauderonError as error:
             # An upgrade may have taken our interpreter away for a moment.
-            _log(f"the worker cannot be started: {error}")
+            logfile.say(f"the worker cannot be started: {error}")
             ours.close()
             self._start_at = time.monotonic() + 1.0
 
@@ -218,11 +218,12 @@ class Supervisor:
             overdue = self._stop_by is not None and now > self._stop_by
             silent = now - self._heard > (SILENCE_S if self._ready else START_S)
             if overdue or silent:
-                _log("the worker hangs: killing it" if silent else "requests in flight took too long")
+                logfile.say("the worker hangs: killing it" if silent else "requests in flight took too long")
                 self._child.kill()
                 self._child.wait()
         if self._stop_by is None:
             self._watch.look()
+        logfile.trim(self._home.logs / "proxy.log")
         return None
 
     def _ended(self, status: int, now: float) -> str | None:
@@ -239,10 +240,10 @@ class Supervisor:
             delay = min(0.1 * 2**self._failures, MAX_DELAY_S)
         if not self._ever_ready and (self._fatal or self._failures >= FIRST_TRIES):
             why = self._fatal or f"the worker cannot start ({how})"
-            _log(FATAL + why)
+            logfile.say(FATAL + why)
             return why
         why = f": {self._fatal}" if self._fatal else ""
-        _log(
+        logfile.say(
             f"the worker ended with {how}{why}; the next one starts" + (f" in {delay:.1f} s" if delay else "")
         )
         self._fatal = ""
@@ -287,18 +288,14 @@ class Supervisor:
         self._lock.write({"pid": os.getpid(), "version": clauderon.__version__, "held": held})
 
 
-def _log(text: str) -> None:
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-    os.write(2, f"{stamp} proxy: {text}\n".encode(errors="replace"))
-
-
 def _main() -> int:
+    limits.apply()
     home = Home(Path(sys.argv[1]))
     given = secret_source.from_descriptor(int(sys.argv[2])) if len(sys.argv) > 2 else {}
     home.create()
     lock = lockfile.acquire(home)
     if lock is None:
-        _log("another service runs for this home; leaving it alone")
+        logfile.say("another service runs for this home; leaving it alone")
         return EXIT_CONFLICT
     home.control_socket.unlink(missing_ok=True)
     return Supervisor(home, lock, given, os.environ).main()

@@ -20,7 +20,7 @@ from typing import Any
 import clauderon
 from clauderon.errors import ClauderonError
 from clauderon.paths import Home
-from clauderon.proxy import ca, secret_source, snapshot, unix_socket
+from clauderon.proxy import ca, limits, secret_source, snapshot, unix_socket
 from clauderon.proxy.audit import AuditLog
 from clauderon.proxy.channel import Channel, Closed, Message
 from clauderon.proxy.grants import LiveGrants
@@ -238,6 +238,7 @@ def _receive_hello(channel: Channel) -> tuple[Message, dict[str, int]]:
 
 
 def main() -> int:
+    limits.apply()
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s proxy: %(name)s: %(message)s")
     try:

@@ -266,3 +266,33 @@ def test_unix_sockets_work_at_paths_of_any_length(tmp_path: Path) -> None:
                 accepted, _ = server.accept()
                 assert unix_socket.peer_uid(accepted.fileno()) == os.getuid()
                 accepted.close()
+
+
+def test_the_log_is_cut_before_it_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from clauderon.proxy import logfile
+
+    path = tmp_path / "proxy.log"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        monkeypatch.setattr(logfile, "STDERR", descriptor)
+        monkeypatch.setattr(logfile, "MAX_BYTES", 1000)
+        for number in range(100):
+            logfile.say(f"line {number}")
+            logfile.trim(path)
+    finally:
+        os.close(descriptor)
+    kept = (tmp_path / "proxy.log.1").read_text() + path.read_text()
+    assert path.stat().st_size <= 1100
+    assert "line 99" in kept
+    logfile.say("to a closed descriptor")  # says nothing, and raises nothing
+
+
+def test_the_service_may_open_many_descriptors_and_dumps_no_core() -> None:
+    script = (
+        "import resource; from clauderon.proxy import limits\n"
+        "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard)); limits.apply()\n"
+        "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 256, resource.getrlimit(resource.RLIMIT_CORE))"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert answer.stdout == "True (0, 0)\n"
