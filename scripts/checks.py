@@ -90,7 +90,7 @@ def shell_files() -> list[str]:
 
 def lint() -> Tally:
     shell = shell_files()
-    python = ["bench", "clauderon", "tests", "scripts/checks.py"]
+    python = ["bench", "clauderon", "tests", "scripts"]
     total = Tally()
     for title, argv in (
         ("ruff check", ["ruff", "check", "--quiet", *python]),
