@@ -49,8 +49,8 @@ _clauderon() {
                 'env:Print a session'\''s variables as statements to evaluate.'
                 'path:Print where a file of clauderon'\''s is: the functions for sh, the rules for make, a completion, a worktree.'
                 'shell-init:Print the functions and the completion to source from a shell'\''s start file.'
-                'proxy:The proxy that lends credentials: run, start, stop, status, log.'
-                'config:The configuration: show, paths, env, init, credentials.'
+                'proxy:Run, start, stop, look at the proxy; read its audit.'
+                'config:Show or begin the configuration; see the credentials.'
             )
             _describe -t commands command commands
             ;;
@@ -91,19 +91,19 @@ _clauderon() {
 _clauderon_create() {
     _arguments -s -S \
         '--repo=[The git repository; default\: this directory.]:DIR:_files -/' \
-        '--prompt=[What the agent is to do.]:PROMPT: ' \
-        '-p+[What the agent is to do.]:PROMPT: ' \
+        '--prompt=[What the agent is to do.]:TEXT: ' \
+        '-p+[What the agent is to do.]:TEXT: ' \
         '--prompt-file=[Read the prompt from a file or stdin.]:FILE|-:_files' \
         '--name=[The session'\''s name; default\: made from the prompt.]:NAME: ' \
         '-n+[The session'\''s name; default\: made from the prompt.]:NAME: ' \
-        '--backend=[Where the session runs; docker is the only one.]:BACKEND: ' \
-        '--agent=[claude, codex, gemini, or one of your own.]:AGENT: _clauderon_ask agents agent' \
+        '--backend=[Where the session runs; docker is the only one.]:docker: ' \
+        '--agent=[claude, codex, gemini, or one of your own.]:NAME: _clauderon_ask agents agent' \
         '--image=[The container'\''s image.]:IMAGE: ' \
         '--cpu-limit=[As 4, 0.5 or 500m.]:CPUS: ' \
         '--memory-limit=[As 8g or 512m.]:SIZE: ' \
         '--pull-policy=[When to pull.]:always|if-not-present|never:(always if-not-present never)' \
         '--base=[Where to start; default\: HEAD.]:REF: ' \
-        '--branch=[The session'\''s branch; default\: clauderon/NAME.]:BRANCH: ' \
+        '--branch=[The session'\''s branch; default\: clauderon/NAME.]:NAME: ' \
         '--print[Headless\: print the agent'\''s answer, exit with its status.]' \
         '--detach[With --print\: do not wait for the agent; see wait and logs.]' \
         '-d[With --print\: do not wait for the agent; see wait and logs.]' \
@@ -226,7 +226,7 @@ _clauderon_set_access_mode() {
 
 _clauderon_attach() {
     _arguments -s -S \
-        '--detach-keys=[The keys that leave the session running.]:DETACH_KEYS: ' \
+        '--detach-keys=[The keys that leave the session running.]:KEYS: ' \
         '(- *)--help[Show the help.]' \
         '1:[NAME]: _clauderon_ask active session'
 }
@@ -254,7 +254,7 @@ _clauderon_logs() {
         '-f[Go on as more comes.]' \
         '--tail=[Only the last lines.]:TAIL: ' \
         '-n+[Only the last lines.]:TAIL: ' \
-        '--since=[As docker takes it\: 10m, a time.]:SINCE: ' \
+        '--since=[As docker takes it\: 10m, a time.]:TIME: ' \
         '--timestamps[With times.]' \
         '-t[With times.]' \
         '(- *)--help[Show the help.]' \
