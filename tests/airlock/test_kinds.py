@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,39 @@ def test_sha256(tmp_path: Path, home: Home) -> None:
     world = open_session(repo, home)
     assert len(world.session.base) == 64
     whole_life(world)
+
+
+def knows_reftable(tmp_path: Path) -> bool:
+    argv = ["git", "init", "--quiet", "--ref-format=reftable", str(tmp_path / "probe")]
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
+def test_reftable(tmp_path: Path, home: Home) -> None:
+    if not knows_reftable(tmp_path):
+        pytest.skip("this git is older than 2.45")
+    repo = tmp_path / "repo"
+    call("git", "init", "--quiet", "--ref-format=reftable", "--initial-branch=main", str(repo), cwd=tmp_path)
+    (repo / "a").write_text("a\n")
+    call("git", "add", "a", cwd=repo)
+    call("git", "commit", "--quiet", "-m", "Begin", cwd=repo)
+    whole_life(open_session(repo, home))
+
+
+def test_refs_migrated_to_reftable_inside(repo: Path, tmp_path: Path, home: Home) -> None:
+    if not knows_reftable(tmp_path):
+        pytest.skip("this git is older than 2.45")
+    world = open_session(repo, home)
+    world.commit("one.txt")
+    # The first versions that can migrate cannot take reflogs along.
+    world.inside("config", "core.logAllRefUpdates", "false")
+    shutil.rmtree(world.private / "logs")
+    world.inside("refs", "migrate", "--ref-format=reftable")
+    commit = world.commit("two.txt")
+    result = world.sync()
+    assert result.outcome == "missing"
+    assert "git refs migrate --ref-format=files" in result.notes[0]
+    world.inside("refs", "migrate", "--ref-format=files")
+    assert world.sync().new == commit
 
 
 def test_shallow(origin: Path, home: Home) -> None:
