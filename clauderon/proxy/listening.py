@@ -14,6 +14,7 @@ from clauderon.proxy import listeners
 from clauderon.proxy.channel import FDS_PER_MESSAGE, Channel
 from clauderon.proxy.interfaces import DataPlaneLike
 from clauderon.proxy.listeners import Place
+from clauderon.proxy.policy import SessionPolicy
 from clauderon.proxy.snapshot import Snapshot
 
 MAIN = "main"
@@ -39,6 +40,7 @@ class Listening:
         self._held = held
         self._health = health
         self._open: dict[str, set[Place]] = {}
+        self._policies: Mapping[str, SessionPolicy] = {}
         self.problems: dict[str, str] = {}
 
     def names(self) -> list[str]:
@@ -68,9 +70,10 @@ class Listening:
             sockets = self._obtain(policy.id, goal[policy.id] - self._open.get(policy.id, set()))
             if sockets or not served:
                 await self._plane.listen_session(policy, list(sockets.values()))
-            else:
+            elif policy != self._policies.get(policy.id):
                 self._plane.update_policy(policy)
             self._open.setdefault(policy.id, set()).update(sockets)
+        self._policies = wanted.policies
 
     async def _let_go(self, goal: Mapping[str, set[Place]]) -> None:
         """Close what is not wanted any more, also of what a worker before us left.

@@ -48,9 +48,10 @@ def read(home: Home, environ: Mapping[str, str], given: Mapping[str, Given]) -> 
     """Raises UsageError for a bad configuration and BackendError for a database that cannot be read."""
     config = configuration.load(home, environ)
     with Store.open(home) as store:
-        sessions = [session for session in store.all() if _is_served(session)]
+        everything = store.all()
+        sessions = [session for session in everything if _is_served(session)]
         networks = list(store.facts("network:").values())
-        outdated = _outdated(home, store, sessions)
+        outdated = _outdated(home, store, sessions, {session.id for session in everything})
     given = {
         name: item
         for name, item in given.items()
@@ -89,7 +90,7 @@ def _is_served(session: Session) -> bool:
     return session.port > 0 and session.state != "deleting" and not session.archived
 
 
-def _outdated(home: Home, store: Store, sessions: list[Session]) -> tuple[str, ...]:
+def _outdated(home: Home, store: Store, sessions: list[Session], known: set[str]) -> tuple[str, ...]:
     """Note which CA a container that is being made is given, and say which of the others need a newer one."""
     facts = ca_record.read(home)
     if facts is None:
@@ -104,6 +105,6 @@ def _outdated(home: Home, store: Store, sessions: list[Session]) -> tuple[str, .
                 store.keep_fact(key, facts.fingerprint)
         elif facts.outdated(given.get(key, ""), now):
             names.append(session.name)
-    for key in given.keys() - {_CA_PREFIX + session.id for session in store.all()}:
+    for key in given.keys() - {_CA_PREFIX + session_id for session_id in known}:
         store.keep_fact(key, None)
     return tuple(names)

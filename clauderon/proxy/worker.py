@@ -24,7 +24,9 @@ from clauderon.proxy import ca, limits, secret_source, snapshot, unix_socket
 from clauderon.proxy.audit import AuditLog
 from clauderon.proxy.channel import Channel, Closed, Message
 from clauderon.proxy.grants import LiveGrants
+from clauderon.proxy.interfaces import Counters
 from clauderon.proxy.listening import Listening
+from clauderon.proxy.policy import SessionPolicy
 from clauderon.proxy.snapshot import Snapshot
 
 BEAT_S = 2.0
@@ -125,11 +127,14 @@ class Worker:
                 self._plane.update_settings(settings)
                 self._audit.limit(max_bytes=settings.audit_max_mib * MIB, keep=settings.audit_keep)
             self._authority.refresh(self._home)
-            self._grants.swap(fresh.config.credentials, fresh.secrets)
-            self._plane.update_credentials()
+            before = self._snapshot
+            if (fresh.config.credentials, fresh.secrets) != (before.config.credentials, before.secrets):
+                self._grants.swap(fresh.config.credentials, fresh.secrets)
+                self._plane.update_credentials()
             await self._listening.reconcile(fresh)
             self._snapshot, self._given = fresh, dict(fresh.given)
-            self._tell_supervisor()
+            if (fresh.given, fresh.records) != (before.given, before.records):
+                self._tell_supervisor()
             return self.status()
 
     def health(self) -> Mapping[str, object]:
@@ -156,12 +161,14 @@ class Worker:
             "ca_not_after": authority.not_after if authority else 0,
             "audit_dropped": self._audit.dropped,
             "audit_problem": self._audit.problem,
-            "sessions": [self._session(session_id) for session_id in fresh.policies],
+            "sessions": self._sessions(),
         }
 
-    def _session(self, session_id: str) -> dict[str, Any]:
-        policy = self._snapshot.policies[session_id]
-        counters = self._plane.counters.get(session_id)
+    def _sessions(self) -> list[dict[str, Any]]:
+        counters = self._plane.counters
+        return [self._session(policy, counters.get(policy.id)) for policy in self._snapshot.policies.values()]
+
+    def _session(self, policy: SessionPolicy, counters: Counters | None) -> dict[str, Any]:
         names = ("requests", "refusals", "errors", "tunnels", "open_tunnels", "bytes_up", "bytes_down")
         return {
             "id": policy.id,
@@ -169,7 +176,7 @@ class Worker:
             "port": policy.port,
             "access_mode": policy.access_mode,
             **{name: getattr(counters, name) if counters else 0 for name in names},
-            "problem": self._listening.problems.get(session_id, ""),
+            "problem": self._listening.problems.get(policy.id, ""),
         }
 
     def _tell_supervisor(self) -> None:
