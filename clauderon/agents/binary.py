@@ -85,8 +85,11 @@ def ensure(
         if found is not None and not (newest and agent.version in _TAGS):
             return found
         try:
-            version = _resolve(home, agent, known, environ, progress, newest=newest)
-            return _fetch(home, agent, known, version, _platform(known, facts), environ, progress)
+            version, asked = _resolve(home, agent, known, environ, progress, newest=newest)
+            fetched = _fetch(home, agent, known, version, _platform(known, facts), environ, progress)
+            if asked:
+                _point(home, agent, version)
+            return fetched
         except download.Unreachable:
             if found is None:
                 raise
@@ -142,29 +145,32 @@ def _pointer(home: Home, agent: Agent) -> tuple[str, float]:
         return "", 0.0
 
 
-def _resolve(
-    home: Home, agent: Agent, known: Builtin, environ: Mapping[str, str], progress: Progress, *, newest: bool
-) -> str:
-    """The version to have; asked for when the pointer is older than a day, or `newest`."""
-    if agent.version not in _TAGS:
-        return agent.version
-    version, _ = _pointer(home, agent)
-    if version and not newest and not is_stale(home, agent):
-        return version
-    from clauderon.agents.download import Unreachable
-
-    progress(None, None, f"Asking for the {agent.version} version of {known.title}")
-    try:
-        version = _ask(known, agent.version, environ)
-    except Unreachable:
-        if not version or newest:
-            raise
-        return version
+def _point(home: Home, agent: Agent, version: str) -> None:
+    """Remember what the tag stands for, once that version is there: until then the old one serves."""
     pointer = home.agents / agent.name / f"{agent.version}.json"
     draft = pointer.with_suffix(".new")
     draft.write_text(json.dumps({"version": version, "checked_at": time.time()}), "utf-8")
     draft.replace(pointer)
-    return version
+
+
+def _resolve(
+    home: Home, agent: Agent, known: Builtin, environ: Mapping[str, str], progress: Progress, *, newest: bool
+) -> tuple[str, bool]:
+    """(the version to have, whether somebody was asked); asked when the pointer is older than a day, or `newest`."""
+    if agent.version not in _TAGS:
+        return agent.version, False
+    version, _ = _pointer(home, agent)
+    if version and not newest and not is_stale(home, agent):
+        return version, False
+    from clauderon.agents.download import Unreachable
+
+    progress(None, None, f"Asking for the {agent.version} version of {known.title}")
+    try:
+        return _ask(known, agent.version, environ), True
+    except Unreachable:
+        if not version or newest:
+            raise
+        return version, False
 
 
 def _ask(known: Builtin, tag: str, environ: Mapping[str, str]) -> str:
@@ -234,6 +240,7 @@ def _fetch(
             shutil.rmtree(partial / "npm.npm", ignore_errors=True)
     source = partial if fetched else partial / "npm"
     target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)  # what is there lacks its program
     source.replace(target)
     shutil.rmtree(partial, ignore_errors=True)
     fsync_folder(target.parent)

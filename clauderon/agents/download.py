@@ -102,6 +102,8 @@ def _append(
                 out.write(chunk)
                 done += len(chunk)
                 progress(done, size, f"Fetching {title}")
+            # A name on the disk says that the whole file is.
+            os.fsync(out.fileno())
     if done < size:
         raise ConnectionError(f"the connection ended after {done} of {size} bytes")
 

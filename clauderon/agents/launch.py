@@ -24,6 +24,9 @@ _CONTINUE = "Continue where you left off."
 _PROMPT_INPUT = '<"$session/prompt"'
 _PROMPT_ARGUMENT = '"$prompt"'
 
+# What `create --print --json` asks of the agent. Codex has no such form: its answer as text is then the result.
+JSON_RESULT = ("--output-format", "json")
+
 PromptBy = Literal["argument", "input", "none"]
 
 
@@ -156,10 +159,11 @@ def _claude(session: Session, agent: Agent, program: Sequence[str], how: PromptB
 
 
 def _codex(session: Session, agent: Agent, program: Sequence[str], how: PromptBy) -> Commands:
+    arguments = () if session.agent_args == JSON_RESULT else session.agent_args
     policy = ["--dangerously-bypass-approvals-and-sandbox"]
     if agent.permission_mode != "bypassPermissions":
         policy = ["--sandbox", "workspace-write"]
-    headless = [*policy, "--skip-git-repo-check", *session.agent_args]
+    headless = [*policy, "--skip-git-repo-check", *arguments]
     if program[0].startswith(paths.CONTAINER_AGENT):
         # Of the hooks in its home, which are ours. A Codex of the image's own may not know the flag.
         policy.append("--dangerously-bypass-hook-trust")
@@ -168,8 +172,8 @@ def _codex(session: Session, agent: Agent, program: Sequence[str], how: PromptBy
     if session.print_mode:
         again = f"{_line([*program, 'exec', 'resume', *headless])} {known} {shlex.quote(_CONTINUE)}"
         return Commands(execute, again)
-    resume = f"{_line([*program, 'resume', *policy, *session.agent_args])} {known}"
-    interactive = _line([*program, *policy, *session.agent_args])
+    resume = f"{_line([*program, 'resume', *policy, *arguments])} {known}"
+    interactive = _line([*program, *policy, *arguments])
     if how == "argument":
         return Commands(f"{interactive} -- {_PROMPT_ARGUMENT}", resume)
     if how == "input":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import errno
 import json
+import os
 import tarfile
 import time
 from collections.abc import Mapping
@@ -151,6 +152,7 @@ def _unpack(tarball: Path, strip: str, folder: Path, progress: Progress, title: 
                 while chunk := source.read(1 << 20):
                     out.write(chunk)
                     progress(raw.tell(), total, f"Unpacking {title}")
+                os.fsync(out.fileno())
             target.chmod(0o755 if member.mode & 0o111 else 0o644)
 
 

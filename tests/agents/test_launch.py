@@ -47,6 +47,15 @@ def test_a_budget_and_further_arguments_reach_print(session: Make, agent: Find) 
     assert "--x=it's" in words
 
 
+def test_codex_is_not_asked_for_an_object_it_does_not_print(session: Make, agent: Find) -> None:
+    row = session(agent="codex", print_mode=True, agent_args=launch.JSON_RESULT)
+    assert "output-format" not in "".join(commands(row, agent("codex")))
+    assert (
+        "--output-format json"
+        in commands(session(print_mode=True, agent_args=launch.JSON_RESULT), agent("gemini"))[0]
+    )
+
+
 def test_only_a_codex_we_brought_is_told_to_trust_our_hooks(session: Make, agent: Find) -> None:
     row = session(agent="codex")
     assert (
