@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clauderon import airlock, git
-from clauderon.agents import registry, setup
+from clauderon.agents import registry, setup, update
 from clauderon.errors import ClauderonError
 from clauderon.proxy import service
 from clauderon.session import hook, launch, lent, remove, request, resources
@@ -62,6 +62,7 @@ def _carry_out(context: Context, plan: Plan, inspection: resources.Inspection) -
             # The row knows how far it came; the value at hand is as old as the last step that returned.
             undo(context, context.store.get(session.name) or session, error)
             raise
+    update.later(context.home, plan.agent, around.facts, context.environ)
     return session
 
 
