@@ -339,7 +339,7 @@ def test_cargo(shell: Shell) -> None:
 
 
 def test_go(shell: Shell, tools: Path) -> None:
-    if shutil.which("go") is None:
+    if shutil.which("go", path=_REAL.get("PATH")) is None:
         pytest.skip("no Go on this machine")
     source = tools / "get.go"
     source.write_text(
