@@ -24,7 +24,9 @@ def main() -> int:
         return 141
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.stderr.write(f"clauderon: {error.filename or 'stdout'}: {(error.strerror or str(error)).lower()}\n")
+        sys.stderr.write(
+            f"clauderon: {error.filename or 'stdout'}: {(error.strerror or str(error)).lower()}\n"
+        )
         return 1
 
 
