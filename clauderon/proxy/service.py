@@ -65,12 +65,13 @@ def reload(
     """Tell the running service to read configuration and rows again, and hand over what `environ` supplies.
 
     session: an id; BackendError is raised if its port does not listen. Returns None if no service runs: it reads
-    everything when it starts. Raises what the service answers: BackendError if the configuration is bad.
+    everything when it starts. `problems` begins with the secrets that could not be had (`credential NAME: ...`).
+    Raises what the service answers: UsageError if the configuration is bad.
     """
     running = lockfile.holder(home)
     if running is None:
         return None
-    given, _problems = secret_source.collect(config, home, environ, held=running.get("held"))
+    given, problems = secret_source.collect(config, home, environ, held=running.get("held"))
     try:
         body = {"secrets": secret_source.plain(given)}
         current = ServiceStatus.from_json(_ask(home, "POST", "/reload", body))
@@ -81,7 +82,7 @@ def reload(
     for served in current.sessions:
         if served.id == session and served.problem:
             raise BackendError(f"session {served.name}", served.problem, hint="clauderon proxy status")
-    return current
+    return current._replace(problems=(*problems, *current.problems))
 
 
 def status(home: Home) -> ServiceStatus | None:

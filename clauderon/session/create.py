@@ -113,7 +113,10 @@ def prepare_only(context: Context, session: Session, prompt: bytes | None) -> No
     around = launch.surroundings(context, session, agent, inspection, policy="never")
     _make_private(context, session, git.repository_read(Path(session.repo), context.environ, session.base))
     _proxy(context)
-    service.reload(context.home, context.config, context.environ, session.id)
+    served = service.reload(context.home, context.config, context.environ, session.id)
+    for problem in served.problems if served is not None else ():
+        if problem.startswith("credential "):
+            context.report.warn(problem)
     launch.prepare(context, session, agent, around, prompt)
 
 

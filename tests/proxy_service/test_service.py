@@ -372,3 +372,15 @@ def test_sessions_that_were_given_a_lost_ca_are_named(pointed: Service) -> None:
     with Store.open(pointed.home) as store:
         store.update(old.id, state="running")
     assert pointed.reload().problems == ()
+
+
+def test_a_command_that_supplies_no_secret_is_reported(proxy: Service, tmp_path: Path) -> None:
+    program = tmp_path / "print-it"
+    program.write_text("#!/bin/sh\necho the vault is locked >&2\nexit 3\n")
+    program.chmod(0o755)
+    proxy.configure(f'[credentials.mine]\nhosts = ["mine.test"]\ncommand = ["{program}"]\n')
+    proxy.ensure()
+    (problem,) = proxy.reload().problems
+    assert problem.startswith("credential mine: ")
+    assert problem.endswith("ended with 3: the vault is locked")
+    assert proxy.status().lacking == ("mine",)
