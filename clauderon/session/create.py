@@ -113,10 +113,7 @@ def prepare_only(context: Context, session: Session, prompt: bytes | None) -> No
     around = launch.surroundings(context, session, agent, inspection, policy="never")
     _make_private(context, session, git.repository_read(Path(session.repo), context.environ, session.base))
     _proxy(context)
-    served = service.reload(context.home, context.config, context.environ, session.id)
-    for problem in served.problems if served is not None else ():
-        if problem.startswith("credential "):
-            context.report.warn(problem)
+    _announce(context, session)
     launch.prepare(context, session, agent, around, prompt)
 
 
@@ -124,7 +121,7 @@ def _start(
     context: Context, plan: Plan, session: Session, around: launch.Surroundings, proxy: Beside
 ) -> Session:
     proxy.result()
-    service.reload(context.home, context.config, context.environ, session.id)
+    _announce(context, session)
     session = context.store.update(session.id, step="container")
 
     def describe(row: Session) -> ContainerSpec:
@@ -140,6 +137,14 @@ def _start(
 def _proxy(context: Context) -> None:
     """The proxy up; it is told of the row when that is complete."""
     service.ensure(context.home, context.config, context.environ)
+
+
+def _announce(context: Context, session: Session) -> None:
+    """Tell the proxy of the complete row, and the person of a credential that could not be had."""
+    served = service.reload(context.home, context.config, context.environ, session.id)
+    for problem in served.problems if served is not None else ():
+        if problem.startswith("credential "):
+            context.report.warn(problem)
 
 
 def undo(context: Context, session: Session, error: BaseException) -> None:
