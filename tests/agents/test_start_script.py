@@ -84,8 +84,9 @@ class Container:
         script.write_text(FAKE_AGENT)
         script.chmod(0o755)
 
-    def start(self, **environ: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(self._argv(), env=self._environ(environ), capture_output=True, check=False)
+    def start(self, stdin: bytes = b"", **environ: str) -> subprocess.CompletedProcess[bytes]:
+        argv, env = self._argv(), self._environ(environ)
+        return subprocess.run(argv, env=env, input=stdin, capture_output=True, check=False)
 
     def started(self, **environ: str) -> subprocess.Popen[bytes]:
         """In a process group of its own, as under an init."""
@@ -280,6 +281,19 @@ def test_a_failed_print_goes_on_where_it_was(container: Container, session: Make
     assert container.start().returncode == 0
     argv = container.calls()[1]["argv"]
     assert argv[-4:] == ["--resume", CONVERSATION, "--", "Continue where you left off."]  # type: ignore[index]
+
+
+def test_an_attached_print_waits_until_somebody_listens(
+    container: Container, session: Make, agent: Find
+) -> None:
+    container.write(session(print_mode=True), agent("claude"), b"go")
+    (container.root / "session" / "mode").write_text("attached\n")
+    ended = container.start(stdin=b"")
+    assert container.calls() == []
+    assert ended.returncode == 0
+    done = container.start(stdin=b"go\nnot the agent's\n", FAKE_STDIN="1", FAKE_SAYS="no newline at the end")
+    assert done.stdout == b"no newline at the end"
+    assert container.calls()[0]["stdin"] == "go"
 
 
 def test_an_image_without_the_agent_is_said(container: Container, session: Make, agent: Find) -> None:
