@@ -21,6 +21,7 @@ _UNPACK_LIMIT = 100
 _TIMEOUT_S = 3600.0
 # One allocation of git's at most; larger blobs are streamed (`core.bigFileThreshold`).
 _ALLOCATION = "2g"
+_CANNOT_WRITE = ("No space left", "Read-only file system", "insufficient permission", "Permission denied")
 _BOUNDED = (
     "-c",
     "core.bigFileThreshold=64m",
@@ -58,6 +59,7 @@ def carry(
     env: Mapping[str, str],
     partial: bool,
     cache: Path,
+    fsck: tuple[str, ...],
     what: str,
 ) -> Carried:
     """Bring everything reachable from `tips` into the repository.
@@ -65,6 +67,7 @@ def carry(
     sources: directories of verified objects, beside the repository's own.
     known:   commits the repository has, beside its branches.
     partial: a partial clone, where links may dangle and only the objects themselves can be checked.
+    fsck:    the user's own exceptions from the rules, `receive.fsck.*`.
     cache:   where `expanse` remembers what it measured.
     what:    for messages, "sync fix-bug".
     Raises BackendError when an object is missing, damaged or refused by `git fsck`'s rules, and Refused for trees
@@ -89,13 +92,20 @@ def carry(
             packing.append("--missing=allow-promisor")
         proc.pipe(
             packing,
-            hardened(common_dir, *_BOUNDED, *_receiver(len(lines), partial)),
+            hardened(common_dir, *_BOUNDED, *_receiver(len(lines), partial, fsck)),
             env=reading,
             consumer_env=env,
             cwd="/",
             stdin=listed,
         )
     except CommandFailed as error:
+        if any(words in error.detail for words in _CANNOT_WRITE):
+            raise BackendError(
+                what,
+                f"{common_dir} cannot be written",
+                hint=f"df -h '{common_dir}'",
+                detail=printable(error.detail),
+            ) from error
         raise BackendError(
             what,
             "the container's history cannot be carried over: it is incomplete or git refuses it",
@@ -105,12 +115,15 @@ def carry(
     return Carried(len(lines), tuple(line.decode("ascii") for line in lines if b" " not in line))
 
 
-def _receiver(count: int, partial: bool) -> tuple[str, ...]:
+def _receiver(count: int, partial: bool, fsck: tuple[str, ...]) -> tuple[str, ...]:
     if partial:
-        return ("index-pack", "--fsck-objects", "--stdin", "--fix-thin")
+        return ("index-pack", "--fsck-objects", "--stdin")
+    if fsck:
+        # unpack-objects takes no exceptions.
+        return ("index-pack", f"--strict={','.join(fsck)}", "--stdin")
     if count < _UNPACK_LIMIT:
         return ("unpack-objects", "-q", "--strict")
-    return ("index-pack", "--strict", "--stdin", "--fix-thin")
+    return ("index-pack", "--strict", "--stdin")
 
 
 def printable(text: str) -> str:

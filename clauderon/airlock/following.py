@@ -6,6 +6,8 @@ git runs with the worktree's administrative directory as its git directory; the 
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +16,7 @@ from clauderon import paths, proc
 from clauderon.airlock.layout import admin_dir
 from clauderon.errors import CommandTimeout
 from clauderon.git.environment import environment, hardened, offline, without_filters
-from clauderon.git.settings import Settings
+from clauderon.git.settings import parse_settings
 from clauderon.store import Session
 
 # The container can keep git waiting (a fifo, an endless file, swapped in at the right moment).
@@ -26,7 +28,6 @@ def follow(
     home: paths.Home,
     session: Session,
     common_dir: Path,
-    settings: Settings,
     environ: Mapping[str, str],
     *,
     old: str | None,
@@ -34,46 +35,97 @@ def follow(
 ) -> None:
     """Bring the host worktree's index from `old` to `new`; the files are there already, the container wrote them.
 
-    What somebody staged on the host stays staged where the two do not meet.
+    What somebody staged on the host stays staged where the two do not meet. The index is made aside and put in place
+    with its shield on: at no moment may a shell prompt's `git status` find a new submodule without it.
     """
     worktree = home.worktree(session.name)
     admin = admin_dir(common_dir, worktree)
     if admin is None:
         return
-    env = without_filters(offline(environment(environ)), settings.filters)
-
-    def call(*words: str, stdin: bytes = b"") -> proc.Completed:
-        argv = hardened(admin, *words, work_tree=worktree)
-        return proc.start(argv, env=env, cwd="/", stdin=stdin).result(ok=None, timeout_s=_TIMEOUT_S)
-
+    env = environment(environ)
+    config = proc.start(hardened(admin, "config", "--list", "-z"), env=env, cwd="/").result()
+    env = without_filters(offline(env), parse_settings(config.stdout).filters)
     for attempt in range(_ATTEMPTS):
-        moved = call("read-tree", "-i", "-m", old, new) if old is not None else None
-        if moved is None or moved.status:
-            moved = call("read-tree", "--reset", new)
-        if moved.status == 0:
-            break
-        time.sleep(0.1 * (attempt + 1))  # somebody's `git status` holds index.lock
-    # Only a matter of speed: without it the next `git status` looks into more files.
-    with contextlib.suppress(CommandTimeout):
-        call("update-index", "-q", "--refresh")
-    shield(admin, worktree, env)
+        if _Index(admin, worktree, env).move(old, new):
+            return
+        time.sleep(0.1 * (attempt + 1))  # somebody's git holds the index, or has just changed it
 
 
-def shield(admin: Path, worktree: Path, env: Mapping[str, str]) -> None:
+class _Index:
+    """A worktree's index, changed in a copy."""
+
+    def __init__(self, admin: Path, worktree: Path, env: Mapping[str, str]) -> None:
+        self._admin = admin
+        self._worktree = worktree
+        self._index = admin / "index"
+        self._copy = admin / "index.clauderon"
+        self._env = {**env, "GIT_INDEX_FILE": str(self._copy)}
+
+    def move(self, old: str | None, new: str) -> bool:
+        """Whether the index is at `new` now; False when another git was at it."""
+        before = self._stamp()
+        try:
+            if before is not None:
+                shutil.copyfile(self._index, self._copy)
+                # git tells files that may have changed unseen by comparing their time with the index's own.
+                os.utime(self._copy, ns=(before[0], before[0]))
+            moved = (
+                self._call("read-tree", "-i", "-m", old, new)
+                if old is not None and before is not None
+                else None
+            )
+            if moved is None or moved.status:
+                moved = self._call("read-tree", "--reset", new)
+            if moved.status:
+                return False
+            # Only a matter of speed: without it the next `git status` looks into more files.
+            with contextlib.suppress(CommandTimeout):
+                self._call("update-index", "-q", "--refresh")
+            shield(self._admin, self._worktree, self._env, self._copy)
+            return self._put_in_place(before)
+        finally:
+            for leftover in (self._copy, self._copy.with_name("index.clauderon.lock")):
+                leftover.unlink(missing_ok=True)
+
+    def _put_in_place(self, before: tuple[int, ...] | None) -> bool:
+        lock = self._admin / "index.lock"
+        try:
+            os.link(self._copy, lock)
+        except FileExistsError:
+            return False
+        if self._stamp() != before:
+            lock.unlink()
+            return False
+        lock.rename(self._index)
+        return True
+
+    def _stamp(self) -> tuple[int, ...] | None:
+        try:
+            found = self._index.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_mtime_ns, found.st_ino, found.st_size
+
+    def _call(self, *words: str) -> proc.Completed:
+        argv = hardened(self._admin, *words, work_tree=self._worktree)
+        return proc.start(argv, env=self._env, cwd="/").result(ok=None, timeout_s=_TIMEOUT_S)
+
+
+def shield(admin: Path, worktree: Path, env: Mapping[str, str], index: Path | None = None) -> None:
     """Keep every git on the host, ours or the user's, out of submodules of this worktree.
 
     A container can put a repository with a configuration of its choosing where a submodule belongs, and a plain
     `git status` would run it. `skip-worktree` makes git take the submodule as unchanged without looking there.
+    index: another than the worktree's own; `env` names it too, then.
     """
     try:
         # The mode of a submodule entry, big-endian: no such bytes, no submodule, no process.
-        if b"\x00\x00\xe0\x00" not in (admin / "index").read_bytes():
+        if b"\x00\x00\xe0\x00" not in (index or admin / "index").read_bytes():
             return
     except OSError:
         return
-    staged = proc.start(
-        hardened(admin, "ls-files", "--stage", "-z", work_tree=worktree), env=env, cwd="/"
-    ).result()
+    listing = hardened(admin, "ls-files", "--stage", "-z", work_tree=worktree)
+    staged = proc.start(listing, env=env, cwd="/").result()
     submodules = [line for line in staged.stdout.split(b"\0") if line.startswith(b"160000 ")]
     if submodules:
         names = b"".join(line.partition(b"\t")[2] + b"\0" for line in submodules)

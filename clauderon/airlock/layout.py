@@ -61,6 +61,11 @@ class HostSide(NamedTuple):
         return self.root / "synced"
 
     @property
+    def following(self) -> Path:
+        """While a sync is at it: the commit the worktree's index was at before the branch moved."""
+        return self.root / "following"
+
+    @property
     def expanse(self) -> Path:
         """Sizes of trees that were measured before."""
         return self.root / "expanse"

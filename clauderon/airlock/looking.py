@@ -103,7 +103,8 @@ def place_of(home: paths.Home, session: Session, environ: Mapping[str, str]) -> 
             hint=f"clauderon delete {session.name}",
         )
     env = environment(environ)
-    config = proc.start(hardened(common_dir, "config", "--list", "-z"), env=env, cwd="/").result()
+    # As this worktree sees it: an include may depend on the branch or the directory.
+    config = proc.start(hardened(admin, "config", "--list", "-z"), env=env, cwd="/").result()
     tracked = host_side(home, session.id).tracks
     own = tracked.read_text(encoding="ascii").splitlines() if tracked.exists() else ()
     return Place(

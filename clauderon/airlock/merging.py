@@ -73,7 +73,10 @@ class _Merge:
         into, head, tip = self._sides()
         if self._call("merge-base", "--is-ancestor", tip, head, ok=(0, 1)).status == 0:
             return Merged(into, head, False, f"{into} has all of {self._session.branch} already")
-        self._refuse_programs_of_the_tree()
+        settings = parse_settings(self._call("config", "--list", "-z").stdout)
+        self._refuse_programs_of_the_tree(settings)
+        if "lfs" in settings.filters:
+            self._refuse_lfs_elsewhere(head, tip)
         self._refuse_unfinished()
         if not ff_only:
             self._refuse_conflicts(head, tip)
@@ -127,12 +130,19 @@ class _Merge:
         head = self._call("rev-parse", "HEAD^{commit}").text.strip()
         return symbolic.removeprefix("refs/heads/"), head, tip.text.strip()
 
-    def _refuse_programs_of_the_tree(self) -> None:
-        settings = parse_settings(self._call("config", "--list", "-z").stdout)
+    def _refuse_programs_of_the_tree(self, settings: Settings) -> None:
         for key, command in drivers_in_tree(settings):
             raise Refused(
                 self._what,
                 f"{key} is {command!a}: a program in the tree, which the session may have changed",
+                hint=f"git -C '{self._top}' merge {self._session.branch}  # after a look at it",
+            )
+
+    def _refuse_lfs_elsewhere(self, head: str, tip: str) -> None:
+        if self._call("diff", "--quiet", "--no-ext-diff", head, tip, "--", ".lfsconfig", ok=None).status:
+            raise Refused(
+                self._what,
+                "the branch changes .lfsconfig, which tells your git-lfs where to send its requests",
                 hint=f"git -C '{self._top}' merge {self._session.branch}  # after a look at it",
             )
 

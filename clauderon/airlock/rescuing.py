@@ -24,7 +24,7 @@ from clauderon.airlock.tree import open_up
 from clauderon.errors import ClauderonError
 from clauderon.git.alternates import alternates
 from clauderon.git.environment import environment, hardened, offline
-from clauderon.git.settings import parse_settings
+from clauderon.git.settings import Settings, parse_settings
 from clauderon.store import Session
 
 _TIMEOUT_S = 600.0
@@ -72,7 +72,7 @@ class _Rescue:
     common_dir: Path = Path()
     env: dict[str, str] = field(default_factory=dict)
     known: list[str] = field(default_factory=list)
-    partial: bool = False
+    settings: Settings = field(default_factory=lambda: parse_settings(b""))
 
     def refs(self) -> tuple[str, ...]:
         session = self.session
@@ -83,7 +83,7 @@ class _Rescue:
         config = proc.start(
             hardened(self.common_dir, "config", "--list", "-z"), env=self.env, cwd="/"
         ).result()
-        self.partial = bool(parse_settings(config.stdout).promisor)
+        self.settings = parse_settings(config.stdout)
         self.known = list(host.values())
         candidates, head = self._inside()
         tip = host.get(branch_ref(session))
@@ -143,8 +143,9 @@ class _Rescue:
                 tips=tips,
                 known=self.known,
                 env=self.env,
-                partial=self.partial,
+                partial=bool(self.settings.promisor),
                 cache=side.expanse,
+                fsck=self.settings.fsck,
                 what=f"rescue {self.session.name}",
             )
         except ClauderonError as error:
@@ -289,12 +290,13 @@ class _Rescue:
     def _call(self, *words: str, stdin: bytes = b"", ok: tuple[int, ...] | None = (0,)) -> proc.Completed:
         """git in the user's repository, able to read the copies, writing new objects beside them."""
         side = host_side(self.home, self.session.id)
-        (side.snapshot).mkdir(parents=True, exist_ok=True)
+        side.snapshot.mkdir(parents=True, exist_ok=True)
         env = {
             **untrusting(offline(self.env)),
             **_WHO,
             "GIT_OBJECT_DIRECTORY": str(side.snapshot),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(self.common_dir / "objects", side.objects),
         }
-        argv = hardened(self.common_dir, *words)
-        return proc.start(argv, env=env, cwd=side.root, stdin=stdin).result(timeout_s=_TIMEOUT_S, ok=ok)
+        return proc.start(hardened(self.common_dir, *words), env=env, cwd=side.root, stdin=stdin).result(
+            timeout_s=_TIMEOUT_S, ok=ok
+        )

@@ -23,7 +23,7 @@ from clauderon.airlock.quarantine import Quarantine
 from clauderon.airlock.refs import Change, parse_refs, refs_argv, update_refs
 from clauderon.errors import BackendError, Conflict
 from clauderon.git.environment import environment, hardened, offline
-from clauderon.git.settings import Settings, parse_settings
+from clauderon.git.settings import parse_settings
 from clauderon.store import Session
 
 LOCK_TIMEOUT_S = 120.0
@@ -183,12 +183,13 @@ class _Sync:
             env=env,
             partial=bool(settings.promisor),
             cache=self.side.expanse,
+            fsck=settings.fsck,
             what=f"sync {session.name}",
         )
         if new not in carried.commits:
             self._require_commit(new)
         notes += tuple(quarantine.notes)
-        return self._update(refs, settings, new=new, old=old, last=last, notes=notes)
+        return self._update(refs, new=new, old=old, last=last, notes=notes)
 
     def _require_commit(self, oid: str) -> None:
         kind = proc.start(
@@ -217,20 +218,29 @@ class _Sync:
     def _nothing_new(self, old: str, new: str, last: str | None, notes: tuple[str, ...]) -> SyncResult:
         if old != new:
             notes += (f"{self.session.branch} has moved on the host; the container does not see that",)
-        elif last != new:
+        elif self.side.following.exists():
+            self._follow(new)
+        if old == new and last != new:
             update_refs(self.common_dir, [(own_ref(self.session.name, "synced"), new, last)], self.environ)
         self._remember(new)
         return SyncResult("up-to-date", old, old, notes=notes)
 
+    def _follow(self, new: str) -> None:
+        was = self.side.following.read_text(encoding="ascii").strip() or None
+        follow(self.home, self.session, self.common_dir, self.environ, old=was, new=new)
+        self.side.following.unlink()
+
     def _remember(self, new: str) -> None:
-        partial = self.side.synced.with_name("synced.tmp")
-        partial.write_text(f"{new}\n", encoding="ascii")
-        partial.replace(self.side.synced)
+        self._write(self.side.synced, new)
+
+    def _write(self, path: Path, oid: str) -> None:
+        partial = path.with_name(path.name + ".tmp")
+        partial.write_text(f"{oid}\n", encoding="ascii")
+        partial.replace(path)
 
     def _update(
         self,
         refs: Mapping[str, str],
-        settings: Settings,
         *,
         new: str,
         old: str | None,
@@ -270,8 +280,10 @@ class _Sync:
             notes += (
                 f"the container rewrote {dropped} commit{'s' * (dropped > 1)}; the former tip is {was}",
             )
+        # Says where the index still is, should we be killed between the two.
+        self._write(self.side.following, old or "")
         update_refs(self.common_dir, changes, self.environ)
-        follow(self.home, self.session, self.common_dir, settings, self.environ, old=old, new=new)
+        self._follow(new)
         self._remember(new)
         return SyncResult("advanced", old, new, gained, notes=notes)
 

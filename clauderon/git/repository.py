@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from clauderon import proc
@@ -16,8 +16,9 @@ from clauderon.errors import CommandFailed, Conflict, UsageError
 from clauderon.git.alternates import object_dirs
 from clauderon.git.batch import Batch, parse_batch
 from clauderon.git.environment import HARDENED, environment
-from clauderon.git.settings import NOBODY, Settings, parse_settings
+from clauderon.git.notes import notes, refuse_linked_packs
 from clauderon.git.settings import Remote as Remote
+from clauderon.git.settings import parse_settings
 
 READ_TIMEOUT_S = 60.0
 # Paths of ours in a worktree; a repository that tracks one of them keeps its own file.
@@ -28,8 +29,7 @@ _REV_PARSE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(NamedTuple):
     """The user's repository. Paths are absolute with symlinks resolved; commits are full object names.
 
     top:         the checkout's top level; None for a bare repository.
@@ -68,9 +68,13 @@ class Repository:
     hooks_path: str = ""
     promisor: str = ""
     promisor_filter: str = ""
-    checkout: Mapping[str, str] = field(default_factory=dict)
+    checkout: Mapping[str, str] = MappingProxyType({})
     notes: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    env: Mapping[str, str] = MappingProxyType({})
+
+    def __repr__(self) -> str:
+        """Without the environment, which may hold secrets: this ends in tracebacks."""
+        return f"Repository({str(self.path)!r}, base_commit={self.base_commit!r})"
 
     @property
     def path(self) -> Path:
@@ -124,19 +128,27 @@ def repository_read(
     head, base_commit = _commits(place.shown, found, base)
     if branch is not None:
         _check_branch(branch, found)
+    objects = object_dirs(place.common_dir / "objects")
+    refuse_linked_packs(objects)
     settings = parse_settings(config.stdout)
     attributes = found[_ATTRIBUTES]
+    lfs = attributes is not None and b"filter=lfs" in attributes[2]
+    submodules = found[_GITMODULES] is not None
+    said = tuple(notes(settings, lfs=lfs, submodules=submodules, env=env))
+    if changed.status and not place.bare:
+        # A filter that is not installed, say; no reason not to make a worktree.
+        said += (f"Your checkout's own changes could not be looked at: {changed.error_text}",)
     return Repository(
         top=place.top,
         git_dir=place.git_dir,
         common_dir=place.common_dir,
-        objects=object_dirs(place.common_dir / "objects"),
+        objects=objects,
         object_format=place.object_format,
         bare=place.bare,
         shallow=place.shallow,
         partial=bool(settings.promisor),
-        submodules=found[_GITMODULES] is not None,
-        lfs=attributes is not None and b"filter=lfs" in attributes[2],
+        submodules=submodules,
+        lfs=lfs,
         head=head,
         head_branch=place.head_branch,
         base_commit=base_commit,
@@ -154,43 +166,9 @@ def repository_read(
         promisor=settings.promisor,
         promisor_filter=settings.promisor_filter,
         checkout=settings.checkout,
-        notes=_notes(place, settings, found, changed, env),
+        notes=said,
         env=env,
     )
-
-
-def _notes(
-    place: _Place,
-    settings: Settings,
-    found: list[Batch | None],
-    changed: proc.Completed,
-    env: Mapping[str, str],
-) -> tuple[str, ...]:
-    notes = []
-    if changed.status and not place.bare:
-        # A filter that is not installed, say; no reason not to make a worktree.
-        notes.append(f"Your checkout's own changes could not be looked at: {changed.error_text}")
-    attributes = found[_ATTRIBUTES]
-    if attributes is not None and b"filter=lfs" in attributes[2]:
-        notes.append("Git LFS files are pointers in the session; `git lfs pull` inside fetches them.")
-    if found[_GITMODULES] is not None:
-        notes.append(
-            "Submodules are empty in the session; `git submodule update --init` inside fetches them."
-        )
-    if not (settings.user_name and settings.user_email) and "GIT_AUTHOR_EMAIL" not in env:
-        notes.append(
-            f"git knows no user.name and user.email here; the session commits as {NOBODY[0]} <{NOBODY[1]}>."
-        )
-    if settings.promisor:
-        notes.append(
-            f"This is a partial clone: objects it lacks come from {settings.promisor}, from inside through the proxy."
-        )
-    if settings.hooks_path and not settings.hooks_path.startswith(("/", "~")):
-        notes.append(
-            f"core.hooksPath is {settings.hooks_path}, inside the tree the agent writes: "
-            "run no git command by hand in the session's worktree."
-        )
-    return tuple(notes)
 
 
 # Places in the list of objects asked for.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # Settings that decide how a file looks on disk: inside and outside must agree, or `git status` would not.
 _CHECKOUT_KEYS = (
@@ -23,8 +23,7 @@ NOBODY = ("clauderon", "clauderon@localhost")
 _TRUE = frozenset({"true", "yes", "on", "1"})
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(NamedTuple):
     """A remote as the container may know it: `url` after the user's own `insteadOf`, without a password in it."""
 
     name: str
@@ -33,11 +32,11 @@ class Remote:
     fetch: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The user's effective git configuration, as far as a session needs it.
 
     filters: names of configured content filters. checkout: settings that decide how files look on disk.
+    drivers: programs of filters and merges, by their key. fsck: `receive.fsck.*`, as `id=severity`.
     hooks_path: core.hooksPath as written, empty if unset. promisor: the remote a partial clone fetches from.
     """
 
@@ -50,6 +49,7 @@ class Settings:
     promisor: str
     promisor_filter: str
     drivers: tuple[tuple[str, str], ...]
+    fsck: tuple[str, ...]
 
 
 def parse_settings(output: bytes) -> Settings:
@@ -81,6 +81,11 @@ def parse_settings(output: bytes) -> Settings:
             for key, value in values.items()
             if (key.startswith("filter.") and key.endswith((".clean", ".smudge", ".process")))
             or (key.startswith("merge.") and key.endswith(".driver"))
+        ),
+        fsck=tuple(
+            f"{key.removeprefix('receive.fsck.')}={value[-1]}"
+            for key, value in values.items()
+            if key.startswith("receive.fsck.") and value[-1] in ("error", "warn", "ignore")
         ),
     )
 

@@ -6,12 +6,12 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from clauderon import airlock
+from clauderon import airlock, proc
 from clauderon.airlock import snapshot, tree
 from clauderon.airlock.looking import place_of
 from clauderon.paths import Home
@@ -419,3 +419,27 @@ def test_spellings_of_git_that_some_file_system_takes_for_it(name: str, taken: b
 def test_the_hardened_git_is_found_by_the_repository_not_by_the_worktree(world: World) -> None:
     place = place_of(world.home, world.session, world.environ)
     assert place.admin == Path(world.session.git_dir) / "worktrees" / "fix"
+
+
+@pytest.mark.parametrize("command", ["read-tree", "update-index", "ls-files"])
+def test_a_new_submodule_is_never_in_the_index_without_its_shield(
+    world: World, payload: str, canary: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """A shell prompt runs `git status` all the time, also between two steps of a sync."""
+    plant_submodule(world, payload)
+    real = proc.start
+    looks = []
+
+    def look_before(argv: Sequence[str], **options: object) -> proc.Running:
+        if command in argv:
+            looks.append(argv)
+            subprocess.run(["git", "status"], cwd=world.worktree, capture_output=True, check=False)
+        return real(argv, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(proc, "start", look_before)
+    canary.unlink(missing_ok=True)
+    world.sync()
+    subprocess.run(["git", "status"], cwd=world.worktree, capture_output=True, check=False)
+    assert looks
+    assert not canary.exists()
+    assert "sub" in world.host("ls-files", cwd=world.worktree).splitlines()

@@ -293,3 +293,33 @@ def test_replace_refs_of_the_users_do_not_reach_what_is_carried(repo: Path, home
     commit = world.commit("one.txt")
     assert world.sync().new == commit
     call("git", "--no-replace-objects", "fsck", cwd=repo)
+
+
+def test_a_git_directory_elsewhere(tmp_path: Path, home: Home) -> None:
+    repo = make_repo(tmp_path / "repo")
+    (repo / ".git").rename(tmp_path / "elsewhere")
+    (repo / ".git").write_text(f"gitdir: {tmp_path}/elsewhere\n")
+    call("git", "config", "core.worktree", str(repo), cwd=repo)
+    world = open_session(repo, home)
+    assert world.session.git_dir == str(tmp_path / "elsewhere")
+    whole_life(world)
+
+
+def test_a_linked_git_directory(tmp_path: Path, home: Home) -> None:
+    repo = make_repo(tmp_path / "repo")
+    (repo / ".git").rename(tmp_path / "elsewhere")
+    (repo / ".git").symlink_to(tmp_path / "elsewhere")
+    whole_life(open_session(repo, home))
+
+
+def test_linked_objects_work_and_linked_packs_are_refused(tmp_path: Path, home: Home) -> None:
+    repo = make_repo(tmp_path / "repo")
+    (repo / ".git/objects").rename(tmp_path / "objects")
+    (repo / ".git/objects").symlink_to(tmp_path / "objects")
+    world = open_session(repo, home)
+    assert git.repository_read(repo, world.environ).objects == (tmp_path / "objects",)
+    whole_life(world)
+    (tmp_path / "objects/pack").rename(tmp_path / "pack")
+    (tmp_path / "objects/pack").symlink_to(tmp_path / "pack")
+    with pytest.raises(UsageError, match="is a link"):
+        git.repository_read(repo, world.environ)

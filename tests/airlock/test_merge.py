@@ -229,3 +229,15 @@ def test_nothing_of_the_callers_environment_redirects_the_merge(world: World, tm
     call("git", "init", "--quiet", str(tmp_path / "decoy"), cwd=tmp_path)
     world.environ = {**os.environ, "GIT_DIR": str(tmp_path / "decoy/.git"), "GIT_WORK_TREE": "/"}
     assert world.merge().changed
+
+
+def test_a_branch_that_sends_git_lfs_elsewhere_is_refused(world: World) -> None:
+    world.commit(".lfsconfig", "[lfs]\n\turl = https://attacker.example.test/\n")
+    world.sync()
+    world.host("config", "filter.lfs.smudge", "git-lfs smudge -- %f")
+    before = unchanged(world)
+    with pytest.raises(Refused, match=r"changes \.lfsconfig"):
+        world.merge()
+    assert unchanged(world) == before
+    world.host("config", "--remove-section", "filter.lfs")
+    assert world.merge().changed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import types
 from pathlib import Path
 
 import pytest
@@ -279,3 +280,89 @@ def test_a_lock_held_elsewhere_is_a_conflict(world: World, monkeypatch: pytest.M
     with syncing.locked(world.side, "fix"), pytest.raises(Conflict):
         world.sync()
     assert world.sync().outcome == "advanced"
+
+
+def test_a_sync_killed_before_the_index_followed_is_finished_by_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clauderon.airlock import syncing
+
+    commit = world.commit("inside.txt")
+    (world.worktree / "staged.txt").write_text("by hand\n")
+    world.host("add", "staged.txt", cwd=world.worktree)
+    with monkeypatch.context() as patch:
+        patch.setattr(syncing, "follow", lambda *_args, **_kwargs: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            world.sync()
+    assert world.tip() == commit
+    assert "D  inside.txt" in world.host("status", "--porcelain", cwd=world.worktree)
+    assert world.sync().outcome == "up-to-date"
+    assert world.host("status", "--porcelain", cwd=world.worktree) == "A  staged.txt"
+    assert not world.side.following.exists()
+
+
+def test_an_index_that_somebody_holds_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from clauderon.airlock import following
+
+    lock = world.repo / ".git/worktrees/fix/index.lock"
+    lock.touch()
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:
+            lock.unlink()
+
+    monkeypatch.setattr(following, "time", types.SimpleNamespace(sleep=sleep))
+    world.commit()
+    world.sync()
+    assert len(waited) == 2
+    assert world.host("status", "--porcelain", cwd=world.worktree) == ""
+    assert sorted(path.name for path in lock.parent.glob("index*")) == ["index"]
+
+
+def test_an_index_changed_meanwhile_is_not_overwritten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from clauderon.airlock import following
+
+    real = following.shield
+    staged: list[str] = []
+
+    def stage_then_shield(*args: object) -> None:
+        if not staged:
+            staged.append("staged.txt")
+            (world.worktree / "staged.txt").write_text("by hand\n")
+            world.host("add", "staged.txt", cwd=world.worktree)
+        real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(following, "shield", stage_then_shield)
+    world.commit("inside.txt")
+    world.sync()
+    assert world.host("status", "--porcelain", cwd=world.worktree) == "A  staged.txt"
+
+
+def test_the_users_own_exceptions_from_fsck_hold(world: World) -> None:
+    tree = world.inside("rev-parse", "HEAD^{tree}")
+    text = f"tree {tree}\nparent {world.session.base}\nauthor A <a@example.test> 1 +0000\ncommitter A<a@b> 1 +0000\n\nx\n"
+    commit = world.inside("hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=text)
+    (world.private / world.branch).write_text(f"{commit}\n")
+    with pytest.raises(BackendError, match="refuses"):
+        world.sync()
+    world.host("config", "receive.fsck.missingSpaceBeforeEmail", "ignore")
+    assert world.sync().new == commit
+
+
+def test_a_repository_that_cannot_be_written_is_said_to_be(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clauderon.airlock import carry
+    from clauderon.errors import CommandFailed
+
+    world.commit()
+
+    def full(*_args: object, **_options: object) -> None:
+        raise CommandFailed(["git"], 128, b"", b"fatal: write error: No space left on device\n")
+
+    monkeypatch.setattr(carry.proc, "pipe", full)
+    with pytest.raises(BackendError, match="cannot be written") as caught:
+        world.sync()
+    assert "No space left" in caught.value.detail
