@@ -24,6 +24,7 @@ from clauderon.config.schema import Proxy
 from clauderon.proxy.interfaces import AuditRecord, Grant
 from clauderon.proxy.policy import SessionPolicy
 from clauderon.proxy.server import DataPlane
+from tests.proxy.tls_socket import TlsSocket
 
 DEADLINE_S = 30.0
 CANARY = "sk-ant-test-not-a-real-key-0001"
@@ -81,8 +82,8 @@ class Records:
 class Peer:
     """One end of a connection, with bytes as tests like them."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
+    def __init__(self, sock: socket.socket | TlsSocket) -> None:
+        self.sock: Any = sock
         self.sock.settimeout(DEADLINE_S)
         self.buffer = b""
         self.seen = bytearray()
@@ -148,7 +149,7 @@ class Peer:
         if bodiless or (answer and (head[9:12] in (b"204", b"304") or head[9:10] == b"1")):
             return head, b""
         lower = head.lower()
-        length = re.search(rb"\r\ncontent-length: *(\d+)", lower)
+        length = re.search(rb"\r\ncontent-length:[ \t]*(\d+)", lower)
         if b"\r\ntransfer-encoding:" in lower:
             return head, self.chunked()
         if length:
@@ -164,7 +165,7 @@ class Peer:
 
     def reset(self) -> None:
         """Close so that the peer gets a reset."""
-        raw = self.sock
+        raw = getattr(self.sock, "raw", self.sock)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         raw.close()
 
@@ -196,8 +197,9 @@ class Upstream:
             sock.settimeout(DEADLINE_S)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.context is not None:
-                sock = self.context.wrap_socket(sock, server_side=True, suppress_ragged_eofs=True)
-            peer = Peer(sock)
+                peer = Peer(TlsSocket(sock, self.context, server_side=True))
+            else:
+                peer = Peer(sock)
             self.peers.append(peer)
             self.handler(peer)
         except (EOFError, OSError):
@@ -365,8 +367,19 @@ class Rig:
         plain.send(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
         head = plain.head()
         assert head.startswith(b"HTTP/1.1 200"), head
-        sock = (context or self.client_context()).wrap_socket(plain.sock, server_hostname=sni or host)
-        peer = Peer(sock)
+        return self.secure(plain, sni or host, context=context)
+
+    def secure(
+        self,
+        plain: Peer,
+        name: str | None,
+        *,
+        context: ssl.SSLContext | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> Peer:
+        """TLS over a client's plain connection, which must be a tunnel by now."""
+        context = context or self.client_context()
+        peer = Peer(TlsSocket(plain.sock, context, server_hostname=name, session=session, first=plain.buffer))
         self.clients.append(peer)
         return peer
 

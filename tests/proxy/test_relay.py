@@ -145,9 +145,7 @@ def _once(response: bytes):  # type: ignore[no-untyped-def]
     def handle(peer: Peer) -> None:
         peer.message()
         peer.send(response)
-        if isinstance(peer.sock, ssl.SSLSocket):
-            peer.sock.settimeout(2)
-            peer.sock = peer.sock.unwrap()
+        peer.sock.unwrap()
 
     return handle
 

@@ -167,7 +167,7 @@ def test_a_response_until_close_without_a_goodbye_gets_none_on_our_side(rig: Rig
 
     rig.upstream(handler=handle)
     client = rig.tunnel()
-    client.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]
+    client.sock.suppress_ragged_eofs = False
     client.send(GET)
     assert client.until(b"perhaps all")
     with pytest.raises(ssl.SSLEOFError):
@@ -416,7 +416,7 @@ def test_tls_sessions_are_resumed_towards_the_upstream(rig: Rig) -> None:
     resumed: list[bool] = []
 
     def handle(peer: Peer) -> None:
-        resumed.append(peer.sock.session_reused)  # type: ignore[attr-defined]
+        resumed.append(peer.sock.session_reused)
         answering(OK, requests=2)(peer)
 
     rig.upstream(handler=handle)
@@ -435,7 +435,7 @@ def test_tls_sessions_are_resumed_by_clients(rig: Rig) -> None:
     first = rig.tunnel(context=context)
     first.send(GET)
     first.message()
-    session = first.sock.session  # type: ignore[attr-defined]
+    session = first.sock.session
     plain = rig.connect()
     plain.send(b"CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n\r\n")
     plain.head()
