@@ -10,7 +10,6 @@ from pathlib import Path
 from clauderon import airlock, paths
 from clauderon.errors import UsageError
 from clauderon.session.context import Context
-from clauderon.session.launch import owner_of
 from clauderon.session.lookup import find
 from clauderon.store import Session
 
@@ -36,7 +35,9 @@ def upload(context: Context, name: str, files: Sequence[Path]) -> list[str]:
             raise UsageError(f"upload {file}", why, hint=f"clauderon upload {name} FILE...")
     directory = context.home.upload_dir(session.id)
     directory.mkdir(parents=True, exist_ok=True)
-    owner = owner_of(session)
+    # The directory was given to whoever the container runs as.
+    found = directory.stat()
+    owner = (found.st_uid, found.st_gid) if os.getuid() == 0 else None
     return [_copy(file, directory, session, owner) for file in files]
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from clauderon import airlock, git
 from clauderon.agents import registry, setup, update
+from clauderon.agents.image import ImageFacts
 from clauderon.errors import ClauderonError
 from clauderon.proxy import service
 from clauderon.session import hook, launch, lent, remove, request, resources
@@ -84,13 +85,13 @@ def _gather(
         opening.stop()
         raise
     opening.result()
-    _make_private(context, session, plan.repository)
+    _make_private(context, session, plan.repository, around.facts)
     if around.gateway != cached:
         session = context.store.update(session.id, ip=around.gateway.address(home, session.port))
     return session, around
 
 
-def _make_private(context: Context, session: Session, repository: git.Repository) -> None:
+def _make_private(context: Context, session: Session, repository: git.Repository, facts: ImageFacts) -> None:
     airlock.make_private(
         repository,
         home=context.home,
@@ -99,7 +100,7 @@ def _make_private(context: Context, session: Session, repository: git.Repository
         branch=session.branch,
         base=session.base,
         worktree=context.home.worktree(session.name),
-        owner=launch.owner_of(session),
+        owner=launch.owner_of(session, facts),
         https_hosts=lent.https_hosts(context),
     )
 
@@ -111,7 +112,8 @@ def prepare_only(context: Context, session: Session, prompt: bytes | None) -> No
         context, session.image, resources.network_name(context, session.network)
     )
     around = launch.surroundings(context, session, agent, inspection, policy="never")
-    _make_private(context, session, git.repository_read(Path(session.repo), context.environ, session.base))
+    repository = git.repository_read(Path(session.repo), context.environ, session.base)
+    _make_private(context, session, repository, around.facts)
     _proxy(context)
     _announce(context, session)
     launch.prepare(context, session, agent, around, prompt)
@@ -126,7 +128,7 @@ def _start(
 
     def describe(row: Session) -> ContainerSpec:
         described = launch.prepare(context, row, plan.agent, around, plan.prompt)
-        if row.print_mode:
+        if plan.attached:
             setup.set_mode(context.home, row, "attached")  # until `headless` listens
         return described
 

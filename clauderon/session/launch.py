@@ -64,12 +64,13 @@ def agent_binary(context: Context, agent: Agent, facts: ImageFacts, *, newest: b
         )
 
 
-def owner_of(session: Session) -> tuple[int, int] | None:
-    """(uid, gid) the container runs as where that is not us and we may change it; None otherwise."""
-    if os.getuid() != 0 or not session.user:
-        return None
-    uid, _, gid = session.user.partition(":")
-    return None if (int(uid), int(gid)) == (0, 0) else (int(uid), int(gid))
+def owner_of(session: Session, facts: ImageFacts) -> tuple[int, int] | None:
+    """(uid, gid) the container runs as where that is not us and we may give files away; None otherwise.
+
+    facts: they know the image's own user, for `[docker] user = "image"`.
+    """
+    user = setup.runs_as(session, facts)
+    return user if os.getuid() == 0 and user != (0, 0) else None
 
 
 def prepare(
@@ -80,7 +81,7 @@ def prepare(
     prompt: None leaves the one written before.
     """
     home = context.home
-    owner = owner_of(session)
+    owner = owner_of(session, around.facts)
     agent_setup = setup.prepare(
         home,
         session,

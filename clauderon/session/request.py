@@ -48,15 +48,20 @@ class Request(NamedTuple):
     timeout: str | None = None
     budget: str | None = None
     idempotency: str | None = None
+    detach: bool = False
 
 
 class Plan(NamedTuple):
-    """A session that could be made: nothing has been done yet."""
+    """A session that could be made: nothing has been done yet.
+
+    attached: the agent is to wait until somebody listens (`headless`).
+    """
 
     session: Session
     repository: git.Repository
     agent: Agent
     prompt: bytes | None
+    attached: bool = False
 
 
 def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
@@ -159,7 +164,7 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
         tracks=tuple(sorted(repository.tracks)),
     )
     launch.check(session, agent, prompt)
-    return Plan(session, repository, agent, prompt)
+    return Plan(session, repository, agent, prompt, request.print_mode and not request.detach)
 
 
 def _prompt(request: Request) -> bytes | None:

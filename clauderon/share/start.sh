@@ -186,7 +186,7 @@ attached)
     # Somebody is to read every byte the agent prints: a line on stdin says that they listen.
     read -r _ || stopped=1
     exec </dev/null
-    [ -n "$stopped" ] || run_agent
+    if [ -n "$stopped" ]; then status=143; else run_agent; fi
     ;;
 *) run_agent ;;
 esac
