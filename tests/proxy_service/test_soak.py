@@ -21,7 +21,7 @@ def test_a_short_soak_ends_without_an_error_or_growth() -> None:
             sys.executable,
             str(SOAK),
             "--minutes",
-            "0.3",
+            "0.2",
             "--sessions",
             "20",
             "--tunnels",

@@ -168,7 +168,7 @@ def test_the_proxy_is_the_way_out_and_only_to_what_is_allowed(
 def test_names_cannot_be_resolved_in_a_proxied_container(
     module_engine: Engine, names: dict[str, str]
 ) -> None:
-    resolve = "getent hosts example.com && echo resolved"
+    resolve = "timeout 3 getent hosts example.com && echo resolved"
     assert "resolved" not in say(module_engine, names["proxied"], resolve)
     # The engine's own resolver must not forward either.
     query = (
