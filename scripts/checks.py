@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -185,6 +186,9 @@ EXTRA: list[str] = []
 
 
 def main(arguments: list[str]) -> int:
+    # A run in the background (`&`, nohup, some CI runners) ignores these, and every child would too; the tests send them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if "--" in arguments:
         cut = arguments.index("--")
         EXTRA.extend(arguments[cut + 1 :])

@@ -7,6 +7,7 @@ through fails the test that did it, not a person's machine.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +30,9 @@ hypothesis.settings.load_profile("ci" if _REAL.get("CI") else "here")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Ignored in a background run, and by every child of it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     guards.install(real_home=guards.real_home(_REAL))
 
 
