@@ -141,6 +141,7 @@ def create(
         base=base,
         branch=branch,
         print_mode=print_,
+        detach=detach,
         plan=plan,
         access_mode=access_mode,
         network=network,

@@ -23,25 +23,36 @@ ANSWER_TIMEOUT_S = 3
 # A container's start and its own time-out, with room for a slow machine.
 CONTAINER_TIMEOUT_S = 60.0
 
-# What a container finds at the proxy's own port, in one word: whichever client the image has.
+# What a container finds at an address and port, in one word: whichever client the image has, and which works.
 _PROBE = """\
-url=$1 host=${1#http://} host=${host%/}
-if command -v curl >/dev/null 2>&1; then
-    curl --silent --noproxy '*' --max-time 5 --output /dev/null "$url"
-    case $? in 0) echo reached ;; 6) echo unresolved ;; 7) echo refused ;; 28) echo timeout ;; *) echo failed ;; esac
-elif command -v wget >/dev/null 2>&1; then
-    said=$(wget -q -T 5 -O /dev/null "$url" 2>&1) && { echo reached; exit; }
-    case $said in
+verdict() {
+    case $1:$2 in
+        0:*) echo reached ;;
         *refused*) echo refused ;;
-        *imed\\ out*) echo timeout ;;
+        *imed\\ out* | 124:* | 143:*) echo timeout ;;
         *resolve* | *bad\\ address*) echo unresolved ;;
-        *) echo "failed: $said" ;;
+        *) return 1 ;;
     esac
-elif command -v bash >/dev/null 2>&1; then
-    bash -c 'exec 3<>"/dev/tcp/${1%:*}/${1##*:}"' sh "$host" 2>/dev/null && echo reached || echo refused
-else
-    echo toolless
+    exit
+}
+host=$1 port=$2
+if command -v curl >/dev/null 2>&1; then
+    said=$(curl --silent --show-error --noproxy '*' --max-time 5 --output /dev/null "http://$host:$port/" 2>&1)
+    verdict $? "$said"
 fi
+if command -v wget >/dev/null 2>&1; then
+    said=$(wget -T 5 -O /dev/null "http://$host:$port/" 2>&1)
+    verdict $? "$said"
+fi
+if command -v nc >/dev/null 2>&1; then
+    said=$(nc -w 5 "$host" "$port" </dev/null 2>&1)
+    verdict $? "$said"
+fi
+if command -v bash >/dev/null 2>&1; then
+    said=$(bash -c 'exec 3<>"/dev/tcp/$1/$2"' bash "$host" "$port" 2>&1)
+    verdict $? "$said"
+fi
+echo "${said:-toolless}"
 """
 _NO_PROXY = [
     word
@@ -148,13 +159,14 @@ def from_container(
 
 
 def _ask(docker: Docker, home: Home, image: str, gateway: resources.Gateway, port: int) -> str:
-    url = f"http://host.docker.internal:{port}/"
+    # By address where there is one: what is asked is whether a packet comes through.
+    host = gateway.gateway if gateway.native else "host.docker.internal"
     try:
         answer = docker.run(
             "run", "--rm", "--pull", "never", "--network", gateway.network, "--cap-drop", "ALL",
             "--add-host", f"host.docker.internal:{gateway.host_address}", *_NO_PROXY,
             "--label", f"clauderon.home={home.root}", "--label", "clauderon.probe=1",
-            "--entrypoint", "sh", image, "-c", _PROBE, "sh", url,
+            "--entrypoint", "sh", image, "-c", _PROBE, "sh", host, str(port),
             what="ask the proxy from a container", timeout_s=CONTAINER_TIMEOUT_S,
         )  # fmt: skip
     except CommandTimeout:
@@ -174,7 +186,7 @@ def _verdict(name: str, word: str, settings: Config, network_id: str, environ: M
         mend = "clauderon proxy stop; clauderon proxy start"
         return fail(name, "refused: the proxy does not listen on the network's gateway", mend)
     if word == "toolless":
-        return warn(name, "not tried: the image has neither curl, wget nor bash")
+        return warn(name, "not tried: the image has neither curl, wget, nc nor bash")
     return fail(name, f"the container said: {word or 'nothing'}", "clauderon proxy status")
 
 
