@@ -186,7 +186,7 @@ EXTRA: list[str] = []
 
 
 def main(arguments: list[str]) -> int:
-    # A run in the background (`&`, nohup, some CI runners) ignores these, and every child would too; the tests send them.
+    # Ignored in a background run (`&`, nohup), and by every child of it; the tests send them.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if "--" in arguments:
