@@ -23,7 +23,7 @@ from tests.transcripts import placeholders
 from tests.transcripts.format import Entry, Transcript
 from tests.transcripts.recorder import Recorder, real_tools
 from tests.transcripts.replayer import Replayer
-from tests.transcripts.scenario import RECORDINGS, SECRETS, Scenario, Scene, all_scenarios
+from tests.transcripts.scenario import RECORDINGS, SECRETS, EngineState, Scenario, Scene, all_scenarios
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # The addresses of the recording engine: a range for benchmarks, so on no machine the host's own.
@@ -85,20 +85,24 @@ def record(one: Scenario, host: str, engine_dir: Path) -> Transcript:
     wipe(host)
     with tempfile.TemporaryDirectory(prefix="cldn-scene-") as directory:
         work, bin_dir = Path(directory).resolve() / "work", Path(directory).resolve() / "bin"
-        down = engine_dir / "nobody-listens.sock"
-        docker_host = f"unix://{down}" if one.engine == "down" else host
-        denied = one.engine == "denied"
-        if denied:
-            Path(directory).chmod(0o755)
-        scene = Scene(work, bin_dir, path, recording=True, docker_host=host)
+        Path(directory).chmod(0o755)
         recorder = Recorder(
             bin_dir,
             real_tools(path),
             (*SECRETS.values(), *person_secrets()),
             {"WORK": str(work), "ENGINE": str(engine_dir)},
-            {"docker": {"DOCKER_HOST": docker_host, "DOCKER_CONFIG": str(work / "user" / ".docker")}},
-            NOBODY if denied else None,
         )
+
+        def engine_is(state: EngineState) -> None:
+            nobody = f"unix://{engine_dir / 'nobody-listens.sock'}"
+            settings = {
+                "DOCKER_HOST": nobody if state == "down" else host,
+                "DOCKER_CONFIG": f"{work}/user/.docker",
+            }
+            recorder.order({"docker": settings}, NOBODY if state == "denied" else None)
+
+        engine_is(one.engine)
+        scene = Scene(work, bin_dir, path, recording=True, docker_host=host, engine_is=engine_is)
         with recorder.running(), contextlib.chdir(work):
             one.play(scene)
         header = {

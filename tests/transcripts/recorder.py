@@ -69,6 +69,7 @@ class Recorder:
     _event: float = 0.0
     _released: int = 0
     _done: bool = False
+    _socket: str = ""
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Recorder]:
@@ -79,14 +80,9 @@ class Recorder:
             listener.listen(64)
             # The tools may run as another user.
             Path(directory).chmod(0o755)
-            orders = {
-                "socket": f"{directory}/socket",
-                "real": dict(self.real),
-                "add": {tool: dict(env) for tool, env in self.add.items()},
-                "user": self.user,
-            }
+            self._socket = f"{directory}/socket"
             replayer.install(self.bin_dir, self.real)
-            (self.bin_dir / "recorder").write_text(json.dumps(orders))
+            self.order(self.add, self.user)
             threads = [
                 threading.Thread(target=self._accept, args=(listener,), daemon=True),
                 threading.Thread(target=self._schedule, daemon=True),
@@ -100,6 +96,13 @@ class Recorder:
                 listener.close()
                 threads[1].join()
                 (self.bin_dir / "recorder").unlink()
+
+    def order(self, add: Mapping[str, Mapping[str, str]], user: int | None) -> None:
+        """Run the tools with this environment and uid from here on."""
+        self.add, self.user = add, user
+        if self._socket:
+            orders = {"socket": self._socket, "real": dict(self.real), "add": {**add}, "user": user}
+            (self.bin_dir / "recorder").write_text(json.dumps(orders))
 
     def _accept(self, listener: socket.socket) -> None:
         while not self._done:

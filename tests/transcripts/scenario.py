@@ -81,7 +81,7 @@ class Scene:
     """A scenario's stage: a directory, a home, an environment whose PATH begins with the transcript's tools.
 
     prepare: runs the real docker when recording, to set the stage; does nothing in a replay.
-    recording: only for what a replay cannot have, such as waiting for a container.
+    engine_is: from here on the engine is up, down or denied; a replay has that in its transcript.
     """
 
     work: Path
@@ -89,6 +89,7 @@ class Scene:
     search_path: str
     recording: bool = False
     docker_host: str = ""
+    engine_is: Callable[[EngineState], None] = lambda _state: None
     extra: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

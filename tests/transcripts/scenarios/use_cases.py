@@ -86,25 +86,44 @@ def create_and_the_pull_is_refused(scene: Scene) -> None:
     assert git("branch", "--list", "--format=%(refname:short)", cwd=repo) == "main\n"
 
 
-@scenario(real=("git",), engine="down")
-def create_and_the_engine_is_down(scene: Scene) -> None:
+def _every_command_explains(scene: Scene, why: str, hint: str) -> None:
+    """Whatever is asked of an engine out of reach ends with the same words, and changes nothing."""
+    for argv in (
+        ("list",),
+        ("status", "fix"),
+        ("start", "fix"),
+        ("stop", "fix"),
+        ("refresh", "fix"),
+        ("delete", "fix", "--force"),
+        ("reconcile",),
+        ("clean-cache",),
+    ):
+        answer = scene.cli(*argv)
+        assert answer.status == 4, answer
+        assert f": {why}\nhint: {hint}" in answer.error, answer
+    assert scene.home.worktree("fix").is_dir()
+
+
+@scenario(real=("git",))
+def the_engine_goes_down(scene: Scene) -> None:
     scene.configure()
     scene.repo()
     with scene.proxy():
-        answer = scene.cli(*CREATE)
-    assert answer.status == 4, answer
-    assert "the Docker engine cannot be reached\nhint: docker info\n" in answer.error
+        scene.cli.ok(*CREATE)
+        scene.engine_is("down")
+        _every_command_explains(scene, "the Docker engine cannot be reached", "docker info\n")
 
 
-@scenario(real=("git",), engine="denied")
-def create_and_the_socket_is_denied(scene: Scene) -> None:
+@scenario(real=("git",))
+def the_socket_is_denied(scene: Scene) -> None:
     scene.configure()
     scene.repo()
     with scene.proxy():
-        answer = scene.cli(*CREATE)
-    assert answer.status == 4, answer
-    assert "permission denied at the Docker socket" in answer.error
-    assert "sudo usermod -aG docker $USER" in answer.error
+        scene.cli.ok(*CREATE)
+        scene.engine_is("denied")
+        _every_command_explains(
+            scene, "permission denied at the Docker socket", "sudo usermod -aG docker $USER"
+        )
 
 
 @scenario(real=("git",))
