@@ -45,8 +45,8 @@ def close(
     repository_there = common_dir is not None and (common_dir / "objects").is_dir()
     worktree = home.worktree(session.name)
     admin = admin_dir(common_dir, worktree) if repository_there and common_dir is not None else None
-    ours = admin is not None or side.root.is_dir() or home.git_dir(session.id).is_dir()
-    if not ours:
+    made = admin is not None or side.root.is_dir() or home.git_dir(session.id).is_dir()
+    if not made and not _was_opening(session):
         # Never came to be: a worktree or branch of that name would be somebody else's.
         return False
     kept = False
@@ -58,6 +58,14 @@ def close(
     with contextlib.suppress(OSError):
         side.root.parent.rmdir()
     return kept
+
+
+def _was_opening(session: Session) -> bool:
+    """Whether a create was ended while git was at it: there may be a branch that has no worktree yet.
+
+    `create` had seen that the branch was free before it recorded this step.
+    """
+    return session.state == "creating" and session.step not in ("", "recorded")
 
 
 def _clear_directories(home: paths.Home, session: Session) -> None:
@@ -120,9 +128,10 @@ class _Close:
             refs, elsewhere = self._refs()
             ref = branch_ref(self._session)
             tip = refs.get(ref)
-            kept = tip is not None and (
-                keep_branch or elsewhere or not self._is_ours() or self._is_alone(ref)
-            )
+            unborn = _was_opening(self._session) and not self._is_ours()
+            if unborn and (elsewhere or tip not in (None, self._session.base)):
+                return tip is not None  # another home's session, or the user, was faster
+            kept = tip is not None and not unborn and self._must_stay(ref, keep_branch or elsewhere)
             doomed: list[Change] = [
                 (name, None, oid) for name, oid in refs.items() if not (kept and name == ref)
             ]
@@ -135,6 +144,9 @@ class _Close:
                 self._forget_branch()
             return kept
         raise Conflict(f"delete {self._session.name}", "its refs keep moving", hint="clauderon reconcile")
+
+    def _must_stay(self, ref: str, wanted: bool) -> bool:
+        return wanted or not self._is_ours() or self._is_alone(ref)
 
     def _refs(self) -> tuple[dict[str, str], bool]:
         """The session's refs, and whether its branch is checked out in another worktree than its own."""

@@ -14,7 +14,7 @@ from clauderon import paths, proc
 from clauderon.airlock.carry import carry, untrusting
 from clauderon.airlock.inside import Inside
 from clauderon.airlock.keeping import labelled, record
-from clauderon.airlock.layout import branch_ref, host_side, kept_dir, own_ref
+from clauderon.airlock.layout import HostSide, branch_ref, host_side, kept_dir, own_ref
 from clauderon.airlock.looking import beside, place_of
 from clauderon.airlock.quarantine import Quarantine
 from clauderon.airlock.refs import parse_refs, refs_argv
@@ -50,7 +50,7 @@ def rescue(home: paths.Home, session: Session, environ: Mapping[str, str]) -> tu
         return ()
     with locked(side, session.name):
         side.unrescued.unlink(missing_ok=True)
-        run = _Rescue(home, session, environ)
+        run = _Rescue(home, session, environ, side)
         try:
             refs = run.refs()
         except ClauderonError as error:
@@ -68,6 +68,7 @@ class _Rescue:
     home: paths.Home
     session: Session
     environ: Mapping[str, str]
+    side: HostSide
     lost: list[str] = field(default_factory=list)
     common_dir: Path = Path()
     env: dict[str, str] = field(default_factory=dict)
@@ -78,12 +79,11 @@ class _Rescue:
         session = self.session
         self.common_dir = common_dir_of(session)
         self.env = environment(self.environ)
-        asked = proc.start(refs_argv(self.common_dir, session), env=self.env, cwd="/").result()
-        host = parse_refs(asked.stdout)
-        config = proc.start(
-            hardened(self.common_dir, "config", "--list", "-z"), env=self.env, cwd="/"
-        ).result()
-        self.settings = parse_settings(config.stdout)
+        host = parse_refs(
+            proc.start(refs_argv(self.common_dir, session), env=self.env, cwd="/").result().stdout
+        )
+        config = hardened(self.common_dir, "config", "--list", "-z")
+        self.settings = parse_settings(proc.start(config, env=self.env, cwd="/").result().stdout)
         self.known = list(host.values())
         candidates, head = self._inside()
         tip = host.get(branch_ref(session))
@@ -132,19 +132,18 @@ class _Rescue:
 
     def _carried(self, tips: list[str]) -> set[str]:
         """Bring commits over, all at once or, when that fails, each that can be; returns those."""
-        side = host_side(self.home, self.session.id)
         if not tips:
             return set()
         try:
             carry(
                 self.common_dir,
-                side.objects,
-                side.snapshot,
+                self.side.objects,
+                self.side.snapshot,
                 tips=tips,
                 known=self.known,
                 env=self.env,
                 partial=bool(self.settings.promisor),
-                cache=side.expanse,
+                cache=self.side.expanse,
                 fsck=self.settings.fsck,
                 what=f"rescue {self.session.name}",
             )
@@ -159,9 +158,7 @@ class _Rescue:
     def _inside(self) -> tuple[dict[str, str], str | None]:
         """Everything inside that names commits, by label, and what HEAD is at. "" is the session's own branch."""
         session, found = self.session, dict[str, str]()
-        quarantine = Quarantine(
-            host_side(self.home, session.id), common_dir=self.common_dir, env=self.env, name=session.name
-        )
+        quarantine = Quarantine(self.side, common_dir=self.common_dir, env=self.env, name=session.name)
         with Inside.open(self.home, session) as inside:
             if inside is None:
                 return found, None
@@ -206,7 +203,7 @@ class _Rescue:
         try:
             place = place_of(self.home, self.session, self.environ)
             self.lost += [f"closed to us: {path!a}" for path in open_up(place.worktree)]
-            snapshot = take(place, host_side(self.home, self.session.id), self._host_head(place))
+            snapshot = take(place, self.side, self._host_head(place))
         except (ClauderonError, OSError) as error:
             self.lost.append(f"the worktree's uncommitted changes could not be read: {error}")
             return None
@@ -289,14 +286,13 @@ class _Rescue:
 
     def _call(self, *words: str, stdin: bytes = b"", ok: tuple[int, ...] | None = (0,)) -> proc.Completed:
         """git in the user's repository, able to read the copies, writing new objects beside them."""
-        side = host_side(self.home, self.session.id)
-        side.snapshot.mkdir(parents=True, exist_ok=True)
+        self.side.snapshot.mkdir(parents=True, exist_ok=True)
         env = {
             **untrusting(offline(self.env)),
             **_WHO,
-            "GIT_OBJECT_DIRECTORY": str(side.snapshot),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(self.common_dir / "objects", side.objects),
+            "GIT_OBJECT_DIRECTORY": str(self.side.snapshot),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(self.common_dir / "objects", self.side.objects),
         }
-        return proc.start(hardened(self.common_dir, *words), env=env, cwd=side.root, stdin=stdin).result(
+        return proc.start(hardened(self.common_dir, *words), env=env, cwd=self.side.root, stdin=stdin).result(
             timeout_s=_TIMEOUT_S, ok=ok
         )

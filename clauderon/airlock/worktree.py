@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import re
+import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -65,6 +66,10 @@ class Opening:
 
     def stop(self) -> None:
         """End what still runs; a worktree made so far is for `close` to remove."""
+        if not self.adding.ended():
+            # git's own children too: one of them goes on filling the directory that `close` is about to remove.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.adding.child.pid, signal.SIGINT)
         self.adding.stop()
         self.pinning.stop()
         if self.adding.child.returncode < 0:

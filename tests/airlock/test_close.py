@@ -115,6 +115,42 @@ def test_a_session_that_never_came_to_be_takes_nothing_with_it(repo: Path, home:
     }
 
 
+@pytest.mark.parametrize("pinned", [False, True])
+@pytest.mark.parametrize("tip", [None, "HEAD", "other"])
+def test_a_create_killed_between_the_branch_and_the_worktree_is_undone(
+    repo: Path, home: Home, tip: str | None, pinned: bool
+) -> None:
+    """git makes the branch first. One that has moved since is somebody else's."""
+    from clauderon import git
+    from tests.airlock.world import session_for
+
+    session = session_for(git.repository_read(repo, dict(os.environ)), "fix", "0123456789ab")
+    world = World(repo, home, session.changed(state="creating", step="worktree"))
+    other = call("git", "commit-tree", "HEAD^{tree}", "-m", "Other", cwd=repo)
+    if tip is not None:
+        call("git", "update-ref", world.branch, other if tip == "other" else tip, cwd=repo)
+    if pinned:
+        call("git", "update-ref", "refs/clauderon/fix/base", "HEAD", cwd=repo)
+    assert world.close() is (tip == "other")
+    assert ("refs/heads/clauderon/fix" in world.refs("refs")) is (tip == "other")
+    if tip != "other":
+        assert traces(world) == []
+    # A session that stands is never taken for one of these.
+    assert World(repo, home, session).close() is False
+
+
+def test_a_create_that_lost_the_race_for_a_name_leaves_the_winner_alone(repo: Path, tmp_path: Path) -> None:
+    homes = [Home(tmp_path / name) for name in ("one", "two")]
+    for home in homes:
+        home.create()
+    first = open_session(repo, homes[0])
+    lost = World(repo, homes[1], first.session.changed(id="f" * 12, state="creating", step="worktree"))
+    before = first.refs("refs")
+    assert lost.close() is True
+    assert first.refs("refs") == before
+    assert first.sync().outcome == "up-to-date"
+
+
 def steps(world: World, monkeypatch: pytest.MonkeyPatch, limit: int) -> bool:
     """Close, killed at the `limit`th call that changes something; whether it came to its end."""
     count = 0

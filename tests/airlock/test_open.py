@@ -370,10 +370,12 @@ def test_starting_a_worktree_can_be_stopped(repo: Path, home: Home) -> None:
         repository, home.worktree("fix"), branch="clauderon/fix", base=repository.base_commit
     )
     opening.stop()
-    world = World(repo, home, session_for(repository, "fix", "0" * 12))
+    session = session_for(repository, "fix", "0" * 12).changed(state="creating", step="worktree")
+    world = World(repo, home, session)
     world.close()
-    call("git", "worktree", "prune", cwd=repo)
     assert not home.worktree("fix").exists()
+    assert world.refs("refs").keys() == {"refs/heads/main"}
+    assert open_session(repo, home).sync().outcome == "up-to-date"
 
 
 def test_files_are_the_containers_users_when_we_are_root(repo: Path, home: Home) -> None:
