@@ -64,11 +64,15 @@ class TlsSocket:
         return result
 
     def _flush(self) -> None:
-        with self._sending:
+        """Send what a read gave rise to; if another thread is sending, it goes along with that."""
+        if not self._outgoing.pending or not self._sending.acquire(blocking=False):
+            return
+        try:
             with self._lock:
                 data = self._outgoing.read()
-            if data:
-                self.raw.sendall(data)
+            self.raw.sendall(data)
+        finally:
+            self._sending.release()
 
     def sendall(self, data: bytes) -> None:
         view = memoryview(data)
