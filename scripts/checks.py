@@ -145,6 +145,8 @@ def bats() -> Tally:
     if not tracked("bats/*.bats"):
         say("   there is no bats file")
         return FAILED
+    if engine_version() is not None:
+        make_images()  # some of them run against a real engine too
     status, output = run(["bats", "--tap", "bats"], quiet=True)
     lines = output.splitlines()
     failed = sum(line.startswith("not ok ") for line in lines)
@@ -154,6 +156,11 @@ def bats() -> Tally:
         say(output.rstrip())
         failed = failed or 1
     return Tally(passed, failed, skipped)
+
+
+def make_images() -> bool:
+    """The test images on the answering engine, made if they are missing."""
+    return run(["scripts/images"])[0] == 0
 
 
 def engine_version() -> str | None:
@@ -168,7 +175,7 @@ def live() -> Tally:
     version = engine_version()
     if version is None:
         say("   no Docker engine answers: the live tests are skipped (scripts/engine start DIR starts one)")
-    elif run(["scripts/images"])[0] != 0:
+    elif not make_images():
         say("   the test images could not be made: the live tests are skipped")
         version = None
     if version is None:
