@@ -10,6 +10,9 @@ import socket
 import subprocess
 import threading
 
+# How long a caller's input may still come after the tool has ended.
+INPUT_WAIT_S = 0.5
+
 
 def _send(connection, message):
     connection.sendall(json.dumps(message).encode() + b"\n")
@@ -27,12 +30,16 @@ def _pump(source, descriptor, chunks):
 
 def _feed(sink, chunks):
     """Hand our input on as it comes; a caller may leave it open for ever."""
-    try:
-        while chunk := os.read(0, 1 << 16):
-            chunks.append(chunk)
-            os.write(sink.fileno(), chunk)
-    except OSError:  # the tool has ended
-        pass
+    listening = True
+    while chunk := os.read(0, 1 << 16):
+        chunks.append(chunk)
+        try:
+            if listening:
+                os.write(sink.fileno(), chunk)
+        except (
+            OSError
+        ):  # the tool has ended without reading it all; what it was sent is recorded all the same
+            listening = False
     sink.close()
 
 
@@ -73,8 +80,11 @@ def record(directory, argv, env):
         pump.start()
     heard = []
     if child.stdin is not None:
-        threading.Thread(target=_feed, args=(child.stdin, heard), daemon=True).start()
+        feeder = threading.Thread(target=_feed, args=(child.stdin, heard), daemon=True)
+        feeder.start()
     status = child.wait()
+    if child.stdin is not None:
+        feeder.join(INPUT_WAIT_S)
     for pump in pumps:
         pump.join()
     outcome = status if status >= 0 else signal.Signals(-status).name[3:]
