@@ -80,6 +80,16 @@ def checkout_lock(context: Context, session: Session) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def network_lock(context: Context, name: str) -> Iterator[None]:
+    """Hold the making of a network: docker itself may make two of the same name at once."""
+    busy = Conflict(
+        f"network {name}", "another command has been making it for long", hint="docker network ls"
+    )
+    with _held(context.home.locks / f"network-{name}.lock", busy, LOCK_WAIT_S):
+        yield
+
+
+@contextlib.contextmanager
 def _held(path: Path, busy: Conflict, wait_s: float) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

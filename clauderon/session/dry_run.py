@@ -44,7 +44,7 @@ def script(context: Context, wanted: Request) -> str:
     image = found.images[0]
     facts = resources.image_facts(context, image)
     gateway = resources.ensure_network(
-        context, network, found.networks, internal=plan.session.network == "proxied"
+        context, inspection, found.networks, internal=plan.session.network == "proxied"
     )
     session = _with_port(context, plan.session, gateway)
     around = launch.Surroundings(image, facts, gateway, launch.agent_binary(context, plan.agent, facts))

@@ -44,7 +44,7 @@ def surroundings(
     found = inspection.result()
     image = resources.ensure_image(context, session.image, policy, found.images[0] if found.images else None)
     gateway = resources.ensure_network(
-        context, inspection.network, found.networks, internal=session.network == "proxied"
+        context, inspection, found.networks, internal=session.network == "proxied"
     )
     resources.ensure_volumes(context, image, found)
     facts = resources.image_facts(context, image)

@@ -18,7 +18,7 @@ from clauderon.docker.client import Docker, Pending
 from clauderon.docker.parse import Image, Network, Objects
 from clauderon.errors import BackendError, Conflict, UsageError
 from clauderon.paths import Home
-from clauderon.session.context import Context, Progress
+from clauderon.session.context import Context, Progress, network_lock
 
 VOLUME_LABELS = {"clauderon.volume": "1"}
 NETWORK_LABELS = {"clauderon.network": "1"}
@@ -66,11 +66,13 @@ class Inspection:
     reference: str
     network: str
     pending: Pending
+    made: Any = None
 
     @classmethod
     def start(cls, context: Context, reference: str, network: str) -> Inspection:
         names = [reference, network, *spec.SHARED_VOLUMES]
-        return cls(context.docker, reference, network, context.docker.inspect_start(names))
+        made = context.store.fact(f"network-made:{network}")  # before the question, see `ensure_network`
+        return cls(context.docker, reference, network, context.docker.inspect_start(names), made)
 
     def result(self) -> Objects:
         found = self.docker.inspected(self.pending)
@@ -143,11 +145,20 @@ def cached_gateway(context: Context, network: str) -> Gateway | None:
     return Gateway(network=network, **value) if value else None
 
 
-def ensure_network(context: Context, name: str, found: Collection[Network], *, internal: bool) -> Gateway:
+def ensure_network(
+    context: Context, inspection: Inspection, found: Collection[Network], *, internal: bool
+) -> Gateway:
     """Our bridge network, made if it is missing; remembers its gateway for the proxy."""
+    name = inspection.network
     network = next((n for n in found if n.name == name), None)
     if network is None:
-        network = _network_create(context, name, internal=internal)
+        fact = f"network-made:{name}"
+        with network_lock(context, name):
+            if context.store.fact(fact) != inspection.made:
+                network = _only_network(context.docker, name)  # made by another command meanwhile
+            else:
+                network = _network_create(context, name, internal=internal)
+                context.store.keep_fact(fact, network.id)
     gateway = _gateway(name, network)
     cached = cached_gateway(context, name)
     if cached != gateway:
