@@ -10,8 +10,9 @@ import socket
 import subprocess
 import threading
 
-# How long a caller's input may still come after the tool has ended.
-INPUT_WAIT_S = 0.5
+# How long a caller's input may still come after the tool has ended: longer than the recorder holds another call,
+# since a caller may write to this one only when that one has answered.
+INPUT_WAIT_S = 12.0
 
 
 def _send(connection, message):
