@@ -51,7 +51,7 @@ register() {
                 no_engine:*:*engine* | no_docker::*engine*) ;;
                 no_engine:* | no_docker:*) continue ;;
                 # tsv fails as a table does; one failure before and one after the engine show it.
-                no_home:tsv:* | bad_option:tsv:*) continue ;;
+                no_home:tsv:* | no_home:json:* | bad_option:tsv:*) continue ;;
                 esac
                 bats_test_function --description "$my_failure: $my_words${my_format:+ as $my_format}" \
                     -- "$my_failure" "$my_words" "$my_format" "$my_traits"

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli
@@ -277,7 +278,7 @@ def test_a_bad_variable_is_named(tmp_path: Path, name: str, value: str, why: str
 
 
 def test_every_field_has_a_key_and_every_key_a_field() -> None:
-    classes = {
+    classes: dict[str, Any] = {
         "general": schema.General,
         "docker": schema.Docker,
         "docker.limits": schema.Limits,
