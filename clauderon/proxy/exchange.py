@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from clauderon.proxy.framing import Framing, FramingError, framing_for
+from clauderon.proxy.framing import Framing, FramingError, request_framing
 from clauderon.proxy.head import RequestHead, split_target
 from clauderon.proxy.refusal import Problem
 from clauderon.proxy.response import SWITCHED, WHOLE, Response, ResponseError
@@ -83,7 +83,7 @@ class Exchange:
         used = 0
         shared = self.client.session.shared
         if not self.sent:
-            self._body = framing_for(self.head.length, NOT_IN_TRAILERS | shared.credentials.headers)
+            self._body = request_framing(self.head.length, NOT_IN_TRAILERS | shared.credentials.headers)
             if rest:
                 try:
                     used = self._body.feed(rest)

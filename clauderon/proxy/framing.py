@@ -12,9 +12,19 @@ from clauderon.proxy.head import CHUNKED, UNTIL_CLOSE
 
 _MAX_LINE = 1024  # a chunk's size with its extension
 _MAX_TRAILER = 16 * 1024
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
-_SIZE_SO_FAR = re.compile(rb"[0-9A-Fa-f]{0,15}|[0-9A-Fa-f]{1,15}[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r?")
-_TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t\x20-\x7e\x80-\xff]*\r\n")
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*'
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;%b+(?:=(?:%b+|%b\"))?)*\r\n" % (_TOKEN, _TOKEN, _QUOTED))
+# Any beginning of that.
+_SIZE_SO_FAR = re.compile(
+    rb"[0-9A-Fa-f]{0,15}|[0-9A-Fa-f]{1,15}(?:;%b+(?:=(?:%b+|%b\"))?)*(?:\r|;%b*|;%b+=(?:%b\\?)?)"
+    % (_TOKEN, _TOKEN, _QUOTED, _TOKEN, _TOKEN, _QUOTED)
+)
+# Servers are known to pad the size with spaces; it is the same to every parser, so a response may.
+_PADDED = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*\r\n")
+_PADDED_SO_FAR = re.compile(rb"[0-9A-Fa-f]{1,15}[ \t]*\r?")
+_TRAILER = re.compile(rb"(%b+):[\t\x20-\x7e\x80-\xff]*\r\n" % _TOKEN)
+_TRAILER_SO_FAR = re.compile(rb"\r?|%b+(?::[\t\x20-\x7e\x80-\xff]*\r?)?" % _TOKEN)
 
 Data = bytes | bytearray | memoryview
 
@@ -74,12 +84,24 @@ class UntilClose:
 
 
 class Chunked:
-    """A chunked body. Trailer fields named in `refused` break the framing."""
+    """A chunked body. Trailer fields named in `refused` break the framing; `padded` sizes are let through."""
 
-    __slots__ = ("_end", "_held", "_skip", "_trailer", "_trailing", "begun", "done", "refused", "spans")
+    __slots__ = (
+        "_end",
+        "_held",
+        "_skip",
+        "_trailer",
+        "_trailing",
+        "begun",
+        "done",
+        "padded",
+        "refused",
+        "spans",
+    )
 
-    def __init__(self, refused: frozenset[bytes] = frozenset()) -> None:
+    def __init__(self, refused: frozenset[bytes] = frozenset(), *, padded: bool = False) -> None:
         self.refused = refused
+        self.padded = padded
         self.begun = False
         self.done = False
         self.spans: list[tuple[int, int]] | None = None
@@ -132,9 +154,9 @@ class Chunked:
                 self._end = False
                 at += 2
                 continue
-            match = _SIZE.match(data, at)
+            match = _SIZE.match(data, at) or (_PADDED.match(data, at) if self.padded else None)
             if match is None:
-                if size - at > _MAX_LINE or _SIZE_SO_FAR.fullmatch(data, at) is None:
+                if size - at > _MAX_LINE or not self._may_become_size(data, at):
                     raise FramingError("a chunk size that is not a plain hexadecimal number")
                 self._held = bytes(data[at:])
                 return size
@@ -145,6 +167,11 @@ class Chunked:
             else:
                 self._trailer = True
         return at
+
+    def _may_become_size(self, data: Data, at: int) -> bool:
+        if _SIZE_SO_FAR.fullmatch(data, at) is not None:
+            return True
+        return self.padded and _PADDED_SO_FAR.fullmatch(data, at) is not None
 
     def _walk_trailer(self, data: Data, at: int) -> int:
         size = len(data)
@@ -160,8 +187,10 @@ class Chunked:
             self._trailing += match.end() - at
             at = match.end()
         rest = bytes(data[at:])
-        if b"\n" in rest or self._trailing + len(rest) > _MAX_TRAILER:
+        if _TRAILER_SO_FAR.fullmatch(rest) is None or self._trailing + len(rest) > _MAX_TRAILER:
             raise FramingError("a trailer that is malformed or too long")
+        if b":" in rest and rest.partition(b":")[0].lower() in self.refused:
+            raise FramingError("a trailer field that may only stand in the head")
         self._held = rest
         return size
 
@@ -172,10 +201,15 @@ class Chunked:
         self._held = rest
 
 
-def framing_for(length: int, refused: frozenset[bytes] = frozenset()) -> Framing:
-    """The framing for a head's `length`."""
+def request_framing(length: int, refused: frozenset[bytes]) -> Framing:
+    """The framing of a request's body, by its head's `length`."""
+    return Chunked(refused) if length == CHUNKED else Length(length)
+
+
+def response_framing(length: int) -> Framing:
+    """The framing of a response's body, by its head's `length`."""
     if length == CHUNKED:
-        return Chunked(refused)
+        return Chunked(padded=True)
     if length == UNTIL_CLOSE:
         return UntilClose()
     return Length(length)

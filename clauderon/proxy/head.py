@@ -161,11 +161,11 @@ def parse_request(raw: bytes, codes: Mapping[bytes, int]) -> RequestHead:
         elif code == LENGTH:
             if length is not None:
                 raise HeadError(400, "more than one Content-Length")
-            length = value.strip(b" \t")
+            length = value.strip(b" ")  # a tab some would take for part of the value
         elif code == TRANSFER:
             if transfer is not None:
                 raise HeadError(400, "more than one Transfer-Encoding")
-            transfer = value.strip(b" \t").lower()
+            transfer = value.strip(b" ").lower()
         elif code == CONNECTION:
             if connection:
                 lines[connection] += b"," + value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clauderon.proxy.echo import EchoError, Mask
-from clauderon.proxy.framing import Framing, FramingError, UntilClose, framing_for
+from clauderon.proxy.framing import Framing, FramingError, UntilClose, response_framing
 from clauderon.proxy.head import END, MAX_HEAD, HeadError
 from clauderon.proxy.reply import ResponseHead, parse_response
 
@@ -161,7 +161,7 @@ class Response:
             size += length
             state = WHOLE
         else:
-            self._framing = framing = framing_for(length)
+            self._framing = framing = response_framing(length)
             if size < len(data):
                 try:
                     size += framing.feed(memoryview(data)[size:])
@@ -183,7 +183,7 @@ class Response:
         parts: list[bytes | memoryview] = []
         send, self._send = self._send, parts.append
         try:
-            self._framing = framing_for(head.length)
+            self._framing = response_framing(head.length)
             self._mask.begin_body(head.encoding)
             self._pass(self._mask.whole(data[:size]))
             state = self._masked(data[size:]) if size < len(data) or self._framing.done else MORE

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clauderon.proxy.echo import PART, EchoError, Mask
-from clauderon.proxy.framing import Chunked, framing_for
+from clauderon.proxy.framing import Chunked, response_framing
 from tests.proxy.rig import CANARY, Peer, Rig
 
 SECRET = CANARY.encode()
@@ -162,7 +162,7 @@ def test_however_it_is_cut_no_secret_passes_and_nothing_else_changes(
 ) -> None:
     body = b"".join(texts)
     wire = _coded(body, sizes) if chunked else body
-    framing = Chunked() if chunked else framing_for(len(body))
+    framing = Chunked() if chunked else response_framing(len(body))
     mask = Mask((SECRET,))
     mask.begin_body(b"")
     got = b""

@@ -1,0 +1,493 @@
+"""Throw damaged HTTP at the head parsers, the framings and the whole relay, and hold what comes out against llhttp.
+
+Everything runs in memory on transports and a loop that are only lists, some ten thousand inputs a second. A finding is
+an exception, a hang, something left over, or bytes for an upstream that another parser reads differently.
+
+    scripts/fuzz [--iterations N] [--seed S] [--only heads,chunks,relay]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import random
+import sys
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import httptools
+
+from clauderon.proxy import client as client_module
+from clauderon.proxy.client import HEAD, Client
+from clauderon.proxy.exchange import NOT_IN_TRAILERS, Exchange
+from clauderon.proxy.framing import Chunked, FramingError
+from clauderon.proxy.head import MAX_HEAD, HeadError, parse_request, request_codes, split_target
+from clauderon.proxy.interfaces import Grant
+from clauderon.proxy.policy import SessionPolicy
+from clauderon.proxy.refusal import Problem
+from clauderon.proxy.reply import parse_response
+from clauderon.proxy.rules import Targets
+from clauderon.proxy.sessions import Session, Shared
+from clauderon.proxy.upstream import Key, Pool, Upstream
+
+HEADERS = frozenset({b"authorization", b"x-api-key", b"cookie"})
+CODES = request_codes(HEADERS)
+SECRET = b"fuzz-secret-not-real-0001"
+
+REQUESTS = [
+    b"GET http://a.test/x?y=1 HTTP/1.1\r\nHost: a.test\r\nAccept: */*\r\n\r\n",
+    b"POST http://a.test/ HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello",
+    b"POST http://a.test/ HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n",
+    b"GET http://b.test/ HTTP/1.1\r\nHost: b.test\r\nX-Api-Key: mine\r\nConnection: close, x-hop\r\nX-Hop: 1\r\n\r\n",
+    b"PUT http://a.test/ HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
+    b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    b"GET http://a.test/ HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    b"OPTIONS http://a.test HTTP/1.1\r\nHost:a.test:80\r\n\r\n",
+    b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n",
+]
+RESPONSES = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\n\r\nuntil the end",
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x02hi",
+    b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n",
+    b"HTTP/1.0 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 401 No\r\nContent-Length: 25\r\nX: " + SECRET + b"\r\n\r\n" + SECRET,
+]
+BITS = [
+    b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\x00", b":", b" ", b"\t", b",", b";", b"0\r\n\r\n", b"chunked", b"Content-Length: 5\r\n",
+    b"Transfer-Encoding: chunked\r\n", b"Host: c.test\r\n", b"HTTP/1.1", b"\xff", b"Connection: close\r\n", b"ffffffffffffffff",
+    b"-1", b"+", b"_", b"X-Api-Key: mine\r\n", b"Upgrade: h2c\r\n", b"/../", b"%00", b"#", b"@", b"[::1]",
+]  # fmt: skip
+
+
+def damaged(rng: random.Random, text: bytes) -> bytes:
+    """`text` with up to four small wounds."""
+    made = bytearray(text)
+    for _ in range(rng.choice((0, 1, 1, 2, 4))):
+        at = rng.randrange(len(made) + 1)
+        kind = rng.randrange(6)
+        if kind == 0:
+            made[at:at] = rng.choice(BITS)
+        elif kind == 1:
+            del made[at : at + rng.choice((1, 1, 2, 8))]
+        elif kind == 2 and made:
+            made[at % len(made)] = rng.randrange(256)
+        elif kind == 3 and made:
+            made[at % len(made)] ^= 1 << rng.randrange(8)
+        elif kind == 4:
+            other = rng.randrange(len(made) + 1)
+            made[at:at] = made[min(at, other) : max(at, other)][:40]
+        else:
+            made[at : at + 1] = rng.choice(BITS)
+    return bytes(made)
+
+
+def pieces(rng: random.Random, text: bytes) -> list[bytes]:
+    if rng.random() < 0.4:
+        return [text]
+    cut, at = [], 0
+    while at < len(text):
+        size = rng.choice((1, 1, 2, 7, 30, 200))
+        cut.append(text[at : at + size])
+        at += size
+    return cut
+
+
+class Seen:
+    """What llhttp makes of some bytes."""
+
+    def __init__(self) -> None:
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.messages = 0
+        self.bodies = bytearray()
+        self.url = b""
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name, value))
+
+    def on_body(self, body: bytes) -> None:
+        self.bodies += body
+
+    def on_message_complete(self) -> None:
+        self.messages += 1
+
+
+def fuzz_head(rng: random.Random) -> None:
+    """What we accept, llhttp accepts, and sees the same fields in it."""
+    source = rng.choice(REQUESTS)
+    head = damaged(rng, source).partition(b"\r\n\r\n")[0]
+    try:
+        parsed = parse_request(head, CODES)
+    except HeadError:
+        parsed = None
+    if parsed is not None and parsed.method != b"CONNECT" and parsed.target.isascii():
+        split_target(parsed.target)
+        _compare(head, parsed.length, httptools.HttpRequestParser)
+    answer = damaged(rng, rng.choice(RESPONSES)).partition(b"\r\n\r\n")[0]
+    try:
+        reply = parse_response(answer, b"GET")
+    except HeadError:
+        return
+    if reply.status != 101:
+        _compare(answer, reply.length, httptools.HttpResponseParser)
+
+
+def _compare(head: bytes, length: int, parser: Any) -> None:
+    seen = Seen()
+    try:
+        parser(seen).feed_data(head + b"\r\n\r\n")
+    except httptools.HttpParserUpgrade:
+        pass
+    except httptools.HttpParserError as error:
+        # It knows a fixed set of methods and no other; nothing else it refuses may pass.
+        if "method" in str(error).lower() or "url" in str(error).lower():
+            return
+        raise AssertionError(f"llhttp refuses what we accept: {error}") from None
+    lines = head.split(b"\r\n")[1:]
+    ours = [(name, value.strip(b" \t")) for name, _, value in (line.partition(b":") for line in lines)]
+    theirs = [(name, value.strip(b" \t")) for name, value in seen.headers]
+    assert ours == theirs, (ours, theirs)
+    lengths = [value for name, value in ours if name.lower() == b"content-length"]
+    assert length <= 0 or [length] == [int(value) for value in lengths]
+
+
+def fuzz_chunks(rng: random.Random) -> None:
+    """However it is cut, a body ends at the same byte or breaks; and it decodes to what llhttp decodes."""
+    body = b""
+    for _ in range(rng.randrange(4)):
+        part = rng.randbytes(rng.choice((1, 2, 15, 16, 300)))
+        body += b"%x\r\n%b\r\n" % (len(part), part)
+    wire = damaged(rng, body + rng.choice((b"0\r\n\r\n", b"0\r\nA: b\r\n\r\n", b"00;x\r\n\r\n"))) + b"GET"
+    whole = _ends_at(wire, [wire])
+    cut = _ends_at(wire, pieces(rng, wire))
+    assert whole == cut, (whole, cut)
+    if whole is None or whole < 0:
+        return
+    seen = Seen()
+    parser = httptools.HttpRequestParser(seen)
+    try:
+        parser.feed_data(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + wire[:whole])
+    except httptools.HttpParserError as error:
+        raise AssertionError(f"llhttp refuses the chunks we accept: {error}") from None
+    assert seen.messages == 1
+
+
+def _ends_at(wire: bytes, cut: list[bytes]) -> int | None:
+    """Where the body ends; -1 if it breaks, None if it does not end."""
+    chunked = Chunked(HEADERS | NOT_IN_TRAILERS)
+    at = 0
+    for piece in cut:
+        chunked.spans = [] if len(piece) % 2 else None
+        try:
+            used = chunked.feed(memoryview(piece))
+        except FramingError:
+            return -1
+        assert 0 <= used <= len(piece)
+        for first, last in chunked.spans or ():
+            assert 0 <= first < last <= used
+        at += used
+        if chunked.done:
+            return at
+        assert used == len(piece)
+    return None
+
+
+# The relay in memory.
+
+
+class Loop:
+    """As much of an event loop as the relay uses; nothing here waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.soon: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_soon(self, function: Callable[..., Any], *args: Any) -> None:
+        self.soon.append((function, args))
+
+    def create_task(self, work: Coroutine[Any, Any, Any]) -> Task:
+        return Task(self, work)
+
+    def run(self) -> None:
+        for _ in range(10_000):
+            if not self.soon:
+                return
+            function, args = self.soon.pop(0)
+            function(*args)
+        raise AssertionError("the relay goes round in circles")
+
+
+class Task:
+    """A coroutine that is run to its end, as none of the relay's waits here."""
+
+    def __init__(self, loop: Loop, work: Coroutine[Any, Any, Any]) -> None:
+        self.work = work
+        self.done = False
+        self.callbacks: list[Callable[[Any], None]] = []
+        loop.call_soon(self.step)
+
+    def step(self) -> None:
+        if self.done:
+            return
+        self.done = True
+        try:
+            self.work.send(None)
+        except StopIteration:
+            pass
+
+    def add_done_callback(self, _: Callable[[Any], None]) -> None:
+        pass
+
+    def cancel(self) -> None:
+        self.done = True
+        self.work.close()
+
+
+class Transport(asyncio.Transport):
+    """Keeps what is written."""
+
+    def __init__(self, loop: Loop, protocol: Any) -> None:
+        super().__init__()
+        self.loop = loop
+        self.protocol = protocol
+        self.written = bytearray()
+        self.gone = False
+        self.reading = True
+        self.ended = False  # our side sends no more
+        self.finished = False  # the other side sends no more
+        protocol.connection_made(self)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return ("127.0.0.1", 1) if name == "peername" else default
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def write(self, data: Any) -> None:
+        assert not self.ended
+        if not self.gone:
+            self.written += data
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def pause_reading(self) -> None:
+        assert self.reading
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        assert not self.reading
+        self.reading = True
+
+    def close(self) -> None:
+        self.lose(None)
+
+    abort = close
+
+    def lose(self, error: Exception | None) -> None:
+        if not self.gone:
+            self.gone = True
+            self.loop.call_soon(self.protocol.connection_lost, error)
+
+    def feed(self, data: bytes) -> None:
+        """As the loop does: into the protocol's buffer, and tell it."""
+        if self.gone or self.finished or not self.reading:
+            return
+        self.protocol.get_buffer(-1)[: len(data)] = data
+        self.protocol.buffer_updated(len(data))
+        self.loop.run()
+
+    def eof(self) -> None:
+        if not self.gone and not self.finished and self.reading:
+            self.finished = True
+            if not self.protocol.eof_received():
+                self.close()
+        self.loop.run()
+
+
+class Dialler:
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+
+    async def open(self, key: Key, rules: Any, *, raw: bool = False) -> Upstream:
+        if self.stage.rng.random() < 0.05:
+            raise Problem(502, "upstream-connect", "no")
+        wire = Upstream(self.stage.loop, key, self.stage.pool)  # type: ignore[arg-type]
+        self.stage.upstreams.append(Transport(self.stage.loop, wire))
+        return wire
+
+
+class Table:
+    headers = HEADERS
+
+    def grant(self, host: str) -> Grant | None:
+        return Grant("b", b"x-api-key", SECRET, (SECRET,)) if host == "b.test" else None
+
+
+class Silent:
+    def write(self, record: Any) -> None:
+        assert SECRET.decode() not in repr(record)
+
+
+class Stage:
+    """One client and the upstreams it reaches."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.loop = Loop()
+        self.pool = Pool(self.loop)  # type: ignore[arg-type]
+        self.upstreams: list[Transport] = []
+        shared = Shared(
+            leaves=None,  # type: ignore[arg-type]
+            credentials=Table(),
+            audit=Silent(),
+            pool=self.pool,
+            dialler=Dialler(self),  # type: ignore[arg-type]
+            headers=HEADERS,
+            codes=CODES,
+            health=dict,
+        )
+        policy = SessionPolicy(
+            "s", "s", 1, None, rng.choice(("read-write", "read-only")), None, ("denied.test",)
+        )
+        self.session = Session(policy, Targets({}, ()), shared)
+        self.client = Client(self.loop, self.session)  # type: ignore[arg-type]
+        self.near = Transport(self.loop, self.client)
+
+    def step(self) -> None:
+        """Something happens somewhere."""
+        rng, kind = self.rng, self.rng.random()
+        if kind < 0.45:
+            for piece in pieces(rng, damaged(rng, rng.choice(REQUESTS))):
+                self.near.feed(piece)
+        elif kind < 0.9 and self.upstreams:
+            for piece in pieces(rng, damaged(rng, rng.choice(RESPONSES))):
+                rng.choice(self.upstreams[-3:]).feed(piece)
+        elif kind < 0.94 and self.upstreams:
+            far = rng.choice(self.upstreams)
+            if rng.random() < 0.5:
+                far.lose(ConnectionResetError())
+            else:
+                far.eof()
+        elif kind < 0.96:
+            for protocol in (self.client, *(far.protocol for far in self.upstreams[-2:])):
+                if not protocol.closed:
+                    protocol.pause_writing()
+                    self.loop.run()
+                    protocol.resume_writing()
+        elif kind < 0.97:
+            self.near.eof()
+        else:
+            self.loop.now += 20
+            self.client.ticks += rng.choice((1, 20, 2000))
+            self.client.tick()
+            self.pool.sweep()
+        self.loop.run()
+        assert len(self.client.pending) <= MAX_HEAD + client_module._PIPELINED + 1000
+
+    def end(self) -> None:
+        self.near.lose(None)
+        self.loop.run()
+        assert self.client.exchange is None and not self.session.clients
+        self.pool.clear()
+        self.loop.run()
+        for far in self.upstreams:
+            assert far.gone or far.protocol.owner is None, "an upstream was left behind"
+            _judge(bytes(far.written))
+
+
+def _judge(wire: bytes) -> None:
+    """What an upstream was sent is a row of requests to llhttp too, the last perhaps cut short."""
+    if wire.startswith(b"CONNECT"):
+        raise AssertionError("a CONNECT reached an upstream")
+    seen = Seen()
+    try:
+        httptools.HttpRequestParser(seen).feed_data(wire)
+    except httptools.HttpParserUpgrade:
+        return
+    except httptools.HttpParserError as error:
+        if "method" not in str(error).lower() and "url" not in str(error).lower():
+            raise AssertionError(f"llhttp refuses what an upstream was sent: {error}: {wire!r}") from None
+        return
+    names = [name.lower().replace(b"_", b"-") for name, _ in seen.headers]
+    assert b"proxy-authorization" not in names
+    assert all(
+        value == SECRET for name, value in seen.headers if name.lower() == b"x-api-key" and b"b.test" in wire
+    )
+
+
+def fuzz_relay(rng: random.Random) -> None:
+    stage = Stage(rng)
+    for _ in range(rng.randrange(1, 12)):
+        stage.step()
+        if stage.near.gone:
+            break
+    assert stage.client.closed or stage.client.mode >= HEAD
+    stage.end()
+
+
+KINDS: dict[str, Callable[[random.Random], None]] = {
+    "heads": fuzz_head,
+    "chunks": fuzz_chunks,
+    "relay": fuzz_relay,
+}
+
+
+def run(kind: str, iterations: int, seed: int) -> None:
+    """Raises what was found, with the number that brings it back: `run(kind, 1, seed + number)`."""
+    function = KINDS[kind]
+    for number in range(iterations):
+        try:
+            function(random.Random(seed + number))
+        except BaseException as error:
+            error.add_note(f"scripts/fuzz --only {kind} --iterations 1 --seed {seed + number}")
+            raise
+
+
+def leftovers() -> int:
+    """Objects of ended exchanges that something still holds."""
+    gc.collect()
+    return sum(isinstance(each, Exchange | Client | Upstream) for each in gc.get_objects())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="scripts/fuzz", description="Throw damaged HTTP at the proxy, in memory."
+    )
+    parser.add_argument("--iterations", type=int, default=100_000, help="inputs in all (default: 100000)")
+    parser.add_argument(
+        "--seed", type=int, default=None, help="the first input's number (default: by the clock)"
+    )
+    parser.add_argument("--only", default=",".join(KINDS), help=f"of {', '.join(KINDS)}")
+    asked = parser.parse_args()
+    seed = int(time.time()) * 1_000_000 if asked.seed is None else asked.seed
+    kinds = asked.only.split(",")
+    share = max(1, asked.iterations // len(kinds))
+    for kind in kinds:
+        start = time.monotonic()
+        try:
+            run(kind, share, seed)
+        except BaseException:
+            traceback.print_exc()
+            return 1
+        print(f"{kind}: {share} inputs from {seed} in {time.monotonic() - start:.0f} s, nothing found")
+    left = leftovers()
+    if left:
+        print(f"{left} objects were left behind", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
