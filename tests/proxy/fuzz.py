@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import random
 import sys
@@ -241,10 +242,8 @@ class Task:
         if self.done:
             return
         self.done = True
-        try:
+        with contextlib.suppress(StopIteration):
             self.work.send(None)
-        except StopIteration:
-            pass
 
     def add_done_callback(self, _: Callable[[Any], None]) -> None:
         pass
@@ -478,7 +477,7 @@ def main() -> int:
         start = time.monotonic()
         try:
             run(kind, share, seed)
-        except BaseException:
+        except Exception:  # noqa: BLE001, whatever it is, it is a finding
             traceback.print_exc()
             return 1
         print(f"{kind}: {share} inputs from {seed} in {time.monotonic() - start:.0f} s, nothing found")
