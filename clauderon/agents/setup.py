@@ -81,8 +81,16 @@ def prepare(
 
 
 def set_mode(home: Home, session: Session, mode: str) -> None:
-    """What the container does at its next start: `agent`, or `idle` (stay up for `exec`, then end)."""
+    """What the container does at its next start: `agent`, `idle` (stay up for `exec`, then end), or `attached`
+
+    (the agent, once a line on stdin says that somebody listens).
+    """
     Tree(home.session_dir(session.id)).write("mode", f"{mode}\n".encode())
+
+
+def mode(home: Home, session: Session) -> str:
+    """What `set_mode` or `prepare` wrote last."""
+    return (read(home.session_dir(session.id), "mode", _WORD_BYTES) or b"").decode().strip()
 
 
 def activity(home: Home, session_id: str) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from clauderon import names
+from clauderon import names, proc
 from clauderon.agents import setup
 from clauderon.errors import Interrupted
 from clauderon.session import lifecycle
+from clauderon.session.beside import Beside
 from clauderon.session.context import Context
 from clauderon.store import Session
 
@@ -43,6 +44,8 @@ class Result(NamedTuple):
 
 def stream(context: Context, session: Session, *, began_before: bool = False) -> Result:
     """Copy the agent's stdout and stderr to ours, byte for byte, until it ends."""
+    if began_before:
+        _wake(context, session)
     with _Deadline(context, session) as deadline, _stopped_on_interrupt(context, session):
         context.docker.foreground(*_words(session, began_before), stdin=_GO)
         return Result(_status(context, session, deadline))
@@ -50,9 +53,18 @@ def stream(context: Context, session: Session, *, began_before: bool = False) ->
 
 def collect(context: Context, session: Session, *, began_before: bool = False) -> Result:
     """Wait for the agent's end and take its whole stdout; its stderr goes to ours."""
+    if began_before:
+        _wake(context, session)
     with _Deadline(context, session) as deadline, _stopped_on_interrupt(context, session):
         answer = context.docker.foreground(*_words(session, began_before), stdin=_GO, capture=True)
         return Result(_status(context, session, deadline), answer.stdout.decode("utf-8", "replace"))
+
+
+def _wake(context: Context, session: Session) -> None:
+    """Send the line that a create killed before it listened never sent; the logs have what comes of it."""
+    if setup.mode(context.home, session) == "attached":
+        words = context.docker.argv(*_words(session, False))
+        Beside(lambda: proc.start(words, env=context.docker.env, stdin=_GO).result(ok=None))
 
 
 def _words(session: Session, began_before: bool) -> list[str]:
