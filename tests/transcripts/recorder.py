@@ -41,6 +41,7 @@ class _Call:
     begun: dict[str, Any]
     after: int
     connection: socket.socket
+    ended: bool = False
     answer: dict[str, Any] | None = None
     released: bool = False
     order: int = 0
@@ -122,6 +123,10 @@ class Recorder:
                 self._calls.append(call)
                 self._stirred = self._event = time.monotonic()
             second = lines.readline()
+            if second and "ended" in json.loads(second):
+                with self._lock:
+                    call.ended = True
+                second = lines.readline()
             with self._lock:
                 if second:
                     call.answer = json.loads(second)
@@ -145,7 +150,7 @@ class Recorder:
                     spent, self._stirred = now_spent, now
                 if not held or now - self._stirred < SETTLE_S:
                     continue
-                busy = any(c.answer is None and not c.released for c in self._calls)
+                busy = any(not (c.ended or c.answer or c.released) for c in self._calls)
                 if (busy or _is_about(parents, known)) and now - self._event < LONGEST_HOLD_S:
                     self._stirred = now
                     continue

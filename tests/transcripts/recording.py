@@ -85,6 +85,7 @@ def record(directory, argv, env):
         feeder.start()
     status = child.wait()
     if child.stdin is not None:
+        _send(connection, {"ended": True})
         feeder.join(INPUT_WAIT_S)
     for pump in pumps:
         pump.join()

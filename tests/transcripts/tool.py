@@ -144,6 +144,7 @@ def unexpected(directory, call, wanted):
     )
     for entry in wanted:
         message += f"expected here:\n  {entry['line']}\n  in {entry['cwd']!r}\n  with {entry['env']!r}\n"
+        message += f"  stdin {entry['stdin_digest'] or entry['stdin']!r}\n"
     if not wanted:
         message += "nothing more was expected here\n"
     with open(os.path.join(directory, "unexpected"), "a") as file:
