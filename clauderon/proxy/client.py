@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from clauderon.proxy import entry
 from clauderon.proxy.addresses import canonical_address
 from clauderon.proxy.exchange import DIALLING, Exchange
-from clauderon.proxy.head import CRLF, END, MAX_HEAD, HeadError, RequestHead, parse_request
+from clauderon.proxy.fields import CRLF, END, MAX_HEAD, HeadError
+from clauderon.proxy.head import RequestHead, parse_request
 from clauderon.proxy.hosts import HostError, normalise_host
 from clauderon.proxy.refusal import H2_GOAWAY, Problem, render
 from clauderon.proxy.tunnel import PEER, Tunnel
@@ -136,7 +137,7 @@ class Client(Wire):
             self.mode = BUSY
             self.ticks = 0
             try:
-                head = parse_request(data[:end], self.session.shared.codes)
+                head = parse_request(data[: end + 4], self.session.shared.table)
             except HeadError as error:
                 self._bad_head(data, error)
                 return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from clauderon.proxy import passthrough
 from clauderon.proxy.exchange import Exchange
-from clauderon.proxy.head import RequestHead, parse_request, request_codes, split_absolute, split_target
+from clauderon.proxy.head import RequestHead, parse_request, request_table, split_absolute, split_target
 from clauderon.proxy.hosts import HostError, format_authority, parse_authority
 from clauderon.proxy.refusal import Problem
 from clauderon.proxy.rules import Verdict
@@ -76,8 +76,8 @@ def _begin(client: Client, head: RequestHead, key: Key, first_line: bytes | None
         if shared.headers is not shared.credentials.headers:
             # The table was swapped: there may be a new header to look for, in this request already.
             shared.headers = shared.credentials.headers
-            shared.codes = request_codes(shared.headers)
-            head = parse_request(head.raw, shared.codes)
+            shared.table = request_table(shared.headers)
+            head = parse_request(head.wire, shared.table)
         if rules.read_only and not grant.model_api:
             path, query = split_target(head.target)
             problem = rules.request_problem(head.method, path, query, head.names())

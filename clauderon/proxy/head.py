@@ -6,28 +6,18 @@ A head is the bytes before the empty line. Whatever two parsers could read diffe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import product
 
-MAX_HEAD = 128 * 1024
-MAX_FIELDS = 1024
+from clauderon.proxy.fields import CRLF, END, FieldTable, HeadError, parse_length, split_head
 
-CRLF = b"\r\n"
-END = b"\r\n\r\n"
-
-# What a field line must not look like: no token before the colon, folded, or without a colon at all.
-_BAD_FIELD = re.compile(rb"\r\n(?![!#$%&'*+\-.^_`|~0-9A-Za-z]+:)")
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([^\x00-\x20\x7f#]+) HTTP/([0-9])\.([0-9])")
-_LENGTH = re.compile(rb"[0-9]{1,18}")
 _TARGET = re.compile(rb"(https?)://([^/?]*)(.*)", re.IGNORECASE | re.DOTALL)
-# Every byte a head may hold apart from CR and LF.
-_ALLOWED = bytes([9, *range(32, 127), *range(128, 256)])
-_RULERS = [CRLF * count for count in range(64)]
 
 # Codes of the fields that mean something to a proxy.
 HOST, LENGTH, TRANSFER, CONNECTION, HOP, UPGRADE, CREDENTIAL, EXPECT = range(1, 9)
 
-_REQUEST_CODES: dict[bytes, int] = {
+_CODES: dict[bytes, int] = {
     b"host": HOST,
     b"content-length": LENGTH,
     b"transfer-encoding": TRANSFER,
@@ -52,42 +42,35 @@ CHUNKED = -1  # the length of a body framed by chunks
 UNTIL_CLOSE = -2  # of a response body that ends with its connection
 
 
-class HeadError(Exception):
-    """The head is refused. `status` is what to answer; the text says what is wrong."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-
-
-def request_codes(credential_headers: Iterable[bytes]) -> Mapping[bytes, int]:
+def request_table(credential_headers: Iterable[bytes]) -> FieldTable:
     """The table `parse_request` needs: its own fields, and each credential header in every spelling.
 
     Servers that turn fields into variables read `X_API_KEY` as `X-API-Key`.
     """
-    codes = dict(_REQUEST_CODES)
+    codes = dict(_CODES)
     for header in credential_headers:
         parts = header.replace(b"_", b"-").split(b"-")
         for joints in product(b"-_", repeat=len(parts) - 1):
             name = parts[0] + b"".join(bytes([j]) + part for j, part in zip(joints, parts[1:], strict=True))
             codes.setdefault(name, CREDENTIAL)
-    return codes
+    return FieldTable(codes, status=400, forgotten=frozenset({CREDENTIAL, HOP}))
 
 
 class RequestHead:
     """A request's head. `length` is the body's: a number of bytes, 0 for none, or CHUNKED.
 
-    lines: the request line and the fields; a line that does not travel on is empty, and `edited` is set.
+    wire: the head as it came, with its empty line. lines: the request line and the fields; a line that does not
+    travel on is empty, and `edited` is set.
     credentials: the indices of the lines that hold a credential of the client's.
     """
 
     __slots__ = (
-        "close", "credentials", "edited", "expects", "host", "length", "lines", "method", "minor", "raw", "target",
-        "upgrade",
+        "close", "credentials", "edited", "expects", "host", "length", "lines", "method", "minor", "target",
+        "upgrade", "wire",
     )  # fmt: skip
 
-    def __init__(self, raw: bytes, lines: list[bytes], method: bytes, target: bytes, minor: int) -> None:
-        self.raw = raw
+    def __init__(self, wire: bytes, lines: list[bytes], method: bytes, target: bytes, minor: int) -> None:
+        self.wire = wire
         self.lines = lines
         self.method = method
         self.target = target
@@ -113,8 +96,8 @@ class RequestHead:
         credentials = self.credentials if strip else None
         if credentials is None and first_line is None and not self.edited:
             if injected is None:
-                return self.raw + END
-            return b"%b\r\n%b\r\n\r\n" % (self.raw, injected)
+                return self.wire
+            return b"%b%b\r\n\r\n" % (self.wire[:-2], injected)
         lines = self.lines.copy()
         if first_line is not None:
             lines[0] = first_line
@@ -129,35 +112,38 @@ class RequestHead:
         return CRLF.join(filter(None, lines)) + END
 
 
-def parse_request(raw: bytes, codes: Mapping[bytes, int]) -> RequestHead:
-    """Parse a request's head; `raw` without its empty line. Raises HeadError."""
-    line, _, _ = raw.partition(CRLF)
-    match = _REQUEST_LINE.fullmatch(line)
+def parse_request(wire: bytes, table: FieldTable) -> RequestHead:
+    """Parse a request's head, given with its empty line. Raises HeadError."""
+    lines = split_head(wire, 400)
+    match = _REQUEST_LINE.fullmatch(lines[0])
     if match is None:
         raise HeadError(400, "the request line is not METHOD TARGET HTTP/1.1")
     method, target, major, minor = match.groups()
     if major != b"1" or minor not in b"01":
         raise HeadError(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
-    lines = split_lines(raw, 400)
-    head = RequestHead(raw, lines, method, target, int(minor))
+    head = RequestHead(wire, lines, method, target, int(minor))
     length: bytes | None = None
     transfer: bytes | None = None
     connection = upgrade = 0
-    get = codes.get
-    for index in range(1, len(lines)):
-        name, _, value = lines[index].partition(b":")
-        code = get(name.lower())
-        if code is None:
+    known = table.known.get
+    for index, line in enumerate(lines):
+        if not index:
             continue
-        if code == CREDENTIAL:
+        meaning = known(line)
+        if meaning is None:
+            meaning = table.meaning(line)
+        if not meaning:
+            continue
+        code, value = meaning
+        if code == HOST:
+            if head.host is not None:
+                raise HeadError(400, "more than one Host")
+            head.host = value.strip(b" \t")
+        elif code == CREDENTIAL:
             if head.credentials is None:
                 head.credentials = [index]
             else:
                 head.credentials.append(index)
-        elif code == HOST:
-            if head.host is not None:
-                raise HeadError(400, "more than one Host")
-            head.host = value.strip(b" \t")
         elif code == LENGTH:
             if length is not None:
                 raise HeadError(400, "more than one Content-Length")
@@ -202,13 +188,6 @@ def _request_length(length: bytes | None, transfer: bytes | None, minor: int) ->
         return CHUNKED
     assert length is not None
     return parse_length(length, 400)
-
-
-def parse_length(text: bytes, status: int) -> int:
-    """A Content-Length. Raises HeadError with `status`."""
-    if _LENGTH.fullmatch(text) is None:
-        raise HeadError(status, "a Content-Length that is not one plain number")
-    return int(text)
 
 
 def _settle_connection(head: RequestHead, connection: int, upgrade: int) -> None:
@@ -263,17 +242,3 @@ def split_absolute(target: bytes) -> tuple[bytes, bytes, bytes] | None:
     if not rest.startswith(b"/"):
         rest = b"/" + rest
     return match[1].lower(), match[2], rest
-
-
-def split_lines(head: bytes, status: int) -> list[bytes]:
-    """The lines of a head, each judged as far as its form goes. Raises HeadError with `status`."""
-    lines = head.split(CRLF)
-    fields = len(lines) - 1
-    if fields > MAX_FIELDS:
-        raise HeadError(431 if status == 400 else status, f"more than {MAX_FIELDS} header fields")
-    ruler = _RULERS[fields] if fields < 64 else CRLF * fields
-    if head.translate(None, _ALLOWED) != ruler:
-        raise HeadError(status, "a control character, or a line that does not end in CR LF, in the head")
-    if _BAD_FIELD.search(head) is not None:
-        raise HeadError(status, "a header line that is folded, has no colon, or no proper name before it")
-    return lines

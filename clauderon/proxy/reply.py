@@ -4,52 +4,65 @@ from __future__ import annotations
 
 import re
 
-from clauderon.proxy.head import CHUNKED, CRLF, UNTIL_CLOSE, HeadError, parse_length, split_lines
+from clauderon.proxy.fields import FieldTable, HeadError, parse_length, split_head
+from clauderon.proxy.head import CHUNKED, UNTIL_CLOSE
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
+_STATUS_LINES_KEPT = 256
 
 LENGTH, TRANSFER, CONNECTION, ENCODING = range(1, 5)
-_CODES: dict[bytes, int] = {
-    b"content-length": LENGTH,
-    b"transfer-encoding": TRANSFER,
-    b"connection": CONNECTION,
-    b"content-encoding": ENCODING,
-}
+_TABLE = FieldTable(
+    {
+        b"content-length": LENGTH,
+        b"transfer-encoding": TRANSFER,
+        b"connection": CONNECTION,
+        b"content-encoding": ENCODING,
+    },
+    status=502,
+)
+_status_lines: dict[bytes, tuple[int, bool]] = {}
 
 
 class ResponseHead:
     """A response's head. `length`: bytes of the body, 0 for none, CHUNKED or UNTIL_CLOSE; 1xx have none."""
 
-    __slots__ = ("close", "encoding", "length", "lines", "raw", "status", "upgrade")
+    __slots__ = ("close", "encoding", "length", "status")
 
-    def __init__(self, raw: bytes, lines: list[bytes], status: int, close: bool) -> None:
-        self.raw = raw
-        self.lines = lines
+    def __init__(self, status: int, close: bool) -> None:
         self.status = status
         self.close = close
         self.length = UNTIL_CLOSE
         self.encoding = b""
-        self.upgrade = status == 101
 
 
-def parse_response(raw: bytes, method: bytes) -> ResponseHead:
-    """Parse the head of a response to `method`; `raw` without its empty line. Raises HeadError (502)."""
-    line, _, _ = raw.partition(CRLF)
+def _parse_status_line(line: bytes) -> tuple[int, bool]:
+    """The status, and whether it is HTTP/1.0. Raises HeadError."""
     match = _STATUS_LINE.fullmatch(line)
     if match is None:
         raise HeadError(502, "the status line is not HTTP/1.1 CODE REASON")
-    status = int(match[2])
-    old = match[1] == b"0"
-    lines = split_lines(raw, 502)
-    head = ResponseHead(raw, lines, status, old)
+    if len(_status_lines) >= _STATUS_LINES_KEPT:
+        _status_lines.clear()
+    found = _status_lines[line] = (int(match[2]), match[1] == b"0")
+    return found
+
+
+def parse_response(wire: bytes, method: bytes) -> ResponseHead:
+    """Parse the head of a response to `method`, given with its empty line. Raises HeadError (502)."""
+    lines = split_head(wire, 502)
+    status, old = _status_lines.get(lines[0]) or _parse_status_line(lines[0])
+    head = ResponseHead(status, old)
     length: bytes | None = None
     transfer: bytes | None = None
-    get = _CODES.get
-    for index in range(1, len(lines)):
-        name, _, value = lines[index].partition(b":")
-        code = get(name.lower())
-        if code is None:
+    known = _TABLE.known.get
+    for index, line in enumerate(lines):
+        if not index:
             continue
+        meaning = known(line)
+        if meaning is None:
+            meaning = _TABLE.meaning(line)
+        if not meaning:
+            continue
+        code, value = meaning
         if code == LENGTH:
             if length is not None:
                 raise HeadError(502, "more than one Content-Length")

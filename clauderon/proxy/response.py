@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clauderon.proxy.echo import EchoError, Mask
+from clauderon.proxy.fields import END, MAX_HEAD, HeadError
 from clauderon.proxy.framing import Framing, FramingError, UntilClose, response_framing
-from clauderon.proxy.head import END, MAX_HEAD, HeadError
 from clauderon.proxy.reply import ResponseHead, parse_response
 
 MAX_INTERIM = 64
@@ -129,10 +129,10 @@ class Response:
                 self._held = data
                 return MORE
             try:
-                head = parse_response(data[:end], self._method)
+                head = parse_response(data[: end + 4], self._method)
             except HeadError as error:
                 raise ResponseError("upstream-head", f"a malformed response: {error}") from None
-            size = end + len(END)
+            size = end + 4
             if head.status >= 200:
                 break
             if head.status == 101:

@@ -10,7 +10,7 @@ from clauderon.config.schema import Proxy
 from clauderon.proxy.addresses import canonical_address
 from clauderon.proxy.client import HEAD, Client
 from clauderon.proxy.dial import Dialler
-from clauderon.proxy.head import request_codes
+from clauderon.proxy.head import request_table
 from clauderon.proxy.interfaces import Audit, Counters, Credentials, Leaves
 from clauderon.proxy.policy import SessionPolicy
 from clauderon.proxy.routes import Routes
@@ -42,8 +42,8 @@ class DataPlane:
         self._own: set[tuple[str, int]] = set()
         dialler = Dialler(self.loop, self.routes, self.pool, self._is_own)
         headers = credentials.headers
-        codes = request_codes(headers)
-        self.shared = Shared(leaves, credentials, audit, self.pool, dialler, headers, codes, dict)
+        table = request_table(headers)
+        self.shared = Shared(leaves, credentials, audit, self.pool, dialler, headers, table, dict)
         self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
 
     @property
@@ -88,7 +88,7 @@ class DataPlane:
 
     def update_credentials(self) -> None:
         """The table behind `credentials` changed: other headers may be a client's credentials now."""
-        self.shared.codes = request_codes(self.shared.credentials.headers)
+        self.shared.table = request_table(self.shared.credentials.headers)
 
     def update_settings(self, settings: Proxy) -> None:
         self.routes = self.shared.dialler.routes = Routes(settings, self.environ, self.routes)

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from clauderon.proxy.fields import FieldTable
 from clauderon.proxy.interfaces import Audit, AuditRecord, Counters, Credentials, Leaves
 from clauderon.proxy.policy import SessionPolicy
 from clauderon.proxy.refusal import Problem
@@ -24,7 +25,7 @@ MAIN = "main"
 
 @dataclass(slots=True)
 class Shared:
-    """What all sessions share. `codes` is the field table for `head.parse_request`, made from `headers`."""
+    """What all sessions share. `table` is for `head.parse_request`, made from `headers`."""
 
     leaves: Leaves
     credentials: Credentials
@@ -32,7 +33,7 @@ class Shared:
     pool: Pool
     dialler: Dialler
     headers: frozenset[bytes]
-    codes: Mapping[bytes, int]
+    table: FieldTable
     health: Callable[[], Mapping[str, object]]
     main_port: int = 0
 

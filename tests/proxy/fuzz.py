@@ -24,8 +24,9 @@ import httptools
 from clauderon.proxy import client as client_module
 from clauderon.proxy.client import HEAD, Client
 from clauderon.proxy.exchange import NOT_IN_TRAILERS, Exchange
+from clauderon.proxy.fields import MAX_HEAD, HeadError
 from clauderon.proxy.framing import Chunked, FramingError
-from clauderon.proxy.head import MAX_HEAD, HeadError, parse_request, request_codes, split_target
+from clauderon.proxy.head import parse_request, request_table, split_target
 from clauderon.proxy.interfaces import Grant
 from clauderon.proxy.policy import SessionPolicy
 from clauderon.proxy.refusal import Problem
@@ -35,7 +36,7 @@ from clauderon.proxy.sessions import Session, Shared
 from clauderon.proxy.upstream import Key, Pool, Upstream
 
 HEADERS = frozenset({b"authorization", b"x-api-key", b"cookie"})
-CODES = request_codes(HEADERS)
+TABLE = request_table(HEADERS)
 SECRET = b"fuzz-secret-not-real-0001"
 
 REQUESTS = [
@@ -126,7 +127,7 @@ def fuzz_head(rng: random.Random) -> None:
     source = rng.choice(REQUESTS)
     head = damaged(rng, source).partition(b"\r\n\r\n")[0]
     try:
-        parsed = parse_request(head, CODES)
+        parsed = parse_request(head + b"\r\n\r\n", TABLE)
     except HeadError:
         parsed = None
     if parsed is not None and parsed.method != b"CONNECT" and parsed.target.isascii():
@@ -134,7 +135,7 @@ def fuzz_head(rng: random.Random) -> None:
         _compare(head, parsed.length, httptools.HttpRequestParser)
     answer = damaged(rng, rng.choice(RESPONSES)).partition(b"\r\n\r\n")[0]
     try:
-        reply = parse_response(answer, b"GET")
+        reply = parse_response(answer + b"\r\n\r\n", b"GET")
     except HeadError:
         return
     if reply.status != 101:
@@ -354,7 +355,7 @@ class Stage:
             pool=self.pool,
             dialler=Dialler(self),  # type: ignore[arg-type]
             headers=HEADERS,
-            codes=CODES,
+            table=TABLE,
             health=dict,
         )
         policy = SessionPolicy(
