@@ -184,7 +184,7 @@ def _remove_unstarted(context: Context, session: Session) -> None:
 
 def relaunch(context: Context, session: Session, agent: Agent, around: Surroundings) -> Session:
     """Make a container anew for a session that has its files already."""
-    if not session.ip:
+    if not around.gateway.holds(session.ip):
         session = context.store.update(session.id, ip=around.gateway.address(context.home, session.port))
     service.ensure(context.home, context.config, context.environ)
     service.reload(context.home, context.config, context.environ)

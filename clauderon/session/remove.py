@@ -54,8 +54,10 @@ def delete(context: Context, name: str, *, force: bool, confirm: Callable[[str],
 
 def discard(context: Context, session: Session) -> None:
     """Undo a create: the container, the worktree, the directories, the row, in that order. Safe to repeat."""
-    for container in _containers(context, session):
-        context.docker.container_remove(container.id)
+    if session.step not in ("recorded", "worktree"):
+        # Before that step no container was asked for, and an engine that cannot be reached must not stand in the way.
+        for container in _containers(context, session):
+            context.docker.container_remove(container.id)
     if session.step != "recorded":
         # A session that was recorded and no further has no branch; one of that name would be the user's.
         airlock.close(context.home, session, context.environ)

@@ -48,6 +48,10 @@ class Gateway(NamedTuple):
         """What `host.docker.internal` stands for in the container."""
         return self.gateway if self.native else "host-gateway"
 
+    def holds(self, ip: str) -> bool:
+        """Whether an address is one of this network, which may have been made anew with another subnet."""
+        return bool(ip) and ipaddress.ip_address(ip) in ipaddress.ip_network(self.subnet)
+
     def address(self, home: Home, slot: int, attempt: int = 0) -> str:
         """A container's address: one a slot (the session's port), spread over homes that share the network."""
         net = ipaddress.IPv4Network(self.subnet)
