@@ -216,3 +216,40 @@ class Engine:
         for network in self.docker("network", "ls", "-q", "--filter", label, check=False).split():
             self.docker("network", "rm", network, check=False)
         self.docker("network", "rm", self.network, check=False)
+
+
+@contextlib.contextmanager
+def private_engine(root: Path) -> Iterator[tuple[str, tuple[str, ...], Path]]:
+    """An engine that may be broken: in a network namespace of its own, with the small image.
+
+    Yields its DOCKER_HOST, the words that bring a command into its namespace, and the directory for `scripts/engine`.
+    """
+    namespace = f"cldn-{secrets.token_hex(3)}"
+    inside = ("ip", "netns", "exec", namespace)
+    scripts = Path(__file__).resolve().parent.parent.parent / "scripts"
+    environ = {**os.environ}
+    environ.pop("DOCKER_HOST", None)
+    # Sockets have short names, and pytest's directories long ones.
+    with tempfile.TemporaryDirectory(prefix="cldn-") as directory:
+        where = Path(directory) / "engine"
+        subprocess.run(["ip", "netns", "add", namespace], check=True)
+        try:
+            subprocess.run([*inside, "ip", "link", "set", "lo", "up"], check=True)
+            started = subprocess.run(
+                [*inside, scripts / "engine", "start", where],
+                env=environ,
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            host = started.stdout.strip().removeprefix("DOCKER_HOST=")
+            subprocess.run(
+                [scripts / "images", "busybox"],
+                env={**environ, "DOCKER_HOST": host},
+                check=True,
+                capture_output=True,
+            )
+            yield host, inside, where
+        finally:
+            subprocess.run([*inside, scripts / "engine", "stop", where], env=environ, check=False)
+            subprocess.run(["ip", "netns", "delete", namespace], check=False)
