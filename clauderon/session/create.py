@@ -81,6 +81,10 @@ def _gather(
     opening = airlock.start_worktree(plan.repository, worktree, branch=session.branch, base=session.base)
     try:
         around = launch.surroundings(context, session, plan.agent, inspection, policy=session.pull_policy)
+    except Exception:
+        with suppress(ClauderonError):
+            opening.result()  # a whole worktree is undone in one way, half of one in many
+        raise
     except BaseException:
         opening.stop()
         raise
