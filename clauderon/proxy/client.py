@@ -14,7 +14,9 @@ from clauderon.proxy.fields import CRLF, END, MAX_HEAD, HeadError
 from clauderon.proxy.head import RequestHead, parse_request
 from clauderon.proxy.hosts import HostError, normalise_host
 from clauderon.proxy.refusal import H2_GOAWAY, Problem, render
+from clauderon.proxy.rules import Rules, Verdict
 from clauderon.proxy.tunnel import PEER, Tunnel
+from clauderon.proxy.upstream import Key
 from clauderon.proxy.wire import Wire
 
 if TYPE_CHECKING:
@@ -42,8 +44,8 @@ class Client(Wire):
     """One client connection. `host` is empty until a CONNECT made it a tunnel to that host and `port`."""
 
     __slots__ = (
-        "agreed", "exchange", "host", "mode", "pending", "port", "running", "session", "sni", "source", "trying",
-        "tunnel",
+        "agreed", "exchange", "host", "judged_by", "key", "mode", "pending", "port", "running", "session", "sni",
+        "source", "trying", "tunnel", "verdict",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, session: Session) -> None:
@@ -57,6 +59,9 @@ class Client(Wire):
         self.host = ""
         self.port = 0
         self.agreed: bytes | None = None  # the last Host that was found to agree with the tunnel
+        self.key: Key  # set with `host`
+        self.judged_by: Rules | None = None  # whose `verdict` on the tunnel's host it is
+        self.verdict: Verdict
         self.sni = ""  # a name in the handshake that does not
         self.source = ""
         self.trying: asyncio.Task[None] | None = None
@@ -117,12 +122,6 @@ class Client(Wire):
     def _run(self, data: bytes) -> None:
         """Handle the requests in `data`, one after the other, until one has to wait."""
         self.running = True
-        try:
-            self._run_all(data)
-        finally:
-            self.running = False
-
-    def _run_all(self, data: bytes) -> None:
         while True:
             if data[:2] == CRLF:
                 data = data[2:]  # RFC 9112 2.2: an empty line before a request is ignored
@@ -132,23 +131,26 @@ class Client(Wire):
                 if data:
                     self.ticks = 0
                     self._check_start(data)
-                return
-            self.pending = data[end + 4 :]
+                break
+            end += 4
+            whole = end == len(data)
+            self.pending = b"" if whole else data[end:]
             self.mode = BUSY
             self.ticks = 0
             try:
-                head = parse_request(data[: end + 4], self.session.shared.table)
+                head = parse_request(data if whole else data[:end], self.session.shared.table)
             except HeadError as error:
                 self._bad_head(data, error)
-                return
+                break
             if self.host:
                 entry.tunnelled(self, head)
             else:
                 entry.proxied(self, head)
             if self.mode != HEAD or self.closed:
-                return
+                break
             data = bytes(self.pending)
             self.pending = b""
+        self.running = False
 
     def _check_start(self, data: bytes | bytearray) -> None:
         """Refuse at once what cannot become a request, instead of waiting for more of it."""
@@ -174,6 +176,7 @@ class Client(Wire):
     def open_tunnel(self, host: str, port: int) -> None:
         """Accept a CONNECT; what follows must be TLS."""
         self.host, self.port = host, port
+        self.key = Key(self.session.policy.id, True, host, port)
         self.mode = TLS
         self.ticks = 0
         counters = self.session.counters

@@ -11,7 +11,7 @@ from clauderon.proxy.head import RequestHead, parse_request, request_table, spli
 from clauderon.proxy.hosts import HostError, format_authority, parse_authority
 from clauderon.proxy.refusal import Problem
 from clauderon.proxy.rules import Verdict
-from clauderon.proxy.sessions import MAX_CONNECTIONS
+from clauderon.proxy.sessions import MAX_CONNECTIONS, audit_path
 from clauderon.proxy.upstream import Key
 
 if TYPE_CHECKING:
@@ -57,16 +57,18 @@ def tunnelled(client: Client, head: RequestHead) -> None:
             raise Problem(400, "nested-connect", "CONNECT inside a tunnel", "", True, "http")
         if not head.target.startswith(b"/"):
             _check_target(client, head)
-        _begin(client, head, Key(client.session.policy.id, True, client.host, client.port), None)
+        rules = client.session.rules
+        if client.judged_by is not rules:
+            client.verdict = rules.decide(client.host, client.port)
+            client.judged_by = rules
+        _begin(client, head, client.key, client.verdict, None)
     except Problem as problem:
         refuse(client, head, problem)
 
 
-def _begin(client: Client, head: RequestHead, key: Key, first_line: bytes | None) -> None:
+def _begin(client: Client, head: RequestHead, key: Key, verdict: Verdict, first_line: bytes | None) -> None:
     """Apply policy and credentials, then let the request go. Raises Problem."""
     session = client.session
-    rules = session.rules
-    verdict = rules.decide(key.host, key.port)
     if verdict.problem is not None:
         raise _refusal(verdict)
     shared = session.shared
@@ -78,6 +80,7 @@ def _begin(client: Client, head: RequestHead, key: Key, first_line: bytes | None
             shared.headers = shared.credentials.headers
             shared.table = request_table(shared.headers)
             head = parse_request(head.wire, shared.table)
+        rules = session.rules
         if rules.read_only and not grant.model_api:
             path, query = split_target(head.target)
             problem = rules.request_problem(head.method, path, query, head.names())
@@ -151,7 +154,8 @@ def _absolute(client: Client, head: RequestHead) -> None:
     first = b"%b %b HTTP/1.%d" % (head.method, origin, head.minor)
     if head.host is None:
         first += b"\r\nHost: " + authority
-    _begin(client, head, Key(session.policy.id, False, host, port), first)
+    verdict = session.rules.decide(host, port)
+    _begin(client, head, Key(session.policy.id, False, host, port), verdict, first)
 
 
 def _our_own(client: Client, head: RequestHead) -> None:
@@ -234,7 +238,7 @@ def refuse(client: Client, head: RequestHead, problem: Problem) -> None:
         host=host,
         port=port,
         method=head.method,
-        path=b"" if head.method == b"CONNECT" else split_target(head.target)[0],
+        path="" if head.method == b"CONNECT" else audit_path(head.target),
         status=problem.status,
         rule=problem.rule,
         problem=problem,
@@ -249,7 +253,6 @@ def record_connection(client: Client, problem: Problem) -> None:
         host=client.host,
         port=client.port,
         method=b"",
-        path=b"",
         status=problem.status,
         rule=problem.rule,
         problem=problem,

@@ -7,9 +7,11 @@ import time
 from typing import TYPE_CHECKING
 
 from clauderon.proxy.framing import Framing, FramingError, request_framing
-from clauderon.proxy.head import RequestHead, split_target
+from clauderon.proxy.head import RequestHead
+from clauderon.proxy.interfaces import AuditRecord
 from clauderon.proxy.refusal import Problem
 from clauderon.proxy.response import SWITCHED, WHOLE, Response, ResponseError
+from clauderon.proxy.sessions import audit_path
 from clauderon.proxy.tunnel import PEER, Tunnel
 from clauderon.proxy.upstream import Key
 
@@ -49,10 +51,15 @@ class Exchange:
     sent: the request is complete. up: bytes sent to the upstream.
     """
 
-    __slots__ = (
-        "_body", "_dialling", "_message", "_over", "_reused", "answered", "began", "client", "grant", "head", "key",
-        "response", "rule", "sent", "started", "up", "upstream",
-    )  # fmt: skip
+    # As they are at first, so that making an exchange costs little.
+    upstream: Upstream | None = None
+    answered = False  # the response was passed on whole, the request is still coming
+    up = 0
+    _body: Framing | None = None
+    _message = b""  # what is to be sent first; kept as long as it may have to be sent again
+    _dialling: asyncio.Task[None] | None = None
+    _reused = False
+    _over = False
 
     def __init__(self, client: Client, head: RequestHead, key: Key, rule: str, grant: Grant | None) -> None:
         self.client = client
@@ -61,20 +68,9 @@ class Exchange:
         self.rule = rule
         self.grant = grant
         self.started = time.time()
-        self.began = client.loop.time()
-        self.sent = head.length == 0
+        self.sent = sent = head.length == 0
         needles = grant.needles if grant is not None and key.secure else ()
-        self.response = Response(
-            head.method, head.minor, client.send, may_switch=bool(head.upgrade) and self.sent, needles=needles
-        )
-        self.upstream: Upstream | None = None
-        self.up = 0
-        self._body: Framing | None = None
-        self._message = b""  # what is to be sent first; kept as long as it may have to be sent again
-        self._dialling: asyncio.Task[None] | None = None
-        self._reused = False
-        self._over = False
-        self.answered = False  # the response was passed on whole, the request is still coming
+        self.response = Response(head.method, head.minor, client.send, bool(head.upgrade) and sent, needles)
 
     # The request.
 
@@ -327,24 +323,31 @@ class Exchange:
         error: str | None = None,
         upgrade: str | None = None,
     ) -> None:
-        head, grant, session = self.head, self.grant, self.client.session
+        head, grant, key, response = self.head, self.grant, self.key, self.response
+        session = self.client.session
         session.counters.requests += 1
-        session.record(
-            kind=kind,
-            host=self.key.host,
-            port=self.key.port,
-            method=head.method,
-            path=split_target(head.target)[0],
-            status=self.response.status,
-            rule=self.rule,
-            started=self.started,
-            up=self.up,
-            down=self.response.passed,
-            duration=self.client.loop.time() - self.began,
-            credential=grant.name if grant is not None and self.key.secure else None,
-            upgrade=upgrade,
-            problem=problem,
-            error=error,
+        policy = session.rules.policy
+        refused = problem is not None and problem.refused
+        session.note(
+            AuditRecord(
+                self.started,
+                kind,
+                policy.id,
+                policy.name,
+                key.host,
+                key.port,
+                head.method.decode("ascii", "replace"),
+                audit_path(head.target),
+                response.status,
+                self.up,
+                response.passed,
+                max(0.0, time.time() - self.started),
+                (problem.rule or problem.code) if problem is not None and refused else self.rule,
+                grant.name if grant is not None and key.secure else None,
+                refused,
+                upgrade,
+                problem.code if problem is not None and not refused else error,
+            )
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from clauderon.proxy.refusal import Problem
@@ -29,7 +30,7 @@ def _tried(client: Client, task: asyncio.Task[None]) -> None:
 
 async def _open(client: Client, head: RequestHead, host: str, port: int, rule: str) -> None:
     session = client.session
-    started = client.loop.time()
+    started = time.time()
 
     def record(
         status: int, up: int, down: int, error: str | None = None, problem: Problem | None = None
@@ -40,12 +41,11 @@ async def _open(client: Client, head: RequestHead, host: str, port: int, rule: s
             host=host,
             port=port,
             method=b"CONNECT",
-            path=b"",
             status=status,
             rule=rule,
             up=up,
             down=down,
-            duration=client.loop.time() - started,
+            started=started,
             problem=problem,
             error=error,
         )

@@ -31,17 +31,22 @@ class Response:
     after it; `extra`: it sent more than a response; `rest`: what came after a switch; `passed`: bytes sent.
     """
 
-    __slots__ = (
-        "_framing", "_held", "_interim", "_mask", "_may_switch", "_method", "_minor", "_send", "close", "extra",
-        "passed", "rest", "status",
-    )  # fmt: skip
+    # As they are at first, so that making a response costs little.
+    _mask: Mask | None = None
+    _framing: Framing | None = None
+    _held = b""
+    _interim = 0
+    status = 0
+    close = False
+    extra = False
+    rest = b""
+    passed = 0
 
     def __init__(
         self,
         method: bytes,
         minor: int,
         send: Callable[[bytes | memoryview], None],
-        *,
         may_switch: bool = False,
         needles: tuple[bytes, ...] = (),
     ) -> None:
@@ -49,15 +54,8 @@ class Response:
         self._minor = minor
         self._send = send
         self._may_switch = may_switch
-        self._mask = Mask(needles) if needles else None
-        self._framing: Framing | None = None
-        self._held = b""
-        self._interim = 0
-        self.status = 0
-        self.close = False
-        self.extra = False
-        self.rest = b""
-        self.passed = 0
+        if needles:
+            self._mask = Mask(needles)
 
     @property
     def begun(self) -> bool:
@@ -128,11 +126,11 @@ class Response:
             if end < 0:
                 self._held = data
                 return MORE
+            size = end + 4
             try:
-                head = parse_response(data[: end + 4], self._method)
+                head = parse_response(data[:size], self._method)
             except HeadError as error:
                 raise ResponseError("upstream-head", f"a malformed response: {error}") from None
-            size = end + 4
             if head.status >= 200:
                 break
             if head.status == 101:
@@ -150,8 +148,12 @@ class Response:
             data = data[size:]
         self._held = b""
         self.close = head.close
-        if self._mask is not None:
-            return self._masked_head(head, data, size)
+        mask = self._mask
+        if mask is not None:
+            if head.encoding or not 0 <= head.length <= len(data) - size:
+                return self._masked_head(head, data, size)
+            # All of it is here, in the plain: one look is enough.
+            data = mask.whole(data)
         return self._final(head, data, size)
 
     def _final(self, head: ResponseHead, data: bytes, size: int) -> int:

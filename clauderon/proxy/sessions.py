@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clauderon.proxy.fields import FieldTable
+from clauderon.proxy.head import split_target
 from clauderon.proxy.interfaces import Audit, AuditRecord, Counters, Credentials, Leaves
 from clauderon.proxy.policy import SessionPolicy
 from clauderon.proxy.refusal import Problem
@@ -58,6 +59,17 @@ class Session:
     def swap(self, policy: SessionPolicy, targets: Targets) -> None:
         self.rules = Rules(policy, targets)
 
+    def note(self, record: AuditRecord) -> None:
+        """Count and audit."""
+        counters = self.counters
+        if record.refused:
+            counters.refusals += 1
+        elif record.error is not None:
+            counters.errors += 1
+        counters.bytes_up += record.bytes_up
+        counters.bytes_down += record.bytes_down
+        self.shared.audit.write(record)
+
     def record(
         self,
         *,
@@ -65,52 +77,46 @@ class Session:
         host: str,
         port: int,
         method: bytes,
-        path: bytes,
+        path: str = "",
         status: int,
         rule: str,
-        started: float | None = None,
         up: int = 0,
         down: int = 0,
-        duration: float = 0.0,
-        credential: str | None = None,
-        upgrade: str | None = None,
+        started: float | None = None,
         problem: Problem | None = None,
         error: str | None = None,
     ) -> None:
-        """Count and audit. `problem` fills in `refused`, `rule` and `error`."""
-        counters = self.counters
-        refused = False
+        """Note what is not an exchange. `problem` fills in `refused`, `rule` and `error`."""
+        now = time.time()
+        policy = self.rules.policy
+        refused = problem is not None and problem.refused
         if problem is not None:
-            refused = problem.refused
             if refused:
-                counters.refusals += 1
                 rule = problem.rule or problem.code
             else:
-                counters.errors += 1
                 error = problem.code
-        elif error is not None:
-            counters.errors += 1
-        counters.bytes_up += up
-        counters.bytes_down += down
-        policy = self.rules.policy
-        self.shared.audit.write(
+        self.note(
             AuditRecord(
-                time.time() - duration if started is None else started,
-                kind,
-                policy.id,
-                policy.name,
-                host,
-                port,
-                method.decode("ascii", "replace"),
-                path[:2048].decode("utf-8", "backslashreplace"),
-                status,
-                up,
-                down,
-                duration,
-                rule,
-                credential,
-                refused,
-                upgrade,
-                error,
+                time=now if started is None else started,
+                kind=kind,
+                session=policy.id,
+                session_name=policy.name,
+                host=host,
+                port=port,
+                method=method.decode("ascii", "replace"),
+                path=path,
+                status=status,
+                bytes_up=up,
+                bytes_down=down,
+                duration=0.0 if started is None else max(0.0, now - started),
+                rule=rule,
+                refused=refused,
+                error=error,
             )
         )
+
+
+def audit_path(target: bytes) -> str:
+    """The path of a request target without its query, and without what an absolute form has before it."""
+    path = split_target(target)[0] if target[:1] != b"/" else target.partition(b"?")[0]
+    return path[:2048].decode("utf-8", "backslashreplace")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+from collections.abc import Callable
 from typing import cast
 
 RECEIVE = 128 * 1024
@@ -25,11 +26,17 @@ HIGH_WATER = 256 * 1024
 Data = bytes | bytearray | memoryview
 
 
+def _gone(*_: object) -> int:
+    """In the place of a TLS object's methods, which would keep it alive."""
+    return 0
+
+
 class Wire(asyncio.BufferedProtocol):
     """A connection's two ends of bytes. Subclasses override the methods below `# Events`."""
 
     __slots__ = (
-        "_held", "_incoming", "_outgoing", "_tls", "closed", "loop", "secure", "ticks", "transport", "unflushed",
+        "_held", "_incoming", "_outgoing", "_read", "_tls", "_write", "closed", "loop", "secure", "ticks",
+        "transport", "unflushed",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -39,6 +46,8 @@ class Wire(asyncio.BufferedProtocol):
         self.secure = False  # the TLS handshake is complete
         self.unflushed = False  # the peer reads slower than we write
         self._tls: ssl.SSLObject | None = None
+        self._read: Callable[..., int] = _gone
+        self._write: Callable[..., int] = _gone
         self._held = 0
         self.ticks = 0  # sweeps since something last happened here
 
@@ -53,6 +62,7 @@ class Wire(asyncio.BufferedProtocol):
         self.ticks = 0
         was_closed, self.closed = self.closed, True
         self._tls = None
+        self._read = self._write = _gone
         if not was_closed:
             self.lost(exc)
         self.gone()
@@ -66,11 +76,22 @@ class Wire(asyncio.BufferedProtocol):
         if self._tls is None:
             self.received(_cipher_view[:nbytes])
             return
-        self._incoming.write(_cipher_view[:nbytes])
-        if self.secure:
-            self._decrypt()
-        else:
+        incoming = self._incoming
+        incoming.write(_cipher_view[:nbytes])
+        if not self.secure:
             self._shake()
+            return
+        try:
+            total = self._read(RECEIVE, _plain)
+        except ssl.SSLError as error:
+            self._not_read(error)
+            return
+        if incoming.pending or not total:
+            self._decrypt(total)
+        else:
+            if self._outgoing.pending:
+                self._flush()
+            self.received(_plain_view[:total])
 
     def eof_received(self) -> bool:
         if self.closed:
@@ -99,12 +120,13 @@ class Wire(asyncio.BufferedProtocol):
             self.transport.write(data if type(data) is bytes else bytes(data))
             return
         size = len(data)
+        write = self._write
         try:
-            sent = tls.write(data)
+            sent = write(data)
             if sent < size:
                 view = memoryview(data)
                 while sent < size:
-                    sent += tls.write(view[sent:])
+                    sent += write(view[sent:])
         except ssl.SSLError as error:
             self._break(error)
             return
@@ -125,6 +147,10 @@ class Wire(asyncio.BufferedProtocol):
         self._tls = tls = context.wrap_bio(
             self._incoming, self._outgoing, server_side=server, server_hostname=hostname, session=session
         )
+        # The object inside does the same without a Python call in between, where there is one.
+        inner = getattr(tls, "_sslobj", tls)
+        self._read = cast("Callable[..., int]", inner.read)
+        self._write = inner.write
         return tls
 
     def begin(self, first: Data = b"") -> None:
@@ -231,36 +257,38 @@ class Wire(asyncio.BufferedProtocol):
         if rest and not self.transport.is_closing():
             self.transport.write(rest)
 
-    def _decrypt(self) -> None:
-        tls, incoming = self._tls, self._incoming
-        assert tls is not None
-        total = 0
-        clean = False
-        error: Exception | None = None
-        try:
-            # 0 is the peer's close_notify; what follows one is never decrypted, so `pending` would not end the loop.
-            count: int = tls.read(RECEIVE, _plain)  # type: ignore[assignment]
-            total = count
-            while count and (incoming.pending or tls.pending()):
-                count = tls.read(RECEIVE, _plain_view[total:])  # type: ignore[assignment]
-                total += count
-            clean = not count
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLZeroReturnError:
-            clean = True
-        except ssl.SSLError as problem:
-            error = problem
+    def _not_read(self, error: ssl.SSLError) -> None:
+        """There is no data: not yet, or never again."""
         if self._outgoing.pending:
             self._flush()
-        if total and not self.closed:
+        if not isinstance(error, ssl.SSLWantReadError):
+            self._break(error)
+
+    def _decrypt(self, total: int = 0) -> None:
+        """Read what there is, after the `total` bytes read already. Reading nothing means that the peer took leave."""
+        failure: ssl.SSLError | None = None
+        incoming, read = self._incoming, self._read
+        got = 1
+        try:
+            while got:
+                got = read(RECEIVE, _plain_view[total:])
+                total += got
+                if not incoming.pending:
+                    break
+        except ssl.SSLZeroReturnError:
+            got = 0
+        except ssl.SSLError as error:
+            failure = error
+        if self._outgoing.pending:
+            self._flush()
+        if total:
             self.received(_plain_view[:total])
         if self.closed:
             return
-        if clean:
+        if failure is not None:
+            self._not_read(failure)
+        elif not got:
             self.ended(True)
-        elif error is not None:
-            self._break(error)
 
     # Events. After `close` or `abort` only `gone` comes.
 
