@@ -72,12 +72,14 @@ LONG: dict[str, str] = {
     "proxy.client": "one side of a connection as one state machine",
     "proxy.exchange": "one request's way, with every way it can end",
     "proxy.supervisor": "what holds the sockets must not lean on what may crash",
+    "proxy.wire": "one connection's bytes, flow control and TLS in one state machine",
     "store": "one table and every statement on it",
 }
 # Functions over 60 lines, likewise.
 LONG_FUNCTIONS: dict[tuple[str, str], str] = {
     ("cli.create", "create"): "its signature is the help text of every flag",
     ("git.repository", "repository_read"): "one batch of questions and what each answer refuses",
+    ("proxy.head", "parse_request"): "the hot path: a call for each of its steps was measured",
     ("session.request", "plan"): "every refusal in the order a person meets them",
 }
 
