@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -194,6 +195,8 @@ def main(arguments: list[str]) -> int:
         print(f"{verb}: skipped: a private engine needs root, dockerd and ip", flush=True)
         return 0 if verb == "drift" else 1
     failed = 0
+    # Ended by a signal, it must still end its engine.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="cldn-eng-") as directory:
         engine_dir = Path(directory) / "engine"
         with private_engine(engine_dir) as host:
