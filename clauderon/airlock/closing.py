@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -92,6 +93,30 @@ def _free(path: Path) -> Path:
     return found
 
 
+def _remove_half_written(common_dir: Path, name: str) -> None:
+    """Take away the entry of a worktree whose git was killed before it wrote down where the worktree is.
+
+    Other git commands fail over such an entry, and `git worktree prune` leaves it, since it is locked.
+    """
+    for admin in registered(common_dir):
+        if admin.name.rstrip("0123456789") not in (name, name.rstrip("0123456789")):
+            continue
+        # One that a git of somebody else's is just writing is complete an instant later.
+        for _ in range(_HALF_WRITTEN_LOOKS):
+            with contextlib.suppress(OSError):
+                if (admin / "gitdir").stat().st_size and (admin / "commondir").stat().st_size:
+                    break
+            time.sleep(_HALF_WRITTEN_PAUSE_S)
+        else:
+            remove_tree(admin)
+
+
+_ATTEMPTS = 5
+_STALE_S = 10.0
+_HALF_WRITTEN_LOOKS = 10
+_HALF_WRITTEN_PAUSE_S = 0.05
+
+
 class _Close:
     def __init__(
         self,
@@ -109,6 +134,9 @@ class _Close:
         self._env = offline(environment(environ))
 
     def run(self, keep_branch: bool) -> bool:
+        self._break_stale_locks()
+        if _was_opening(self._session):
+            _remove_half_written(self._common_dir, self._session.name)
         kept = self._remove_refs(keep_branch)
         if self._admin is not None:
             self._remove_admin(self._admin)
@@ -124,7 +152,7 @@ class _Close:
 
     def _remove_refs(self, keep_branch: bool) -> bool:
         """Our refs and the branch, in one transaction with the values they were judged by; whether it stays."""
-        for _ in range(20):
+        for _ in range(_ATTEMPTS):
             refs, elsewhere = self._refs()
             ref = branch_ref(self._session)
             tip = refs.get(ref)
@@ -144,6 +172,16 @@ class _Close:
                 self._forget_branch()
             return kept
         raise Conflict(f"delete {self._session.name}", "its refs keep moving", hint="clauderon reconcile")
+
+    def _break_stale_locks(self) -> None:
+        """Locks on this session's own refs that a git killed with the machine left behind; git never breaks one."""
+        branch = self._common_dir / f"{branch_ref(self._session)}.lock"
+        own = self._common_dir / own_ref(self._session.name, "")
+        for lock in (branch, *own.glob("**/*.lock")):
+            with contextlib.suppress(OSError):
+                # git holds such a lock for milliseconds.
+                if time.time() - lock.stat().st_mtime > _STALE_S:
+                    lock.unlink()
 
     def _must_stay(self, ref: str, wanted: bool) -> bool:
         return wanted or not self._is_ours() or self._is_alone(ref)

@@ -116,10 +116,10 @@ def make_enterable(name: str, directory: int) -> None:
             return
         descriptor = os.open(name, _PATH_ONLY, dir_fd=directory)
         try:
-            mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-            if mode & 0o700 != 0o700:
+            found = os.fstat(descriptor).st_mode
+            mode, wanted = stat.S_IMODE(found), 0o700 if stat.S_ISDIR(found) else 0o400
+            if mode & wanted != wanted and not stat.S_ISLNK(found):
                 # By the descriptor: the name may be a link by now. A file keeps whether it is executable.
-                wanted = 0o700 if stat.S_ISDIR(os.fstat(descriptor).st_mode) else 0o600
                 os.chmod(f"/proc/self/fd/{descriptor}", mode | wanted)  # noqa: PTH101 - a descriptor
         finally:
             os.close(descriptor)

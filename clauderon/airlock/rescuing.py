@@ -24,7 +24,7 @@ from clauderon.airlock.tree import open_up
 from clauderon.errors import ClauderonError
 from clauderon.git.alternates import alternates
 from clauderon.git.environment import environment, hardened, offline
-from clauderon.git.settings import Settings, parse_settings
+from clauderon.git.settings import NOBODY, Settings, parse_settings
 from clauderon.store import Session
 
 _TIMEOUT_S = 600.0
@@ -32,10 +32,9 @@ _TIMEOUT_S = 600.0
 _REFS_ONE_BY_ONE = 64
 _PARENTS = 500
 _WHO = {
-    "GIT_AUTHOR_NAME": "clauderon",
-    "GIT_AUTHOR_EMAIL": "clauderon@localhost",
-    "GIT_COMMITTER_NAME": "clauderon",
-    "GIT_COMMITTER_EMAIL": "clauderon@localhost",
+    f"GIT_{role}_{key}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for key, value in zip(("NAME", "EMAIL"), NOBODY, strict=True)
 }
 
 
@@ -159,6 +158,9 @@ class _Rescue:
         """Everything inside that names commits, by label, and what HEAD is at. "" is the session's own branch."""
         session, found = self.session, dict[str, str]()
         quarantine = Quarantine(self.side, common_dir=self.common_dir, env=self.env, name=session.name)
+        self.lost += [
+            f"closed to us: {path!a}" for path in open_up(self.home.git_dir(session.id), files=True)
+        ]
         with Inside.open(self.home, session) as inside:
             if inside is None:
                 return found, None

@@ -121,13 +121,23 @@ def _exists(directory: int, name: str) -> bool:
         return False
 
 
-def open_up(worktree: Path) -> list[str]:
-    """Give ourselves every directory that its maker closed, before git passes over it; what stays closed, relative.
+def open_up(top: Path, *, files: bool = False) -> list[str]:
+    """Give ourselves every directory that its maker closed, before it is passed over; returns what stays closed.
 
-    For a worktree that no container writes any more.
+    For a place that no container writes any more. files: the regular files as well.
     """
     closed: list[str] = []
-    root = open_dir(worktree)
+    parent = open_dir(top.parent)
+    try:
+        make_enterable(top.name, parent)
+    finally:
+        os.close(parent)
+    try:
+        root = open_dir(top)
+    except FileNotFoundError:
+        return []
+    except OSError:
+        return ["."]
     try:
         waiting: list[tuple[str, ...]] = [()]
         while waiting:
@@ -137,10 +147,13 @@ def open_up(worktree: Path) -> list[str]:
                     closed.append("/".join(parts))
                     continue
                 with os.scandir(directory) as entries:
-                    inner = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-                for name in inner:
-                    make_enterable(name, directory)
-                    waiting.append((*parts, name))
+                    inner = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+                for name, is_directory in inner:
+                    if is_directory:
+                        make_enterable(name, directory)
+                        waiting.append((*parts, name))
+                    elif files:
+                        make_enterable(name, directory)
     finally:
         os.close(root)
     return closed

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from clauderon import airlock, proc
 from clauderon.airlock import closing
-from clauderon.errors import BackendError
+from clauderon.errors import BackendError, Conflict
 from clauderon.paths import Home
 from tests.airlock.world import World, call, open_session
 
@@ -98,8 +99,6 @@ def test_a_session_that_never_came_to_be_takes_nothing_with_it(repo: Path, home:
     """The branch of that name is the user's."""
     call("git", "branch", "clauderon/fix", cwd=repo)
     call("git", "update-ref", "refs/clauderon/fix/base", "HEAD", cwd=repo)
-    from clauderon.errors import Conflict
-
     with pytest.raises(Conflict):
         open_session(repo, home)
     from clauderon import git
@@ -137,6 +136,50 @@ def test_a_create_killed_between_the_branch_and_the_worktree_is_undone(
         assert traces(world) == []
     # A session that stands is never taken for one of these.
     assert World(repo, home, session).close() is False
+
+
+@pytest.mark.parametrize("age_s", [0, 60])
+def test_a_lock_left_on_our_refs_is_broken_once_it_is_stale(
+    world: World, age_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = [world.repo / ".git" / f"{name}.lock" for name in (world.branch, "refs/clauderon/fix/base")]
+    users = world.repo / ".git/refs/heads/main.lock"
+    for lock in (*locks, users):
+        lock.touch()
+        os.utime(lock, (time.time() - age_s,) * 2)
+    if age_s:
+        world.close()
+        assert traces(world) == []
+    else:
+
+        def locked(*_args: object) -> None:
+            raise Conflict("update refs", "a ref is locked")
+
+        monkeypatch.setattr(closing, "update_refs", locked)
+        with pytest.raises(Conflict):
+            world.close()
+    assert [lock.exists() for lock in locks] == [not age_s] * 2
+    assert users.exists()
+
+
+@pytest.mark.parametrize("written", [(), ("locked",), ("locked", "gitdir"), ("locked", "HEAD", "commondir")])
+def test_an_entry_git_was_killed_over_is_removed_and_others_are_not(
+    repo: Path, home: Home, tmp_path: Path, written: tuple[str, ...]
+) -> None:
+    from clauderon import git
+    from tests.airlock.world import session_for
+
+    for name in ("fix2", "other"):
+        call("git", "worktree", "add", "--quiet", str(tmp_path / name), cwd=repo)
+    session = session_for(git.repository_read(repo, dict(os.environ)), "fix", "0123456789ab")
+    world = World(repo, home, session.changed(state="creating", step="worktree"))
+    for name in ("fix", "fix1"):
+        (repo / ".git/worktrees" / name).mkdir()
+        for file in written:
+            (repo / ".git/worktrees" / name / file).touch()
+    world.close()
+    assert sorted(path.name for path in (repo / ".git/worktrees").iterdir()) == ["fix2", "other"]
+    world.host("status", cwd=tmp_path / "fix2")
 
 
 def test_a_create_that_lost_the_race_for_a_name_leaves_the_winner_alone(repo: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clauderon import airlock
+from clauderon import airlock, proc
 from clauderon.airlock import expanse, quarantine
 from clauderon.errors import BackendError, ClauderonError, Refused
 from tests.airlock.world import World, call, make_repo
@@ -174,6 +174,52 @@ def test_the_payload_does_run_where_git_is_let_near_it(world: World, payload: st
         ["git", "status"], cwd=world.worktree, env={**os.environ, "GIT_DIR": str(world.private)}, check=False
     )
     assert canary.exists()
+
+
+def test_every_git_of_the_host_names_its_repository_and_is_hardened(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one call finds its repository by looking, none has the private directory, none reaches out."""
+    calls: list[tuple[list[str], dict[str, str], str]] = []
+    start, pipe = proc.start, proc.pipe
+
+    def note_start(argv: list[str], *, env: dict[str, str], cwd: object = None, stdin: bytes = b"") -> object:
+        calls.append((list(argv), env, str(cwd)))
+        return start(argv, env=env, cwd=cwd, stdin=stdin)  # type: ignore[arg-type]
+
+    def note_pipe(one: list[str], two: list[str], **options: object) -> object:
+        calls.append((list(one), options["env"], str(options["cwd"])))  # type: ignore[arg-type]
+        calls.append((list(two), options["consumer_env"], str(options["cwd"])))  # type: ignore[arg-type]
+        return pipe(one, two, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(proc, "start", note_start)
+    monkeypatch.setattr(proc, "pipe", note_pipe)
+    for number in range(120):
+        world.write(f"{number}.txt", str(number))
+    world.commit("one.txt")
+    world.inside("gc", "--quiet")
+    world.commit("two.txt")
+    world.sync()
+    world.write("dirty.txt")
+    world.state()
+    world.diff()
+    world.rescue()
+    world.close()
+    git_dirs = {str(world.repo / ".git"), str(world.repo / ".git/worktrees/fix")}
+    reading = ("rev-list", "pack-objects", "unpack-objects", "index-pack", "cat-file", "status", "write-tree")
+    assert {word for argv, _, _ in calls for word in argv} >= set(reading) - {"unpack-objects"}
+    for argv, env, cwd in calls:
+        assert argv[2].removeprefix("--git-dir=") in git_dirs, argv
+        assert "core.hooksPath=/dev/null" in argv
+        assert "core.fsmonitor=false" in argv
+        assert not {"GIT_DIR", "GIT_WORK_TREE", "GIT_CONFIG_PARAMETERS"} & set(env)
+        assert cwd in ("/", str(world.side.root)), argv
+        assert str(world.private) not in "\0".join([*argv, *env.values()])
+        if set(argv) & set(reading):
+            assert env["GIT_ALLOW_PROTOCOL"] == "none", argv
+            assert env["GIT_NO_REPLACE_OBJECTS"] == "1"
+        if set(argv) & {"index-pack", "unpack-objects", "pack-objects", "write-tree", "cat-file"}:
+            assert env["GIT_ALLOC_LIMIT"], argv
 
 
 # Reading elsewhere: the container must not get at objects or files of the host that it was not given.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import pytest
 
 from clauderon import airlock
 from clauderon.paths import Home
-from tests.airlock.world import World, call, make_repo, open_session
+from tests.airlock.world import World, becoming, call, make_repo, open_session
 from tests.standins.engine import DEBIAN, Engine
 
 pytestmark = pytest.mark.live
@@ -256,15 +255,3 @@ def test_a_host_that_is_not_root_has_a_container_of_its_own_uid(engine: Engine) 
         with becoming(USER):
             assert world.delete() == ("refs/clauderon/rescue/fix",)
         assert not world.worktree.exists()
-
-
-@contextlib.contextmanager
-def becoming(user: tuple[int, int]) -> Iterator[None]:
-    """Effective ids, which is what files and children are judged by."""
-    os.setegid(user[1])
-    os.seteuid(user[0])
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)

@@ -291,6 +291,13 @@ def test_an_entry_left_by_a_killed_removal_is_taken_over(repo: Path, home: Home)
     assert second.host("status", "--porcelain", cwd=second.worktree) == ""
 
 
+def test_the_copied_index_keeps_its_time(world: World) -> None:
+    """A file as young as the index may have changed unseen; an index that looks younger would hide that."""
+    admin = world.repo / ".git/worktrees/fix/index"
+    assert (world.private / "index").stat().st_mtime_ns == admin.stat().st_mtime_ns
+    assert (world.private / "index").read_bytes() == admin.read_bytes()
+
+
 def test_twenty_at_once_on_one_repository_all_succeed(repo: Path, home: Home) -> None:
     failures: list[BaseException] = []
 
@@ -386,6 +393,7 @@ def test_files_are_the_containers_users_when_we_are_root(repo: Path, home: Home)
         for path in (top, *top.rglob("*")):
             assert (path.lstat().st_uid, path.lstat().st_gid) == (1234, 2345)
     assert world.host("-c", "safe.directory=*", "status", "--porcelain", cwd=world.worktree) == ""
+    assert world.side.gitfile.stat().st_uid == 1234
     # The index knows the new owner: a plain stat tells that nothing changed, without rereading.
     argv = ["git", "-c", "safe.directory=*", "diff-files", "--quiet"]
     assert subprocess.run(argv, cwd=world.worktree, check=False).returncode == 0

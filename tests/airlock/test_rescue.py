@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from clauderon.airlock import rescuing
 from clauderon.airlock.layout import own_ref
 from clauderon.paths import Home
-from tests.airlock.world import World, open_session
+from tests.airlock.world import World, becoming, make_repo, open_session
 
 RESCUE = "refs/clauderon/rescue/fix"
 
@@ -302,18 +305,46 @@ def test_a_ref_git_refuses_does_not_cost_the_others(world: World) -> None:
     assert (Path(directory) / "git/refs/heads/bad").read_text().strip() == bad
 
 
-def test_files_and_directories_closed_to_us_are_rescued(world: World) -> None:
-    if os.geteuid() == 0:
-        # What root opens anyway is to be opened by an owner who has closed it to himself.
-        os.chown(world.worktree, 1000, 1000)
-    closed = world.write("closed/file.txt", "precious\n")
-    alone = world.write("alone.txt", "precious\n")
-    for path in (closed, alone):
-        path.chmod(0)
-    closed.parent.chmod(0)
-    (ref,) = world.rescue()
-    assert world.show(ref, "closed/file.txt") == "precious"
-    assert world.show(ref, "alone.txt") == "precious"
+@contextlib.contextmanager
+def as_nobody_special() -> Iterator[Path]:
+    """A directory of a user who is not root: root opens everything anyway."""
+    with tempfile.TemporaryDirectory() as place:
+        if os.geteuid():
+            yield Path(place)
+        else:
+            os.chown(place, 1000, 1000)
+            with becoming((1000, 1000)):
+                yield Path(place)
+
+
+def test_files_and_directories_closed_to_us_are_rescued() -> None:
+    with as_nobody_special() as place:
+        home = Home(place / "home")
+        home.create()
+        world = open_session(make_repo(place / "repo"), home)
+        closed = world.write("closed/file.txt", "precious\n")
+        alone = world.write("alone.txt", "precious\n")
+        for path in (closed, alone, closed.parent):
+            path.chmod(0)
+        assert world.state().untracked == 1
+        (ref,) = world.delete()
+        assert world.show(ref, "closed/file.txt") == "precious"
+        assert world.show(ref, "alone.txt") == "precious"
+        assert not world.worktree.exists()
+
+
+@pytest.mark.parametrize("what", ["", "objects", "refs", "refs/heads/clauderon/fix", "HEAD", "objects/*/*"])
+def test_a_private_directory_closed_to_us_is_rescued(what: str) -> None:
+    with as_nobody_special() as place:
+        home = Home(place / "home")
+        home.create()
+        world = open_session(make_repo(place / "repo"), home)
+        commit = world.commit()
+        for path in world.private.glob(what) if what else [world.private]:
+            path.chmod(0)
+        assert world.delete() == (RESCUE,)
+        assert world.refs()[RESCUE] == commit
+        assert not world.private.exists()
 
 
 def test_what_stands_in_the_place_things_are_moved_to_stays(world: World) -> None:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import shlex
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -204,4 +204,16 @@ def open_session(
     return World(repo, home, session, environ)
 
 
-__all__ = ["World", "call", "make_repo", "open_session", "session_for"]
+@contextlib.contextmanager
+def becoming(user: tuple[int, int]) -> Iterator[None]:
+    """Effective ids, which is what files and children are judged by; for a test that runs as root."""
+    os.setegid(user[1])
+    os.seteuid(user[0])
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+__all__ = ["World", "becoming", "call", "make_repo", "open_session", "session_for"]
