@@ -22,6 +22,8 @@ from clauderon.store import Session
 # The container can keep git waiting (a fifo, an endless file, swapped in at the right moment).
 _TIMEOUT_S = 120.0
 _ATTEMPTS = 5
+_MARK = b"clauderon\n"
+_STALE_S = 600.0
 
 
 def follow(
@@ -32,79 +34,78 @@ def follow(
     *,
     old: str | None,
     new: str,
-) -> None:
+) -> bool:
     """Bring the host worktree's index from `old` to `new`; the files are there already, the container wrote them.
 
     What somebody staged on the host stays staged where the two do not meet. The index is made aside and put in place
     with its shield on: at no moment may a shell prompt's `git status` find a new submodule without it.
+    Returns False when it has to be tried again: another git holds the index.
     """
     worktree = home.worktree(session.name)
     admin = admin_dir(common_dir, worktree)
     if admin is None:
-        return
+        return True
     env = environment(environ)
     config = proc.start(hardened(admin, "config", "--list", "-z"), env=env, cwd="/").result()
     env = without_filters(offline(env), parse_settings(config.stdout).filters)
+    index = _Index(admin, worktree, env)
     for attempt in range(_ATTEMPTS):
-        if _Index(admin, worktree, env).move(old, new):
-            return
-        time.sleep(0.1 * (attempt + 1))  # somebody's git holds the index, or has just changed it
+        if index.take():
+            try:
+                return index.move(old, new)
+            finally:
+                index.release()
+        time.sleep(0.1 * (attempt + 1))
+    return False
 
 
 class _Index:
-    """A worktree's index, changed in a copy."""
+    """A worktree's index, changed in a copy while git's own lock on it is held."""
 
     def __init__(self, admin: Path, worktree: Path, env: Mapping[str, str]) -> None:
         self._admin = admin
         self._worktree = worktree
         self._index = admin / "index"
         self._copy = admin / "index.clauderon"
+        self._lock = admin / "index.lock"
         self._env = {**env, "GIT_INDEX_FILE": str(self._copy)}
 
-    def move(self, old: str | None, new: str) -> bool:
-        """Whether the index is at `new` now; False when another git was at it."""
-        before = self._stamp()
+    def take(self) -> bool:
+        """Keep other gits from writing the index; False when one of them is at it."""
+        with contextlib.suppress(OSError):
+            # Ours, left by a kill. A lock of git's own is git's to leave.
+            if self._lock.read_bytes() == _MARK and time.time() - self._lock.stat().st_mtime > _STALE_S:
+                self._lock.unlink()
         try:
-            if before is not None:
-                shutil.copyfile(self._index, self._copy)
-                # git tells files that may have changed unseen by comparing their time with the index's own.
-                os.utime(self._copy, ns=(before[0], before[0]))
-            moved = (
-                self._call("read-tree", "-i", "-m", old, new)
-                if old is not None and before is not None
-                else None
-            )
-            if moved is None or moved.status:
-                moved = self._call("read-tree", "--reset", new)
-            if moved.status:
-                return False
-            # Only a matter of speed: without it the next `git status` looks into more files.
-            with contextlib.suppress(CommandTimeout):
-                self._call("update-index", "-q", "--refresh")
-            shield(self._admin, self._worktree, self._env, self._copy)
-            return self._put_in_place(before)
-        finally:
-            for leftover in (self._copy, self._copy.with_name("index.clauderon.lock")):
-                leftover.unlink(missing_ok=True)
-
-    def _put_in_place(self, before: tuple[int, ...] | None) -> bool:
-        lock = self._admin / "index.lock"
-        try:
-            os.link(self._copy, lock)
+            with open(self._lock, "xb") as file:
+                file.write(_MARK)
         except FileExistsError:
             return False
-        if self._stamp() != before:
-            lock.unlink()
-            return False
-        lock.rename(self._index)
         return True
 
-    def _stamp(self) -> tuple[int, ...] | None:
-        try:
+    def release(self) -> None:
+        for leftover in (self._copy, self._copy.with_name("index.clauderon.lock"), self._lock):
+            leftover.unlink(missing_ok=True)
+
+    def move(self, old: str | None, new: str) -> bool:
+        """Whether the index is at `new` now."""
+        there = self._index.exists()
+        if there:
+            shutil.copyfile(self._index, self._copy)
+            # git tells files that may have changed unseen by comparing their time with the index's own.
             found = self._index.stat()
-        except FileNotFoundError:
-            return None
-        return found.st_mtime_ns, found.st_ino, found.st_size
+            os.utime(self._copy, ns=(found.st_atime_ns, found.st_mtime_ns))
+        moved = self._call("read-tree", "-i", "-m", old, new) if old is not None and there else None
+        if moved is None or moved.status:
+            moved = self._call("read-tree", "--reset", new)
+        if moved.status:
+            return False
+        # Only a matter of speed: without it the next `git status` looks into more files.
+        with contextlib.suppress(CommandTimeout):
+            self._call("update-index", "-q", "--refresh")
+        shield(self._admin, self._worktree, self._env, self._copy)
+        self._copy.replace(self._index)
+        return True
 
     def _call(self, *words: str) -> proc.Completed:
         argv = hardened(self._admin, *words, work_tree=self._worktree)

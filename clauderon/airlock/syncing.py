@@ -218,17 +218,18 @@ class _Sync:
     def _nothing_new(self, old: str, new: str, last: str | None, notes: tuple[str, ...]) -> SyncResult:
         if old != new:
             notes += (f"{self.session.branch} has moved on the host; the container does not see that",)
-        elif self.side.following.exists():
-            self._follow(new)
-        if old == new and last != new:
+        elif last != new:
             update_refs(self.common_dir, [(own_ref(self.session.name, "synced"), new, last)], self.environ)
-        self._remember(new)
+        if old != new or not self.side.following.exists() or self._follow(new):
+            self._remember(new)
         return SyncResult("up-to-date", old, old, notes=notes)
 
-    def _follow(self, new: str) -> None:
+    def _follow(self, new: str) -> bool:
         was = self.side.following.read_text(encoding="ascii").strip() or None
-        follow(self.home, self.session, self.common_dir, self.environ, old=was, new=new)
-        self.side.following.unlink()
+        followed = follow(self.home, self.session, self.common_dir, self.environ, old=was, new=new)
+        if followed:
+            self.side.following.unlink()
+        return followed
 
     def _remember(self, new: str) -> None:
         self._write(self.side.synced, new)
@@ -283,8 +284,8 @@ class _Sync:
         # Says where the index still is, should we be killed between the two.
         self._write(self.side.following, old or "")
         update_refs(self.common_dir, changes, self.environ)
-        self._follow(new)
-        self._remember(new)
+        if self._follow(new):
+            self._remember(new)
         return SyncResult("advanced", old, new, gained, notes=notes)
 
     def _apart(self, left: str, right: str) -> tuple[int, int]:
