@@ -7,12 +7,12 @@ import re
 import ssl
 from typing import TYPE_CHECKING
 
-from clauderon.proxy import entry
+from clauderon.proxy import entry, intercept
 from clauderon.proxy.addresses import canonical_address
 from clauderon.proxy.exchange import DIALLING, Exchange
 from clauderon.proxy.fields import CRLF, END, MAX_HEAD, HeadError
 from clauderon.proxy.head import RequestHead, parse_request
-from clauderon.proxy.hosts import HostError, normalise_host
+from clauderon.proxy.patience import BUSY, HEAD, RAW, TLS
 from clauderon.proxy.refusal import H2_GOAWAY, Problem, render
 from clauderon.proxy.rules import Rules, Verdict
 from clauderon.proxy.tunnel import PEER, Tunnel
@@ -21,17 +21,6 @@ from clauderon.proxy.wire import Wire
 
 if TYPE_CHECKING:
     from clauderon.proxy.sessions import Session
-
-# What the connection is doing. HEAD: between requests. TLS: the ClientHello or the rest of the handshake is due.
-HEAD, TLS, BUSY, RAW = range(4)
-# Limits, in sweeps of a second.
-HEAD_TICKS = 60  # for a request's head once it has begun
-TLS_TICKS = 30
-IDLE_TICKS = 1800  # between requests
-STALL_TICKS = 900  # without a byte either way in an exchange; models may think long before they answer
-TAIL_TICKS = 10  # for the rest of a request that is answered already
-RAW_TICKS = 7200
-CLOSING_TICKS = 10
 
 PIPELINE = 4  # the reason for not reading: enough requests are waiting
 _PIPELINED = 64 * 1024
@@ -100,7 +89,7 @@ class Client(Wire):
             if self.tunnel is not None:
                 self.tunnel.client_data(data)
         else:
-            self._intercept(bytes(data))
+            intercept.begin(self, bytes(data))
 
     def _more(self, data: memoryview) -> None:
         """The next piece of a head that came in several."""
@@ -185,40 +174,7 @@ class Client(Wire):
         self.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
         if self.pending:
             first, self.pending = bytes(self.pending), b""
-            self._intercept(first)
-
-    def _intercept(self, first: bytes) -> None:
-        if first[0] != 0x16:
-            what = f"what came in the tunnel to {self.host} is not TLS"
-            fix = f"for plain HTTP ask the proxy for http://..., else add {self.host} to [proxy] passthrough"
-            self.refuse(Problem(400, "not-tls", what, fix, refused=True, rule="tls"), None)
-            return
-        try:
-            context = self.session.shared.leaves.server_context(self.host)
-        except ValueError as error:
-            self.refuse(Problem(400, "no-leaf", f"no certificate can be made for {self.host}: {error}"), None)
-            return
-        if context.sni_callback is None:
-            context.options |= ssl.OP_NO_RENEGOTIATION
-            context.sni_callback = _on_sni
-        self.start_tls(context, server=True).client = self  # type: ignore[attr-defined]
-        self.begin(first)
-
-    def named(self, name: str) -> ssl.SSLContext | None:
-        """The client says in its ClientHello whom it wants; returns another context if that is not the tunnel's."""
-        try:
-            host = normalise_host(name)
-        except HostError:
-            self.sni = name
-            return None
-        if host == self.host:
-            return None
-        # The handshake is completed under the name the client asked for, so that it can be told what is wrong.
-        self.sni = host
-        try:
-            return self.session.shared.leaves.server_context(host)
-        except ValueError:
-            return None
+            intercept.begin(self, first)
 
     def secured(self) -> None:
         self.mode = HEAD
@@ -350,50 +306,13 @@ class Client(Wire):
         self._left()
         self.abort()
 
-    def tick(self) -> None:
-        """Called by every sweep, after `ticks` was counted up."""
-        ticks = self.ticks
-        if self.closed:
-            if ticks > CLOSING_TICKS:
-                self.expire()
-        elif self.mode == HEAD:
-            if not self.pending:
-                if ticks > IDLE_TICKS:
-                    self.close()
-            elif ticks > HEAD_TICKS:
-                self.refuse(Problem(408, "slow-client", f"no whole request head within {HEAD_TICKS} s"), None)
-        elif self.mode == TLS:
-            if ticks > TLS_TICKS:
-                self._silent()
-        elif self.mode == RAW:
-            if ticks > RAW_TICKS and self.tunnel is not None:
-                self.tunnel.over("idle")
-        elif ticks > STALL_TICKS or (
-            ticks > TAIL_TICKS and self.exchange is not None and self.exchange.answered
-        ):
-            self._stalled()
-
-    def _silent(self) -> None:
-        """A tunnel in which no TLS came: a protocol whose server speaks first, perhaps."""
-        what = f"no TLS handshake came in the tunnel to {self.host} within {TLS_TICKS} s"
-        problem = Problem(408, "not-tls", what, f"if it is not HTTPS, add {self.host} to [proxy] passthrough")
+    def not_tls(self, problem: Problem) -> None:
+        """End a tunnel whose handshake never came; in words if there is still a way to say them."""
         if self._tls is None:
             self.refuse(problem, None)
         else:
             entry.record_connection(self, problem)
             self.abort()
-
-    def _stalled(self) -> None:
-        """Neither side of an exchange has moved for a long time."""
-        exchange = self.exchange
-        if exchange is None:
-            return
-        upstream = exchange.upstream
-        if exchange.answered:
-            exchange.client_stopped()
-        elif upstream is None or upstream.ticks > STALL_TICKS:
-            what = f"{exchange.key.host} sent nothing for {STALL_TICKS} s"
-            exchange.fail(Problem(504, "upstream-stalled", what, "try again"))
 
     def blocked(self) -> None:
         if self.exchange is not None:
@@ -413,10 +332,3 @@ class Client(Wire):
         self.session.clients.discard(self)
         if self.host:
             self.session.counters.open_tunnels -= 1
-
-
-def _on_sni(tls: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
-    if name is not None:
-        other = tls.client.named(name)  # type: ignore[attr-defined]
-        if other is not None:
-            tls.context = other

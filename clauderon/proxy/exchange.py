@@ -6,8 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from clauderon.proxy.framing import Framing, FramingError, request_framing
-from clauderon.proxy.head import RequestHead
+from clauderon.proxy.framing import NOT_IN_TRAILERS, Framing, FramingError, request_framing
+from clauderon.proxy.head import RequestHead, absolute_form
 from clauderon.proxy.interfaces import AuditRecord
 from clauderon.proxy.refusal import Problem
 from clauderon.proxy.response import SWITCHED, WHOLE, Response, ResponseError
@@ -22,27 +22,6 @@ if TYPE_CHECKING:
 
 DIALLING = 2  # the reason for not reading a client: there is nowhere to send it yet
 _SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
-# Fields that would change a message's meaning after its head was judged.
-NOT_IN_TRAILERS = frozenset(
-    {
-        b"content-length",
-        b"transfer-encoding",
-        b"host",
-        b"connection",
-        b"upgrade",
-        b"trailer",
-        b"te",
-        b"expect",
-    }
-    | {
-        b"authorization",
-        b"proxy-authorization",
-        b"cookie",
-        b"content-encoding",
-        b"content-type",
-        b"content-range",
-    }
-)
 
 
 class Exchange:
@@ -127,7 +106,7 @@ class Exchange:
         upstream.ticks = 0
         message = self._message
         if upstream.via is not None:
-            message = _through_proxy(message, self.head.host or b"", upstream.via)
+            message = absolute_form(message, self.head.host or b"", upstream.via)
         if not self._reused or not self.sent or self.head.method not in _SAFE:
             self._message = b""
         self.up = len(message)
@@ -349,12 +328,3 @@ class Exchange:
                 problem.code if problem is not None and not refused else error,
             )
         )
-
-
-def _through_proxy(message: bytes, host: bytes, authorization: bytes) -> bytes:
-    """The absolute form, for an upstream that is itself a proxy."""
-    line, _, rest = message.partition(b"\r\n")
-    method, target, version = line.split(b" ")
-    if authorization:
-        rest = b"Proxy-Authorization: %b\r\n%b" % (authorization, rest)
-    return b"%b http://%b%b %b\r\n%b" % (method, host, target, version, rest)

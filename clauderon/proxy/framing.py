@@ -15,9 +15,11 @@ _MAX_TRAILER = 16 * 1024
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*'
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;%b+(?:=(?:%b+|%b\"))?)*\r\n" % (_TOKEN, _TOKEN, _QUOTED))
-# Any beginning of that.
+# The same after a chunk's data; with neither extension nor padding, as nearly all are.
+_NEXT_SIZE = re.compile(rb"\r\n([0-9A-Fa-f]{1,15})\r\n")
+# Any beginning of the first.
 _SIZE_SO_FAR = re.compile(
-    rb"[0-9A-Fa-f]{0,15}|[0-9A-Fa-f]{1,15}(?:;%b+(?:=(?:%b+|%b\"))?)*(?:\r|;%b*|;%b+=(?:%b\\?)?)"
+    rb"[0-9A-Fa-f]{0,15}|[0-9A-Fa-f]{1,15}(?:;%b+(?:=(?:%b+|%b\"))?)*(?:\r|;%b*|;%b+=(?:%b\\?)?)?"
     % (_TOKEN, _TOKEN, _QUOTED, _TOKEN, _TOKEN, _QUOTED)
 )
 # Servers are known to pad the size with spaces; it is the same to every parser, so a response may.
@@ -25,6 +27,28 @@ _PADDED = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*\r\n")
 _PADDED_SO_FAR = re.compile(rb"[0-9A-Fa-f]{1,15}[ \t]*\r?")
 _TRAILER = re.compile(rb"(%b+):[\t\x20-\x7e\x80-\xff]*\r\n" % _TOKEN)
 _TRAILER_SO_FAR = re.compile(rb"\r?|%b+(?::[\t\x20-\x7e\x80-\xff]*\r?)?" % _TOKEN)
+
+# Fields that would change a message's meaning after its head was judged.
+NOT_IN_TRAILERS = frozenset(
+    {
+        b"content-length",
+        b"transfer-encoding",
+        b"host",
+        b"connection",
+        b"upgrade",
+        b"trailer",
+        b"te",
+        b"expect",
+    }
+    | {
+        b"authorization",
+        b"proxy-authorization",
+        b"cookie",
+        b"content-encoding",
+        b"content-type",
+        b"content-range",
+    }
+)
 
 Data = bytes | bytearray | memoryview
 
@@ -135,38 +159,56 @@ class Chunked:
 
     def _walk(self, data: Data) -> int:
         at, size = 0, len(data)
+        skip, spans = self._skip, self.spans
+        next_size = _NEXT_SIZE.match
         while at < size:
-            if self._skip:
-                step = min(self._skip, size - at)
-                if self.spans is not None:
-                    self.spans.append((at, at + step))
-                self._skip -= step
-                at += step
-                continue
-            if self._trailer:
-                return self._walk_trailer(data, at)
-            if self._end:
-                if size - at < 2:
-                    self._hold(data, at, b"\r")
-                    return size
-                if data[at : at + 2] != b"\r\n":
-                    raise FramingError("a chunk is longer than its size says")
-                self._end = False
-                at += 2
-                continue
-            match = _SIZE.match(data, at) or (_PADDED.match(data, at) if self.padded else None)
-            if match is None:
-                if size - at > _MAX_LINE or not self._may_become_size(data, at):
-                    raise FramingError("a chunk size that is not a plain hexadecimal number")
-                self._held = bytes(data[at:])
-                return size
-            at = match.end()
-            self._skip = int(match[1], 16)
-            if self._skip:
-                self._end = True
+            if skip:
+                end = at + skip
+                if end > size:
+                    end = size
+                if spans is not None:
+                    spans.append((at, end))
+                skip -= end - at
+                at = end
+            elif self._end and (match := next_size(data, at)) is not None:
+                at = match.end()
+                skip = int(match[1], 16)
+                if not skip:
+                    self._end = False
+                    self._trailer = True
+            elif self._trailer:
+                at = self._walk_trailer(data, at)
+                break
             else:
-                self._trailer = True
+                at, skip = self._walk_size(data, at)
+        self._skip = skip
         return at
+
+    def _walk_size(self, data: Data, at: int) -> tuple[int, int]:
+        """The end of a chunk's data or a size line, in its long form: where it ends, and the data that follow."""
+        size = len(data)
+        if self._end:
+            if size - at < 2:
+                if data[at:] != b"\r":
+                    raise FramingError("a chunk is longer than its size says")
+                self._held = b"\r"
+                return size, 0
+            if data[at : at + 2] != b"\r\n":
+                raise FramingError("a chunk is longer than its size says")
+            self._end = False
+            return at + 2, 0
+        match = _SIZE.match(data, at) or (_PADDED.match(data, at) if self.padded else None)
+        if match is None:
+            if size - at > _MAX_LINE or not self._may_become_size(data, at):
+                raise FramingError("a chunk size that is not a plain hexadecimal number")
+            self._held = bytes(data[at:])
+            return size, 0
+        skip = int(match[1], 16)
+        if skip:
+            self._end = True
+        else:
+            self._trailer = True
+        return match.end(), skip
 
     def _may_become_size(self, data: Data, at: int) -> bool:
         if _SIZE_SO_FAR.fullmatch(data, at) is not None:
@@ -193,12 +235,6 @@ class Chunked:
             raise FramingError("a trailer field that may only stand in the head")
         self._held = rest
         return size
-
-    def _hold(self, data: Data, at: int, expected: bytes) -> None:
-        rest = bytes(data[at:])
-        if rest != expected:
-            raise FramingError("a chunk is longer than its size says")
-        self._held = rest
 
 
 def request_framing(length: int, refused: frozenset[bytes]) -> Framing:

@@ -242,3 +242,12 @@ def split_absolute(target: bytes) -> tuple[bytes, bytes, bytes] | None:
     if not rest.startswith(b"/"):
         rest = b"/" + rest
     return match[1].lower(), match[2], rest
+
+
+def absolute_form(message: bytes, host: bytes, authorization: bytes) -> bytes:
+    """The absolute form, for an upstream that is itself a proxy."""
+    line, _, rest = message.partition(b"\r\n")
+    method, target, version = line.split(b" ")
+    if authorization:
+        rest = b"Proxy-Authorization: %b\r\n%b" % (authorization, rest)
+    return b"%b http://%b%b %b\r\n%b" % (method, host, target, version, rest)

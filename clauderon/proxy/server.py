@@ -7,11 +7,13 @@ import socket
 from collections.abc import Callable, Iterable, Mapping
 
 from clauderon.config.schema import Proxy
+from clauderon.proxy import patience
 from clauderon.proxy.addresses import canonical_address
-from clauderon.proxy.client import HEAD, Client
+from clauderon.proxy.client import Client
 from clauderon.proxy.dial import Dialler
 from clauderon.proxy.head import request_table
 from clauderon.proxy.interfaces import Audit, Counters, Credentials, Leaves
+from clauderon.proxy.patience import HEAD
 from clauderon.proxy.policy import SessionPolicy
 from clauderon.proxy.routes import Routes
 from clauderon.proxy.sessions import MAIN, Session, Shared
@@ -135,7 +137,7 @@ class DataPlane:
         for session in self.sessions.values():
             for client in list(session.clients):
                 client.ticks += 1
-                client.tick()
+                patience.tick(client)
         for wire in list(self.pool.wires):
             wire.ticks += 1
             wire.tick()

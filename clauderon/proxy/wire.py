@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 
-RECEIVE = 128 * 1024
+RECEIVE = 64 * 1024
 RECORD = 16 * 1024
 # The loop fills the first buffer and calls us at once, and we are done with both before we return; so they are
 # shared by every connection. Whoever keeps bytes from `received` beyond the call copies them.

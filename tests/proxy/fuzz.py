@@ -22,7 +22,8 @@ from typing import Any
 import httptools
 
 from clauderon.proxy import client as client_module
-from clauderon.proxy.client import HEAD, Client
+from clauderon.proxy import patience
+from clauderon.proxy.client import Client
 from clauderon.proxy.exchange import NOT_IN_TRAILERS, Exchange
 from clauderon.proxy.fields import MAX_HEAD, HeadError
 from clauderon.proxy.framing import Chunked, FramingError
@@ -166,7 +167,8 @@ def fuzz_chunks(rng: random.Random) -> None:
     body = b""
     for _ in range(rng.randrange(4)):
         part = rng.randbytes(rng.choice((1, 2, 15, 16, 300)))
-        body += b"%x\r\n%b\r\n" % (len(part), part)
+        extension = rng.choice((b"", b"", b";a=b;c", b';a="b \\" c"'))
+        body += b"%x%b\r\n%b\r\n" % (len(part), extension, part)
     wire = damaged(rng, body + rng.choice((b"0\r\n\r\n", b"0\r\nA: b\r\n\r\n", b"00;x\r\n\r\n"))) + b"GET"
     whole = _ends_at(wire, [wire])
     cut = _ends_at(wire, pieces(rng, wire))
@@ -391,7 +393,7 @@ class Stage:
         else:
             self.loop.now += 20
             self.client.ticks += rng.choice((1, 20, 2000))
-            self.client.tick()
+            patience.tick(self.client)
             self.pool.sweep()
         self.loop.run()
         assert len(self.client.pending) <= MAX_HEAD + client_module._PIPELINED + 1000
@@ -433,7 +435,7 @@ def fuzz_relay(rng: random.Random) -> None:
         stage.step()
         if stage.near.gone:
             break
-    assert stage.client.closed or stage.client.mode >= HEAD
+    assert stage.client.closed or stage.client.mode >= patience.HEAD
     stage.end()
 
 

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from clauderon.proxy import client as client_module
+from clauderon.proxy import patience
 from clauderon.proxy import sessions as sessions_module
 from tests.proxy.rig import OK, Peer, Rig
 
@@ -84,7 +84,7 @@ def test_an_extension_without_end_is_refused(rig: Rig) -> None:
 
 
 def test_a_client_that_dribbles_its_head_is_given_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "HEAD_TICKS", 1)
+    monkeypatch.setattr(patience, "HEAD_TICKS", 1)
     rig.upstream()
     client = rig.tunnel()
     done = threading.Event()
@@ -109,13 +109,13 @@ def test_a_client_that_dribbles_its_head_is_given_up(rig: Rig, monkeypatch: pyte
 
 
 def test_a_client_that_connects_and_says_nothing_is_let_go(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "IDLE_TICKS", 1)
+    monkeypatch.setattr(patience, "IDLE_TICKS", 1)
     client = rig.connect()
     assert client.rest() == b""
 
 
 def test_a_tunnel_in_which_nothing_comes_is_explained(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "TLS_TICKS", 1)
+    monkeypatch.setattr(patience, "TLS_TICKS", 1)
     client = rig.connect()
     client.send(b"CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n\r\n")
     client.head()
@@ -125,7 +125,7 @@ def test_a_tunnel_in_which_nothing_comes_is_explained(rig: Rig, monkeypatch: pyt
 
 
 def test_a_handshake_that_stops_half_way_is_let_go(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "TLS_TICKS", 1)
+    monkeypatch.setattr(patience, "TLS_TICKS", 1)
     client = rig.connect()
     client.send(b"CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n\r\n")
     client.head()

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from clauderon.proxy import client as client_module
-from clauderon.proxy import dial
+from clauderon.proxy import dial, patience
 from tests.proxy.rig import OK, Handler, Peer, Rig, Upstream, answering, running
 
 GET = b"GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"
@@ -231,7 +230,7 @@ def test_a_connection_closed_while_idle_is_not_used(rig: Rig) -> None:
 
 
 def test_an_upstream_that_stalls_is_given_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "STALL_TICKS", 1)
+    monkeypatch.setattr(patience, "STALL_TICKS", 1)
     release = threading.Event()
 
     def handle(peer: Peer) -> None:
