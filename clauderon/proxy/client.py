@@ -38,7 +38,7 @@ class Client(Wire):
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, session: Session) -> None:
-        super().__init__(loop)
+        super().__init__(loop, session.shared.pool.outbox)
         self.session = session
         self.mode = HEAD
         self.running = False  # `_run` is on the stack

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from typing import NamedTuple, Protocol
 
+from clauderon.proxy.outbox import Outbox
 from clauderon.proxy.refusal import Problem
 from clauderon.proxy.wire import Wire
 
@@ -39,7 +40,7 @@ class Upstream(Wire):
     REPLY_MAX = 64 * 1024
 
     def __init__(self, loop: asyncio.AbstractEventLoop, key: Key, pool: Pool) -> None:
-        super().__init__(loop)
+        super().__init__(loop, pool.outbox)
         self.key = key
         self.pool = pool
         self.owner: Owner | None = None
@@ -173,6 +174,7 @@ class Pool:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.outbox = Outbox(loop)
         self.idle: dict[Key, list[Upstream]] = {}
         self.size = 0
         self.tickets: dict[Key, ssl.SSLSession] = {}

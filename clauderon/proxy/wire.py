@@ -13,6 +13,8 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 
+from clauderon.proxy.outbox import Events, Outbox
+
 RECEIVE = 64 * 1024
 RECORD = 16 * 1024
 # The loop fills the first buffer and calls us at once, and we are done with both before we return; so they are
@@ -22,6 +24,7 @@ _plain = bytearray(RECEIVE + 2 * RECORD)
 _cipher_view = memoryview(_cipher)
 _plain_view = memoryview(_plain)
 HIGH_WATER = 256 * 1024
+AT_ONCE = 8 * 1024  # from this size on a write of its own is worth it
 
 Data = bytes | bytearray | memoryview
 
@@ -31,16 +34,18 @@ def _gone(*_: object) -> int:
     return 0
 
 
-class Wire(asyncio.BufferedProtocol):
-    """A connection's two ends of bytes. Subclasses override the methods below `# Events`."""
+class Wire(Events):
+    """A connection's two ends of bytes. Subclasses override what `Events` tells them."""
 
     __slots__ = (
-        "_held", "_incoming", "_outgoing", "_read", "_tls", "_write", "closed", "loop", "secure", "ticks",
-        "transport", "unflushed",
+        "_due", "_held", "_incoming", "_outbox", "_outgoing", "_read", "_tls", "_write", "closed", "loop", "secure",
+        "ticks", "transport", "unflushed",
     )  # fmt: skip
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, outbox: Outbox) -> None:
         self.loop = loop
+        self._outbox = outbox
+        self._due = False  # it is in the outbox
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.closed = False
         self.secure = False  # the TLS handshake is complete
@@ -130,7 +135,17 @@ class Wire(asyncio.BufferedProtocol):
         except ssl.SSLError as error:
             self._break(error)
             return
-        self.transport.write(self._outgoing.read())
+        if size >= AT_ONCE or (self._due and self._outgoing.pending > RECEIVE):
+            self.transport.write(self._outgoing.read())
+        elif not self._due:
+            self._due = True
+            self._outbox.add(self)
+
+    def flush(self) -> None:
+        """Send now what was to be sent soon."""
+        self._due = False
+        if not self.closed:
+            self._flush()
 
     def start_tls(
         self,
@@ -139,9 +154,8 @@ class Wire(asyncio.BufferedProtocol):
         server: bool,
         hostname: str | None = None,
         session: ssl.SSLSession | None = None,
-        first: Data = b"",
     ) -> ssl.SSLObject:
-        """Begin TLS; `first` holds bytes of the peer's that were read already. `secured` or `insecure` follows."""
+        """Put TLS between; `begin` starts the handshake, `secured` or `insecure` follows."""
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = tls = context.wrap_bio(
@@ -154,7 +168,7 @@ class Wire(asyncio.BufferedProtocol):
         return tls
 
     def begin(self, first: Data = b"") -> None:
-        """Take the first step of the handshake; `first` as in `start_tls`."""
+        """Take the first step of the handshake; `first` holds bytes of the peer's that were read already."""
         if first:
             self._incoming.write(first)
         self._shake()
@@ -184,6 +198,8 @@ class Wire(asyncio.BufferedProtocol):
         self.ticks = 0
         if goodbye:
             self._goodbye()
+        elif self._tls is not None:
+            self._flush()
         self.transport.close()
 
     def finish(self) -> None:
@@ -289,35 +305,3 @@ class Wire(asyncio.BufferedProtocol):
             self._not_read(failure)
         elif not got:
             self.ended(True)
-
-    # Events. After `close` or `abort` only `gone` comes.
-
-    def connected(self) -> None:
-        """The transport is there."""
-
-    def received(self, data: memoryview) -> None:
-        """Bytes of the peer's, valid until this returns."""
-        raise NotImplementedError
-
-    def secured(self) -> None:
-        """The handshake succeeded."""
-
-    def insecure(self, error: Exception) -> None:
-        """The handshake failed; the alert is on its way."""
-        self.abort()
-
-    def ended(self, clean: bool) -> None:
-        """The peer sends no more; in TLS `clean` says whether it said so."""
-        self.close()
-
-    def blocked(self) -> None:
-        """The peer reads too slowly: stop sending soon."""
-
-    def flushed(self) -> None:
-        """There is room again after `blocked`."""
-
-    def lost(self, error: Exception | None) -> None:
-        """The connection broke."""
-
-    def gone(self) -> None:
-        """The transport is closed; the last event."""

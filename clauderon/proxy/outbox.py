@@ -1,0 +1,70 @@
+"""What a wire shares with the others and what it tells its owner; no bytes and no TLS here."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+
+class Flushed(Protocol):
+    def flush(self) -> None: ...
+
+
+class Outbox:
+    """Wires that have something to send when the loop is done with what came in.
+
+    What goes out together wakes its readers together. A write of its own for each message costs a wake-up each, which
+    on a virtual machine is dearer than the message; and what is sent in pieces leaves in one.
+    """
+
+    __slots__ = ("_loop", "_wires")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._wires: list[Flushed] = []
+
+    def add(self, wire: Flushed) -> None:
+        if not self._wires:
+            self._loop.call_soon(self._flush)
+        self._wires.append(wire)
+
+    def _flush(self) -> None:
+        wires, self._wires = self._wires, []
+        for wire in wires:
+            wire.flush()
+
+
+class Events(asyncio.BufferedProtocol):
+    """What happens to a wire. After its `close`, `finish` or `abort` only `gone` comes."""
+
+    __slots__ = ()
+
+    def connected(self) -> None:
+        """The transport is there."""
+
+    def received(self, data: memoryview) -> None:
+        """Bytes of the peer's, valid until this returns."""
+        raise NotImplementedError
+
+    def secured(self) -> None:
+        """The handshake succeeded."""
+
+    def insecure(self, error: Exception) -> None:
+        """The handshake failed; the alert is on its way."""
+        raise NotImplementedError
+
+    def ended(self, clean: bool) -> None:
+        """The peer sends no more; in TLS `clean` says whether it said so."""
+        raise NotImplementedError
+
+    def blocked(self) -> None:
+        """The peer reads too slowly: stop sending soon."""
+
+    def flushed(self) -> None:
+        """There is room again after `blocked`."""
+
+    def lost(self, error: Exception | None) -> None:
+        """The connection broke."""
+
+    def gone(self) -> None:
+        """The transport is closed; the last event."""
