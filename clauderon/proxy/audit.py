@@ -1,7 +1,9 @@
 """The audit: one JSON line per request in `audit.jsonl`, written by a thread of its own, rotated by size.
 
-The event loop only appends to a queue. A disk that is full or slow never stops a request; what could not be
-written is counted, and the count is written once there is room again.
+The event loop only makes the line and appends it to a queue. Made in the thread, a batch of them would hold up the
+loop: it lets go of the interpreter at every TLS operation and would get it back only after a switch interval. A disk
+that is full or slow never stops a request; what could not be written is counted, and the count is written once there
+is room again.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from clauderon.proxy.interfaces import AuditRecord
 FLUSH_S = 0.1
 # After a failed write.
 RETRY_S = 1.0
-# About 30 MB of records; at that rate the disk is the problem.
+# About 40 MB of lines; at that rate the disk is the problem.
 MAX_QUEUED = 100_000
 MODE = 0o600
 
@@ -35,7 +37,7 @@ class AuditLog:
         self._path = path
         self._max_bytes = max_bytes
         self._keep = keep
-        self._queue: deque[AuditRecord] = deque()
+        self._queue: deque[str] = deque()
         self._wanted = threading.Event()
         self._ending = threading.Event()
         self._file: int | None = None
@@ -54,7 +56,7 @@ class AuditLog:
             self.dropped += 1
             self._untold += 1
             return
-        self._queue.append(record)
+        self._queue.append(self._line(record))
         if not self._wanted.is_set():
             self._wanted.set()
 
@@ -95,7 +97,7 @@ class AuditLog:
         while self._queue:
             batch = [self._queue[index] for index in range(min(len(self._queue), 2000))]
             untold = self._untold
-            text = "".join([self._line(record) for record in batch])
+            text = "".join(batch)
             if untold:
                 text += json.dumps({"time": _iso(time.time()), "kind": "lost", "records": untold}) + "\n"
             self._append(text.encode())
