@@ -20,6 +20,8 @@ KEYS = {
     "OPENAI_API_KEY": "sk-test-not-a-real-key-0001",
     "GEMINI_API_KEY": "AIza-test-not-a-real-key-0001",
 }
+# Codex has every conversation named, by a request of its own that is a conversation of one turn.
+ASIDE = "Generate a concise, single-line"
 OAUTH_TOKEN = "sk-ant-oat01-test-not-a-real-token-0001"
 
 
@@ -45,8 +47,18 @@ class ModelApi:
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def turns(self) -> list[dict[str, Any]]:
-        """The requests that were answered from the script: one for each tool call and each closing text."""
-        return [fact for fact in self.seen() if fact.get("answer") and fact.get("tool") and fact.get("turn")]
+        """The requests that were answered from the script: one for each tool call and each closing text.
+
+        What an agent asks beside the conversation, at a moment of its own choosing, is none of them.
+        """
+        return [
+            fact
+            for fact in self.seen()
+            if fact.get("answer")
+            and fact.get("tool")
+            and fact.get("turn")
+            and not fact.get("prompt", "").startswith(ASIDE)
+        ]
 
     def wait_for(self, enough: Callable[[list[dict[str, Any]]], bool], *, timeout_s: float = 60.0) -> None:
         """Wait until `enough` of `turns` holds; AssertionError with what there was when the time is up."""
