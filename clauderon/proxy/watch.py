@@ -38,7 +38,8 @@ class BranchWatch:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def set_sessions(self, records: Mapping[str, str]) -> None:
-        """The sessions to watch: id to `store.Session.to_json`. A new one is compared to its last sync."""
+        """The sessions to watch: id to `store.Session.to_json`. A new one is compared to its last sync,
+        or to where it began."""
         for gone in self._seen.keys() - records.keys():
             del self._seen[gone]
             self._moved.pop(gone, None)
@@ -46,7 +47,7 @@ class BranchWatch:
             if session_id in self._seen:
                 self._seen[session_id].record = record
             else:
-                self._seen[session_id] = _Seen(record, self._synced(session_id))
+                self._seen[session_id] = _Seen(record, self._synced(session_id) or _base(record))
 
     def look(self) -> None:
         """Look at every branch, start what is due, and reap what is done."""
@@ -91,3 +92,12 @@ class BranchWatch:
             return host_side(self._home, session_id).synced.read_text("ascii").strip() or None
         except (OSError, ValueError):
             return None
+
+
+def _base(record: str) -> str | None:
+    from clauderon.store import Session
+
+    try:
+        return Session.from_json(record).base
+    except ValueError:
+        return None

@@ -234,6 +234,18 @@ def test_a_branch_already_synced_is_left_alone_after_a_restart(
     assert syncs.started == []
 
 
+def test_a_branch_that_is_where_it_began_is_left_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    syncs = Syncs(monkeypatch)
+    syncs.tips = {"one": "0"}  # the base of `rows`
+    watching = watch.BranchWatch(home, {})
+    watching.set_sessions(rows("one"))
+    watching.look()
+    assert syncs.started == []
+    syncs.tips["one"] = "a" * 40
+    watching.look()
+    assert syncs.started == ["one"]
+
+
 def test_a_session_that_is_gone_is_not_looked_at(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     syncs = Syncs(monkeypatch)
     watching = watch.BranchWatch(home, {})
