@@ -45,6 +45,11 @@ def from_prompt(prompt: str) -> str:
     return "-".join([*(words or ["session"]), tail])
 
 
+def network(base: str, mode: str) -> str:
+    """The network of a mode: `proxied` sessions live on an internal one of their own."""
+    return f"{base}-proxied" if mode == "proxied" else base
+
+
 def new_id() -> str:
     """A fresh session id: 12 hexadecimal digits."""
     return os.urandom(6).hex()

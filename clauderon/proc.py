@@ -62,10 +62,13 @@ def run(
     stdin: bytes = b"",
     timeout_s: float | None = None,
     ok: Collection[int] | None = (0,),
+    settle_s: float = 0.0,
 ) -> Completed:
     """Run a command to its end and return its answer.
 
     ok: the statuses that are no failure; None allows every one.
+    settle_s: how long an interrupted caller lets it end by itself before it is stopped: for a child that has told
+    a server to make something, which the server does whether or not the child is there to hear of it.
     Raises CommandFailed, CommandTimeout (the child is stopped first) and ToolMissing.
     """
     from plumbum import local
@@ -80,7 +83,7 @@ def run(
         )
     except OSError as error:
         raise _cannot_start(argv, cwd, error) from error
-    return _finish(tuple(argv), child, stdin, timeout_s, ok)
+    return _finish(tuple(argv), child, stdin, timeout_s, ok, settle_s)
 
 
 @dataclass(slots=True, eq=False)
@@ -91,9 +94,15 @@ class Running:
     child: subprocess.Popen[bytes]
     stdin: bytes
 
-    def result(self, *, timeout_s: float | None = None, ok: Collection[int] | None = (0,)) -> Completed:
-        """Wait for the child; raises as `run` does."""
-        return _finish(self.argv, self.child, self.stdin, timeout_s, ok)
+    def result(
+        self,
+        *,
+        timeout_s: float | None = None,
+        ok: Collection[int] | None = (0,),
+        settle_s: float = 0.0,
+    ) -> Completed:
+        """Wait for the child; raises and settles as `run` does."""
+        return _finish(self.argv, self.child, self.stdin, timeout_s, ok, settle_s)
 
     def ended(self) -> bool:
         """Whether the child has ended; `result` then answers at once."""
@@ -357,6 +366,7 @@ def _finish(
     stdin: bytes,
     timeout_s: float | None,
     ok: Collection[int] | None,
+    settle_s: float = 0.0,
 ) -> Completed:
     try:
         stdout, stderr = child.communicate(stdin or None, timeout=timeout_s)
@@ -364,7 +374,12 @@ def _finish(
         _stop(child)
         raise CommandTimeout(argv[0], f"no answer after {timeout_s:g} s") from error
     except BaseException:
-        _stop(child)
+        try:
+            if settle_s:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(settle_s)
+        finally:
+            _stop(child)
         raise
     answer = Completed(argv, _status(child.returncode), stdout or b"", stderr or b"")
     if ok is not None and answer.status not in ok:

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from clauderon import names, paths
 from clauderon.config.schema import NOTHING
 from clauderon.errors import UsageError
 from clauderon.mount import Mount
-from clauderon.store import Session
+
+if TYPE_CHECKING:
+    from clauderon.store import Session
 
 SCHEMA = "1"
 LABEL_SESSION = "clauderon.session"
@@ -39,7 +40,7 @@ _MIN_MEMORY_BYTES = 6 * 1024 * 1024
 _MEMORY = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]*)\Z", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _CPU_MILLI = re.compile(r"(\d+)m\Z")
-_MIN_CPUS = Decimal("0.01")
+_MIN_CPUS = "0.01"
 # distribution/reference: [domain[:port]/]path[:tag][@digest]
 _REFERENCE = re.compile(
     r"(?:(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::\d+)?/)?"
@@ -57,13 +58,15 @@ def cpus(text: str, *, what: str = "--cpu-limit") -> str:
     text = text.strip()
     if not text:
         return ""
+    from decimal import Decimal, InvalidOperation  # 2 ms of every `create`, and few have limits
+
     hint = "clauderon create --cpu-limit 1.5 ..."
     milli = _CPU_MILLI.match(text)
     try:
         number = Decimal(milli[1]) / 1000 if milli else Decimal(text)
     except InvalidOperation:
         raise UsageError(f"{what} {text}", "not a number of CPUs", hint=hint) from None
-    if not number.is_finite() or number < _MIN_CPUS:
+    if not number.is_finite() or number < Decimal(_MIN_CPUS):
         why = "must be at least 0.01 CPUs (leave it out, or empty in the configuration, for no limit)"
         raise UsageError(f"{what} {text}", why, hint=hint)
     if number > 100_000:
@@ -80,6 +83,8 @@ def memory(text: str, *, what: str = "--memory-limit") -> str:
     text = text.strip()
     if not text:
         return ""
+    from decimal import Decimal
+
     hint = "clauderon create --memory-limit 8g ..."
     match = _MEMORY.match(text)
     unit = match["unit"].lower() if match else ""
@@ -105,6 +110,11 @@ def memory_text(limit: str) -> str:
         if size and size % _UNITS[unit] == 0:
             return f"{size // _UNITS[unit]}{unit}"
     return limit
+
+
+def engine_needs(image_reference: str, network: str) -> list[str]:
+    """What a container needs to find on the engine, in the one order in which it is asked for."""
+    return [image_reference, network, *SHARED_VOLUMES]
 
 
 def image(reference: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 from clauderon.mount import Mount
-from clauderon.spec import ContainerSpec
+
+if TYPE_CHECKING:
+    from clauderon.spec import ContainerSpec
 
 
 def mount_value(mount: Mount) -> str:
@@ -100,6 +103,11 @@ def container_list_argv(filters: Mapping[str, str]) -> list[str]:
     One call answers `list` for any number of sessions.
     """
     return ["container", "ls", "--all", "--no-trunc", *filters_argv(filters), "--format", "{{json .}}"]
+
+
+def inspect_argv(names: Collection[str]) -> list[str]:
+    """Images, networks and volumes of these names, whichever there are."""
+    return ["inspect", "--format", "{{json .}}", *names]
 
 
 def container_inspect_argv(name: str) -> list[str]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import NoReturn
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
 
 from clauderon import proc
 from clauderon.config.schema import Docker as DockerConfig
 from clauderon.docker import argv, failures, parse
 from clauderon.errors import BackendError, CommandFailed
-from clauderon.spec import ContainerSpec
+
+if TYPE_CHECKING:
+    from clauderon.spec import ContainerSpec
 
 # A healthy engine answers these questions in milliseconds; a hung one must not hang us for ever.
 QUESTION_TIMEOUT_S = 60.0
+# How long an interrupt waits for the answer to an act. What the engine was asked to make it makes, also when docker is
+# gone; whoever undoes it must not look before it is there.
+SETTLE_S = 10.0
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -38,11 +43,15 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Docker:
-    """The docker command line of one configuration: program, context, environment."""
+    """The docker command line of one configuration: program, context, environment.
+
+    foreseen: questions that were asked before anybody wanted the answer, by their words.
+    """
 
     command: str
     context: str
     env: Mapping[str, str]
+    foreseen: dict[tuple[str, ...], Pending] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, config: DockerConfig, environ: Mapping[str, str]) -> Docker:
@@ -54,23 +63,50 @@ class Docker:
         return [self.command, *context, *words]
 
     def start(self, *words: str, what: str) -> Pending:
-        """Begin a call whose answer is wanted later."""
-        return Pending(proc.start(self.argv(*words), env=self.env), what)
+        """Begin a call whose answer is wanted later; one that was foreseen is under way already."""
+        return self.foreseen.pop(words, None) or Pending(proc.start(self.argv(*words), env=self.env), what)
+
+    def foresee(self, words: Sequence[str], what: str) -> None:
+        """Begin a question that `start` will probably be asked, with these words. Each answers once."""
+        self.foreseen[tuple(words)] = self.start(*words, what=what)
+
+    def drop_foreseen(self) -> None:
+        """Stop the questions nobody asked."""
+        while self.foreseen:
+            self.foreseen.popitem()[1].running.stop()
 
     def run(
-        self, *words: str, what: str, stdin: bytes = b"", timeout_s: float | None = QUESTION_TIMEOUT_S
+        self,
+        *words: str,
+        what: str,
+        stdin: bytes = b"",
+        timeout_s: float | None = QUESTION_TIMEOUT_S,
+        act: bool = False,
     ) -> proc.Completed:
-        """One call, to its end. Raises the explained error."""
+        """One call, to its end. Raises the explained error.
+
+        act: it makes or removes something, and is let finish (SETTLE_S) when we are interrupted.
+        """
         try:
-            return self.attempt(*words, stdin=stdin, timeout_s=timeout_s)
+            return self.attempt(*words, stdin=stdin, timeout_s=timeout_s, act=act)
         except CommandFailed as failure:
             raise failures.explain(failure, what) from failure
 
     def attempt(
-        self, *words: str, stdin: bytes = b"", timeout_s: float | None = QUESTION_TIMEOUT_S
+        self,
+        *words: str,
+        stdin: bytes = b"",
+        timeout_s: float | None = QUESTION_TIMEOUT_S,
+        act: bool = False,
     ) -> proc.Completed:
-        """One call; raises the bare CommandFailed, for callers that know what a failure may mean."""
-        return proc.run(self.argv(*words), env=self.env, stdin=stdin, timeout_s=timeout_s)
+        """As `run`; raises the bare CommandFailed, for callers that know what a failure may mean."""
+        return proc.run(
+            self.argv(*words),
+            env=self.env,
+            stdin=stdin,
+            timeout_s=timeout_s,
+            settle_s=SETTLE_S if act else 0.0,
+        )
 
     # Containers
 
@@ -80,11 +116,11 @@ class Docker:
         By `proc.start`, which spares `create` the import of plumbum, a fifth of its own time.
         """
         words = self.argv(*argv.container_run_argv(spec))
-        return proc.start(words, env=self.env).result().text.strip()
+        return proc.start(words, env=self.env).result(settle_s=SETTLE_S).text.strip()
 
     def container_create(self, spec: ContainerSpec) -> str:
         """As `container_run`, without starting it."""
-        return self.attempt(*argv.container_create_argv(spec), timeout_s=None).text.strip()
+        return self.attempt(*argv.container_create_argv(spec), timeout_s=None, act=True).text.strip()
 
     def container_list(self, filters: Mapping[str, str]) -> list[parse.Container]:
         answer = self.run(*argv.container_list_argv(filters), what="list containers")
@@ -113,10 +149,10 @@ class Docker:
 
     def container_start(self, name: str) -> None:
         """Start a stopped container. Raises the bare CommandFailed."""
-        self.attempt("start", name)
+        self.attempt("start", name, act=True)
 
     def container_rename(self, name: str, new_name: str) -> None:
-        self.run("rename", name, new_name, what=f"rename {name}")
+        self.run("rename", name, new_name, what=f"rename {name}", act=True)
 
     def container_wait(self, name: str) -> int:
         """Wait until the container ends, however long; returns its exit status."""
@@ -125,7 +161,9 @@ class Docker:
 
     def copy_into(self, container: str, directory: str, archive: bytes) -> None:
         """Unpack a tar archive into a container's directory; works on a container that never ran."""
-        self.run("cp", "-", f"{container}:{directory}", what=f"copy into {container}", stdin=archive)
+        self.run(
+            "cp", "-", f"{container}:{directory}", what=f"copy into {container}", stdin=archive, act=True
+        )
 
     # Images
 
@@ -140,7 +178,7 @@ class Docker:
 
     def inspect_start(self, names: Collection[str]) -> Pending:
         """Begin one `docker inspect` for images, networks and volumes together; finish with `inspected`."""
-        return self.start("inspect", "--format", "{{json .}}", *names, what="inspect")
+        return self.start(*argv.inspect_argv(names), what="inspect")
 
     @staticmethod
     def inspected(pending: Pending) -> parse.Objects:
@@ -176,13 +214,13 @@ class Docker:
 
     def network_create(self, name: str, *, subnet: str, internal: bool, labels: Mapping[str, str]) -> None:
         words = argv.network_create_argv(name, subnet=subnet, internal=internal, labels=labels)
-        self.run(*words, what=f"create network {name}")
+        self.run(*words, what=f"create network {name}", act=True)
 
     def network_remove(self, name: str) -> bool:
         return self._unless_missing("network", "rm", name, what=f"remove network {name}")
 
     def volume_create(self, name: str, labels: Mapping[str, str]) -> None:
-        self.run(*argv.volume_create_argv(name, labels), what=f"create volume {name}")
+        self.run(*argv.volume_create_argv(name, labels), what=f"create volume {name}", act=True)
 
     def volume_remove(self, name: str) -> bool:
         return self._unless_missing("volume", "rm", name, what=f"remove volume {name}")
@@ -228,7 +266,7 @@ class Docker:
 
     def _unless_missing(self, *words: str, what: str) -> bool:
         try:
-            self.attempt(*words, timeout_s=None)
+            self.attempt(*words, timeout_s=None, act=True)
         except CommandFailed as failure:
             if failures.is_missing(failure):
                 return False

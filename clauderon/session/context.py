@@ -111,8 +111,13 @@ def is_locked(context: Context, session: Session) -> bool:
     """Whether some living command (or dry run's script) works on the session; False means its last one is gone."""
     if session.step.startswith(SCRIPT_STEP):
         return _is_alive(int(session.step.removeprefix(SCRIPT_STEP)))
+    return is_held(context.home.lock(session.id))
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living command holds this lock."""
     try:
-        descriptor = os.open(context.home.lock(session.id), os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -35,7 +35,7 @@ def create(context: Context, wanted: Request) -> Created:
     image = request.image_reference(context, wanted)
     network = resources.network_name(context, request.network_mode(context, wanted))
     # The engine's answer takes longer than everything read here, so it is asked first.
-    inspection = resources.Inspection.start(context, image, network)
+    inspection = resources.Inspection.start(context.docker, image, network)
     try:
         plan = request.plan(context, wanted, request.reader(context, wanted))
     except BaseException:
@@ -56,9 +56,13 @@ def _carry_out(context: Context, plan: Plan, inspection: resources.Inspection) -
         try:
             if cached is not None:
                 session = context.store.update(session.id, ip=cached.address(context.home, session.port))
-            proxy = Beside(lambda: _proxy(context))
+            known = session
+            proxy = Beside(lambda: _serve(context, known))
             session, around = _gather(context, plan, session, inspection, cached)
-            session = _start(context, plan, session, around, proxy)
+            proxy.result()
+            if session.ip != known.ip:
+                _announce(context, session)
+            session = _start(context, plan, session, around)
         except BaseException as error:
             # The row knows how far it came; the value at hand is as old as the last step that returned.
             undo(context, context.store.get(session.name) or session, error)
@@ -113,21 +117,16 @@ def prepare_only(context: Context, session: Session, prompt: bytes | None) -> No
     """What a dry run's script leaves to us between `git worktree add` and `docker run`."""
     agent = registry.find(context.config, session.agent)
     inspection = resources.Inspection.start(
-        context, session.image, resources.network_name(context, session.network)
+        context.docker, session.image, resources.network_name(context, session.network)
     )
     around = launch.surroundings(context, session, agent, inspection, policy="never")
     repository = git.repository_read(Path(session.repo), context.environ, session.base)
     _make_private(context, session, repository, around.facts)
-    _proxy(context)
-    _announce(context, session)
+    _serve(context, session)
     launch.prepare(context, session, agent, around, prompt)
 
 
-def _start(
-    context: Context, plan: Plan, session: Session, around: launch.Surroundings, proxy: Beside
-) -> Session:
-    proxy.result()
-    _announce(context, session)
+def _start(context: Context, plan: Plan, session: Session, around: launch.Surroundings) -> Session:
     session = context.store.update(session.id, step="container")
 
     def describe(row: Session) -> ContainerSpec:
@@ -140,9 +139,11 @@ def _start(
     return context.store.update(session.id, state="running", step="")
 
 
-def _proxy(context: Context) -> None:
-    """The proxy up; it is told of the row when that is complete."""
+def _serve(context: Context, session: Session) -> None:
+    """The proxy up, and told of the row if that is complete."""
     service.ensure(context.home, context.config, context.environ)
+    if session.ip:
+        _announce(context, session)
 
 
 def _announce(context: Context, session: Session) -> None:

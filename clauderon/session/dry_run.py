@@ -17,7 +17,7 @@ from clauderon.airlock.worktree import pin_argv, worktree_add_argv
 from clauderon.docker import argv
 from clauderon.errors import Conflict, NoSuchSession, UsageError
 from clauderon.paths import Home
-from clauderon.session import launch, request, resources
+from clauderon.session import launch, probe, request, resources
 from clauderon.session.context import SCRIPT_STEP, Context
 from clauderon.session.request import Plan, Request
 from clauderon.store import Session
@@ -32,7 +32,7 @@ set -eu
 def script(context: Context, wanted: Request) -> str:
     """The script. Touches nothing but a scratch directory. Raises as `create` does before its first side effect."""
     network = resources.network_name(context, request.network_mode(context, wanted))
-    inspection = resources.Inspection.start(context, request.image_reference(context, wanted), network)
+    inspection = resources.Inspection.start(context.docker, request.image_reference(context, wanted), network)
     plan = request.plan(context, wanted, request.reader(context, wanted))
     found = inspection.result()
     if not found.images or wanted.pull_policy == "always":
@@ -42,7 +42,7 @@ def script(context: Context, wanted: Request) -> str:
             hint=f"docker pull {plan.session.image}",
         )
     image = found.images[0]
-    facts = resources.image_facts(context, image)
+    facts = probe.image_facts(context, plan.session.id, image)
     gateway = resources.ensure_network(
         context, inspection, found.networks, internal=plan.session.network == "proxied"
     )

@@ -20,7 +20,7 @@ from clauderon.docker.parse import Image
 from clauderon.errors import CommandFailed
 from clauderon.mount import Mount
 from clauderon.proxy import service
-from clauderon.session import lent, resources
+from clauderon.session import lent, probe, resources
 from clauderon.session.context import Context
 from clauderon.session.resources import Gateway
 from clauderon.store import Session
@@ -46,8 +46,8 @@ def surroundings(
     gateway = resources.ensure_network(
         context, inspection, found.networks, internal=session.network == "proxied"
     )
-    resources.ensure_volumes(context, image, found)
-    facts = resources.image_facts(context, image)
+    resources.ensure_volumes(context, session.id, image, found)
+    facts = probe.image_facts(context, session.id, image)
     return Surroundings(image, facts, gateway, agent_binary(context, agent, facts))
 
 

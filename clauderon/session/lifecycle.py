@@ -53,7 +53,7 @@ def recreate(context: Context, session: Session) -> Session:
     """Make the session's container again from its row (the engine lost it, or its network changed)."""
     agent = registry.find(context.config, session.agent)
     network = resources.network_name(context, session.network)
-    inspection = resources.Inspection.start(context, session.image, network)
+    inspection = resources.Inspection.start(context.docker, session.image, network)
     around = launch.surroundings(context, session, agent, inspection, policy=session.pull_policy)
     return launch.relaunch(context, session, agent, around)
 

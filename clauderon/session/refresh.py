@@ -42,7 +42,7 @@ def refresh(context: Context, name: str, *, policy: str | None = None) -> Refres
             policy = "never" if session.pull_policy == "never" else "always"
         agent = registry.find(context.config, session.agent)
         network = resources.network_name(context, session.network)
-        inspection = resources.Inspection.start(context, session.image, network)
+        inspection = resources.Inspection.start(context.docker, session.image, network)
         around = launch.surroundings(context, session, agent, inspection, policy=policy)
         binary = launch.agent_binary(context, agent, around.facts, newest=True)
         around = launch.Surroundings(around.image, around.facts, around.gateway, binary)

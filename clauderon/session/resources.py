@@ -8,28 +8,26 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from clauderon import spec
-from clauderon.agents.image import ImageFacts, parse_image_facts, probe_script
+from clauderon import names, spec
 from clauderon.docker.client import Docker, Pending
-from clauderon.docker.parse import Image, Network, Objects
+from clauderon.docker.parse import Image, Network, Objects, Volume
 from clauderon.errors import BackendError, Conflict, UsageError
 from clauderon.paths import Home
+from clauderon.session import probe
 from clauderon.session.context import Context, Progress, network_lock
 
-VOLUME_LABELS = {"clauderon.volume": "1"}
+VOLUME_LABEL = "clauderon.volume"
 NETWORK_LABELS = {"clauderon.network": "1"}
 _LAYER_DONE = re.compile(r"^[0-9a-f]{6,}: (Pull complete|Already exists)")
 _LAYER = re.compile(r"^[0-9a-f]{6,}: ")
 
 
 def network_name(context: Context, mode: str) -> str:
-    """The network of a mode: `proxied` sessions live on an internal one of their own."""
-    base = context.config.docker.network
-    return f"{base}-proxied" if mode == "proxied" else base
+    return names.network(context.config.docker.network, mode)
 
 
 class Gateway(NamedTuple):
@@ -70,19 +68,16 @@ class Inspection:
     reference: str
     network: str
     pending: Pending
-    made: Any = None
 
     @classmethod
-    def start(cls, context: Context, reference: str, network: str) -> Inspection:
-        names = [reference, network, *spec.SHARED_VOLUMES]
-        made = context.store.fact(f"network-made:{network}")  # before the question, see `ensure_network`
-        return cls(context.docker, reference, network, context.docker.inspect_start(names), made)
+    def start(cls, docker: Docker, reference: str, network: str) -> Inspection:
+        return cls(docker, reference, network, docker.inspect_start(spec.engine_needs(reference, network)))
 
     def result(self) -> Objects:
         found = self.docker.inspected(self.pending)
         if found.hidden:
             # A session `proxied` has a container of the network's name, one `sccache` of a volume's.
-            return self.docker.inspect_by_kind([self.reference, self.network, *spec.SHARED_VOLUMES])
+            return self.docker.inspect_by_kind(spec.engine_needs(self.reference, self.network))
         if not found.images:
             # `docker inspect` asks containers first: one of the image's name would have hidden the image.
             image = self.docker.image_inspect(self.reference)
@@ -128,22 +123,6 @@ def _pull_line(line: str, layers: set[str], done: set[str], progress: Progress) 
     progress.update(len(done), len(layers) or None, line.strip())
 
 
-def image_facts(context: Context, image: Image) -> ImageFacts:
-    """What is inside an image, looked up once per content id with a throwaway container."""
-    known = context.store.image_facts(image.id)
-    if known is not None:
-        return ImageFacts.from_dict(known)
-    answer = context.docker.run(
-        "run", "--rm", "-i", "--pull", "never", "--network", "none", "--cap-drop", "ALL",
-        "--label", f"clauderon.home={context.home.root}", "--label", "clauderon.probe=1",
-        "--entrypoint", "sh", image.id,
-        what=f"look into image {image.id[:19]}", stdin=probe_script().encode(),
-    )  # fmt: skip
-    facts = parse_image_facts(answer.text)
-    context.store.keep_image_facts(image.id, facts.to_dict())
-    return facts
-
-
 def cached_gateway(context: Context, network: str) -> Gateway | None:
     value = context.store.fact(f"network:{network}")
     return Gateway(network=network, **value) if value else None
@@ -156,13 +135,9 @@ def ensure_network(
     name = inspection.network
     network = next((n for n in found if n.name == name), None)
     if network is None:
-        fact = f"network-made:{name}"
         with network_lock(context, name):
-            if context.store.fact(fact) != inspection.made:
-                network = _only_network(context.docker, name)  # made by another command meanwhile
-            else:
-                network = _network_create(context, name, internal=internal)
-                context.store.keep_fact(fact, network.id)
+            # Another command may have made it since it was asked for.
+            network = _network(context.docker, name) or _network_create(context, name, internal=internal)
     gateway = _gateway(name, network)
     cached = cached_gateway(context, name)
     if cached != gateway:
@@ -189,16 +164,20 @@ def _network_create(context: Context, name: str, *, internal: bool) -> Network:
         docker.network_create(name, subnet=picked.subnet, internal=internal, labels=labels)
     except (BackendError, Conflict):
         # Another command may have been making it at the same moment: theirs is as good as ours.
-        if not docker.inspect(name).networks:
+        if _network(docker, name) is None:
             raise
     return _only_network(docker, name)
 
 
+def _network(docker: Docker, name: str) -> Network | None:
+    return next((n for n in docker.inspect(name).networks if n.name == name), None)
+
+
 def _only_network(docker: Docker, name: str) -> Network:
-    networks = [n for n in docker.inspect(name).networks if n.name == name]
-    if not networks:
+    network = _network(docker, name)
+    if network is None:
         raise BackendError(f"network {name}", "docker made it and does not have it", hint="docker network ls")
-    return networks[0]
+    return network
 
 
 def _gateway(name: str, network: Network) -> Gateway:
@@ -220,42 +199,24 @@ def _is_local(address: str) -> bool:
     return True
 
 
-def ensure_volumes(context: Context, image: Image, found: Objects) -> None:
-    """The shared volumes, made and opened to every uid; nothing to do when they are as we left them."""
-    created = {volume.name: volume.created_at for volume in found.volumes}
-    ready = context.store.fact("volumes") or {}
-    todo = [n for n in spec.SHARED_VOLUMES if n not in created or ready.get(n) != created[n]]
+def ensure_volumes(context: Context, session_id: str, image: Image, found: Objects) -> None:
+    """The shared volumes, made and opened to every uid; nothing to do when they are the ones we opened."""
+    there = {volume.name: _identity(volume) for volume in found.volumes}
+    opened = context.store.fact("volumes") or {}
+    todo = [n for n in spec.SHARED_VOLUMES if n not in there or opened.get(n) != there[n]]
     if not todo:
         return
     for name in todo:
-        if name not in created:
-            context.docker.volume_create(name, VOLUME_LABELS)
-    _open_volumes(context, image, {name: spec.SHARED_VOLUMES[name] for name in todo})
-    now = {v.name: v.created_at for v in context.docker.inspect(*spec.SHARED_VOLUMES).volumes}
+        if name not in there:
+            context.docker.volume_create(name, {VOLUME_LABEL: session_id})
+    probe.open_volumes(context, session_id, image, todo)
+    now = {v.name: _identity(v) for v in context.docker.inspect(*spec.SHARED_VOLUMES).volumes}
     context.store.keep_fact("volumes", now)
 
 
-def _open_volumes(context: Context, image: Image, targets: Mapping[str, str]) -> None:
-    """Make the volumes' top directories writable to every uid (1777, like /tmp).
+def _identity(volume: Volume) -> str:
+    """Tells a volume from another of its name: the session that made it, or, of a volume somebody else made, its time.
 
-    A fresh volume belongs to root, and sessions run under any uid. Docker unpacks archives into containers that
-    never ran, so this needs no program from the image at all.
+    The time alone would not do: the engine's answer to CreatedAt is its directory's last change.
     """
-    import io
-    import tarfile
-
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for name in targets:
-            entry = tarfile.TarInfo(name)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777
-            tar.addfile(entry)
-    words = ["create", "--pull", "never", "--network", "none"]
-    words += ["--label", f"clauderon.home={context.home.root}", "--label", "clauderon.probe=1"]
-    for name in targets:
-        words += ["--mount", f"type=volume,source={name},target=/clauderon-volumes/{name}"]
-    container = context.docker.run(*words, image.id, "sh", what="open the shared volumes").text.strip()
-    try:
-        context.docker.copy_into(container, "/clauderon-volumes", archive.getvalue())
-    finally:
-        context.docker.container_remove(container)
+    return volume.labels.get(VOLUME_LABEL) or volume.created_at

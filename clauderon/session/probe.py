@@ -1,0 +1,68 @@
+"""Throwaway containers that look into an image or open the shared volumes, and never outlive their command.
+
+Each is named after the session it is made for, so that it can be found and removed however the command ends: also
+by `reconcile`, which leaves those of a command still at work alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from clauderon.agents.image import ImageFacts, parse_image_facts, probe_script
+from clauderon.docker.parse import Image
+from clauderon.session.context import Context
+
+LABEL = "clauderon.probe"
+
+
+@contextmanager
+def _throwaway(context: Context, session_id: str) -> Iterator[tuple[str, list[str]]]:
+    """(name, words for `docker run` or `create`) of a container that is removed at the end."""
+    name = f"clauderon-probe-{session_id}"
+    words = ["--name", name, "--pull", "never", "--network", "none"]
+    words += ["--label", f"clauderon.home={context.home.root}", "--label", f"{LABEL}={session_id}"]
+    try:
+        yield name, words
+    finally:
+        context.docker.container_remove(name)
+
+
+def image_facts(context: Context, session_id: str, image: Image) -> ImageFacts:
+    """What is inside an image, looked up once per content id."""
+    known = context.store.image_facts(image.id)
+    if known is not None:
+        return ImageFacts.from_dict(known)
+    with _throwaway(context, session_id) as (_, words):
+        answer = context.docker.run(
+            "run", "-i", *words, "--cap-drop", "ALL", "--entrypoint", "sh", image.id,
+            what=f"look into image {image.id[:19]}", stdin=probe_script().encode(), act=True,
+        )  # fmt: skip
+    facts = parse_image_facts(answer.text)
+    context.store.keep_image_facts(image.id, facts.to_dict())
+    return facts
+
+
+def open_volumes(context: Context, session_id: str, image: Image, volumes: Collection[str]) -> None:
+    """Make the volumes' top directories writable to every uid (1777, like /tmp).
+
+    A fresh volume belongs to root, and sessions run under any uid. Docker unpacks archives into containers that
+    never ran, so this needs no program from the image at all.
+    """
+    import io
+    import tarfile
+
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name in volumes:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777
+            tar.addfile(entry)
+    mounts: list[str] = []
+    for name in volumes:
+        mounts += ["--mount", f"type=volume,source={name},target=/clauderon-volumes/{name}"]
+    with _throwaway(context, session_id) as (container, words):
+        context.docker.run(
+            "create", *words, *mounts, image.id, "sh", what="open the shared volumes", act=True
+        )
+        context.docker.copy_into(container, "/clauderon-volumes", archive.getvalue())
