@@ -1,6 +1,6 @@
 """What the command files share: the options every answering command has, and the opening of a Context."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations`, which has typer compile every annotation anew at each start.
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from clauderon import config
-from clauderon.docker import Docker
+from clauderon.cli import ahead
 from clauderon.errors import UsageError
 from clauderon.output import Output
 from clauderon.paths import Home
@@ -60,7 +60,7 @@ def opened(*, changing: bool = False) -> Iterator[Context]:
     settings = config.load(place, os.environ)
     place.create()
     with Store.open(place) as store:
-        context = Context(place, settings, os.environ, Docker.of(settings.docker, os.environ), store, output)
+        context = Context(place, settings, os.environ, ahead.docker(settings, os.environ), store, output)
         if changing and store.unfinished():
             from clauderon.session.reconcile import finish_interrupted
 

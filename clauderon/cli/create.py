@@ -1,6 +1,6 @@
 """`create`."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations`, which has typer compile every annotation anew at each start.
 
 import sys
 from pathlib import Path

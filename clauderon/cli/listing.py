@@ -1,6 +1,6 @@
 """`list` and `status`."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations`, which has typer compile every annotation anew at each start.
 
 import sys
 import time

@@ -1,0 +1,65 @@
+"""Asks docker what a command will ask, before the imports that its command line costs: both go on side by side.
+
+A guess from the words as they were typed. A command that asks something else asks it itself, and the guess is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from clauderon import config, names, spec
+from clauderon.config.schema import Config
+from clauderon.docker import Docker, argv
+from clauderon.errors import ClauderonError
+from clauderon.paths import Home
+
+_asked: Docker | None = None
+
+
+@contextmanager
+def asking(words: Sequence[str], environ: Mapping[str, str]) -> Iterator[None]:
+    """Begin, and drop at the end what nobody wanted. What stands in the way is the command's to say."""
+    global _asked
+    try:
+        home = Home.from_environ(environ)
+        settings = config.load(home, environ)
+        docker = Docker.of(settings.docker, environ)
+        if words[0] == "list":
+            docker.foresee(argv.container_list_argv({spec.LABEL_HOME: str(home.root)}), "list containers")
+        else:
+            docker.foresee(argv.inspect_argv(_create_needs(words, settings)), "inspect")
+        _asked = docker
+    except (ClauderonError, KeyError):
+        pass
+    try:
+        yield
+    finally:
+        if _asked is not None:
+            _asked.drop_foreseen()
+            _asked = None
+
+
+def docker(settings: Config, environ: Mapping[str, str]) -> Docker:
+    """The Docker of this configuration, with what was asked already."""
+    made = Docker.of(settings.docker, environ)
+    if _asked is not None and _asked == made:
+        return _asked
+    return made
+
+
+def _create_needs(words: Sequence[str], settings: Config) -> list[str]:
+    image = _option(words, "--image") or settings.docker.default_image
+    mode = _option(words, "--network") or settings.network.mode
+    return spec.engine_needs(image, names.network(settings.docker.network, mode))
+
+
+def _option(words: Sequence[str], flag: str) -> str:
+    """What `--flag VALUE` or `--flag=VALUE` says, the last of them; "" without one."""
+    value = ""
+    for index, word in enumerate(words):
+        if word == flag and index + 1 < len(words):
+            value = words[index + 1]
+        elif word.startswith(f"{flag}="):
+            value = word[len(flag) + 1 :]
+    return value
