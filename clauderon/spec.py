@@ -1,5 +1,5 @@
-"""From what was asked (flags, configuration) to what Docker is told: parsing of limits, references and the like,
-and the ContainerSpec. Pure: no process, no disk.
+"""From what was asked (flags, configuration) to what Docker is told: parsing of references and the like, and
+the ContainerSpec. Pure: no process, no disk.
 """
 
 from __future__ import annotations
@@ -35,12 +35,6 @@ SHARED_VOLUME_PURPOSE: Mapping[str, str] = {
     "clauderon-sccache": "Rust compilation cache",
 }
 
-# Docker refuses less memory than this ("Minimum memory limit allowed is 6MB").
-_MIN_MEMORY_BYTES = 6 * 1024 * 1024
-_MEMORY = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]*)\Z", re.IGNORECASE)
-_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
-_CPU_MILLI = re.compile(r"(\d+)m\Z")
-_MIN_CPUS = "0.01"
 # distribution/reference: [domain[:port]/]path[:tag][@digest]
 _REFERENCE = re.compile(
     r"(?:(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::\d+)?/)?"
@@ -51,65 +45,6 @@ _REFERENCE = re.compile(
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}\Z")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 _HOST_PATTERN = re.compile(r"(?:\*\.)?[A-Za-z0-9_.:\[\]-]+\Z")
-
-
-def cpus(text: str, *, what: str = "--cpu-limit") -> str:
-    """A CPU limit as `docker --cpus` takes it, "" for none. `500m` is half a CPU. Raises UsageError."""
-    text = text.strip()
-    if not text:
-        return ""
-    from decimal import Decimal, InvalidOperation  # 2 ms of every `create`, and few have limits
-
-    hint = "clauderon create --cpu-limit 1.5 ..."
-    milli = _CPU_MILLI.match(text)
-    try:
-        number = Decimal(milli[1]) / 1000 if milli else Decimal(text)
-    except InvalidOperation:
-        raise UsageError(f"{what} {text}", "not a number of CPUs", hint=hint) from None
-    if not number.is_finite() or number < Decimal(_MIN_CPUS):
-        why = "must be at least 0.01 CPUs (leave it out, or empty in the configuration, for no limit)"
-        raise UsageError(f"{what} {text}", why, hint=hint)
-    if number > 100_000:
-        raise UsageError(f"{what} {text}", "more CPUs than any machine has", hint=hint)
-    return f"{number.normalize():f}"
-
-
-def memory(text: str, *, what: str = "--memory-limit") -> str:
-    """A memory limit in bytes as `docker --memory` takes it, "" for none.
-
-    Takes what Docker takes (`8g`, `512m`) and what other tools taught people to write (`8Gi`, `8GiB`, `1.5GB`).
-    Raises UsageError.
-    """
-    text = text.strip()
-    if not text:
-        return ""
-    from decimal import Decimal
-
-    hint = "clauderon create --memory-limit 8g ..."
-    match = _MEMORY.match(text)
-    unit = match["unit"].lower() if match else ""
-    if len(unit) > 1:
-        unit = unit.removesuffix("b").removesuffix("i")
-    if match is None or unit not in _UNITS:
-        raise UsageError(f"{what} {text}", "not an amount of memory", hint=hint)
-    size = int(Decimal(match["number"]) * _UNITS[unit])
-    if size < _MIN_MEMORY_BYTES:
-        why = f"{size} bytes is less than the 6 MiB Docker needs"
-        if not match["unit"]:
-            why += "; a unit is missing"
-        raise UsageError(
-            f"{what} {text}", why, hint=f"clauderon create --memory-limit {match['number']}g ..."
-        )
-    return f"{size}b"
-
-
-def memory_text(limit: str) -> str:
-    """A limit as `memory` returns it, in the largest unit that divides it, for a person to read."""
-    size = int(limit.removesuffix("b") or 0)
-    for unit in ("t", "g", "m", "k"):
-        if size and size % _UNITS[unit] == 0:
-            return f"{size // _UNITS[unit]}{unit}"
-    return limit
 
 
 def engine_needs(image_reference: str, network: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
-from clauderon import airlock, names, spec
+from clauderon import airlock, limits, names, spec
 from clauderon.agents import setup
 from clauderon.docker.parse import Container, parse_container_list
 from clauderon.errors import ClauderonError
@@ -49,7 +49,7 @@ class View(NamedTuple):
             "network": session.network,
             "port": session.port,
             "cpus": session.cpus or None,
-            "memory": spec.memory_text(session.memory) or None,
+            "memory": limits.memory_text(session.memory) or None,
             "base": session.base,
             "archived": session.archived,
             "exit_status": self.exit_status,

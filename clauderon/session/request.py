@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import git, names, spec
+from clauderon import git, limits, names, spec
 from clauderon.agents import launch, registry
 from clauderon.config.schema import Agent
 from clauderon.errors import Conflict, UsageError
@@ -108,9 +108,9 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
     session_id = names.new_id()
     if name is None:
         name = names.from_prompt((prompt or b"").decode("utf-8", "replace"))
-    limits = config.docker.limits
-    cpus = limits.cpu if request.cpu_limit is None else request.cpu_limit
-    memory = limits.memory if request.memory_limit is None else request.memory_limit
+    defaults = config.docker.limits
+    cpus = defaults.cpu if request.cpu_limit is None else request.cpu_limit
+    memory = defaults.memory if request.memory_limit is None else request.memory_limit
     what = "[docker.limits] cpu" if request.cpu_limit is None else "--cpu-limit"
     what_memory = "[docker.limits] memory" if request.memory_limit is None else "--memory-limit"
     policy = request.pull_policy or config.docker.pull_policy
@@ -142,9 +142,9 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
         print_mode=request.print_mode,
         plan=request.plan,
         pull_policy=one_of(policy, PULL_POLICIES, "--pull-policy"),
-        cpus=spec.cpus(cpus, what=what),
-        memory=spec.memory(memory, what=what_memory),
-        pids=limits.pids,
+        cpus=limits.cpus(cpus, what=what),
+        memory=limits.memory(memory, what=what_memory),
+        pids=defaults.pids,
         user=spec.user(config.docker.user, uid=os.getuid(), gid=os.getgid()),
         env=spec.environment(request.env, context.environ),
         volumes=request.volumes,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clauderon import spec
+from clauderon import limits, spec
 from clauderon.errors import UsageError
 from clauderon.mount import Mount
 from clauderon.paths import Home
@@ -29,13 +29,13 @@ from clauderon.store import Session
     ],
 )
 def test_cpu_limit_is_told_as_docker_takes_it(typed: str, told: str) -> None:
-    assert spec.cpus(typed) == told
+    assert limits.cpus(typed) == told
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "0m", "four", "nan", "inf", "1e9", "0.001", "1,5", "0x4"])
 def test_unusable_cpu_limit_is_refused_with_the_flag_named(typed: str) -> None:
     with pytest.raises(UsageError) as refused:
-        spec.cpus(typed)
+        limits.cpus(typed)
     assert refused.value.what == f"--cpu-limit {typed}"
     assert refused.value.hint
 
@@ -56,36 +56,36 @@ def test_unusable_cpu_limit_is_refused_with_the_flag_named(typed: str) -> None:
     ],
 )
 def test_memory_limit_is_told_in_bytes(typed: str, size: int) -> None:
-    assert spec.memory(typed) == f"{size}b"
+    assert limits.memory(typed) == f"{size}b"
 
 
 @pytest.mark.parametrize("typed", ["8", "-1g", "0", "5m", "8x", "g", "1e3g", "8 g b", "one"])
 def test_unusable_memory_limit_is_refused(typed: str) -> None:
     with pytest.raises(UsageError) as refused:
-        spec.memory(typed)
+        limits.memory(typed)
     assert refused.value.what == f"--memory-limit {typed}"
 
 
 def test_memory_limit_without_a_unit_says_that_the_unit_is_missing() -> None:
     with pytest.raises(UsageError) as refused:
-        spec.memory("8")
+        limits.memory("8")
     assert "a unit is missing" in refused.value.why
     assert refused.value.hint == "clauderon create --memory-limit 8g ..."
 
 
 def test_an_empty_limit_is_no_limit() -> None:
-    assert (spec.cpus(""), spec.memory("")) == ("", "")
+    assert (limits.cpus(""), limits.memory("")) == ("", "")
 
 
 @given(st.integers(6, 1 << 20), st.sampled_from(["m", "g", "t", "k"]))
 def test_memory_limit_reads_back_as_it_was_typed(number: int, unit: str) -> None:
     typed = f"{number}{unit}"
     try:
-        told = spec.memory(typed)
+        told = limits.memory(typed)
     except UsageError:
         assert unit == "k" and number < 6 * 1024
     else:
-        assert spec.memory(spec.memory_text(told)) == told
+        assert limits.memory(limits.memory_text(told)) == told
 
 
 @pytest.mark.parametrize(
