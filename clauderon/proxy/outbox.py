@@ -9,6 +9,9 @@ from typing import Protocol
 # How long the loop stays awake for the answer to what was sent. One that comes that soon finds nobody to wake, which on
 # a virtual machine takes longer than everything else about it: a third of one tunnel's latency.
 AWAKE_S = 0.0001
+# Where nothing comes that soon (a model thinks, a stream trickles) it sleeps at once, and tries again after up to
+# that many sends.
+MOST_SKIPPED = 127
 
 
 class Flushed(Protocol):
@@ -22,13 +25,16 @@ class Outbox:
     on a virtual machine is dearer than the message; and what is sent in pieces leaves in one.
     """
 
-    __slots__ = ("_awake", "_loop", "_until", "_wires")
+    __slots__ = ("_awake", "_loop", "_pause", "_skip", "_until", "_used", "_wires")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._wires: list[Flushed] = []
         self._awake = False
         self._until = 0.0
+        self._used = False  # something came since it stays awake
+        self._pause = 0  # sends not to stay awake after, since the last time was in vain
+        self._skip = 0
 
     def add(self, wire: Flushed) -> None:
         if not self._wires:
@@ -39,17 +45,25 @@ class Outbox:
         wires, self._wires = self._wires, []
         for wire in wires:
             wire.flush()
-        self._until = perf_counter() + AWAKE_S
-        if not self._awake:
+        if self._awake:
+            self._used = True
+            self._until = perf_counter() + AWAKE_S
+        elif self._skip:
+            self._skip -= 1
+        else:
             self._awake = True
-            self._stay_awake()
+            self._used = False
+            self._until = perf_counter() + AWAKE_S
+            self._loop.call_soon(self._stay_awake)
 
     def _stay_awake(self) -> None:
         """Look for what came in again and again: a loop that has something to call does not sleep."""
         if perf_counter() < self._until:
             self._loop.call_soon(self._stay_awake)
-        else:
-            self._awake = False
+            return
+        self._awake = False
+        self._pause = 0 if self._used else min(2 * self._pause + 1, MOST_SKIPPED)
+        self._skip = self._pause
 
 
 class Events(asyncio.BufferedProtocol):

@@ -80,3 +80,34 @@ def test_sending_again_prolongs_it_without_a_second_watch(clock: list[float]) ->
     clock[0] += outbox.AWAKE_S
     loop.turn()
     assert loop.ready == []
+
+
+def awake_after(box: Outbox, loop: Loop, clock: list[float], *, answered: bool = False) -> bool:
+    """Send once, let the moment pass and the loop fall asleep; whether it had stayed awake."""
+    box.add(Wire())
+    loop.turn()
+    stayed = bool(loop.ready)
+    if stayed and answered:
+        box.add(Wire())
+        loop.turn()
+    clock[0] += outbox.AWAKE_S
+    while loop.turn():
+        pass
+    return stayed
+
+
+def test_where_no_answer_comes_that_soon_it_hardly_ever_stays_awake(clock: list[float]) -> None:
+    loop = Loop()
+    box = made(loop)
+    stayed = [awake_after(box, loop, clock) for _ in range(1000)]
+    assert stayed[:4] == [True, False, True, False]
+    assert sum(stayed) < 16
+
+
+def test_an_answer_in_time_has_it_stay_awake_every_time_again(clock: list[float]) -> None:
+    loop = Loop()
+    box = made(loop)
+    for _ in range(5):
+        awake_after(box, loop, clock)
+    assert any(awake_after(box, loop, clock, answered=True) for _ in range(outbox.MOST_SKIPPED))
+    assert all(awake_after(box, loop, clock, answered=True) for _ in range(20))
