@@ -44,7 +44,9 @@ class Dialler:
 
     async def open(self, key: Key, rules: Rules, *, raw: bool = False) -> Upstream:
         """A connected upstream, secured if the key says so and not `raw`. Raises Problem."""
+        generation = self.pool.generation
         wire = await self._reach(key, rules, raw)
+        wire.generation = generation  # the settings may have changed on the way
         if not key.secure or raw:
             return wire
         try:

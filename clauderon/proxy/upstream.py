@@ -33,7 +33,9 @@ class Owner(Protocol):
 class Upstream(Wire):
     """One connection to an upstream. Without an owner it is idle: then a byte or an end finishes it."""
 
-    __slots__ = ("idle_since", "key", "last", "owner", "pool", "reply", "served", "via", "waiter")
+    __slots__ = (
+        "generation", "idle_since", "key", "last", "owner", "pool", "reply", "served", "via", "waiter",
+    )  # fmt: skip
 
     TUNNEL_S = 15.0
     CLOSING_TICKS = 30
@@ -43,6 +45,7 @@ class Upstream(Wire):
         super().__init__(loop, pool.outbox)
         self.key = key
         self.pool = pool
+        self.generation = pool.generation
         self.owner: Owner | None = None
         self.served = 0
         self.last = False  # the upstream closes after its present response
@@ -96,7 +99,15 @@ class Upstream(Wire):
     async def secure_for(self, context: ssl.SSLContext, hostname: str) -> None:
         """Run the TLS handshake. Raises ssl.SSLError, or OSError if the upstream leaves meanwhile."""
         self.waiter = self.loop.create_future()
-        self.start_tls(context, server=False, hostname=hostname, session=self.pool.tickets.get(self.key))
+        ticket = self.pool.tickets.get(self.key)
+        try:
+            self.start_tls(context, server=False, hostname=hostname, session=ticket)
+        except ValueError:
+            if ticket is None:
+                raise
+            # It was made in another context. A full handshake is always possible.
+            self.pool.tickets.pop(self.key, None)
+            self.start_tls(context, server=False, hostname=hostname)
         self.begin()
         try:
             await self.waiter
@@ -162,7 +173,11 @@ class Upstream(Wire):
 
 
 class Pool:
-    """Idle upstream connections, the last used first, and the TLS sessions to resume."""
+    """Idle upstream connections, the last used first, and the TLS sessions to resume.
+
+    generation: counts the times everything was cleared. What was opened before the last of them was opened on terms
+    that may no longer hold (trust, a route), and is not kept when it comes back.
+    """
 
     PER_KEY = 128
     TOTAL = 512
@@ -177,6 +192,7 @@ class Pool:
         self.outbox = Outbox(loop)
         self.idle: dict[Key, list[Upstream]] = {}
         self.size = 0
+        self.generation = 0
         self.tickets: dict[Key, ssl.SSLSession] = {}
         self.wires: set[Upstream] = set()
 
@@ -196,6 +212,9 @@ class Pool:
         """Keep a connection whose last response is complete."""
         wire.owner = None
         if wire.closed:
+            return
+        if wire.generation != self.generation:
+            wire.close()
             return
         key = wire.key
         wires = self.idle.get(key)
@@ -244,6 +263,8 @@ class Pool:
 
     def clear(self, session: str | None = None) -> None:
         """Close every idle connection, or those of one session, and forget its TLS sessions."""
+        if session is None:
+            self.generation += 1
         for key in [key for key in self.idle if session is None or key.session == session]:
             for wire in self.idle.pop(key):
                 self.size -= 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from pathlib import Path
 
 import pytest
 import trustme
 
-from tests.proxy.rig import CANARY, Peer, Rig, answering, running
+from tests.proxy.rig import CANARY, OK, Peer, Rig, answering, running
 
 GET = b"GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"
 
@@ -196,6 +197,47 @@ def test_an_upstream_without_tls_is_never_asked_in_the_clear(rig: Rig) -> None:
 def _answer_the_first_bytes(peer: Peer) -> None:
     peer.fill()
     peer.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+def test_a_connection_made_before_trust_was_withdrawn_serves_no_later_request(rig: Rig) -> None:
+    """The CA in `upstream_ca` is replaced while a request is on its way over a connection the old one vouched for."""
+    go = threading.Event()
+
+    def handle(peer: Peer) -> None:
+        while True:
+            peer.message()
+            assert go.wait(30)
+            peer.send(OK)
+
+    upstream = rig.upstream(handler=handle)
+    rig.grants.add("api.test")
+    client = rig.tunnel()
+    client.send(GET)
+    rig.wait(lambda: CANARY.encode() in upstream.seen)
+    other = rig.ca_file.with_name("other-ca.pem")
+    trustme.CA().cert_pem.write_to_path(str(other))
+    rig.configure(upstream_ca=str(other))
+    go.set()
+    assert client.message()[0].startswith(b"HTTP/1.1 200 "), "what was on its way is finished"
+    for _ in range(2):
+        head, body = rig.ask(GET)
+        assert head.startswith(b"HTTP/1.1 502 ")
+        assert b"upstream_ca" in body
+    assert upstream.seen.count(CANARY.encode()) == 1
+
+
+def test_a_ticket_from_before_new_trust_is_dropped(rig: Rig) -> None:
+    """A TLS session belongs to the context it was made in, and another one will not take it."""
+    rig.upstream()
+    assert rig.ask(GET)[1] == b"ok"
+    tickets = dict(rig.plane.pool.tickets)
+    assert tickets
+    both = rig.ca_file.with_name("both-ca.pem")
+    trustme.CA().cert_pem.write_to_path(str(both))
+    rig.upstream_ca.cert_pem.write_to_path(str(both), append=True)
+    rig.configure(upstream_ca=str(both))
+    rig.call(rig.plane.pool.tickets.update, tickets)
+    assert rig.ask(GET)[1] == b"ok"
 
 
 def test_a_redirect_is_for_the_client_to_follow_without_it(rig: Rig) -> None:
