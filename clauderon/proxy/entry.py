@@ -51,8 +51,9 @@ def proxied(client: Client, head: RequestHead) -> None:
 def tunnelled(client: Client, head: RequestHead) -> None:
     """A request inside an intercepted tunnel."""
     try:
+        first_line = None
         if head.host != client.agreed or head.host is None or client.sni:
-            _check_agreement(client, head)
+            first_line = _check_agreement(client, head)
         if head.method == b"CONNECT":
             raise Problem(400, "nested-connect", "CONNECT inside a tunnel", "", True, "http")
         if not head.target.startswith(b"/"):
@@ -61,7 +62,7 @@ def tunnelled(client: Client, head: RequestHead) -> None:
         if client.judged_by is not rules:
             client.verdict = rules.decide(client.host, client.port)
             client.judged_by = rules
-        _begin(client, head, client.key, client.verdict, None)
+        _begin(client, head, client.key, client.verdict, first_line)
     except Problem as problem:
         refuse(client, head, problem)
 
@@ -174,22 +175,21 @@ def _health(client: Client, head: RequestHead) -> None:
     client.answer(b"application/json", body, head)
 
 
-def _check_agreement(client: Client, head: RequestHead) -> None:
-    """CONNECT, SNI and Host must name one host. Raises Problem."""
+def _check_agreement(client: Client, head: RequestHead) -> bytes | None:
+    """CONNECT, SNI and Host must name one host. The request line with a Host, if it has none. Raises Problem."""
     if client.sni:
         what = f"the tunnel is to {client.host}, the TLS handshake asks for {client.sni}"
         raise Problem(421, "misdirected", what, "", True, "agreement")
     if head.host is None:
         # HTTP/1.0 may leave it out; the upstream is told all the same.
-        head.lines.insert(1, b"Host: " + format_authority(client.host, client.port).encode())
-        head.edited = True
-        return
+        return b"%b\r\nHost: %b" % (head.lines[0], format_authority(client.host, client.port).encode())
     host, port = _authority(head.host, client.port)
     if host != client.host or port != client.port:
         named = head.host.decode("ascii", "replace")
         what = f"the tunnel is to {format_authority(client.host, client.port)}, the Host is {named}"
         raise Problem(421, "misdirected", what, "", True, "agreement")
     client.agreed = head.host
+    return None
 
 
 def _check_target(client: Client, head: RequestHead) -> None:

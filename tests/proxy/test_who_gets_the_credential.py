@@ -292,6 +292,21 @@ def test_the_clients_own_credentials_are_removed_first(rig: Rig, field: bytes) -
     assert b"X-Kept: 1\r\n" in seen
 
 
+@pytest.mark.parametrize("secret", [CANARY, None])
+@pytest.mark.parametrize("field", STOLEN)
+def test_they_are_removed_from_a_request_without_a_host_too(
+    rig: Rig, field: bytes, secret: str | None
+) -> None:
+    """HTTP/1.0 may leave the Host out; the one we add must not move the lines that are removed."""
+    upstream = rig.upstream()
+    rig.grants.add("api.test", value=secret)
+    ours = [b"x-api-key: " + secret.encode()] if secret else []
+    assert rig.ask(b"GET / HTTP/1.0\r\n%b\r\nX-Kept: 1\r\n\r\n" % field)[1] == b"ok"
+    line, *fields = upstream.seen.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    assert line == b"GET / HTTP/1.0"
+    assert sorted(fields) == sorted([b"Host: api.test:443", b"X-Kept: 1", *ours])
+
+
 @pytest.mark.parametrize("field", STOLEN)
 def test_they_are_removed_even_where_no_secret_is_set(rig: Rig, field: bytes) -> None:
     upstream = rig.upstream()
@@ -355,6 +370,15 @@ def test_a_new_kind_of_header_is_removed_from_the_very_next_request(rig: Rig) ->
     client.send(request)
     client.message()
     assert upstream.seen.count(b"mine") == 1
+
+
+def test_a_new_kind_of_header_does_not_cost_a_request_the_host_we_gave_it(rig: Rig) -> None:
+    upstream = rig.upstream()
+    rig.grants.add("api.test")
+    rig.grants.headers = rig.grants.headers | {b"private-token"}
+    assert rig.ask(b"GET / HTTP/1.0\r\nPrivate-Token: mine\r\n\r\n")[1] == b"ok"
+    assert b"Host: api.test:443\r\n" in upstream.seen
+    assert b"mine" not in upstream.seen
 
 
 def test_sessions_do_not_share_upstream_connections(rig: Rig) -> None:
