@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from clauderon.proxy.framing import NOT_IN_TRAILERS, Framing, FramingError, request_framing
 from clauderon.proxy.head import RequestHead, absolute_form
+from clauderon.proxy.hosts import format_authority
 from clauderon.proxy.interfaces import AuditRecord
 from clauderon.proxy.refusal import Problem
 from clauderon.proxy.response import SWITCHED, WHOLE, Response, ResponseError
@@ -106,13 +107,18 @@ class Exchange:
         upstream.ticks = 0
         message = self._message
         if upstream.via is not None:
-            message = absolute_form(message, self.head.host or b"", upstream.via)
+            message = absolute_form(message, self.head.host or self._authority(), upstream.via)
         if not self._reused or not self.sent or self.head.method not in _SAFE:
             self._message = b""
         self.up = len(message)
         if self.client.unflushed:
             upstream.hold(PEER)
         upstream.send(message)
+
+    def _authority(self) -> bytes:
+        """The host a plain request is for, as a URL has it."""
+        host, port = self.key.host, self.key.port
+        return (format_authority(host, port) if port != 80 or ":" in host else host).encode()
 
     def client_data(self, data: memoryview) -> int:
         """More of the request's body; returns how many bytes were its."""

@@ -353,6 +353,19 @@ def test_upstreams_are_reached_through_an_upstream_proxy(tmp_path: Path, given: 
         assert b"GET http://plain.test/a?b HTTP/1.1\r\nProxy-Authorization: %b\r\n" % expected in through.seen
 
 
+def test_an_upstream_proxy_is_told_the_host_that_a_request_without_one_is_for(tmp_path: Path) -> None:
+    with running(tmp_path) as rig:
+        through = Upstream(answering(OK), None)
+        rig.upstreams.append(through)
+        rig.configure(upstream_proxy=f"http://127.0.0.1:{through.port}")
+        for url in (b"http://plain.test/x", b"http://plain.test:8080/x"):
+            client = rig.connect()
+            client.send(b"GET %b HTTP/1.0\r\n\r\n" % url)
+            assert client.message()[1] == b"ok"
+            authority = url.split(b"/")[2]
+            assert b"GET %b HTTP/1.0\r\nHost: %b\r\n\r\n" % (url, authority) in through.seen
+
+
 def test_hosts_of_no_proxy_and_connect_to_go_direct(tmp_path: Path) -> None:
     with running(tmp_path) as rig:
         rig.environ |= {
