@@ -12,8 +12,11 @@ from clauderon.config.schema import Credential
 from clauderon.proxy.credentials import Secret, hint
 from clauderon.proxy.interfaces import Grant
 
-# Removed from every request to a credentialed host, even where no credential travels in them.
-ALWAYS_REMOVED = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"proxy-authorization"})
+# Removed from every request to a credentialed host, even where no credential travels in them. A cookie is one too: with
+# it a container could act as somebody else beside the credential it is lent.
+ALWAYS_REMOVED = frozenset(
+    {b"authorization", b"x-api-key", b"x-goog-api-key", b"proxy-authorization", b"cookie"}
+)
 # What is shorter would be found everywhere by chance.
 SHORTEST_NEEDLE = 8
 _REMEMBERED = 4096

@@ -27,6 +27,7 @@ from clauderon.proxy.client import Client
 from clauderon.proxy.exchange import NOT_IN_TRAILERS, Exchange
 from clauderon.proxy.fields import MAX_HEAD, HeadError
 from clauderon.proxy.framing import Chunked, FramingError
+from clauderon.proxy.grants import ALWAYS_REMOVED
 from clauderon.proxy.head import parse_request, request_table, split_target
 from clauderon.proxy.interfaces import Grant
 from clauderon.proxy.policy import SessionPolicy
@@ -36,7 +37,7 @@ from clauderon.proxy.rules import Targets
 from clauderon.proxy.sessions import Session, Shared
 from clauderon.proxy.upstream import Key, Pool, Upstream
 
-HEADERS = frozenset({b"authorization", b"x-api-key", b"cookie"})
+HEADERS = ALWAYS_REMOVED
 TABLE = request_table(HEADERS)
 SECRET = b"fuzz-secret-not-real-0001"
 

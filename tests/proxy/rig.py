@@ -21,6 +21,7 @@ import trustme
 import uvloop
 
 from clauderon.config.schema import Proxy
+from clauderon.proxy.grants import ALWAYS_REMOVED
 from clauderon.proxy.interfaces import AuditRecord, Grant
 from clauderon.proxy.policy import SessionPolicy
 from clauderon.proxy.server import DataPlane
@@ -28,7 +29,6 @@ from tests.proxy.tls_socket import TlsSocket
 
 DEADLINE_S = 30.0
 CANARY = "sk-ant-test-not-a-real-key-0001"
-HEADERS = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"cookie"})
 
 
 class Leaves:
@@ -52,7 +52,7 @@ class Grants:
 
     def __init__(self) -> None:
         self.table: dict[str, Grant] = {}
-        self.headers = HEADERS
+        self.headers = ALWAYS_REMOVED
 
     def add(self, host: str, header: bytes = b"x-api-key", value: str | None = CANARY, **more: Any) -> None:
         secret = value.rsplit(" ", 1)[-1].encode() if value else None
