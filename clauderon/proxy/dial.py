@@ -1,6 +1,6 @@
 """Open a connection to an upstream: resolve, guard the address, connect, go through an upstream proxy, verify TLS.
 
-The only module of the data plane that resolves names or makes outgoing connections.
+The only module of the data plane that makes outgoing connections.
 """
 
 from __future__ import annotations
@@ -14,17 +14,13 @@ from collections.abc import Callable
 from clauderon.proxy.addresses import canonical_address, guarded
 from clauderon.proxy.hosts import format_authority, is_address
 from clauderon.proxy.refusal import Problem
+from clauderon.proxy.resolver import Resolved, Resolver
 from clauderon.proxy.routes import Routes
 from clauderon.proxy.rules import Rules
 from clauderon.proxy.upstream import Key, Pool, Upstream
 
-RESOLVE_S = 10.0
 CONNECT_S = 10.0
 TLS_S = 15.0
-_RESOLVED_S = 5.0
-_RESOLVED_KEPT = 1024
-
-Resolved = tuple[socket.AddressFamily, tuple[str | int | bytes, ...]]
 
 
 class Dialler:
@@ -38,9 +34,8 @@ class Dialler:
         self.pool = pool
         self.own = own
         # All it asks of the network.
-        self.getaddrinfo = loop.getaddrinfo
+        self.resolver = Resolver(loop)
         self.sock_connect = loop.sock_connect
-        self._resolved: dict[tuple[str, int], tuple[float, list[Resolved]]] = {}
 
     async def open(self, key: Key, rules: Rules, *, raw: bool = False) -> Upstream:
         """A connected upstream, secured if the key says so and not `raw`. Raises Problem."""
@@ -88,7 +83,7 @@ class Dialler:
     async def _connect(self, key: Key, host: str, port: int, guard: Rules | None) -> Upstream:
         """Connect to the first address that accepts; `guard`'s rules apply to the very address dialled."""
         failure: Problem | None = None
-        for family, address in await self._resolve(host, port):
+        for family, address in await self._resolve(key, host, port):
             text = canonical_address(str(address[0]))
             if self.own(text, port):
                 what = f"{key.host} leads back to clauderon's own proxy"
@@ -126,30 +121,18 @@ class Dialler:
                 sock.close()
         raise failure or Problem(502, "upstream-dns", f"{key.host} has no address")
 
-    async def _resolve(self, host: str, port: int) -> list[Resolved]:
+    async def _resolve(self, key: Key, host: str, port: int) -> list[Resolved]:
         if is_address(host):
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             return [(family, (host, port))]
-        now = self.loop.time()
-        known = self._resolved.get((host, port))
-        if known is not None and known[0] > now:
-            return known[1]
         try:
-            async with asyncio.timeout(RESOLVE_S):
-                answers = await self.getaddrinfo(
-                    host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-                )
+            return await self.resolver.look_up(key.session, host, port)
         except TimeoutError:
             raise Problem(504, "upstream-dns", f"the name {host} was not resolved in time") from None
         except (OSError, UnicodeError) as error:
             raise Problem(
                 502, "upstream-dns", f"the name {host} cannot be resolved: {_text(error)}"
             ) from None
-        found: list[Resolved] = [(family, address) for family, _, _, _, address in answers]
-        if len(self._resolved) >= _RESOLVED_KEPT:
-            self._resolved.clear()
-        self._resolved[host, port] = (now + _RESOLVED_S, found)
-        return found
 
 
 def _is_self(sock: socket.socket) -> bool:

@@ -185,12 +185,12 @@ def _resolve(rig: Rig, monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None
     """Let every name resolve to these, one after the other at each look-up, then always to the last."""
     left = list(addresses)
 
-    async def getaddrinfo(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+    def getaddrinfo(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
         address = left.pop(0) if len(left) > 1 else left[0]
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         return [(family, socket.SOCK_STREAM, 6, "", (address, port))]
 
-    monkeypatch.setattr(rig.plane.shared.dialler, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(rig.plane.shared.dialler.resolver, "getaddrinfo", getaddrinfo)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "10.0.0.1", "::1", "::ffff:127.0.0.1"])
