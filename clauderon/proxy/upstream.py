@@ -72,6 +72,9 @@ class Upstream(Wire):
         except OSError as error:
             self.abort()
             raise Problem(502, "upstream-proxy", f"the upstream proxy: {error}") from None
+        except BaseException:
+            self.abort()  # whoever asked has left
+            raise
         finally:
             self.waiter = None
             self.reply = None

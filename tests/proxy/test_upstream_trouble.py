@@ -476,6 +476,33 @@ def test_an_upstream_proxy_that_refuses(tmp_path: Path, answer: bytes, words: by
         assert rig.audited()[0].error == "upstream-proxy"
 
 
+@pytest.mark.parametrize("passthrough", [(), ("api.test",)])
+def test_a_client_that_leaves_while_an_upstream_proxy_is_silent_leaves_nothing(
+    tmp_path: Path, passthrough: tuple[str, ...]
+) -> None:
+    with running(tmp_path, passthrough=passthrough) as rig:
+        ended: list[bool] = []
+
+        def handle(peer: Peer) -> None:
+            peer.head()
+            ended.append(peer.at_end())
+
+        through = Upstream(handle, None)
+        rig.upstreams.append(through)
+        rig.configure(upstream_proxy=f"http://127.0.0.1:{through.port}")
+        for number in range(5):
+            if passthrough:
+                client = rig.connect()
+                client.send(b"CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n\r\n")
+            else:
+                client = rig.tunnel()
+                client.send(GET)
+            rig.wait(lambda count=number + 1: len(through.peers) == count)  # type: ignore[misc]
+            client.close()
+        rig.wait(lambda: len(ended) == 5)
+        rig.wait(lambda: not rig.call(lambda: set(rig.plane.pool.wires)))
+
+
 def test_guarded_addresses_stay_guarded_behind_an_upstream_proxy(tmp_path: Path) -> None:
     with running(tmp_path) as rig:
         through = Upstream(answering(OK), None)
