@@ -34,7 +34,7 @@ class Client(Wire):
 
     __slots__ = (
         "agreed", "exchange", "host", "judged_by", "key", "mode", "pending", "port", "running", "session", "sni",
-        "source", "trying", "tunnel", "verdict",
+        "source", "trying", "tunnel", "verdict", "waiting",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, session: Session) -> None:
@@ -54,6 +54,7 @@ class Client(Wire):
         self.sni = ""  # a name in the handshake that does not
         self.source = ""
         self.trying: asyncio.Task[None] | None = None
+        self.waiting = 0  # bytes it had not read at the last sweep after its end
 
     # The wire's events.
 
@@ -300,6 +301,7 @@ class Client(Wire):
     def drop(self) -> None:
         """End at once, whatever is going on."""
         if self.closed:
+            self.expire()
             return
         if self.tunnel is not None:
             self.tunnel.over("closed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clauderon.proxy import entry
 from clauderon.proxy.refusal import Problem
 
 if TYPE_CHECKING:
@@ -18,15 +19,14 @@ IDLE_TICKS = 1800  # between requests
 STALL_TICKS = 900  # without a byte either way in an exchange; models may think long before they answer
 TAIL_TICKS = 10  # for the rest of a request that is answered already
 RAW_TICKS = 7200
-CLOSING_TICKS = 10
+CLOSING_TICKS = 10  # for the other end to go too, once it has all it was sent
 
 
 def tick(client: Client) -> None:
     """Called by every sweep, after the client's `ticks` was counted up."""
     ticks = client.ticks
     if client.closed:
-        if ticks > CLOSING_TICKS:
-            client.expire()
+        _closing(client)
     elif client.mode == HEAD:
         if not client.pending:
             if ticks > IDLE_TICKS:
@@ -41,6 +41,19 @@ def tick(client: Client) -> None:
             client.tunnel.over("idle")
     else:
         _busy(client)
+
+
+def _closing(client: Client) -> None:
+    """A slow reader may take its time over what it was sent before the end, as it might have before."""
+    waiting = client.transport.get_write_buffer_size()
+    if waiting != client.waiting:
+        client.waiting = waiting
+        client.ticks = 0
+    elif client.ticks > (STALL_TICKS if waiting else CLOSING_TICKS):
+        if waiting:
+            what = f"it read nothing for {STALL_TICKS} s, and {waiting} bytes for it were dropped"
+            entry.record_connection(client, Problem(0, "client-stalled", what))
+        client.expire()
 
 
 def _silent(client: Client) -> None:

@@ -155,6 +155,47 @@ def test_a_client_that_does_not_trust_us_is_audited(rig: Rig) -> None:
     assert (record.kind, record.error, record.host) == ("connection", "client-tls", "api.test")
 
 
+_TAIL = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000
+
+
+def _slow_reader(rig: Rig) -> Peer:
+    """A client that asked for a response of which the kernel takes little, so that its tail waits in the proxy."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
+    rig.run(rig.plane.listen_session(rig.policy("slow"), [listener]))
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+    sock.connect(listener.getsockname())
+    plain = Peer(sock)
+    plain.send(b"CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n\r\n")
+    plain.head()
+    client = rig.secure(plain, "api.test")
+    client.send(GET)
+    rig.wait(lambda: bool(rig.records.all))
+    return client
+
+
+def test_a_slow_reader_gets_the_tail_of_a_response_after_its_end(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "CLOSING_TICKS", 0)
+    rig.upstream(handler=_TAIL)
+    client = _slow_reader(rig)
+    threading.Event().wait(2.5)
+    assert client.rest() == _TAIL
+    assert [record.error for record in rig.records.all] == [None]
+
+
+def test_a_tail_that_nobody_reads_is_cut_and_audited(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "CLOSING_TICKS", 0)
+    monkeypatch.setattr(patience, "STALL_TICKS", 1)
+    rig.upstream(handler=_TAIL)
+    client = _slow_reader(rig)
+    cut = rig.audited(2)[1]
+    assert (cut.kind, cut.host, cut.error) == ("connection", "api.test", "client-stalled")
+    assert len(client.rest()) < len(_TAIL)
+
+
 def test_idle_tunnels_do_not_get_in_the_way(rig: Rig) -> None:
     rig.upstream()
     context = rig.client_context()
