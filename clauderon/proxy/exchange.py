@@ -149,6 +149,11 @@ class Exchange:
 
     def upstream_data(self, data: memoryview) -> None:
         self.client.ticks = 0
+        if self.answered:
+            # More than it was asked for: it must not become the answer to the client's next request.
+            self.response.extra = True
+            self._complete()
+            return
         try:
             state = self.response.feed(data)
         except ResponseError as error:

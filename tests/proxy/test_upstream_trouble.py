@@ -361,6 +361,28 @@ def test_an_upstream_that_hangs_up_during_the_upload(rig: Rig) -> None:
     assert client.at_end()
 
 
+def test_what_follows_an_early_answer_is_nobodys(rig: Rig) -> None:
+    """An upstream that answers a request twice, the second time while the client is still sending it."""
+    go = threading.Event()
+
+    def handle(peer: Peer) -> None:
+        peer.head()
+        peer.send(OK)
+        assert go.wait(30)
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nPOISON")
+        peer.rest()
+
+    upstream = rig.upstream(handler=handle)
+    client = rig.tunnel()
+    client.send(b"POST / HTTP/1.1\r\nHost: api.test\r\nContent-Length: 4\r\n\r\n")
+    assert client.message()[1] == b"ok"
+    go.set()
+    assert client.rest() == b""
+    rig.wait(lambda: not rig.call(lambda: set(rig.plane.pool.wires)))
+    assert [record.status for record in rig.audited()] == [200]
+    assert len(upstream.peers) == 1
+
+
 # Upstream proxies.
 
 
