@@ -1,9 +1,10 @@
 """Keep an upstream from telling the client the credential it was sent. Pure; works on bytes as they stream by.
 
-Covered: response heads and trailers, plain bodies (also across reads and chunks), gzip and deflate bodies. What is
-found is overwritten with asterisks of the same length, so no framing changes; in a compressed body it cannot be, so
-the response is cut before it. Not covered: other content codings, WebSocket frames, and a secret that the upstream
-transforms, splits or sends in parts: an upstream that wants to give away its own secret always can.
+Covered: response heads and trailers, plain bodies (also across reads and chunks), gzip and deflate bodies, also in
+layers. What is found is overwritten with asterisks of the same length, so no framing changes; in a compressed body it
+cannot be, so the response is cut before it. Not covered: other codings (which pass only to a client that asked for
+them), WebSocket frames, and a secret that the upstream transforms, splits or sends in parts: an upstream that wants to
+give away its own secret always can.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 
+from clauderon.proxy.inflate import Inflater, codings_of
+
 # A shorter part of a secret may pass: most begin with a public prefix, and to hold back less would delay text that
 # only happens to end in such a letter.
 PART = 8
-_MAX_INFLATED = 256 << 20
-_STEP = 1 << 20
 
 Data = bytes | bytearray | memoryview
 Spans = Sequence[tuple[int, int]]
@@ -28,7 +29,7 @@ class EchoError(Exception):
 class Mask:
     """Watches one response to a request that carried a credential. `needles`: the forms of its secret."""
 
-    __slots__ = ("_carry", "_held", "_held_spans", "_inflate", "_inflated", "found", "needles")
+    __slots__ = ("_carry", "_held", "_held_spans", "_inflate", "found", "needles")
 
     def __init__(self, needles: tuple[bytes, ...]) -> None:
         self.needles = needles
@@ -36,15 +37,13 @@ class Mask:
         self._carry = b""  # the last body bytes let through, if they begin a secret
         self._held = b""  # raw bytes kept back because they end in a part of the secret
         self._held_spans: list[tuple[int, int]] = []
-        self._inflate: zlib._Decompress | None = None
-        self._inflated = 0
+        self._inflate: Inflater | None = None
 
     def begin_body(self, encoding: bytes) -> None:
-        """The head is over; `encoding` is its Content-Encoding, lower case."""
-        if encoding in (b"gzip", b"x-gzip"):
-            self._inflate = zlib.decompressobj(31)
-        elif encoding == b"deflate":
-            self._inflate = zlib.decompressobj()
+        """The head is over; `encoding` holds its codings. Raises UnreadableError; then the body is taken as plain."""
+        codings = codings_of(encoding)
+        if codings:
+            self._inflate = Inflater(codings)
 
     def whole(self, raw: bytes) -> bytes:
         """A head, or any bytes that come whole, with the secret overwritten."""
@@ -57,7 +56,8 @@ class Mask:
     def body(self, data: Data, spans: Spans, done: bool) -> bytes:
         """The raw bytes of a body that may pass now.
 
-        spans: where in `data` its own bytes lie, apart from framing; done: nothing follows. Raises EchoError.
+        spans: where in `data` its own bytes lie, apart from framing; done: nothing follows. Raises EchoError or
+        SwollenError.
         """
         raw = self.whole(bytes(data))
         wait = False
@@ -122,19 +122,19 @@ class Mask:
     def _begins_inside(self, data: bytes) -> bool:
         """Whether the compressed body so far ends in a part of the secret. Raises EchoError for a whole one."""
         assert self._inflate is not None
-        while data and self._inflated < _MAX_INFLATED:
-            try:
-                text = self._inflate.decompress(data, _STEP)
-            except zlib.error:
-                return False  # the client will make no sense of it either
-            self._inflated += len(text)
-            text = self._carry + text
-            if any(needle in text for needle in self.needles):
-                self.found = True
-                raise EchoError
-            part = self._part_at_end(text)
-            self._carry = text[-part:] if part else b""
-            data = self._inflate.unconsumed_tail
+        try:
+            for text in self._inflate.feed(data):
+                text = self._carry + text
+                if any(needle in text for needle in self.needles):
+                    self.found = True
+                    raise EchoError
+                part = self._part_at_end(text)
+                self._carry = text[-part:] if part else b""
+        except zlib.error:
+            # The client will make no sense of it either.
+            self._inflate = None
+            self._carry = b""
+            return False
         return len(self._carry) >= PART
 
 

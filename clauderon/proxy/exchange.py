@@ -51,6 +51,8 @@ class Exchange:
         self.sent = sent = head.length == 0
         needles = grant.needles if grant is not None and key.secure else ()
         self.response = Response(head.method, head.minor, client.send, bool(head.upgrade) and sent, needles)
+        if needles:
+            self.response.accepts = head.accepted_codings
 
     # The request.
 

@@ -13,6 +13,7 @@ from clauderon.proxy.fields import CRLF, END, FieldTable, HeadError, parse_lengt
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([^\x00-\x20\x7f#]+) HTTP/([0-9])\.([0-9])")
 _TARGET = re.compile(rb"(https?)://([^/?]*)(.*)", re.IGNORECASE | re.DOTALL)
+_NO_WEIGHT = re.compile(rb"q=0(?:\.0*)?")
 
 # Codes of the fields that mean something to a proxy.
 HOST, LENGTH, TRANSFER, CONNECTION, HOP, UPGRADE, CREDENTIAL, EXPECT = range(1, 9)
@@ -86,6 +87,18 @@ class RequestHead:
     def names(self) -> list[bytes]:
         """The names of the fields that travel on, lower case."""
         return [line[: line.index(b":")].lower() for line in self.lines[1:] if line]
+
+    def accepted_codings(self) -> frozenset[bytes]:
+        """The codings that Accept-Encoding and TE name, lower case, and not with a weight of nothing."""
+        found = set()
+        for line in self.lines[1:]:
+            name, _, value = line.partition(b":")
+            if name.lower() in (b"accept-encoding", b"te"):
+                for part in value.lower().split(b","):
+                    coding, *weight = (word.strip(b" \t") for word in part.split(b";"))
+                    if not any(_NO_WEIGHT.fullmatch(word) for word in weight):
+                        found.add(coding)
+        return frozenset(found)
 
     def render(self, *, injected: bytes | None, strip: bool, first_line: bytes | None = None) -> bytes:
         """The head as it goes to the upstream, with its empty line.

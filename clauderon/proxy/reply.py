@@ -24,7 +24,10 @@ _status_lines: dict[bytes, tuple[int, bool]] = {}
 
 
 class ResponseHead:
-    """A response's head. `length`: bytes of the body, 0 for none, CHUNKED or UNTIL_CLOSE; 1xx have none."""
+    """A response's head. `length`: bytes of the body, 0 for none, CHUNKED or UNTIL_CLOSE; 1xx have none.
+
+    encoding: the codings of the body in the order they were applied, those of the transfer last; as a list with commas.
+    """
 
     __slots__ = ("close", "encoding", "length", "status")
 
@@ -78,7 +81,7 @@ def parse_response(wire: bytes, method: bytes) -> ResponseHead:
             elif old and b"keep-alive" in tokens:
                 head.close = False
         else:
-            head.encoding = value.strip(b" \t").lower()
+            head.encoding = head.encoding + b"," + value if head.encoding else value.strip(b" \t")
     if transfer is not None:
         if length is not None:
             raise HeadError(502, "both Content-Length and Transfer-Encoding")
@@ -86,6 +89,8 @@ def parse_response(wire: bytes, method: bytes) -> ResponseHead:
             raise HeadError(502, "Transfer-Encoding in HTTP/1.0")
         if transfer != b"chunked" and not transfer.endswith((b",chunked", b" chunked")):
             raise HeadError(502, "a Transfer-Encoding that does not end in chunked")
+        if transfer != b"chunked":
+            head.encoding += b"," + transfer[:-7]
         head.length = CHUNKED
     elif length is not None:
         head.length = parse_length(length, 502)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from clauderon.proxy.echo import EchoError, Mask
 from clauderon.proxy.fields import END, MAX_HEAD, HeadError
 from clauderon.proxy.framing import Framing, FramingError, UntilClose, response_framing
+from clauderon.proxy.inflate import SwollenError, UnreadableError, codings_of
 from clauderon.proxy.reply import ResponseHead, parse_response
 
 MAX_INTERIM = 64
@@ -27,11 +28,13 @@ class Response:
     """The response to one request.
 
     method, minor: the request's; send: takes what the client is to get; may_switch: an upgrade was asked for;
-    needles: the forms of the secret the request carried. After the head `status` is set; `close`: the upstream closes
-    after it; `extra`: it sent more than a response; `rest`: what came after a switch; `passed`: bytes sent.
+    needles: the forms of the secret the request carried; `accepts`: says which codings the client can undo. After the
+    head `status` is set; `close`: the upstream closes after it; `extra`: it sent more than a response; `rest`: what
+    came after a switch; `passed`: bytes sent.
     """
 
     # As they are at first, so that making a response costs little.
+    accepts: Callable[[], frozenset[bytes]] = frozenset
     _mask: Mask | None = None
     _framing: Framing | None = None
     _held = b""
@@ -108,6 +111,8 @@ class Response:
             raise ResponseError("upstream-framing", f"a malformed body: {error}") from None
         except EchoError:
             raise ResponseError("credential-echo", "the credential back, in a compressed body") from None
+        except SwollenError:
+            raise ResponseError("upstream-coding", "a compressed body that swells beyond reason") from None
         self.extra = used < len(data)
         self._pass(clean)
         return WHOLE if framing.done else MORE
@@ -186,7 +191,8 @@ class Response:
         send, self._send = self._send, parts.append
         try:
             self._framing = response_framing(head.length)
-            self._mask.begin_body(head.encoding)
+            if head.encoding and head.length:
+                self._begin_coded(head.encoding)
             self._pass(self._mask.whole(data[:size]))
             state = self._masked(data[size:]) if size < len(data) or self._framing.done else MORE
         finally:
@@ -194,3 +200,15 @@ class Response:
         self.status = head.status
         send(b"".join(parts))
         return state
+
+    def _begin_coded(self, encoding: bytes) -> None:
+        """What cannot be looked into goes only to a client that asked for it: models answer in such codings too."""
+        assert self._mask is not None
+        try:
+            self._mask.begin_body(encoding)
+        except UnreadableError:
+            accepted = self.accepts()
+            if b"*" not in accepted and not accepted.issuperset(codings_of(encoding)):
+                raise ResponseError("upstream-coding", "its body in a coding nobody asked for") from None
+        except SwollenError:
+            raise ResponseError("upstream-coding", "its body in too many codings at once") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import logging
+import random
 import threading
 import zlib
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clauderon.proxy import inflate
 from clauderon.proxy.echo import PART, EchoError, Mask
 from clauderon.proxy.framing import Chunked, response_framing
 from tests.proxy.rig import CANARY, Peer, Rig
@@ -100,6 +102,101 @@ def test_a_compressed_echo_is_not_passed(rig: Rig, coding: str) -> None:
     assert got.startswith(b"HTTP/1.1 502 ")
     assert b"sent the credential back" in got
     assert rig.audited()[0].rule == "credential-echo"
+
+
+def _raw_deflate(data: bytes) -> bytes:
+    squeezed = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return squeezed.compress(data) + squeezed.flush()
+
+
+PAGE = b"<p>" * 1000 + SECRET
+ODDLY_CODED = {
+    "a second gzip member": (gzip.compress(b"hello") + gzip.compress(PAGE), [b"Content-Encoding: gzip"]),
+    "raw deflate": (_raw_deflate(PAGE), [b"Content-Encoding: deflate"]),
+    "two fields": (gzip.compress(PAGE), [b"Content-Encoding: gzip", b"Content-Encoding: identity"]),
+    "two fields, the other way round": (
+        gzip.compress(PAGE),
+        [b"Content-Encoding: ", b"Content-Encoding: GZip"],
+    ),
+    "a list": (gzip.compress(PAGE), [b"Content-Encoding: identity, x-gzip"]),
+    "twice": (gzip.compress(zlib.compress(PAGE)), [b"Content-Encoding: deflate, gzip"]),
+    "twice, by two fields": (
+        gzip.compress(zlib.compress(PAGE)),
+        [b"Content-Encoding: deflate", b"Content-Encoding: gzip"],
+    ),
+}
+
+
+@pytest.mark.parametrize("how", ODDLY_CODED)
+@pytest.mark.parametrize("cut", [None, 1])
+def test_an_echo_is_found_however_the_codings_are_written(rig: Rig, how: str, cut: int | None) -> None:
+    body, fields = ODDLY_CODED[how]
+    response = _response(body, *fields)
+    got = _served(rig, response, cut=cut and response.index(b"\r\n\r\n") + 4 + cut)
+    assert body not in got
+    assert rig.audited()[0].rule == "credential-echo"
+
+
+def test_an_echo_in_a_transfer_coding_is_found(rig: Rig) -> None:
+    body = gzip.compress(PAGE)
+    got = _served(rig, _chunks(body).replace(b"chunked", b"gzip, chunked"))
+    assert body not in got
+    assert rig.audited()[0].rule == "credential-echo"
+
+
+@pytest.mark.parametrize(
+    ("accept", "coding", "passes"),
+    [
+        (b"Accept-Encoding: gzip, br\r\n", b"br", True),
+        (b"Accept-Encoding: gzip\r\nAccept-Encoding: zstd;q=0.5\r\n", b"zstd", True),
+        (b"accept-encoding: *\r\n", b"br", True),
+        (b"", b"br", False),
+        (b"Accept-Encoding: gzip, br;q=0\r\n", b"br", False),
+        (b"Accept-Encoding: gzip, br\r\n", b"zstd", False),
+        (b"Accept-Encoding: gzip, br\r\n", b"gzip, mine", False),
+        (b"Accept-Encoding: gzip, br\r\n", b"br, gzip", True),
+    ],
+)
+def test_a_coding_we_cannot_undo_passes_only_if_the_client_asked_for_it(
+    rig: Rig, accept: bytes, coding: bytes, passes: bool
+) -> None:
+    response = _response(b"not for our eyes", b"Content-Encoding: " + coding)
+    rig.upstream(handler=response)
+    rig.grants.add("api.test")
+    head, body = rig.ask(b"GET / HTTP/1.1\r\nHost: api.test\r\n%b\r\n" % accept)
+    if passes:
+        assert head + body == response
+    else:
+        assert head.startswith(b"HTTP/1.1 502 ") and b"a coding nobody asked for" in body
+        assert rig.audited()[0].error == "upstream-coding"
+
+
+def test_a_coding_we_cannot_undo_is_nobodys_business_without_a_body_or_a_credential(rig: Rig) -> None:
+    response = _response(b"not for our eyes", b"Content-Encoding: br")
+    rig.upstream("other.test", response)
+    assert b"".join(rig.ask(b"GET / HTTP/1.1\r\nHost: other.test\r\n\r\n", "other.test")) == response
+    rig.upstream(handler=response[: response.index(b"\r\n\r\n") + 4])
+    rig.grants.add("api.test")
+    assert rig.ask(b"HEAD / HTTP/1.1\r\nHost: api.test\r\n\r\n")[0].startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_body_that_swells_beyond_reason_is_cut_unread(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflate, "PLENTY", 1 << 20)
+    got = _served(rig, _response(gzip.compress(bytes(3 << 20) + SECRET), b"Content-Encoding: gzip"))
+    assert got.startswith(b"HTTP/1.1 502 ") and b"swells" in got
+    assert rig.audited()[0].error == "upstream-coding"
+
+
+def test_a_body_coded_over_and_over_is_cut_unread(rig: Rig) -> None:
+    got = _served(rig, _response(b"whatever", b"Content-Encoding: " + b"gzip, " * 2000 + b"gzip"))
+    assert got.startswith(b"HTTP/1.1 502 ") and b"too many codings" in got
+
+
+def test_much_that_is_squeezed_little_is_read_to_its_end(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflate, "PLENTY", 1 << 20)
+    noise = random.Random(1).randbytes(3 << 20)
+    whole = _response(gzip.compress(noise, 1), b"Content-Encoding: gzip")
+    assert _served(rig, whole) == whole
 
 
 def test_a_compressed_body_without_an_echo_passes_byte_for_byte(rig: Rig) -> None:
