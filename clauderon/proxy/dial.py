@@ -16,11 +16,14 @@ from clauderon.proxy.hosts import format_authority, is_address
 from clauderon.proxy.refusal import Problem
 from clauderon.proxy.resolver import Resolved, Resolver
 from clauderon.proxy.routes import Routes
-from clauderon.proxy.rules import Rules
+from clauderon.proxy.rules import Rules, Verdict
 from clauderon.proxy.upstream import Key, Pool, Upstream
 
 CONNECT_S = 10.0
 TLS_S = 15.0
+GLANCE_S = 1.0  # for a name's address behind an upstream proxy, where it may well not be known
+_UNKNOWN_S = 60.0  # how long it is not looked for again
+_UNKNOWN = 1024
 
 
 class Dialler:
@@ -36,6 +39,7 @@ class Dialler:
         # All it asks of the network.
         self.resolver = Resolver(loop)
         self.sock_connect = loop.sock_connect
+        self._unknown: dict[str, float] = {}
 
     async def open(self, key: Key, rules: Rules, *, raw: bool = False) -> Upstream:
         """A connected upstream, secured if the key says so and not `raw`. Raises Problem."""
@@ -73,12 +77,34 @@ class Dialler:
             raise Problem(
                 403, "address-guard", f"{key.host} is guarded (loopback)", "", True, "address-guard"
             )
+        await self._glance(key, rules)
         wire = await self._connect(key, proxy.host, proxy.port, None)
         if key.secure or raw:
             await wire.tunnel_through(format_authority(key.host, key.port), proxy.authorization)
         else:
             wire.via = proxy.authorization
         return wire
+
+    async def _glance(self, key: Key, rules: Rules) -> None:
+        """Refuse a name that leads to addresses closed to it alone, as far as this machine can tell. Raises Problem.
+
+        The upstream proxy looks it up once more and may find something else: that is for its own rules.
+        """
+        now = self.loop.time()
+        if is_address(key.host) or self._unknown.get(key.host, 0.0) > now:
+            return
+        try:
+            async with asyncio.timeout(GLANCE_S):
+                found = await self.resolver.look_up(key.session, key.host, key.port)
+        except (OSError, UnicodeError):  # a TimeoutError is an OSError
+            if len(self._unknown) >= _UNKNOWN:
+                self._unknown.clear()
+            self._unknown[key.host] = now + _UNKNOWN_S
+            return
+        verdicts = [rules.address_problem(canonical_address(str(to[0])), key.port) for _, to in found]
+        first = verdicts[0] if verdicts and all(verdicts) else None
+        if first is not None:
+            raise _closed(key.host, first)
 
     async def _connect(self, key: Key, host: str, port: int, guard: Rules | None) -> Upstream:
         """Connect to the first address that accepts; `guard`'s rules apply to the very address dialled."""
@@ -89,10 +115,7 @@ class Dialler:
                 what = f"{key.host} leads back to clauderon's own proxy"
                 raise Problem(403, "address-guard", what, "", True, "address-guard")
             if guard is not None and (verdict := guard.address_problem(text, key.port)):
-                what = verdict.problem or ""
-                if text != key.host:
-                    what = f"{key.host} resolves to an address that is not open to it: {what}"
-                failure = Problem(403, "address-guard", what, verdict.fix, True, verdict.rule)
+                failure = _closed(key.host if text != key.host else "", verdict)
                 continue
             sock: socket.socket | None = None
             try:
@@ -133,6 +156,14 @@ class Dialler:
             raise Problem(
                 502, "upstream-dns", f"the name {host} cannot be resolved: {_text(error)}"
             ) from None
+
+
+def _closed(name: str, verdict: Verdict) -> Problem:
+    """name: what led to the address, if it was not asked for itself."""
+    what = verdict.problem or ""
+    if name:
+        what = f"{name} resolves to an address that is not open to it: {what}"
+    return Problem(403, "address-guard", what, verdict.fix, True, verdict.rule)
 
 
 def _is_self(sock: socket.socket) -> bool:
