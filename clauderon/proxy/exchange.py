@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from clauderon.proxy.framing import NOT_IN_TRAILERS, Framing, FramingError, request_framing
+from clauderon.proxy.framing import Framing, FramingError, request_framing
 from clauderon.proxy.head import RequestHead, absolute_form
 from clauderon.proxy.hosts import format_authority
 from clauderon.proxy.interfaces import AuditRecord
@@ -61,7 +61,7 @@ class Exchange:
         used = 0
         shared = self.client.session.shared
         if not self.sent:
-            self._body = request_framing(self.head.length, NOT_IN_TRAILERS | shared.credentials.headers)
+            self._body = request_framing(self.head.length, shared.credentials.headers)
             if rest:
                 try:
                     used = self._body.feed(rest)

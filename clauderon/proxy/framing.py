@@ -6,9 +6,11 @@ Each framing has `feed(data)`, which says how many of the bytes belong to the bo
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Protocol
 
 from clauderon.proxy.head import CHUNKED, UNTIL_CLOSE
+from clauderon.proxy.rules import OVERRIDES
 
 _MAX_LINE = 1024  # a chunk's size with its extension
 _MAX_TRAILER = 16 * 1024
@@ -28,8 +30,8 @@ _PADDED_SO_FAR = re.compile(rb"[0-9A-Fa-f]{1,15}[ \t]*\r?")
 _TRAILER = re.compile(rb"(%b+):[\t\x20-\x7e\x80-\xff]*\r\n" % _TOKEN)
 _TRAILER_SO_FAR = re.compile(rb"\r?|%b+(?::[\t\x20-\x7e\x80-\xff]*\r?)?" % _TOKEN)
 
-# Fields that would change a message's meaning after its head was judged.
-NOT_IN_TRAILERS = frozenset(
+# Fields that would change a message's meaning after its head was judged, with `-` at their joints.
+_NOT_IN_TRAILERS = frozenset(
     {
         b"content-length",
         b"transfer-encoding",
@@ -48,6 +50,7 @@ NOT_IN_TRAILERS = frozenset(
         b"content-type",
         b"content-range",
     }
+    | OVERRIDES
 )
 
 Data = bytes | bytearray | memoryview
@@ -108,7 +111,8 @@ class UntilClose:
 
 
 class Chunked:
-    """A chunked body. Trailer fields named in `refused` break the framing; `padded` sizes are let through."""
+    """A chunked body. Trailer fields named in `refused` break the framing, with `-` or `_` at their joints; `padded`
+    sizes are let through."""
 
     __slots__ = (
         "_end",
@@ -224,22 +228,32 @@ class Chunked:
             match = _TRAILER.match(data, at)
             if match is None:
                 break
-            if bytes(match[1]).lower() in self.refused:
+            if _plain_name(bytes(match[1])) in self.refused:
                 raise FramingError("a trailer field that may only stand in the head")
             self._trailing += match.end() - at
             at = match.end()
         rest = bytes(data[at:])
         if _TRAILER_SO_FAR.fullmatch(rest) is None or self._trailing + len(rest) > _MAX_TRAILER:
             raise FramingError("a trailer that is malformed or too long")
-        if b":" in rest and rest.partition(b":")[0].lower() in self.refused:
+        if b":" in rest and _plain_name(rest.partition(b":")[0]) in self.refused:
             raise FramingError("a trailer field that may only stand in the head")
         self._held = rest
         return size
 
 
-def request_framing(length: int, refused: frozenset[bytes]) -> Framing:
+def _plain_name(name: bytes) -> bytes:
+    return name.lower().replace(b"_", b"-")
+
+
+@lru_cache(maxsize=8)
+def not_in_trailers(credential_headers: frozenset[bytes]) -> frozenset[bytes]:
+    """What no request's trailer may hold, in the form `Chunked` compares."""
+    return _NOT_IN_TRAILERS | {_plain_name(name) for name in credential_headers}
+
+
+def request_framing(length: int, credential_headers: frozenset[bytes]) -> Framing:
     """The framing of a request's body, by its head's `length`."""
-    return Chunked(refused) if length == CHUNKED else Length(length)
+    return Chunked(not_in_trailers(credential_headers)) if length == CHUNKED else Length(length)
 
 
 def response_framing(length: int) -> Framing:

@@ -14,7 +14,8 @@ from clauderon.proxy.policy import SessionPolicy
 _READING = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 # The one POST that only reads. The path is compared as typed: nothing in it that a server would rewrite first.
 _UPLOAD_PACK = re.compile(rb"(?:/(?!\.{1,2}/)[A-Za-z0-9._~+@-]+)+/git-upload-pack")
-_OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
+# Servers that turn fields into variables read `X_HTTP_METHOD` as `X-HTTP-Method`: a joint may be either.
+OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
 _CACHED = 4096
 
 
@@ -192,7 +193,7 @@ class Rules:
             if path.endswith(b"/info/refs") and b"git-receive-pack" in query:
                 return _read_only("git push")
             for name in names:
-                if name in _OVERRIDES:
+                if name.replace(b"_", b"-") in OVERRIDES:
                     return _read_only(f"a method override ({name.decode('ascii', 'replace')})")
                 if name == b"upgrade":
                     return _read_only("an upgraded connection")

@@ -24,9 +24,9 @@ import httptools
 from clauderon.proxy import client as client_module
 from clauderon.proxy import patience
 from clauderon.proxy.client import Client
-from clauderon.proxy.exchange import NOT_IN_TRAILERS, Exchange
+from clauderon.proxy.exchange import Exchange
 from clauderon.proxy.fields import MAX_HEAD, HeadError
-from clauderon.proxy.framing import Chunked, FramingError
+from clauderon.proxy.framing import Chunked, FramingError, not_in_trailers
 from clauderon.proxy.grants import ALWAYS_REMOVED
 from clauderon.proxy.head import parse_request, request_table, split_target
 from clauderon.proxy.interfaces import Grant
@@ -187,7 +187,7 @@ def fuzz_chunks(rng: random.Random) -> None:
 
 def _ends_at(wire: bytes, cut: list[bytes]) -> int | None:
     """Where the body ends; -1 if it breaks, None if it does not end."""
-    chunked = Chunked(HEADERS | NOT_IN_TRAILERS)
+    chunked = Chunked(not_in_trailers(HEADERS))
     at = 0
     for piece in cut:
         chunked.spans = [] if len(piece) % 2 else None

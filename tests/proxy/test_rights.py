@@ -263,7 +263,8 @@ CHANGING = [
     b"POST /o//git-upload-pack HTTP/1.1", b"POST /o/%2e%2e/git-upload-pack HTTP/1.1",
     b"POST /o/x%2Fgit-upload-pack HTTP/1.1", b"POST /o/./git-upload-pack HTTP/1.1", b"POST /git-upload-pack HTTP/1.1",
     b"POST /graphql;/git-upload-pack HTTP/1.1", b"GET /o/r.git/info/refs?service=git-receive-pack HTTP/1.1",
-    b"GET / HTTP/1.1\r\nX-HTTP-Method-Override: DELETE", b"GET / HTTP/1.1\r\nx-method-override: PUT",
+    b"GET / HTTP/1.1\r\nX-HTTP-Method-Override: DELETE", b"GET / HTTP/1.1\r\nX_HTTP_Method_Override: DELETE",
+    b"GET / HTTP/1.1\r\nx-http_method: DELETE", b"GET / HTTP/1.1\r\nx-method-override: PUT",
     b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket",
 ]  # fmt: skip
 
