@@ -10,7 +10,8 @@ commands() {
     cat <<'TABLE'
 create --repo repo --prompt x|tsv json|engine
 create --repo repo --prompt x --print|json|engine own
-create --repo repo --prompt x --dry-run||
+create --repo repo --prompt x --dry-run|json|engine
+create --repo repo --prompt x --print --dry-run||engine
 list|tsv json|engine
 status fix-bug|tsv json|engine
 start fix-bug|json|engine

@@ -56,10 +56,6 @@ def _main(argv: list[str]) -> int:
 
         sys.stdout.write(shellcomplete.complete(argv[1:], os.environ))
         return 0
-    if argv[:1] == ["__step"]:
-        from clauderon.cli.step import run as run_step
-
-        return run_step(argv[1:])
     if argv[:1] in (["env"], ["path"], ["shell-init"]):
         from clauderon import shellquick
 

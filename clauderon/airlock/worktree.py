@@ -62,7 +62,7 @@ class Opening:
             raise _cannot_add(self, added)
         if pinned.status != 0:
             self._pin_anyway(pinned)
-        self._finish()
+        mark_ours(self.repository.common_dir, self.worktree)
 
     def stop(self) -> None:
         """End what still runs; a worktree made so far is for `close` to remove."""
@@ -132,12 +132,14 @@ class Opening:
         argv = pin_argv(self.repository.common_dir, name, self.base, fresh=False)
         proc.start(argv, env=self.env, cwd="/").result()
 
-    def _finish(self) -> None:
-        admin = admin_dir(self.repository.common_dir, self.worktree)
-        if admin is not None:
-            reason = LOCK_REASON.format(name=self.worktree.name)
-            (admin / "locked").write_text(f"{reason}\n", encoding="utf-8")
-        exclude_our_file(self.repository.common_dir)
+
+def mark_ours(common_dir: Path, worktree: Path) -> None:
+    """What `git worktree add --lock` leaves open: whose the lock is, and our file kept out of `git status`."""
+    admin = admin_dir(common_dir, worktree)
+    if admin is not None:
+        reason = LOCK_REASON.format(name=worktree.name)
+        (admin / "locked").write_text(f"{reason}\n", encoding="utf-8")
+    exclude_our_file(common_dir)
 
 
 def open_worktree(repository: Repository, worktree: Path, *, branch: str, base: str) -> None:

@@ -108,7 +108,8 @@ def create(
         typer.Option("--idempotency-key", metavar="KEY", help="Find the session made with this key before."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the commands as a script; do nothing.")
+        bool,
+        typer.Option("--dry-run", help="Print the commands as a script that does the same; make no session."),
     ] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
@@ -158,14 +159,12 @@ def create(
 
     with common.opened(changing=not dry_run) as context:
         if dry_run:
-            from clauderon.session.dry_run import script
-
-            out.text(script(context, request))
+            _dry_run(context, request, attach)
             return
         created = create_session(context, request)
         session = created.session
         if print_ and not detach:
-            _headless(context, session, created.existing)
+            raise typer.Exit(headless(context, session, created.existing))
         if attach:
             out.note(f"Session {session.name}; leave it with ctrl-p ctrl-q.")
             from clauderon.session import lifecycle
@@ -192,8 +191,23 @@ def _answer(context: Context, session: Session, existing: bool) -> dict[str, obj
     }
 
 
-def _headless(context: Context, session: Session, existing: bool) -> None:
-    """Stream the agent's output byte for byte and end with its status."""
+def _dry_run(context: Context, request: Request, attach: bool) -> None:
+    from clauderon.session.dry_run import Ending, script
+
+    out = common.output
+    waits = request.print_mode and not request.detach
+    text = script(context, request, Ending(waits, attach, out.json, out.quiet))
+    if out.json:
+        out.value("", {"script": text})
+    else:
+        out.text(text)
+
+
+def headless(context: Context, session: Session, existing: bool) -> int:
+    """Stream the agent's output byte for byte; returns its status.
+
+    existing: it was found by its idempotency key, and may have begun before.
+    """
     from clauderon.session import headless
 
     out = common.output
@@ -205,7 +219,7 @@ def _headless(context: Context, session: Session, existing: bool) -> None:
         out.note(
             f"Session {session.name}: the agent ended with status {result.status}; branch {session.branch}."
         )
-    raise typer.Exit(result.status)
+    return result.status
 
 
 def _prompt(text: str | None, file: str | None) -> bytes | None:

@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from clauderon import shellquick
-from clauderon.cli import app, common
+from clauderon.cli import app, common, step
 from clauderon.errors import (
     EXIT_BUG,
     EXIT_OURS,
@@ -74,6 +74,8 @@ def _fail(error: ClauderonError, words: list[str], command: str) -> None:
 
 
 def _run(words: list[str], command: str) -> int:
+    if command == step.NAME:
+        return step.run(words[1:])
     if command and command not in app.NAMES:
         raise UsageError(command, "no such command", hint=_nearest(command))
     application: Any = typer.main.get_command(app.build(command or None))
@@ -130,7 +132,9 @@ def _prepare_output(words: list[str], command: str, debug: bool) -> None:
 
 def _passes_status(words: list[str], command: str) -> bool:
     if command == "create":
-        return "--print" in words and not {"--detach", "-d"} & set(words)
+        return "--print" in words and not {"--detach", "-d", "--dry-run"} & set(words)
+    if command == step.NAME:
+        return words[1:2] == ["print"]
     return any(c.own_status for c in app.COMMANDS if c.name == command and not c.group)
 
 

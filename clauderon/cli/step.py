@@ -6,11 +6,17 @@ import sys
 from collections.abc import Sequence
 
 from clauderon.cli import common
-from clauderon.errors import ClauderonError
+
+NAME = "__step"
 
 
 def run(words: Sequence[str]) -> int:
-    """Carry out one step; returns the exit status. `--prompt` as the last word takes the prompt from stdin."""
+    """Carry out one step; returns the exit status. `--prompt` as the last word takes the prompt from stdin.
+
+    `print NAME` is the last step of a headless one, and its status the agent's.
+    """
+    if words[:1] == ["print"]:
+        return _print(*words[1:])
     from clauderon.session.dry_run import step
 
     given = list(words)
@@ -18,10 +24,17 @@ def run(words: Sequence[str]) -> int:
     if given and given[-1] == "--prompt":
         given.pop()
         prompt = sys.stdin.buffer.read()
-    try:
-        with common.opened() as context:
-            step(context, given, prompt)
-    except ClauderonError as error:
-        common.output.fail(error)
-        return error.exit_status
+    with common.opened() as context:
+        answer = step(context, given, prompt)
+    if answer:
+        common.output.value(answer)
     return 0
+
+
+def _print(name: str, *flags: str) -> int:
+    from clauderon.cli.create import headless
+
+    out = common.speak("table", "--json" in flags, "--quiet" in flags)
+    out.command = "create"
+    with common.opened() as context:
+        return headless(context, context.store.named(name), "--existing" in flags)

@@ -13,7 +13,7 @@ from pathlib import Path
 # called (a partial clone fetches blobs during a checkout). Dates make commits repeatable in tests. Everything
 # else points git at another repository, index, object store or program: a GIT_DIR left behind by a hook or
 # by `git rebase --exec` would silently turn every command below to the wrong repository.
-_KEPT = frozenset(
+KEPT = frozenset(
     {
         "GIT_AUTHOR_DATE",
         "GIT_AUTHOR_EMAIL",
@@ -55,7 +55,7 @@ HARDENED = (
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """`environ` for a git child: without the GIT_* that redirect it, in English, never asking a question."""
-    env = {key: value for key, value in environ.items() if not key.startswith("GIT_") or key in _KEPT}
+    env = {key: value for key, value in environ.items() if not key.startswith("GIT_") or key in KEPT}
     env.pop("LANGUAGE", None)
     env["LC_ALL"] = "C.UTF-8"
     env["GIT_TERMINAL_PROMPT"] = "0"

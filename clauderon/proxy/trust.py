@@ -51,6 +51,13 @@ def bundle(ca_pem: bytes, roots: Path | None) -> bytes:
     return b"".join([*system, *certificates(ca_pem)])
 
 
+def makes_truststore() -> bool:
+    """Whether `truststore` can: known before there is a bundle to make one of."""
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
+    return hasattr(pkcs12, "serialize_java_truststore")
+
+
 def truststore(bundle_pem: bytes) -> bytes | None:
     """The certificates of `bundle` as a PKCS#12 store for Java, or None if cryptography is too old for it."""
     from cryptography import x509

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from clauderon import airlock, git
 from clauderon.agents import registry, setup, update
 from clauderon.agents.image import ImageFacts
+from clauderon.airlock import worktree
 from clauderon.errors import ClauderonError
 from clauderon.proxy import service
 from clauderon.session import hook, launch, lent, remove, request, resources
@@ -41,7 +42,7 @@ def create(context: Context, wanted: Request) -> Created:
     except BaseException:
         inspection.pending.running.stop()
         raise
-    _say_what_stays_out(context, plan)
+    say_what_stays_out(context, plan)
     session = _carry_out(context, plan, inspection)
     hook.on_create(context, session)
     return Created(session)
@@ -81,8 +82,8 @@ def _gather(
     """Worktree beside image, network, volumes and agent: none needs another."""
     home = context.home
     session = context.store.update(session.id, step="worktree")
-    worktree = home.worktree(session.name)
-    opening = airlock.start_worktree(plan.repository, worktree, branch=session.branch, base=session.base)
+    place = home.worktree(session.name)
+    opening = airlock.start_worktree(plan.repository, place, branch=session.branch, base=session.base)
     try:
         around = launch.surroundings(context, session, plan.agent, inspection, policy=session.pull_policy)
     except Exception:
@@ -113,17 +114,24 @@ def _make_private(context: Context, session: Session, repository: git.Repository
     )
 
 
-def prepare_only(context: Context, session: Session, prompt: bytes | None) -> None:
-    """What a dry run's script leaves to us between `git worktree add` and `docker run`."""
+def prepare_only(context: Context, session: Session, prompt: bytes | None, *, attached: bool) -> None:
+    """What a dry run's script leaves to us between `git worktree add` and `docker run`.
+
+    attached: as in `Plan`.
+    """
     agent = registry.find(context.config, session.agent)
     inspection = resources.Inspection.start(
         context.docker, session.image, resources.network_name(context, session.network)
     )
     around = launch.surroundings(context, session, agent, inspection, policy="never")
     repository = git.repository_read(Path(session.repo), context.environ, session.base)
+    worktree.mark_ours(repository.common_dir, context.home.worktree(session.name))
     _make_private(context, session, repository, around.facts)
     _serve(context, session)
     launch.prepare(context, session, agent, around, prompt)
+    if attached:
+        setup.set_mode(context.home, session, "attached")
+    update.later(context.home, agent, around.facts, context.environ)
 
 
 def _start(context: Context, plan: Plan, session: Session, around: launch.Surroundings) -> Session:
@@ -163,7 +171,7 @@ def undo(context: Context, session: Session, error: BaseException) -> None:
             context.report.warn(f"undoing create {session.name} stopped: {second}; run: clauderon reconcile")
 
 
-def _say_what_stays_out(context: Context, plan: Plan) -> None:
+def say_what_stays_out(context: Context, plan: Plan) -> None:
     session = plan.session
     if plan.repository.dirty:
         context.report.note("Uncommitted changes of your checkout stay out of the session.")

@@ -10,14 +10,18 @@ import shlex
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from clauderon import spec
 from clauderon.airlock.layout import host_side
 from clauderon.airlock.worktree import pin_argv, worktree_add_argv
 from clauderon.docker import argv
 from clauderon.errors import Conflict, NoSuchSession, UsageError
+from clauderon.git.environment import KEPT, without_filters
+from clauderon.git.repository import Repository
 from clauderon.paths import Home
-from clauderon.session import launch, probe, request, resources
+from clauderon.proxy import trust
+from clauderon.session import launch, lifecycle, probe, request, resources
 from clauderon.session.context import SCRIPT_STEP, Context
 from clauderon.session.request import Plan, Request
 from clauderon.store import Session
@@ -27,20 +31,61 @@ _HEAD = """\
 # Made by `clauderon create --dry-run`. Running it creates the session; a step that fails undoes the ones before it.
 set -eu
 """
+_STEP = ("clauderon", "__step")
+_FLAGS = ("--json", "--quiet", "--existing")
+# git's variables of whoever runs the script reach git no more than they do under `create`.
+_WITHOUT_GIT = """\
+    for name in $(env | sed -n 's/^\\(GIT_[A-Za-z0-9_]*\\)=.*/\\1/p'); do
+        case $name in {kept}) ;; *) unset "$name" ;; esac
+    done
+    unset LANGUAGE"""
 
 
-def script(context: Context, wanted: Request) -> str:
-    """The script. Touches nothing but a scratch directory. Raises as `create` does before its first side effect."""
+class Ending(NamedTuple):
+    """What a create does once the session stands: print the agent's answer, join its terminal, or say the name."""
+
+    headless: bool = False
+    attach: bool = False
+    json: bool = False
+    quiet: bool = False
+
+    def lines(self, context: Context, name: str, *, existing: bool = False) -> list[str]:
+        """name: a word of shell. existing: found by its idempotency key."""
+        if self.attach:
+            words = context.docker.argv("attach", "--detach-keys", lifecycle.DETACH_KEYS)
+            return [f"exec {shlex.join(words)} clauderon-{name}"]
+        if self.headless:
+            flags = [
+                flag for flag, given in zip(_FLAGS, (self.json, self.quiet, existing), strict=True) if given
+            ]
+            return [f"exec {shlex.join([*_STEP, 'print'])} {' '.join([name, *flags])}"]
+        return [f"echo {name}"]
+
+
+def script(context: Context, wanted: Request, ending: Ending) -> str:
+    """The script. Raises as `create` does before its first side effect.
+
+    Looks into an image nobody has looked into, in a throwaway container; makes the network, whose addresses the
+    script names, and fetches the agent's binary, where they are missing. Nothing of a session is made.
+    """
+    if wanted.idempotency:
+        existing = context.store.by_idempotency(wanted.idempotency)
+        if existing is not None:
+            lines = [_home(context), "# The session made with this key before."]
+            return _text([*lines, *ending.lines(context, existing.name, existing=True)])
     network = resources.network_name(context, request.network_mode(context, wanted))
     inspection = resources.Inspection.start(context.docker, request.image_reference(context, wanted), network)
     plan = request.plan(context, wanted, request.reader(context, wanted))
     found = inspection.result()
-    if not found.images or wanted.pull_policy == "always":
+    if not found.images:
         raise UsageError(
             "create --dry-run",
             f"the mounts depend on what is in {plan.session.image}, and it is not on this engine",
             hint=f"docker pull {plan.session.image}",
         )
+    from clauderon.session.create import say_what_stays_out
+
+    say_what_stays_out(context, plan)
     image = found.images[0]
     facts = probe.image_facts(context, plan.session.id, image)
     gateway = resources.ensure_network(
@@ -48,7 +93,23 @@ def script(context: Context, wanted: Request) -> str:
     )
     session = _with_port(context, plan.session, gateway)
     around = launch.Surroundings(image, facts, gateway, launch.agent_binary(context, plan.agent, facts))
-    return _script(context, plan._replace(session=session), around)
+    there = {volume.name for volume in found.volumes}
+    missing = [name for name in spec.SHARED_VOLUMES if name not in there]
+    volumes = [_volume_line(context, session, name) for name in missing]
+    return _text(_lines(context, plan._replace(session=session), around, volumes, ending))
+
+
+def _volume_line(context: Context, session: Session, name: str) -> str:
+    create = argv.volume_create_argv(name, {resources.VOLUME_LABEL: session.id})
+    return f"{shlex.join(context.docker.argv(*create))} >/dev/null"
+
+
+def _text(lines: Iterable[str]) -> str:
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def _home(context: Context) -> str:
+    return f"export CLAUDERON_HOME={shlex.quote(str(context.home.root))}"
 
 
 def _with_port(context: Context, session: Session, gateway: resources.Gateway) -> Session:
@@ -59,35 +120,78 @@ def _with_port(context: Context, session: Session, gateway: resources.Gateway) -
     return session.changed(port=port, ip=gateway.address(context.home, port))
 
 
-def _script(context: Context, plan: Plan, around: launch.Surroundings) -> str:
-    session, home = plan.session, context.home
-    worktree = home.worktree(session.name)
-    add = worktree_add_argv(plan.repository, worktree, branch=session.branch, base=session.base)
-    pin = pin_argv(plan.repository.common_dir, session.name, session.base, fresh=True)
-    run = context.docker.argv(*argv.container_run_argv(_described(context, plan, around)))
-    step = ["clauderon", "__step"]
-    lines = [
-        f"export CLAUDERON_HOME={shlex.quote(str(home.root))}",
-        f"undo() {{ {shlex.join([*step, 'undo', session.id])} || :; }}",
-        "status=0",
+def _lines(
+    context: Context, plan: Plan, around: launch.Surroundings, volumes: list[str], ending: Ending
+) -> list[str]:
+    session = plan.session
+    docker = context.docker
+    run = docker.argv(*argv.container_run_argv(_described(context, plan, around)))
+    record = f"{shlex.join([*_STEP, 'record', session.to_json()])} $$"
+    prepare = [*_STEP, "prepare", session.id, *(["--attached"] if plan.attached else [])]
+    pull = (
+        [f"{shlex.join(docker.argv('pull', session.image))} >&2"] if session.pull_policy == "always" else []
+    )
+    return [
+        _home(context),
+        f"undo() {{ {shlex.join([*_STEP, 'undo', session.id])} $$ || :; }}",
         "trap 'status=$?; [ $status -eq 0 ] || undo; exit $status' EXIT",
         "trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM",
         "",
         "# Record the intent and this shell, so that a killed script is undone by the next command.",
-        f"{shlex.join([*step, 'record', session.to_json()])} $$",
-        "# The worktree and its branch; the pin keeps `git gc` from what the container borrows.",
-        shlex.join(["mkdir", "-p", str(worktree.parent)]),
-        f"{shlex.join(add)} >&2",
-        shlex.join(pin),
-        "# The airlock's private git directory, the shared volumes, the proxy, the session's files.",
-        _prompt_line([*step, "prepare", session.id], plan.prompt),
+        *(_record_with_key(context, record, ending) if session.idempotency else [record]),
+        *_worktree_lines(context, plan),
+        "# The image and the shared volumes, where they are missing.",
+        *pull,
+        *volumes,
+        "# The airlock's private git directory, the proxy, the session's files.",
+        _prompt_line(prepare, plan.prompt),
         "# The container.",
         f"{shlex.join(run)} >/dev/null",
-        shlex.join([*step, "running", session.id]),
+        "# It stands; with the hook of the configuration, if there is one.",
+        shlex.join([*_STEP, "running", session.id]),
+        "trap - EXIT HUP INT TERM",
         "",
-        shlex.join(["echo", session.name]),
+        *ending.lines(context, session.name),
     ]
-    return _HEAD + "\n".join(lines) + "\n"
+
+
+def _record_with_key(context: Context, record: str, ending: Ending) -> list[str]:
+    """A script that is run again, or beside a create with the same key, finds what that made."""
+    return [
+        f"existing=$({record})",
+        'if [ -n "$existing" ]; then',
+        "    trap - EXIT HUP INT TERM",
+        *(f"    {line}" for line in ending.lines(context, '"$existing"', existing=True)),
+        "    exit",
+        "fi",
+    ]
+
+
+def _worktree_lines(context: Context, plan: Plan) -> list[str]:
+    session, repository = plan.session, plan.repository
+    worktree = context.home.worktree(session.name)
+    add = worktree_add_argv(repository, worktree, branch=session.branch, base=session.base)
+    pin = pin_argv(repository.common_dir, session.name, session.base, fresh=True)
+    return [
+        "# The worktree and its branch; the pin keeps `git gc` from what the container borrows.",
+        shlex.join(["mkdir", "-p", str(worktree.parent)]),
+        "(",
+        *_git_environment(repository),
+        f"    {shlex.join(add)} >&2",
+        f"    {shlex.join(pin)}",
+        ")",
+    ]
+
+
+def _git_environment(repository: Repository) -> list[str]:
+    """git's variables as `create` sets them: the caller's own taken away, content filters switched off."""
+    ours = {
+        name: value
+        for name, value in without_filters(repository.env, repository.filters).items()
+        if name == "LC_ALL" or (name.startswith("GIT_") and name not in KEPT)
+    }
+    exports = [f"    export {name}={shlex.quote(value)}" for name, value in ours.items()]
+    return [_WITHOUT_GIT.format(kept=" | ".join(sorted(KEPT))), *exports, "    cd /"]
 
 
 def _prompt_line(words: Iterable[str], prompt: bytes | None) -> str:
@@ -100,37 +204,61 @@ def _prompt_line(words: Iterable[str], prompt: bytes | None) -> str:
 
 def _described(context: Context, plan: Plan, around: launch.Surroundings) -> spec.ContainerSpec:
     """The container as `create` would describe it; its files are written to a scratch home and thrown away."""
-    real = str(context.home.root)
+    real = context.home
     with tempfile.TemporaryDirectory(prefix="clauderon-dry-run-") as directory:
         scratch = Home(Path(directory))
         scratch.create()
         host_side(scratch, plan.session.id).root.mkdir(parents=True)
-        for present in (context.home.ca_bundle, context.home.truststore):
-            if present.exists():
-                (scratch.root / present.name).touch()
+        # The proxy makes both at its first start.
+        scratch.ca_bundle.touch()
+        if real.truststore.exists() or (not real.ca_cert.exists() and trust.makes_truststore()):
+            scratch.truststore.touch()
         described = launch.prepare(
             context._replace(home=scratch), plan.session, plan.agent, around, plan.prompt
         )
-    mounts = tuple(m._replace(source=m.source.replace(directory, real, 1)) for m in described.mounts)
-    return described._replace(mounts=mounts, labels=spec.labels(plan.session, context.home))
+    mounts = tuple(
+        m._replace(source=m.source.replace(directory, str(real.root), 1)) for m in described.mounts
+    )
+    labelled = plan.session.changed(step="container")
+    return described._replace(mounts=mounts, labels=spec.labels(labelled, real))
 
 
-def step(context: Context, words: list[str], prompt: bytes | None) -> None:
-    """One `clauderon __step` of the script: `record ROW PID`, `prepare ID`, `running ID`, `undo ID`."""
-    from clauderon.session import create, remove
+def step(context: Context, words: list[str], prompt: bytes | None) -> str:
+    """One `clauderon __step` of the script: `record ROW PID`, `prepare ID [--attached]`, `running ID`, `undo ID PID`.
 
+    Returns what the script is to read: the name of the session that `record` found under the same key, or "".
+    """
     verb, argument, *rest = words
     if verb == "record":
-        session = Session.from_json(argument).changed(step=f"{SCRIPT_STEP}{int(rest[0])}")
-        context.store.add(session, context.config.proxy.session_port_range)
-        return
+        return _record(context, Session.from_json(argument), int(rest[0]))
     found = next((row for row in context.store.all() if row.id == argument), None)
-    if found is None:
-        if verb != "undo":  # a record that was refused has nothing to undo
-            raise NoSuchSession(f"session {argument}", "its row is gone", hint="clauderon list")
-    elif verb == "undo":
-        remove.discard(context, found)
+    if verb == "undo":
+        _undo(context, found, int(rest[0]))
+    elif found is None:
+        raise NoSuchSession(f"session {argument}", "its row is gone", hint="clauderon list")
     elif verb == "running":
-        context.store.update(found.id, state="running", step="")
+        from clauderon.session import hook
+
+        hook.on_create(context, context.store.update(found.id, state="running", step=""))
     else:
-        create.prepare_only(context, found, prompt)
+        from clauderon.session import create
+
+        create.prepare_only(context, found, prompt, attached="--attached" in rest)
+    return ""
+
+
+def _record(context: Context, session: Session, pid: int) -> str:
+    if session.idempotency:
+        existing = context.store.by_idempotency(session.idempotency)
+        if existing is not None:
+            return existing.name
+    context.store.add(session.changed(step=f"{SCRIPT_STEP}{pid}"), context.config.proxy.session_port_range)
+    return ""
+
+
+def _undo(context: Context, session: Session | None, pid: int) -> None:
+    """Undo what this very script recorded: run a second time it is refused, and the session of the first stands."""
+    from clauderon.session import remove
+
+    if session is not None and (session.state, session.step) == ("creating", f"{SCRIPT_STEP}{pid}"):
+        remove.discard(context, session)

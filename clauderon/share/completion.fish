@@ -87,7 +87,7 @@ complete -c clauderon -n '__clauderon_at create' -l publish -x -d 'A published p
 complete -c clauderon -n '__clauderon_at create' -l timeout -x -d 'With --print: stop the agent after 30m, 2h ...'
 complete -c clauderon -n '__clauderon_at create' -l budget -x -d 'The agent\'s spending limit.'
 complete -c clauderon -n '__clauderon_at create' -l idempotency-key -x -d 'Find the session made with this key before.'
-complete -c clauderon -n '__clauderon_at create' -l dry-run -d 'Print the commands as a script; do nothing.'
+complete -c clauderon -n '__clauderon_at create' -l dry-run -d 'Print the commands as a script that does the same; make no session.'
 complete -c clauderon -n '__clauderon_at create' -l format -x -a 'table tsv json' -d 'How to print the answer.'
 complete -c clauderon -n '__clauderon_at create' -l json -d 'Short for --format json.'
 complete -c clauderon -n '__clauderon_at create' -l quiet -s q -d 'No progress on stderr.'

@@ -121,7 +121,7 @@ _clauderon_create() {
         '--timeout=[With --print\: stop the agent after 30m, 2h ...]:TIME: ' \
         '--budget=[The agent'\''s spending limit.]:USD: ' \
         '--idempotency-key=[Find the session made with this key before.]:KEY: ' \
-        '--dry-run[Print the commands as a script; do nothing.]' \
+        '--dry-run[Print the commands as a script that does the same; make no session.]' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
