@@ -16,6 +16,7 @@ from clauderon.session import hook, launch, lent, remove, request, resources
 from clauderon.session.beside import Beside
 from clauderon.session.context import Context, lock
 from clauderon.session.request import Plan, Request
+from clauderon.session.slow import slow
 from clauderon.spec import ContainerSpec
 from clauderon.store import Session
 
@@ -60,7 +61,8 @@ def _carry_out(context: Context, plan: Plan, inspection: resources.Inspection) -
             known = session
             proxy = Beside(lambda: _serve(context, known))
             session, around = _gather(context, plan, session, inspection, cached)
-            proxy.result()
+            with slow(context.report, "Starting the proxy"):
+                proxy.result()
             if session.ip != known.ip:
                 _announce(context, session)
             session = _start(context, plan, session, around)
@@ -93,7 +95,8 @@ def _gather(
     except BaseException:
         opening.stop()
         raise
-    opening.result()
+    with slow(context.report, "Checking out the worktree"):
+        opening.result()
     _make_private(context, session, plan.repository, around.facts)
     if around.gateway != cached:
         session = context.store.update(session.id, ip=around.gateway.address(home, session.port))

@@ -14,6 +14,7 @@ from clauderon.errors import Interrupted
 from clauderon.session import lifecycle
 from clauderon.session.beside import Beside
 from clauderon.session.context import Context
+from clauderon.session.slow import slow
 from clauderon.store import Session
 
 # As coreutils' timeout: the agent was stopped because its time was up.
@@ -56,7 +57,8 @@ def collect(context: Context, session: Session, *, began_before: bool = False) -
     if began_before:
         _wake(context, session)
     with _Deadline(context, session) as deadline, _stopped_on_interrupt(context, session):
-        answer = context.docker.foreground(*_words(session, began_before), stdin=_GO, capture=True)
+        with slow(context.report, f"Waiting for the agent of {session.name}"):
+            answer = context.docker.foreground(*_words(session, began_before), stdin=_GO, capture=True)
         return Result(_status(context, session, deadline), answer.stdout.decode("utf-8", "replace"))
 
 

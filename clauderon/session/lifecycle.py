@@ -12,6 +12,7 @@ from clauderon.proxy import service
 from clauderon.session import launch, resources
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
+from clauderon.session.slow import slow
 from clauderon.store import Session
 
 STOP_GRACE_S = 10
@@ -61,7 +62,7 @@ def recreate(context: Context, session: Session) -> Session:
 def stop(context: Context, name: str, *, grace_s: int = STOP_GRACE_S) -> Session:
     """Stop a session and bring its commits over. No error if it is stopped."""
     session = find(context, name)
-    with lock(context, session):
+    with lock(context, session), slow(context.report, f"Stopping {session.name}"):
         context.docker.container_stop(names.container(session.name), grace_s)
     sync_quietly(context, session)
     return session

@@ -12,6 +12,7 @@ from clauderon.errors import Conflict
 from clauderon.session import launch, resources
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
+from clauderon.session.slow import slow
 from clauderon.store import Session
 
 STOP_GRACE_S = 10
@@ -59,7 +60,8 @@ def _swap(
     """Stop and set aside the old container, make the new, remove the old; on failure put the old one back."""
     if old is None:
         return make(session)
-    context.docker.container_stop(old.id, STOP_GRACE_S)
+    with slow(context.report, f"Stopping {session.name}"):
+        context.docker.container_stop(old.id, STOP_GRACE_S)
     context.docker.container_rename(old.id, old_name(session))
     try:
         session = make(session)

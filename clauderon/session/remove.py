@@ -12,6 +12,7 @@ from clauderon.errors import ClauderonError, Refused
 from clauderon.proxy import service
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
+from clauderon.session.slow import slow
 from clauderon.store import Session
 
 STOP_GRACE_S = 5
@@ -38,8 +39,9 @@ def delete(context: Context, name: str, *, force: bool, confirm: Callable[[str],
             _ask(context, session, any(c.state == "running" for c in containers), confirm)
         with suppress(ClauderonError):
             session = context.store.update(session.id, state="deleting", step="container")
-        for container in containers:
-            context.docker.container_stop(container.id, STOP_GRACE_S)
+        with slow(context.report, f"Stopping {session.name}"):
+            for container in containers:
+                context.docker.container_stop(container.id, STOP_GRACE_S)
         # Rescue with the container stopped and still there: nothing moves any more, nothing is gone yet.
         _sync_if_possible(context, session)
         rescued = airlock.rescue(context.home, session, context.environ)
