@@ -28,7 +28,7 @@ CLAUDERON_SUFFIX ?= .md
 CLAUDERON_STATE ?= .clauderon-make
 # More flags for `clauderon create`.
 CLAUDERON_CREATE ?=
-# The gate: a command for the session's container. `true` lets everything pass.
+# The gate: a line of shell for the session's container, as `make lint && make test`. `true` lets everything pass.
 CLAUDERON_TEST ?= make test
 # More flags for `clauderon merge`.
 CLAUDERON_MERGE ?=
@@ -73,10 +73,18 @@ $(CLAUDERON_STATE)/%.patch: $(CLAUDERON_STATE)/%.ended
 	$(CLAUDERON) diff --committed '$*' >'$@.part'
 	mv '$@.part' '$@'
 
+# The line as one word for the shell here, so that all of it is for the one in the container.
+clauderon_quoted = '$(subst ','\'',$(1))'
+
+# The gate sees the whole worktree and the merge takes commits alone, so what is not committed would pass unmerged.
 $(CLAUDERON_STATE)/%.tested: $(CLAUDERON_STATE)/%.ended
-	$(CLAUDERON) exec --no-tty '$*' -- $(CLAUDERON_TEST) >'$(@:.tested=.test.log)' 2>&1 </dev/null \
+	$(CLAUDERON) status --format tsv '$*' >'$@.part'
+	awk -F'\t' '$$1 == "uncommitted" && $$2 > 0 { \
+		print "$*: " $$2 " uncommitted, which no merge would take; commit or remove it in the session" >"/dev/stderr"; \
+		exit 1 }' '$@.part'
+	$(CLAUDERON) exec --no-tty '$*' -- sh -c $(call clauderon_quoted,$(CLAUDERON_TEST)) >'$(@:.tested=.test.log)' 2>&1 </dev/null \
 		|| { status=$$?; cat '$(@:.tested=.test.log)' >&2; exit $$status; }
-	touch '$@'
+	mv '$@.part' '$@'
 
 $(CLAUDERON_STATE)/%.merged: $(CLAUDERON_STATE)/%.tested
 	$(CLAUDERON) merge --quiet $(CLAUDERON_MERGE) '$*'
@@ -94,6 +102,6 @@ clauderon-clean-%:
 
 clauderon-forget-%:
 	$(clauderon_delete)
-	rm -f $(foreach end,session ended patch out err tested test.log merged,'$(CLAUDERON_STATE)/$*.$(end)')
+	rm -f $(foreach end,session ended patch out err tested tested.part test.log merged,'$(CLAUDERON_STATE)/$*.$(end)')
 
 endif

@@ -178,3 +178,40 @@ def test_a_changed_prompt_is_refused_until_forgotten(engine: Engine, project: Pa
     assert refused.returncode == 2
     assert "the name is in use" in refused.stderr
     assert make(engine, project, f"clauderon-forget-{first}", f"clauderon-run-{first}", "-j1").returncode == 0
+
+
+def gate(engine: Engine, project: Path, prompt: str, test: str) -> subprocess.CompletedProcess[str]:
+    """The first prompt's agent, and the gate on what it did."""
+    first = engine.name("01")
+    (project / "prompts" / f"{first}.md").write_text(prompt)
+    return make(engine, project, f"clauderon-test-{first}", f"CLAUDERON_TEST={test}")
+
+
+@pytest.mark.live
+def test_every_word_of_the_gate_is_run_in_the_container(engine: Engine, project: Path) -> None:
+    here = project / "on-this-machine"
+    test = f"test -d /clauderon && echo 'it'\\''s' \"$$HOME\" && {{ [ ! -e {project} ] || touch {here}; }}; exit 0"
+    done = gate(engine, project, "true\n", test)
+    assert done.returncode == 0, done.stderr
+    assert not here.exists()
+    log = project / ".clauderon-make" / f"{engine.name('01')}.test.log"
+    assert log.read_text() == "it's /clauderon/home\n"
+
+
+@pytest.mark.live
+def test_a_gate_that_fails_in_its_first_half_fails(engine: Engine, project: Path) -> None:
+    assert gate(engine, project, "true\n", "false && true").returncode == 2
+
+
+@pytest.mark.live
+def test_the_gate_refuses_work_that_no_merge_would_take(engine: Engine, project: Path) -> None:
+    refused = gate(engine, project, "echo 1 >left-behind\n", "test -e left-behind")
+    assert refused.returncode == 2
+    assert "1 uncommitted" in refused.stderr
+    name = engine.name("01")
+    assert not (project / ".clauderon-make" / f"{name}.tested").exists()
+    worktree = engine.home.worktree(name)
+    subprocess.run(["git", "add", "."], cwd=worktree, check=True)
+    subprocess.run(["git", "commit", "-q", "-m", "Mine"], cwd=worktree, check=True, env=engine.environ)
+    again = make(engine, project, f"clauderon-test-{name}", "CLAUDERON_TEST=test -e left-behind")
+    assert again.returncode == 0, again.stderr
