@@ -62,6 +62,16 @@ def most_cpus(failure: CommandFailed) -> str | None:
     return match["most"] if match else None
 
 
+def in_the_way(what: str, name: str, detail: str = "") -> Conflict:
+    """A container that is not ours has a name that we need."""
+    return Conflict(
+        what,
+        f"a container named {name} is in the way",
+        hint="docker ps -a | grep clauderon",
+        detail=detail,
+    )
+
+
 def explain(failure: CommandFailed, what: str) -> ClauderonError:
     """`failure` as an error a person can act on; `what` is what was attempted."""
     text = failure.detail
@@ -78,12 +88,7 @@ def explain(failure: CommandFailed, what: str) -> ClauderonError:
         return BackendError(what, "the Docker engine cannot be reached", hint="docker info", detail=text)
     match = _NAME_CONFLICT.search(text)
     if match:
-        return Conflict(
-            what,
-            f"a container named {match['name']} is in the way",
-            hint="docker ps -a | grep clauderon",
-            detail=text,
-        )
+        return in_the_way(what, match["name"], text)
     if _PORT_TAKEN.search(text):
         return Conflict(what, "a published port is in use", hint="docker ps", detail=text)
     if _DISK_FULL.search(text):

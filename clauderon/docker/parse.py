@@ -39,6 +39,11 @@ class ContainerDetail(NamedTuple):
     ip: str
     labels: Mapping[str, str]
 
+    @property
+    def began(self) -> bool:
+        """Whether it has ever run: docker dates what has not to the year 1."""
+        return not self.started_at.startswith("0001-")
+
 
 class Image(NamedTuple):
     """id: the content id, `sha256:...`."""

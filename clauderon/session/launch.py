@@ -141,13 +141,19 @@ def workspace_mounts(home: paths.Home, session: Session, owner: tuple[int, int] 
 
 
 def run(
-    context: Context, session: Session, gateway: Gateway, describe: Callable[[Session], spec.ContainerSpec]
+    context: Context,
+    session: Session,
+    gateway: Gateway,
+    describe: Callable[[Session], spec.ContainerSpec],
+    *,
+    start: bool = True,
 ) -> Session:
-    """`docker run` the session's container; returns the row with the address it got.
+    """`docker run` the session's container (without `start`: `docker create`); returns the row with the address it got.
 
     describe: the spec for a row; asked again when the address turned out to be taken by another container.
     Raises the explained error; a container that was made and could not start is removed.
     """
+    make = context.docker.container_run if start else context.docker.container_create
     most_cpus: str | None = None
     attempt = 0
     while True:
@@ -155,7 +161,7 @@ def run(
         if most_cpus is not None:
             container = container._replace(cpus=most_cpus)
         try:
-            context.docker.container_run(container)
+            make(container)
             return session
         except CommandFailed as failure:
             _remove_unstarted(context, session)
@@ -182,10 +188,14 @@ def _remove_unstarted(context: Context, session: Session) -> None:
         context.docker.container_remove(left.id)
 
 
-def relaunch(context: Context, session: Session, agent: Agent, around: Surroundings) -> Session:
+def relaunch(
+    context: Context, session: Session, agent: Agent, around: Surroundings, *, start: bool = True
+) -> Session:
     """Make a container anew for a session that has its files already."""
     if not around.gateway.holds(session.ip):
         session = context.store.update(session.id, ip=around.gateway.address(context.home, session.port))
     service.ensure(context.home, context.config, context.environ)
     service.reload(context.home, context.config, context.environ)
-    return run(context, session, around.gateway, lambda row: prepare(context, row, agent, around, None))
+    return run(
+        context, session, around.gateway, lambda row: prepare(context, row, agent, around, None), start=start
+    )

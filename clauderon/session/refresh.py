@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from clauderon import names, spec
 from clauderon.agents import registry
+from clauderon.docker import failures
 from clauderon.docker.parse import ContainerDetail
-from clauderon.errors import Conflict
+from clauderon.errors import ClauderonError, CommandFailed, Conflict
 from clauderon.session import launch, resources
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
@@ -16,6 +16,8 @@ from clauderon.session.slow import slow
 from clauderon.store import Session
 
 STOP_GRACE_S = 10
+# The step of a refresh, for whoever has to finish it: does the session run when it is over?
+RUNNING, STOPPED = "swap", "swap of a stopped session"
 
 
 class Refreshed(NamedTuple):
@@ -24,15 +26,15 @@ class Refreshed(NamedTuple):
 
 
 def old_name(session: Session) -> str:
-    """What the old container is called while the new one is being made."""
-    return f"{names.container(session.name)}-replaced"
+    """What the old container is called while the new one is being made; no session's own container is called that."""
+    return f"{names.container(session.name)}..replaced"
 
 
 def refresh(context: Context, name: str, *, policy: str | None = None) -> Refreshed:
     """Pull the session's image and make its container anew from the row, everything else kept.
 
-    policy: `always` unless given; a session created under `never` stays under it.
-    Raises with the old container as it was when the pull or the agent's download fails.
+    A stopped session stays stopped. policy: `always` unless given; a session created under `never` stays under it.
+    Raises with the old container as it was when the pull, the agent's download or the new container fails.
     """
     session = find(context, name)
     with lock(context, session):
@@ -47,54 +49,65 @@ def refresh(context: Context, name: str, *, policy: str | None = None) -> Refres
         around = launch.surroundings(context, session, agent, inspection, policy=policy)
         binary = launch.agent_binary(context, agent, around.facts, newest=True)
         around = launch.Surroundings(around.image, around.facts, around.gateway, binary)
-        old = context.docker.container_inspect(names.container(session.name))
-        session = context.store.update(session.id, state="refreshing", step="swap")
-        session = _swap(context, session, old, lambda row: launch.relaunch(context, row, agent, around))
+        old = _current(context, session)
+        runs = old is None or old.running
+        session = context.store.update(session.id, state="refreshing", step=RUNNING if runs else STOPPED)
+        try:
+            if old is not None:
+                with slow(context.report, f"Stopping {session.name}"):
+                    context.docker.container_stop(old.id, STOP_GRACE_S)
+                context.docker.container_rename(old.id, old_name(session))
+            launch.relaunch(context, session, agent, around, start=runs)
+            if old is not None:
+                context.docker.container_remove(old.id)
+        except BaseException:
+            _finish_interrupted(context, session)
+            raise
         session = context.store.update(session.id, state="running", step="")
     return Refreshed(session, old is None or old.image_id != around.image.id)
 
 
-def _swap(
-    context: Context, session: Session, old: ContainerDetail | None, make: Callable[[Session], Session]
-) -> Session:
-    """Stop and set aside the old container, make the new, remove the old; on failure put the old one back."""
-    if old is None:
-        return make(session)
-    with slow(context.report, f"Stopping {session.name}"):
-        context.docker.container_stop(old.id, STOP_GRACE_S)
-    context.docker.container_rename(old.id, old_name(session))
+def _finish_interrupted(context: Context, session: Session) -> None:
     try:
-        session = make(session)
-    except BaseException:
-        restore(context, session, start=old.running)
-        raise
-    context.docker.container_remove(old.id)
-    return session
-
-
-def restore(context: Context, session: Session, *, start: bool) -> None:
-    """Put the container that was set aside back in its place; nothing to do if there is none."""
-    aside = context.docker.container_inspect(old_name(session))
-    if aside is None or aside.labels.get(spec.LABEL_ID) != session.id:
-        context.store.update(session.id, state="running", step="")
-        return
-    current = context.docker.container_inspect(names.container(session.name))
-    if current is not None and current.labels.get(spec.LABEL_ID) == session.id:
-        context.docker.container_remove(current.id)
-    context.docker.container_rename(aside.id, names.container(session.name))
-    if start:
-        context.docker.container_start(names.container(session.name))
-    context.store.update(session.id, state="running", step="")
+        finish(context, session)
+    except ClauderonError as error:
+        context.report.warn(f"putting {session.name} right stopped: {error}; run: clauderon reconcile")
 
 
 def finish(context: Context, session: Session) -> None:
-    """Finish or undo a refresh whose command was killed: a new container that runs wins, else the old comes back."""
-    current = context.docker.container_inspect(names.container(session.name))
-    aside = context.docker.container_inspect(old_name(session))
-    if aside is None or aside.labels.get(spec.LABEL_ID) != session.id:
-        context.store.update(session.id, state="running", step="")
-    elif current is not None and current.id != aside.id and current.running:
+    """Finish or undo the exchange of containers where it stopped: a new one that began wins, else the old is back.
+
+    Safe to repeat.
+    """
+    runs = session.step != STOPPED
+    own = names.container(session.name)
+    aside = _ours(context, session, old_name(session))
+    current = _ours(context, session, own)
+    if aside is not None and current is not None and (current.began or not runs):
         context.docker.container_remove(aside.id)
-        context.store.update(session.id, state="running", step="")
-    else:
-        restore(context, session, start=True)
+        runs = False  # it does, or its agent has ended by itself
+    elif aside is not None:
+        if current is not None:
+            context.docker.container_remove(current.id)
+        context.docker.container_rename(aside.id, own)
+        current = aside
+    if runs and current is not None and not current.running:
+        try:
+            context.docker.container_start(own)
+        except CommandFailed as failure:
+            raise failures.explain(failure, f"start {session.name}") from failure
+    context.store.update(session.id, state="running", step="")
+
+
+def _ours(context: Context, session: Session, name: str) -> ContainerDetail | None:
+    detail = context.docker.container_inspect(name)
+    return detail if detail is not None and detail.labels.get(spec.LABEL_ID) == session.id else None
+
+
+def _current(context: Context, session: Session) -> ContainerDetail | None:
+    """The session's container. Raises Conflict if another has its name."""
+    name = names.container(session.name)
+    detail = context.docker.container_inspect(name)
+    if detail is not None and detail.labels.get(spec.LABEL_ID) != session.id:
+        raise failures.in_the_way(f"refresh {session.name}", name)
+    return detail

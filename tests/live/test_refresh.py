@@ -1,0 +1,99 @@
+"""`refresh` changes the image and nothing else, and whatever comes in between, the session goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.live.test_kill import MOST_CALLS, Struck
+from tests.standins.engine import BUSYBOX, Engine
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture
+def struck(engine: Engine) -> Struck:
+    return Struck(engine)
+
+
+def state(engine: Engine, word: str) -> str:
+    rows = engine.cli.ok("list", "--json").json["data"]
+    return str(next(row["state"] for row in rows if row["name"] == engine.name(word)))
+
+
+def is_running(engine: Engine, word: str) -> bool:
+    return bool(engine.inspect(word)["State"]["Running"])
+
+
+def test_a_session_with_the_name_of_anothers_old_container_is_no_obstacle(engine: Engine) -> None:
+    engine.scripted(image=BUSYBOX)
+    engine.repo()
+    engine.create("fix")
+    engine.create("fix-replaced")
+    before = engine.inspect("fix-replaced")["Id"]
+    engine.cli.ok("refresh", engine.name("fix"), "--pull-policy", "never")
+    assert engine.inspect("fix-replaced")["Id"] == before
+    assert is_running(engine, "fix") and is_running(engine, "fix-replaced")
+
+
+def test_a_stopped_session_stays_stopped(engine: Engine) -> None:
+    engine.scripted(image=BUSYBOX)
+    engine.repo()
+    engine.create("s")
+    before = engine.inspect("s")["Id"]
+    engine.cli.ok("stop", engine.name("s"))
+    engine.cli.ok("refresh", engine.name("s"), "--pull-policy", "never")
+    assert engine.inspect("s")["Id"] != before
+    assert not is_running(engine, "s")
+    engine.cli.ok("start", engine.name("s"))
+    assert engine.inside("s", "cat src/hello.txt") == "hello"
+
+
+def test_a_container_of_somebody_elses_is_left_alone(engine: Engine) -> None:
+    engine.scripted(image=BUSYBOX)
+    engine.repo()
+    engine.create("f")
+    engine.docker("rm", "-f", engine.container("f"))
+    foreign = engine.docker("run", "-d", "--name", engine.container("f"), BUSYBOX, "sleep", "1000")
+    engine.undo(lambda: engine.docker("rm", "-f", foreign, check=False))
+    answer = engine.cli("refresh", engine.name("f"), "--pull-policy", "never")
+    assert answer.status == 5, answer
+    assert f"a container named {engine.container('f')} is in the way" in answer.error
+    assert engine.inspect("f")["Id"] == foreign and is_running(engine, "f")
+    assert state(engine, "f") == "missing"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signal", ["INT", "TERM"])
+def test_refresh_interrupted_at_any_call_leaves_the_session_running(struck: Struck, signal: str) -> None:
+    engine = struck.engine
+    engine.create("r")
+    for at in range(1, MOST_CALLS):
+        status = struck.run("refresh", engine.name("r"), "--pull-policy", "never", at=at, signal=signal)
+        where = f"{signal} at call {at}: {struck.faults.struck}"
+        if struck.faults.struck is None:
+            assert status == 0
+            break
+        assert status in (0, {"INT": 130, "TERM": 143}[signal]), where
+        # Before any other command could put it right.
+        assert engine.containers() == [engine.container("r")], where
+        assert is_running(engine, "r"), where
+        assert struck.states() == {engine.name("r"): "running"}, where
+    else:
+        raise AssertionError("refresh makes no end of calls")
+
+
+@pytest.mark.slow
+def test_a_stopped_session_whose_refresh_is_killed_stays_stopped(struck: Struck) -> None:
+    engine = struck.engine
+    engine.create("r")
+    engine.cli.ok("stop", engine.name("r"))
+    for at in range(1, MOST_CALLS):
+        struck.run("refresh", engine.name("r"), "--pull-policy", "never", at=at)
+        where = f"killed at call {at}: {struck.faults.struck}"
+        engine.cli.ok("reconcile")
+        assert engine.containers() == [engine.container("r")], where
+        assert not is_running(engine, "r"), where
+        if struck.faults.struck is None:
+            break
+    else:
+        raise AssertionError("refresh makes no end of calls")
