@@ -141,6 +141,10 @@ def _write_home(
     if user is not None:
         for name in ("registry", "git"):
             tree.link(f".cargo/{name}", f"{paths.CONTAINER_CARGO_HOME}/{name}/{user[0]}")
+        # cargo locks its home, not what lies behind the links: without these two sessions would unpack one crate at
+        # the same time.
+        for name in (".package-cache", ".package-cache-mutate"):
+            tree.link(f".cargo/{name}", f"{paths.CONTAINER_CARGO_HOME}/registry/{user[0]}/{name}")
     if read(tree.root, ".gitconfig", _CLAUDE_JSON_BYTES) is None:
         # The host's user owns some of what is mounted, and git distrusts what is not its own user's.
         tree.write(".gitconfig", b"[safe]\n\tdirectory = *\n")

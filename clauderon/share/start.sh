@@ -42,6 +42,8 @@ cargo_folders() {
         [ -d "$cargo_shared/$folder/$cargo_uid" ] && continue
         rm -f "$agent_home/.cargo/$folder"
         mkdir -p "$agent_home/.cargo/$folder"
+        # cargo's locks lie beside the registry: links into nowhere now.
+        [ "$folder" = git ] || rm -f "$agent_home/.cargo/.package-cache" "$agent_home/.cargo/.package-cache-mutate"
     done
 }
 

@@ -61,6 +61,19 @@ def test_a_fresh_session_has_seen_every_first_run_dialog(
     assert value["customApiKeyResponses"]["approved"] == [PLACEHOLDERS["anthropic"][-20:]]
 
 
+def test_sessions_of_one_uid_take_the_same_cargo_locks(
+    home: Home, session: Make, agent: Find, prepare: Prepare
+) -> None:
+    """cargo locks $CARGO_HOME, which is the session's own; what it guards there is everybody's."""
+    places = []
+    for identity in ("0123456789aa", "0123456789bb"):
+        prepare(session(id=identity), agent("claude"))
+        cargo = home.session_home(identity) / ".cargo"
+        places.append([os.readlink(cargo / lock) for lock in (".package-cache", ".package-cache-mutate")])
+    registry = "/clauderon/cargo/registry/1000"
+    assert places == [[f"{registry}/.package-cache", f"{registry}/.package-cache-mutate"]] * 2
+
+
 def test_preparing_again_keeps_what_the_agent_wrote(
     home: Home, session: Make, agent: Find, prepare: Prepare
 ) -> None:

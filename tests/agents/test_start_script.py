@@ -448,10 +448,15 @@ def test_cargo_works_at_home_where_the_volume_cannot_be_used(
     (container.root / "cargo").write_text("in the way")
     cargo = container.root / "home" / ".cargo"
     cargo.mkdir(parents=True)
-    (cargo / "registry").symlink_to(container.root / "cargo/registry/1000")
+    registry = container.root / "cargo/registry/1000"
+    (cargo / "registry").symlink_to(registry)
+    for lock in (".package-cache", ".package-cache-mutate"):
+        (cargo / lock).symlink_to(registry / lock)
     container.write(session(), agent("claude"), b"go", uid=1000)
     assert container.start().returncode == 0
     assert (cargo / "registry").is_dir() and not (cargo / "registry").is_symlink()
+    # A link into nowhere would fail cargo, which makes the file when there is none.
+    assert sorted(entry.name for entry in cargo.iterdir()) == ["git", "registry"]
 
 
 def wait_for(path: Path) -> None:
