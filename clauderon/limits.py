@@ -8,10 +8,16 @@ from clauderon.errors import UsageError
 
 # Docker refuses less memory than this ("Minimum memory limit allowed is 6MB").
 _MIN_MEMORY_BYTES = 6 * 1024 * 1024
-_MEMORY = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]*)\Z", re.IGNORECASE)
+# An exbibyte: the engine counts bytes in 63 bits, by way of a float.
+_MAX_MEMORY_BYTES = 1 << 60
+# ASCII: docker knows no other digits, and Python's numbers know underscores too.
+_MEMORY = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>[a-z]*)\Z", re.IGNORECASE | re.ASCII)
 _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
-_CPU_MILLI = re.compile(r"(\d+)m\Z")
+_CPUS = re.compile(r"(?P<number>[0-9]+\.?[0-9]*|\.[0-9]+)(?P<milli>m?)\Z")
 _MIN_CPUS = "0.01"
+_MAX_CPUS = 100_000
+# "value is too precise", says docker of a tenth decimal place.
+_CPU_STEP = "0.000000001"
 
 
 def cpus(text: str, *, what: str = "--cpu-limit") -> str:
@@ -19,20 +25,20 @@ def cpus(text: str, *, what: str = "--cpu-limit") -> str:
     text = text.strip()
     if not text:
         return ""
-    from decimal import Decimal, InvalidOperation  # 2 ms of every `create`, and few have limits
+    from decimal import Decimal  # 2 ms of every `create`, and few have limits
 
     hint = "clauderon create --cpu-limit 1.5 ..."
-    milli = _CPU_MILLI.match(text)
-    try:
-        number = Decimal(milli[1]) / 1000 if milli else Decimal(text)
-    except InvalidOperation:
-        raise UsageError(f"{what} {text}", "not a number of CPUs", hint=hint) from None
-    if not number.is_finite() or number < Decimal(_MIN_CPUS):
+    negative = text.startswith("-")
+    match = _CPUS.match(text.removeprefix("-"))
+    if match is None:
+        raise UsageError(f"{what} {text}", "not a number of CPUs", hint=hint)
+    number = Decimal(match["number"]) / (1000 if match["milli"] else 1)
+    if negative or number < Decimal(_MIN_CPUS):
         why = "must be at least 0.01 CPUs (leave it out, or empty in the configuration, for no limit)"
         raise UsageError(f"{what} {text}", why, hint=hint)
-    if number > 100_000:
+    if number > _MAX_CPUS:
         raise UsageError(f"{what} {text}", "more CPUs than any machine has", hint=hint)
-    return f"{number.normalize():f}"
+    return f"{number.quantize(Decimal(_CPU_STEP)).normalize():f}"
 
 
 def memory(text: str, *, what: str = "--memory-limit") -> str:
@@ -61,6 +67,8 @@ def memory(text: str, *, what: str = "--memory-limit") -> str:
         raise UsageError(
             f"{what} {text}", why, hint=f"clauderon create --memory-limit {match['number']}g ..."
         )
+    if size > _MAX_MEMORY_BYTES:
+        raise UsageError(f"{what} {text}", "more memory than any machine has", hint=hint)
     return f"{size}b"
 
 

@@ -37,7 +37,7 @@ SHARED_VOLUME_PURPOSE: Mapping[str, str] = {
 
 # distribution/reference: [domain[:port]/]path[:tag][@digest]
 _REFERENCE = re.compile(
-    r"(?:(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::\d+)?/)?"
+    r"(?:(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]+)?/)?"
     r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
     r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?\Z"
@@ -73,7 +73,7 @@ def user(setting: str, *, uid: int, gid: int) -> str:
         return f"{uid}:{gid}"
     if setting == "image":
         return ""
-    if re.fullmatch(r"\d+(:\d+)?", setting):
+    if re.fullmatch(r"[0-9]+(:[0-9]+)?", setting):
         return setting if ":" in setting else f"{setting}:{setting}"
     raise UsageError(
         f"[docker] user {setting!r}", 'use "host", "image" or "UID:GID"', hint="clauderon config show"

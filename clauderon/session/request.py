@@ -73,7 +73,7 @@ def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
 
 def duration_s(text: str, *, flag: str) -> float:
     """`90`, `90s`, `15m`, `2h` as seconds, more than none. Raises UsageError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)", text)
     seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]] if match else 0
     if not seconds:
         raise UsageError(f"{flag} {text}", "not a time", hint=f"clauderon create {flag} 30m ...")
@@ -183,7 +183,7 @@ def _prompt(request: Request) -> bytes | None:
 def _budget(text: str | None) -> str:
     if text is None:
         return ""
-    if not re.fullmatch(r"\d+(\.\d+)?", text) or float(text) == 0:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or float(text) == 0:
         raise UsageError(
             f"--budget {text}", "not an amount in US dollars", hint="clauderon create --budget 2.50 ..."
         )

@@ -69,9 +69,9 @@ def test_sessions_of_one_uid_take_the_same_cargo_locks(
     for identity in ("0123456789aa", "0123456789bb"):
         prepare(session(id=identity), agent("claude"))
         cargo = home.session_home(identity) / ".cargo"
-        places.append([os.readlink(cargo / lock) for lock in (".package-cache", ".package-cache-mutate")])
-    registry = "/clauderon/cargo/registry/1000"
-    assert places == [[f"{registry}/.package-cache", f"{registry}/.package-cache-mutate"]] * 2
+        places.append([(cargo / lock).readlink() for lock in (".package-cache", ".package-cache-mutate")])
+    registry = Path("/clauderon/cargo/registry/1000")
+    assert places == [[registry / ".package-cache", registry / ".package-cache-mutate"]] * 2
 
 
 def test_preparing_again_keeps_what_the_agent_wrote(

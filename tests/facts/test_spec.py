@@ -1,91 +1,16 @@
-"""What a person types for limits, images, users and variables, and what Docker is told."""
+"""What a person types for images, users and variables, and what Docker is told."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from clauderon import limits, spec
+from clauderon import spec
 from clauderon.errors import UsageError
 from clauderon.mount import Mount
 from clauderon.paths import Home
 from clauderon.store import Session
-
-
-@pytest.mark.parametrize(
-    ("typed", "told"),
-    [
-        ("4", "4"),
-        ("0.5", "0.5"),
-        ("500m", "0.5"),
-        ("1500m", "1.5"),
-        ("", ""),
-        ("2.50", "2.5"),
-        (" 4 ", "4"),
-        ("10", "10"),
-    ],
-)
-def test_cpu_limit_is_told_as_docker_takes_it(typed: str, told: str) -> None:
-    assert limits.cpus(typed) == told
-
-
-@pytest.mark.parametrize("typed", ["0", "-1", "0m", "four", "nan", "inf", "1e9", "0.001", "1,5", "0x4"])
-def test_unusable_cpu_limit_is_refused_with_the_flag_named(typed: str) -> None:
-    with pytest.raises(UsageError) as refused:
-        limits.cpus(typed)
-    assert refused.value.what == f"--cpu-limit {typed}"
-    assert refused.value.hint
-
-
-@pytest.mark.parametrize(
-    ("typed", "size"),
-    [
-        ("8g", 8 << 30),
-        ("8G", 8 << 30),
-        ("8Gi", 8 << 30),
-        ("8GiB", 8 << 30),
-        ("8GB", 8 << 30),
-        ("512m", 512 << 20),
-        ("1.5g", 3 << 29),
-        ("8388608", 8 << 20),
-        ("8388608b", 8 << 20),
-        ("6m", 6 << 20),
-    ],
-)
-def test_memory_limit_is_told_in_bytes(typed: str, size: int) -> None:
-    assert limits.memory(typed) == f"{size}b"
-
-
-@pytest.mark.parametrize("typed", ["8", "-1g", "0", "5m", "8x", "g", "1e3g", "8 g b", "one"])
-def test_unusable_memory_limit_is_refused(typed: str) -> None:
-    with pytest.raises(UsageError) as refused:
-        limits.memory(typed)
-    assert refused.value.what == f"--memory-limit {typed}"
-
-
-def test_memory_limit_without_a_unit_says_that_the_unit_is_missing() -> None:
-    with pytest.raises(UsageError) as refused:
-        limits.memory("8")
-    assert "a unit is missing" in refused.value.why
-    assert refused.value.hint == "clauderon create --memory-limit 8g ..."
-
-
-def test_an_empty_limit_is_no_limit() -> None:
-    assert (limits.cpus(""), limits.memory("")) == ("", "")
-
-
-@given(st.integers(6, 1 << 20), st.sampled_from(["m", "g", "t", "k"]))
-def test_memory_limit_reads_back_as_it_was_typed(number: int, unit: str) -> None:
-    typed = f"{number}{unit}"
-    try:
-        told = limits.memory(typed)
-    except UsageError:
-        assert unit == "k" and number < 6 * 1024
-    else:
-        assert limits.memory(limits.memory_text(told)) == told
 
 
 @pytest.mark.parametrize(
