@@ -19,7 +19,7 @@ ROOMS = {
     "__main__": "face",
     "session": "use cases", "doctor": "use cases", "cache": "use cases",
     "docker": "tools", "git": "tools", "airlock": "tools", "agents": "tools",
-    "config": "facts", "spec": "facts", "limits": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts",
+    "config": "facts", "spec": "facts", "limits": "facts", "extras": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts",
     "__init__": "facts",
     "store": "state",
     "proc": "ground", "confined": "ground",

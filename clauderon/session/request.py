@@ -147,8 +147,8 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
         pids=defaults.pids,
         user=spec.user(config.docker.user, uid=os.getuid(), gid=os.getgid()),
         env=spec.environment(request.env, context.environ),
-        volumes=request.volumes,
-        publish=request.publish,
+        volumes=_volumes(request.volumes),
+        publish=_publish(request.publish),
         extra_args=config.docker.extra_args,
         agent_args=request.agent_args,
         budget=_budget(request.budget),
@@ -178,6 +178,22 @@ def _prompt(request: Request) -> bytes | None:
     if b"\0" in request.prompt:
         raise UsageError("--prompt", "it holds a NUL byte, which no agent can be given")
     return request.prompt
+
+
+def _volumes(items: tuple[str, ...]) -> tuple[str, ...]:
+    if not items:
+        return ()
+    from clauderon import extras  # few sessions have any
+
+    return extras.volumes(items, Path.cwd())
+
+
+def _publish(items: tuple[str, ...]) -> tuple[str, ...]:
+    if not items:
+        return ()
+    from clauderon import extras
+
+    return extras.publish(items)
 
 
 def _budget(text: str | None) -> str:
