@@ -54,17 +54,24 @@ def engine_needs(image_reference: str, network: str) -> list[str]:
 
 def image(reference: str) -> str:
     """`reference` itself if Docker could take it as an image. Raises UsageError."""
-    hint = "clauderon create --image rust:1.85 ..."
-    if not reference:
-        raise UsageError("--image", "it is empty", hint=hint)
-    if _REFERENCE.match(reference) or _IMAGE_ID.match(reference):
+    why = image_problem(reference)
+    if why is None:
         return reference
-    why = (
-        "an image reference cannot begin with '-'" if reference.startswith("-") else "not an image reference"
-    )
-    if reference != reference.lower() and _REFERENCE.match(reference.lower()):
-        why = "a repository name must be in lower case"
-    raise UsageError(f"--image {ascii(reference)[1:-1]}", why, hint=hint)
+    what = f"--image {ascii(reference)[1:-1]}".rstrip()
+    raise UsageError(what, why, hint="clauderon create --image rust:1.85 ...")
+
+
+def image_problem(reference: str) -> str | None:
+    """Why Docker could not take this as an image, in lower case; None if it could."""
+    if not reference:
+        return "it is empty"
+    if _REFERENCE.match(reference) or _IMAGE_ID.match(reference):
+        return None
+    if reference.startswith("-"):
+        return "an image reference cannot begin with '-'"
+    if _REFERENCE.match(reference.lower()):
+        return "a repository name must be in lower case"
+    return "not an image reference"
 
 
 def user(setting: str, *, uid: int, gid: int) -> str:

@@ -111,9 +111,12 @@ def argv(value: object) -> tuple[str, ...]:
 
 def image(value: object) -> str:
     """An image reference; the engine has the last word on it."""
-    reference = filled(value)
-    if reference.startswith("-") or any(c.isspace() or not c.isprintable() for c in reference):
-        raise ValueError(f"{reference!r} is not an image reference")
+    from clauderon.spec import image_problem  # which names this package's types
+
+    reference = text(value)
+    problem = image_problem(reference)
+    if problem is not None:
+        raise ValueError(f"{reference!r}: {problem}" if reference else problem)
     return reference
 
 
