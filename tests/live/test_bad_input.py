@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.standins.cli import Answer
-from tests.standins.engine import Engine
+from tests.standins.engine import BUSYBOX, Engine
 from tests.standins.repository import git
 
 pytestmark = pytest.mark.live
@@ -115,6 +117,96 @@ def test_a_bad_configuration_is_refused_with_the_place(stage: Engine, text: str,
         stage.home.config.write_text(before)
     assert said in answer.error
     refused(stage, answer)
+
+
+def branches(stage: Engine) -> str:
+    return git("for-each-ref", "--format=%(refname) %(objectname)", cwd=stage.root / "repo")
+
+
+def test_an_unknown_image_under_never_says_how_to_get_it(stage: Engine) -> None:
+    image = "clauderon-test:none"
+    answer = stage.cli(
+        "create", "--repo", "repo", "--prompt", "x", "--image", image, "--pull-policy", "never"
+    )
+    refused(stage, answer)
+    assert answer.error == (
+        f"clauderon: image {image}: not on this engine, and the pull policy is never\n"
+        f"hint: docker pull {image}\n"
+    )
+
+
+def test_a_default_image_that_is_none_is_not_blamed_on_a_flag(stage: Engine) -> None:
+    before = stage.home.config.read_text()
+    stage.home.config.write_text('[docker]\ndefault_image = "Rust:1"\n')
+    try:
+        answer = stage.cli("create", "--repo", "repo", "--prompt", "x")
+    finally:
+        stage.home.config.write_text(before)
+    refused(stage, answer)
+    assert "--image" not in answer.error
+    assert answer.error.startswith(f"clauderon: {stage.home.config}:2:1: docker.default_image: ")
+
+
+def test_a_name_in_use_is_a_conflict_and_leaves_the_branches_alone(stage: Engine) -> None:
+    name = stage.name("used")
+    create = ("create", "--repo", "repo", "--prompt", "x", "--name", name)
+    stage.cli.ok(*create)
+    try:
+        before, container = branches(stage), stage.inspect("used")["Id"]
+        answer = stage.cli(*create)
+        assert (answer.status, answer.out) == (5, b""), answer
+        assert answer.error == (
+            f"clauderon: create {name}: the name is in use by session {name}\n"
+            f"hint: clauderon delete {name}   # or choose another --name\n"
+        )
+        assert branches(stage) == before and stage.inspect("used")["Id"] == container
+    finally:
+        stage.cli("delete", name, "--force")
+
+
+def test_a_container_of_somebody_elses_in_the_way_is_a_conflict_and_is_left_alone(stage: Engine) -> None:
+    foreign = stage.docker("create", "--name", stage.container("foreign"), BUSYBOX, "sleep", "1000")
+    try:
+        before = branches(stage)
+        answer = stage.cli("create", "--repo", "repo", "--prompt", "x", "--name", stage.name("foreign"))
+        refused(stage, answer, 5)
+        assert answer.error.startswith(
+            f"clauderon: start {stage.name('foreign')}: a container named {stage.container('foreign')} is in the way\n"
+            "hint: docker ps -a | grep clauderon\n"
+        )
+        assert branches(stage) == before
+        assert stage.inspect("foreign")["Id"] == foreign
+    finally:
+        stage.docker("rm", "-f", foreign)
+
+
+def as_directory(config: Path) -> tuple[str, ...]:
+    config.mkdir()
+    return ()
+
+
+def as_unreadable(config: Path) -> tuple[str, ...]:
+    """Also to root, if it has not the capability to read everything."""
+    config.touch(mode=0)
+    config.chmod(0)
+    drop = "-dac_override,-dac_read_search"
+    return ("setpriv", f"--bounding-set={drop}", f"--inh-caps={drop}") if os.getuid() == 0 else ()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [(as_directory, "is a directory"), (as_unreadable, "permission denied")],
+    ids=["directory", "mode 000"],
+)
+def test_a_configuration_that_cannot_be_read_is_refused(
+    stage: Engine, tmp_path: Path, spoil: Callable[[Path], tuple[str, ...]], why: str
+) -> None:
+    config = tmp_path / "home" / "config.toml"
+    config.parent.mkdir()
+    cli = dataclasses.replace(stage, command_prefix=spoil(config)).cli
+    answer = cli("create", "--repo", "repo", "--prompt", "x", env={"CLAUDERON_HOME": str(config.parent)})
+    refused(stage, answer)
+    assert answer.error == f"clauderon: {config}: cannot be read: {why}\nhint: ls -ld '{config}'\n"
 
 
 @pytest.mark.parametrize("given", ["64m", "64M", "65536k", "0.0625g", "64MiB"])
