@@ -167,12 +167,15 @@ class Docker:
 
     # Images
 
-    def image_pull(self, reference: str, *, on_line: Callable[[str], None]) -> None:
-        """Pull an image, handing over docker's progress lines."""
+    def image_pull(self, reference: str, *, on_line: Callable[[str], None], offline: str) -> None:
+        """Pull an image, handing over docker's progress lines. Raises the explained error.
+
+        offline: what to type to do without the registry, the hint when it cannot be reached.
+        """
         try:
             proc.stream(self.argv("pull", "--", reference), env=self.env, on_stdout=on_line)
         except CommandFailed as failure:
-            raise pull_failed(failure, reference) from failure
+            raise pull_failed(failure, reference, offline) from failure
 
     # Networks, volumes, and all three at once
 
@@ -274,7 +277,7 @@ class Docker:
         return True
 
 
-def pull_failed(failure: CommandFailed, reference: str) -> BackendError:
+def pull_failed(failure: CommandFailed, reference: str, offline: str) -> BackendError:
     """A refused pull, with what to try."""
     explained = failures.explain(failure, f"pull {reference}")
     if explained.hint is None:
@@ -288,6 +291,6 @@ def pull_failed(failure: CommandFailed, reference: str) -> BackendError:
             )
         else:
             explained.why = "the registry cannot be reached, or the pull broke off"
-            explained.hint = "clauderon create --pull-policy never --image IMAGE ..."
+            explained.hint = offline
     assert isinstance(explained, BackendError)
     return explained

@@ -15,6 +15,8 @@ _UNREACHABLE = re.compile(
     r"|unable to connect to Podman",
     re.IGNORECASE,
 )
+# What the engine, or podman, says of a registry.
+_ABOUT_OTHERS = re.compile(r"Error response from daemon|pinging container registry")
 _DENIED = re.compile(
     r"permission denied while trying to connect|dial unix .*permission denied", re.IGNORECASE
 )
@@ -33,7 +35,13 @@ _DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
 def is_missing(failure: CommandFailed) -> bool:
     """Whether docker answered that the object does not exist (rather than that it could not look)."""
     text = failure.detail
-    return bool(_NO_SUCH.search(text)) and not _UNREACHABLE.search(text) and not _DENIED.search(text)
+    return bool(_NO_SUCH.search(text)) and not unreachable(text) and not _DENIED.search(text)
+
+
+def unreachable(text: str) -> bool:
+    """Whether docker could not reach its engine. An engine that answers may itself not reach a registry."""
+    own = [line for line in text.splitlines() if not _ABOUT_OTHERS.search(line)]
+    return bool(_UNREACHABLE.search("\n".join(own)))
 
 
 def address_taken(failure: CommandFailed) -> bool:
@@ -84,7 +92,7 @@ def explain(failure: CommandFailed, what: str) -> ClauderonError:
         )
     if _NO_CONTEXT.search(text):
         return BackendError(what, "no such docker context", hint="docker context ls", detail=text)
-    if _UNREACHABLE.search(text):
+    if unreachable(text):
         return BackendError(what, "the Docker engine cannot be reached", hint="docker info", detail=text)
     match = _NAME_CONFLICT.search(text)
     if match:

@@ -38,11 +38,21 @@ class Surroundings(NamedTuple):
 
 
 def surroundings(
-    context: Context, session: Session, agent: Agent, inspection: resources.Inspection, *, policy: str
+    context: Context,
+    session: Session,
+    agent: Agent,
+    inspection: resources.Inspection,
+    *,
+    policy: str,
+    offline: str = "clauderon create --pull-policy never --image IMAGE ...",
 ) -> Surroundings:
-    """Everything the container needs from outside, made or fetched if missing."""
+    """Everything the container needs from outside, made or fetched if missing.
+
+    offline: what a person can type to do without the registry.
+    """
     found = inspection.result()
-    image = resources.ensure_image(context, session.image, policy, found.images[0] if found.images else None)
+    there = found.images[0] if found.images else None
+    image = resources.ensure_image(context, session.image, policy, there, offline)
     gateway = resources.ensure_network(
         context, inspection, found.networks, internal=session.network == "proxied"
     )

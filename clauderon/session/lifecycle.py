@@ -55,7 +55,14 @@ def recreate(context: Context, session: Session) -> Session:
     agent = registry.find(context.config, session.agent)
     network = resources.network_name(context, session.network)
     inspection = resources.Inspection.start(context.docker, session.image, network)
-    around = launch.surroundings(context, session, agent, inspection, policy=session.pull_policy)
+    around = launch.surroundings(
+        context,
+        session,
+        agent,
+        inspection,
+        policy=session.pull_policy,
+        offline=f"docker pull {session.image}",
+    )
     return launch.relaunch(context, session, agent, around)
 
 

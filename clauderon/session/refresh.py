@@ -46,7 +46,10 @@ def refresh(context: Context, name: str, *, policy: str | None = None) -> Refres
         agent = registry.find(context.config, session.agent)
         network = resources.network_name(context, session.network)
         inspection = resources.Inspection.start(context.docker, session.image, network)
-        around = launch.surroundings(context, session, agent, inspection, policy=policy)
+        around = launch.surroundings(
+            context, session, agent, inspection, policy=policy,
+            offline=f"clauderon refresh {name} --pull-policy never",
+        )  # fmt: skip
         binary = launch.agent_binary(context, agent, around.facts, newest=True)
         around = launch.Surroundings(around.image, around.facts, around.gateway, binary)
         old = _current(context, session)

@@ -85,8 +85,11 @@ class Inspection:
         return found
 
 
-def ensure_image(context: Context, reference: str, policy: str, found: Image | None) -> Image:
-    """The image, pulled if the policy asks for it. Raises UsageError under `never`, BackendError otherwise."""
+def ensure_image(context: Context, reference: str, policy: str, found: Image | None, offline: str) -> Image:
+    """The image, pulled if the policy asks for it. Raises UsageError under `never`, BackendError otherwise.
+
+    offline: what to type to do without the registry.
+    """
     if policy == "never" and found is None:
         raise UsageError(
             f"image {reference}",
@@ -95,14 +98,14 @@ def ensure_image(context: Context, reference: str, policy: str, found: Image | N
         )
     if found is not None and policy != "always":
         return found
-    pull(context, reference)
+    pull(context, reference, offline)
     image = context.docker.image_inspect(reference)
     if image is None:
         raise BackendError(f"pull {reference}", "docker pulled it and does not have it", hint="docker images")
     return image
 
 
-def pull(context: Context, reference: str) -> None:
+def pull(context: Context, reference: str, offline: str) -> None:
     """Pull with a progress bar: layers done of layers seen."""
     layers: set[str] = set()
     done: set[str] = set()
@@ -112,7 +115,7 @@ def pull(context: Context, reference: str) -> None:
         def on_line(line: str) -> None:
             _pull_line(line, layers, done, progress)
 
-        context.docker.image_pull(reference, on_line=on_line)
+        context.docker.image_pull(reference, on_line=on_line, offline=offline)
 
 
 def _pull_line(line: str, layers: set[str], done: set[str], progress: Progress) -> None:

@@ -197,6 +197,7 @@ def test_a_refresh_whose_pull_fails_leaves_the_old_container_running(engine: Eng
     before = engine.inspect("f")
     answer = engine.cli("refresh", engine.name("f"))
     assert answer.status == 4, answer
+    assert f"\nhint: clauderon refresh {engine.name('f')} --pull-policy never\n" in answer.error
     after = engine.inspect("f")
     assert (after["Id"], after["State"]["Running"]) == (before["Id"], True)
     assert engine.cli.ok("list", "--json").json["data"][0]["state"] == "running"

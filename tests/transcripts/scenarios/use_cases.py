@@ -82,7 +82,10 @@ def create_and_the_pull_is_refused(scene: Scene) -> None:
     with scene.proxy():
         answer = scene.cli(*CREATE, "--image", "127.0.0.1:9/nothing:1", "--pull-policy", "always")
     assert answer.status == 4, answer
-    assert "pull 127.0.0.1:9/nothing:1" in answer.error
+    assert (
+        "clauderon: pull 127.0.0.1:9/nothing:1: the registry cannot be reached, or the pull broke off\n"
+        "hint: clauderon create --pull-policy never --image IMAGE ...\n"
+    ) in answer.error
     assert git("branch", "--list", "--format=%(refname:short)", cwd=repo) == "main\n"
 
 
