@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from clauderon.agents.image import ImageFacts, parse_image_facts, probe_script
+from clauderon.agents.image import ImageFacts, parse_image_facts, probe_script, warnings
 from clauderon.docker.parse import Image
 from clauderon.session.context import Context
 
@@ -29,7 +29,7 @@ def _throwaway(context: Context, session_id: str) -> Iterator[tuple[str, list[st
 
 
 def image_facts(context: Context, session_id: str, image: Image) -> ImageFacts:
-    """What is inside an image, looked up once per content id."""
+    """What is inside an image, looked up once per content id; what it lacks is said then."""
     known = context.store.image_facts(image.id)
     if known is not None:
         return ImageFacts.from_dict(known)
@@ -40,6 +40,8 @@ def image_facts(context: Context, session_id: str, image: Image) -> ImageFacts:
         )  # fmt: skip
     facts = parse_image_facts(answer.text)
     context.store.keep_image_facts(image.id, facts.to_dict())
+    for lack in warnings(facts):
+        context.report.warn(lack)
     return facts
 
 
