@@ -134,7 +134,8 @@ run_agent() {
         [ "$status" != 0 ] || return 0
     fi
     ready
-    rm -f "$state/status"
+    # Empty is as good as gone.
+    if has rm; then rm -f "$state/status"; else : >"$state/status"; fi
     if has_conversation; then
         printf 'waiting\n' >"$state/activity"
         [ -z "$print_mode" ] || printf 'working\n' >"$state/activity"
