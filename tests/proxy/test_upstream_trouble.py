@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import socket
 import ssl
 import threading
@@ -506,7 +507,9 @@ def test_a_client_that_leaves_while_an_upstream_proxy_is_silent_leaves_nothing(
         ended: list[bool] = []
 
         def handle(peer: Peer) -> None:
-            peer.head()
+            # A client that left early enough leaves before the proxy has asked for its tunnel.
+            with contextlib.suppress(AssertionError, OSError, EOFError):
+                peer.head()
             ended.append(peer.at_end())
 
         through = Upstream(handle, None)
