@@ -37,6 +37,10 @@ class Lock:
             os.pwrite(self._descriptor, data, 0)
             os.ftruncate(self._descriptor, len(data))
 
+    def in_place(self) -> bool:
+        """Whether the file still has a name: without one the next service would take a lock of its own."""
+        return os.fstat(self._descriptor).st_nlink > 0
+
 
 def acquire(home: Home) -> Lock | None:
     """The lock, or None if a service runs already."""

@@ -222,6 +222,10 @@ class Supervisor:
                 self._child.kill()
                 self._child.wait()
         if self._stop_by is None:
+            if not self._lock.in_place():
+                logfile.say("its home was removed: stopping")
+                self._stop()
+                return None
             self._watch.look()
         logfile.trim(self._home.logs / "proxy.log")
         return None

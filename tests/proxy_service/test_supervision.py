@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import shutil
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -231,3 +233,12 @@ def test_a_request_that_does_not_end_does_not_keep_the_service_from_stopping(poi
         tunnel.endheaders(b"12345")
         assert service.stop(pointed.home)
     assert service.status(pointed.home) is None
+
+
+def test_a_service_whose_home_was_removed_ends_and_lets_go_of_its_ports(proxy: Service) -> None:
+    pid = proxy.ensure().supervisor_pid
+    shutil.rmtree(proxy.home.root)
+    eventually(lambda: _is_gone(pid), "the supervisor ends")
+    with socket.create_server(("127.0.0.1", proxy.port)):
+        pass
+    proxy.home.create()
