@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PIPELINE = 4  # the reason for not reading: enough requests are waiting
 _PIPELINED = 64 * 1024
+_EMPTY = re.compile(rb"\A(?:\r\n)+")
 _BEGINS = re.compile(
     rb"\r|[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}(?: [^\r\n]*(?:(?<= HTTP/[0-9]\.[0-9])\r(?:\n.*)?)?)?", re.DOTALL
 )
@@ -98,7 +99,7 @@ class Client(Wire):
         before = max(0, len(pending) - 3)
         pending += data
         self.pending = pending
-        if pending.find(END, before) >= 0:
+        if pending.find(END, before) >= 0 or pending[:2] == CRLF:
             self.pending = b""
             self._run(bytes(pending))
         else:
@@ -114,7 +115,7 @@ class Client(Wire):
         self.running = True
         while True:
             if data[:2] == CRLF:
-                data = data[2:]  # RFC 9112 2.2: an empty line before a request is ignored
+                data = _EMPTY.sub(b"", data, 1)  # RFC 9112 2.2: empty lines before a request are ignored
             end = data.find(END)
             if end < 0 or end > MAX_HEAD:
                 self.pending = data

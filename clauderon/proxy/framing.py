@@ -12,8 +12,8 @@ from typing import Protocol
 from clauderon.proxy.head import CHUNKED, UNTIL_CLOSE
 from clauderon.proxy.rules import OVERRIDES
 
-_MAX_LINE = 1024  # a chunk's size with its extension
-_MAX_TRAILER = 16 * 1024
+MAX_LINE = 1024  # a chunk's size with its extension
+MAX_TRAILER = 16 * 1024
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*'
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;%b+(?:=(?:%b+|%b\"))?)*\r\n" % (_TOKEN, _TOKEN, _QUOTED))
@@ -202,8 +202,11 @@ class Chunked:
             self._end = False
             return at + 2, 0
         match = _SIZE.match(data, at) or (_PADDED.match(data, at) if self.padded else None)
+        # The limits are the same for a line that comes whole and for one that comes in pieces.
+        if (size if match is None else match.end()) - at > MAX_LINE:
+            raise FramingError("a chunk size with a long extension")
         if match is None:
-            if size - at > _MAX_LINE or not self._may_become_size(data, at):
+            if not self._may_become_size(data, at):
                 raise FramingError("a chunk size that is not a plain hexadecimal number")
             self._held = bytes(data[at:])
             return size, 0
@@ -232,8 +235,12 @@ class Chunked:
                 raise FramingError("a trailer field that may only stand in the head")
             self._trailing += match.end() - at
             at = match.end()
+            if self._trailing > MAX_TRAILER:
+                raise FramingError("a trailer that is too long")
         rest = bytes(data[at:])
-        if _TRAILER_SO_FAR.fullmatch(rest) is None or self._trailing + len(rest) > _MAX_TRAILER:
+        if _TRAILER_SO_FAR.fullmatch(rest) is None or (
+            self._trailing + len(rest) > MAX_TRAILER and rest != b"\r"
+        ):
             raise FramingError("a trailer that is malformed or too long")
         if b":" in rest and _plain_name(rest.partition(b":")[0]) in self.refused:
             raise FramingError("a trailer field that may only stand in the head")

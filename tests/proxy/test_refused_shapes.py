@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from clauderon.proxy.framing import MAX_LINE, MAX_TRAILER, Chunked, FramingError
 from tests.proxy.rig import Peer, Rig
 
 H = b"Host: api.test\r\n"
@@ -63,7 +66,6 @@ REQUESTS: dict[str, tuple[bytes, bytes]] = {
     "a method that is no token": (b"400", b"G(T / HTTP/1.1\r\n" + H + b"\r\n"),
     "CONNECT inside": (b"400", b"CONNECT api.test:443 HTTP/1.1\r\n" + H + b"\r\n"),
     "two upgrades": (b"400", b"GET / HTTP/1.1\r\n" + H + b"Upgrade: a\r\nUpgrade: b\r\nConnection: upgrade\r\n\r\n"),
-    "an empty head": (b"400", b"\r\n\r\n\r\n\r\n"),
 }  # fmt: skip
 
 BODIES: dict[str, bytes] = {
@@ -203,6 +205,50 @@ def test_what_is_not_http_inside_a_tunnel_is_refused_at_once(rig: Rig, first: by
     head, body = client.message()
     assert head.startswith(b"HTTP/1.1 400 ")
     assert b"passthrough" in body
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"\r\n" + GET],
+        [b"\r", b"\n", GET],
+        [b"\r", b"\n" + GET],
+        [b"\r\n", GET],
+        [b"\r\n\r\n" + GET],
+        [b"\r", b"\n\r\n", b"\r\n" + GET],
+    ],
+)
+def test_empty_lines_before_a_request_are_skipped_however_they_come(rig: Rig, pieces: list[bytes]) -> None:
+    upstream = rig.upstream()
+    client = rig.tunnel()
+    for piece in pieces:
+        client.send(piece)
+        time.sleep(0.02)
+    assert client.message()[1] == b"ok"
+    assert upstream.seen == GET
+
+
+# Lines as long as may be, and one byte longer.
+LONGEST = {
+    "an extension": (b"2;" + b"x" * (MAX_LINE - 4) + b"\r\n", b"ab\r\n0\r\n\r\n"),
+    "a trailer": (b"0\r\n" + b"X: y\r\n" * (MAX_TRAILER // 6 - 1) + b"X: ", b"y" * (MAX_TRAILER % 6 + 1) + b"\r\n\r\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("long", LONGEST)
+@pytest.mark.parametrize("over", [0, 1])
+@pytest.mark.parametrize("size", [1 << 20, 1000, 7])
+def test_a_line_is_too_long_however_it_comes(long: str, over: int, size: int) -> None:
+    before, after = LONGEST[long]
+    wire = before.replace(b"x", b"x" * (1 + over), 1) + after.replace(b"y", b"y" * (1 + over), 1)
+    framing = Chunked()
+    try:
+        for at in range(0, len(wire), size):
+            framing.feed(wire[at : at + size])
+    except FramingError:
+        assert over
+    else:
+        assert framing.done and not over
 
 
 def test_a_client_that_speaks_http2_is_told_so_in_its_own_language(rig: Rig) -> None:
