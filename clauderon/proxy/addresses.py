@@ -14,6 +14,7 @@ _RANGES: tuple[tuple[str, str], ...] = (
     ("172.16.0.0/12", "a private network"),
     ("192.0.0.0/24", "reserved for protocol use"),
     ("192.0.2.0/24", "a documentation network"),
+    ("192.88.99.0/24", "a relay to IPv6, of old"),
     ("192.168.0.0/16", "a private network"),
     ("198.18.0.0/15", "a benchmarking network"),
     ("198.51.100.0/24", "a documentation network"),
@@ -22,8 +23,15 @@ _RANGES: tuple[tuple[str, str], ...] = (
     ("240.0.0.0/4", "reserved"),
     ("::/128", "this host"),
     ("::1/128", "loopback"),
+    ("::ffff:0:0:0/96", "a translator's network"),
+    ("64:ff9b:1::/48", "a translator's network"),
     ("100::/64", "a discard-only network"),
+    ("2001:2::/48", "a benchmarking network"),
+    ("2001:10::/28", "reserved for identifiers"),
+    ("2001:20::/28", "reserved for identifiers"),
     ("2001:db8::/32", "a documentation network"),
+    ("3fff::/20", "a documentation network"),
+    ("5f00::/16", "a provider's inner network"),
     ("fc00::/7", "a private network"),
     ("fe80::/10", "link-local"),
     ("fec0::/10", "a site-local network"),
@@ -33,7 +41,6 @@ _NETWORKS = tuple((ipaddress.ip_network(text), word) for text, word in _RANGES)
 # A provider's metadata service at a public address (Azure's wire server, Alibaba's and Oracle's are in the ranges).
 _SINGLE = {ipaddress.ip_address("168.63.129.16"): "a cloud's metadata service"}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 _COMPATIBLE = ipaddress.ip_network("::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -47,7 +54,7 @@ def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
         return address.sixtofour
     if address.teredo is not None:
         return address.teredo[1]
-    if address in _NAT64 or address in _NAT64_LOCAL or address in _COMPATIBLE:
+    if address in _NAT64 or address in _COMPATIBLE:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return None
 
