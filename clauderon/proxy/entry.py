@@ -11,7 +11,7 @@ from clauderon.proxy.head import RequestHead, parse_request, request_table, spli
 from clauderon.proxy.hosts import HostError, format_authority, parse_authority
 from clauderon.proxy.refusal import Problem
 from clauderon.proxy.rules import Verdict
-from clauderon.proxy.sessions import MAX_CONNECTIONS, audit_path
+from clauderon.proxy.sessions import MAX_CONNECTIONS, audit_host, audit_path
 from clauderon.proxy.upstream import Key
 
 if TYPE_CHECKING:
@@ -229,10 +229,8 @@ def refuse(client: Client, head: RequestHead, problem: Problem) -> None:
     if client.host:
         host, port = client.host, client.port
     else:
-        host, port = (
-            (head.target if head.method == b"CONNECT" else head.host or b"").decode("ascii", "replace"),
-            0,
-        )
+        named = head.target if head.method == b"CONNECT" else head.host or b""
+        host, port = audit_host(named), 0
     session.record(
         kind="request",
         host=host,

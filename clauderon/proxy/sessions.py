@@ -116,7 +116,17 @@ class Session:
         )
 
 
+def audit_host(named: bytes) -> str:
+    """What a client called a host, when that was refused: in a length that hosts have, and without a password."""
+    return named.rpartition(b"@")[2][:260].decode("ascii", "replace")
+
+
 def audit_path(target: bytes) -> str:
     """The path of a request target without its query, and without what an absolute form has before it."""
-    path = split_target(target)[0] if target[:1] != b"/" else target.partition(b"?")[0]
+    if target[:1] == b"/":
+        path = target.partition(b"?")[0]
+    else:
+        path = split_target(target)[0]
+        if path[:1] != b"/":
+            path = path.rpartition(b"@")[2]  # neither a path nor a URL of ours: no password of it either
     return path[:2048].decode("utf-8", "backslashreplace")

@@ -222,6 +222,33 @@ def test_nothing_secret_is_in_the_audit_or_the_logs(rig: Rig, caplog: pytest.Log
     assert "client-secret" not in told
 
 
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"CONNECT me:hunter22@api.test:443",
+        b"GET http://me:hunter22@api.test/a@b",
+        b"GET ftp://me:hunter22@api.test/",
+        b"GET me:hunter22@api.test",
+    ],
+)
+def test_a_password_in_a_target_is_not_audited(rig: Rig, request_line: bytes) -> None:
+    client = rig.connect()
+    client.send(request_line + b" HTTP/1.1\r\nHost: api.test\r\n\r\n")
+    assert client.message()[0].startswith(b"HTTP/1.1 400 ")
+    record = rig.audited()[0]
+    assert "hunter22" not in repr(record)
+    assert "api.test" in record.host
+
+
+def test_a_long_target_is_not_audited_whole(rig: Rig) -> None:
+    long = b"a" * 50_000
+    for line, host in ((b"CONNECT %b:443" % long, b"x"), (b"GET ftp://%b" % long, long)):
+        client = rig.connect()
+        client.send(b"%b HTTP/1.1\r\nHost: %b\r\n\r\n" % (line, host))
+        assert client.message()[0].startswith(b"HTTP/1.1 400 ")
+    assert all(len(repr(record)) < 4000 for record in rig.audited(2))
+
+
 def test_only_its_own_upstream_ever_sees_it(rig: Rig) -> None:
     names = ["api.test", "other.test", "plain.test", "sub.api.test"]
     upstreams = {name: rig.upstream(name, tls=name != "plain.test") for name in names}
