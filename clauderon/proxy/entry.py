@@ -112,10 +112,10 @@ def _connect(client: Client, head: RequestHead) -> None:
     if head.length != 0:
         raise Problem(400, "bad-request", "CONNECT with a body", "", True, "http")
     session = client.session
-    if head.host is not None and _authority(head.host, port)[0] != host:
+    if head.host is not None and _authority(head.host, port) != (host, port):
         named = head.host.decode("ascii", "replace")
         raise Problem(
-            421, "misdirected", f"CONNECT is for {host}, its Host is {named}", "", True, "agreement"
+            421, "misdirected", f"CONNECT is for {host}:{port}, its Host is {named}", "", True, "agreement"
         )
     if session.main and not _is_loopback(client.source):
         raise _not_from_here(client)

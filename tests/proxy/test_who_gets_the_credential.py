@@ -111,10 +111,18 @@ def test_a_handshake_without_a_server_name_is_the_tunnels(rig: Rig) -> None:
     tls.close()
 
 
-def test_a_connect_whose_host_field_differs_is_refused(rig: Rig) -> None:
+@pytest.mark.parametrize("host", [b"other.test:443", b"other.test", b"api.test:444", b"api.test:80"])
+def test_a_connect_whose_host_field_differs_is_refused(rig: Rig, host: bytes) -> None:
     plain = rig.connect()
-    plain.send(b"CONNECT api.test:443 HTTP/1.1\r\nHost: other.test:443\r\n\r\n")
+    plain.send(b"CONNECT api.test:443 HTTP/1.1\r\nHost: %b\r\n\r\n" % host)
     assert plain.head().startswith(b"HTTP/1.1 421 ")
+
+
+@pytest.mark.parametrize("host", [b"api.test", b"API.test.", b"api.test:8443"])
+def test_a_connect_whose_host_field_leaves_the_port_out_agrees(rig: Rig, host: bytes) -> None:
+    plain = rig.connect()
+    plain.send(b"CONNECT api.test:8443 HTTP/1.1\r\nHost: %b\r\n\r\n" % host)
+    assert plain.head().startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_url_inside_the_tunnel_must_be_the_tunnels(rig: Rig) -> None:
