@@ -29,6 +29,8 @@ def connection_problem(client: Client) -> Problem | None:
     source = session.policy.source
     if source is not None and not session.main and client.source != source:
         what = f"this port belongs to another session's container, not to {client.source}"
+        if not source:
+            what = "the address of this session's container is not known yet"
         return Problem(
             403, "wrong-source", what, "use the proxy named in HTTPS_PROXY", True, "source-address"
         )

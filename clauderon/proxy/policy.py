@@ -14,7 +14,8 @@ AccessMode = Literal["read-write", "read-only"]
 class SessionPolicy:
     """One session's rights at the proxy.
 
-    source: the only address that may use `port`, or None where the engine hides source addresses.
+    source: the only address that may use `port`, empty while it is not known, or None where the engine hides source
+            addresses.
     allow:  host patterns; None means not configured (everything), an empty tuple means nothing.
     """
 
@@ -27,12 +28,13 @@ class SessionPolicy:
     deny: tuple[str, ...]
 
 
-def of_session(session: Session) -> SessionPolicy:
+def of_session(session: Session, *, hidden: bool) -> SessionPolicy:
+    """hidden: the engine hides source addresses."""
     return SessionPolicy(
         id=session.id,
         name=session.name,
         port=session.port,
-        source=session.ip or None,
+        source=None if hidden else session.ip,
         access_mode="read-only" if session.access_mode == "read-only" else "read-write",
         allow=session.allow,
         deny=session.deny,

@@ -8,8 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from clauderon import config as configuration
+from clauderon import names
 from clauderon.config.schema import Config
 from clauderon.paths import Home
 from clauderon.proxy import ca_record, credentials, listeners
@@ -50,7 +52,7 @@ def read(home: Home, environ: Mapping[str, str], given: Mapping[str, Given]) -> 
     with Store.open(home) as store:
         everything = store.all()
         sessions = [session for session in everything if _is_served(session)]
-        networks = list(store.facts("network:").values())
+        networks = store.facts("network:")
         outdated = _outdated(home, store, sessions, {session.id for session in everything})
     given = {
         name: item
@@ -74,8 +76,8 @@ def read(home: Home, environ: Mapping[str, str], given: Mapping[str, Given]) -> 
             lacking.append(name)
     return Snapshot(
         config=config,
-        addresses=listeners.addresses(networks),
-        policies={session.id: of_session(session) for session in sessions},
+        addresses=listeners.addresses(networks.values()),
+        policies={s.id: of_session(s, hidden=_is_hidden(s, config, networks)) for s in sessions},
         records={session.id: session.to_json() for session in sessions},
         given=given,
         secrets=secrets,
@@ -90,6 +92,12 @@ def _is_served(session: Session) -> bool:
     return session.port > 0 and session.state != "deleting" and not session.archived
 
 
+def _is_hidden(session: Session, config: Config, networks: Mapping[str, Any]) -> bool:
+    """Whether the proxy cannot see which container asks. A network that is not there yet hides nobody."""
+    network = networks.get("network:" + names.network(config.docker.network, session.network))
+    return network is not None and not network.get("native")
+
+
 def _outdated(home: Home, store: Store, sessions: list[Session], known: set[str]) -> tuple[str, ...]:
     """Note which CA a container that is being made is given, and say which of the others need a newer one."""
     facts = ca_record.read(home)
@@ -97,14 +105,14 @@ def _outdated(home: Home, store: Store, sessions: list[Session], known: set[str]
         return ()
     given = store.facts(_CA_PREFIX)
     now = time.time()
-    names = []
+    older = []
     for session in sessions:
         key = _CA_PREFIX + session.id
         if session.state in ("creating", "refreshing"):
             if given.get(key) != facts.fingerprint:
                 store.keep_fact(key, facts.fingerprint)
         elif facts.outdated(given.get(key, ""), now):
-            names.append(session.name)
+            older.append(session.name)
     for key in given.keys() - {_CA_PREFIX + session_id for session_id in known}:
         store.keep_fact(key, None)
-    return tuple(names)
+    return tuple(older)

@@ -156,6 +156,7 @@ class Service:
             base="0" * 40,
             agent="claude",
             image="image",
+            ip="127.0.0.1",  # where the tests' clients come from
             created_at=now,
             updated_at=now,
         )

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from clauderon import proc
+from clauderon import names, proc
 from clauderon.errors import BackendError, UsageError
 from clauderon.proxy import control_client, lockfile, service
+from clauderon.store import Session, Store
 from tests.proxy_service.rig import CANARY, Service, Upstream, eventually
 
 
@@ -66,6 +67,38 @@ def test_a_new_session_gets_its_port_by_a_reload(pointed: Service) -> None:
     assert not listening("127.0.0.1", session.port)
     pointed.reload(session.id)
     assert pointed.request(session, "plain.test", "/a")[0] == 200
+
+
+def _connected(session: Session) -> bytes:
+    """What the session's port says to a CONNECT from this machine."""
+    with contextlib.closing(socket.create_connection(("127.0.0.1", session.port))) as sock:
+        sock.sendall(b"CONNECT plain.test:443 HTTP/1.1\r\nHost: plain.test:443\r\n\r\n")
+        return sock.recv(4096)
+
+
+def test_a_port_serves_nobody_until_its_containers_address_is_known(pointed: Service) -> None:
+    session = pointed.session("one", ip="")
+    pointed.ensure()
+    answer = _connected(session)
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert b"not known yet" in answer
+    with Store.open(pointed.home) as store:
+        store.update(session.id, ip="127.0.0.1")
+    pointed.reload(session.id)
+    assert _connected(session).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("mode", ["open", "proxied"])
+def test_a_port_serves_everybody_only_where_the_engine_hides_addresses(pointed: Service, mode: str) -> None:
+    """As Docker Desktop does, in whose virtual machine the networks are."""
+    session = pointed.session("one", ip="172.30.0.9", network=mode)
+    other = pointed.session("two", ip="172.30.0.10", network="proxied" if mode == "open" else "open")
+    network = {"subnet": "172.30.0.0/24", "gateway": "172.30.0.1", "native": False}
+    with Store.open(pointed.home) as store:
+        store.keep_fact("network:" + names.network(pointed.config.docker.network, mode), network)
+    pointed.ensure()
+    assert _connected(session).startswith(b"HTTP/1.1 200 ")
+    assert _connected(other).startswith(b"HTTP/1.1 403 ")
 
 
 def test_sessions_that_are_deleted_or_archived_have_no_port(proxy: Service) -> None:
