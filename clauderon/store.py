@@ -207,6 +207,12 @@ class Store:
         except sqlite3.IntegrityError as error:
             if "idempotency" in str(error):
                 raise Conflict(f"create {session.name}", "the idempotency key is in use") from error
+            if "session.port" in str(error) and self.get(session.name) is None:
+                raise Conflict(
+                    f"create {session.name}",
+                    f"another session has taken port {session.port}",
+                    hint="clauderon create --dry-run ...   # a new script",
+                ) from error
             raise Conflict(
                 f"create {session.name}",
                 "the name is in use",

@@ -10,9 +10,9 @@ from clauderon import airlock, git
 from clauderon.agents import registry, setup, update
 from clauderon.agents.image import ImageFacts
 from clauderon.airlock import worktree
-from clauderon.errors import ClauderonError
+from clauderon.errors import ClauderonError, Conflict
 from clauderon.proxy import service
-from clauderon.session import hook, launch, lent, remove, request, resources
+from clauderon.session import again, hook, launch, lent, remove, request, resources
 from clauderon.session.beside import Beside
 from clauderon.session.context import Context, lock
 from clauderon.session.request import Plan, Request
@@ -30,10 +30,20 @@ class Created(NamedTuple):
 
 def create(context: Context, wanted: Request) -> Created:
     """Make a session and start its container. Raises before any side effect, or undoes what was done."""
-    if wanted.idempotency:
-        existing = context.store.by_idempotency(wanted.idempotency)
+    key = wanted.idempotency
+    while True:
+        existing = again.made_with(context, key) if key else None
         if existing is not None:
             return Created(existing, existing=True)
+        try:
+            return Created(_create(context, wanted))
+        except Conflict:
+            # Another command with the same key may have been faster: with the name, or with the key itself.
+            if not key or context.store.by_idempotency(key) is None:
+                raise
+
+
+def _create(context: Context, wanted: Request) -> Session:
     image = request.image_reference(context, wanted)
     network = resources.network_name(context, request.network_mode(context, wanted))
     # The engine's answer takes longer than everything read here, so it is asked first.
@@ -46,7 +56,7 @@ def create(context: Context, wanted: Request) -> Created:
     say_what_stays_out(context, plan)
     session = _carry_out(context, plan, inspection)
     hook.on_create(context, session)
-    return Created(session)
+    return session
 
 
 def _carry_out(context: Context, plan: Plan, inspection: resources.Inspection) -> Session:

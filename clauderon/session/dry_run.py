@@ -21,7 +21,7 @@ from clauderon.git.environment import KEPT, without_filters
 from clauderon.git.repository import Repository
 from clauderon.paths import Home
 from clauderon.proxy import trust
-from clauderon.session import launch, lifecycle, probe, request, resources
+from clauderon.session import again, launch, lifecycle, probe, request, resources
 from clauderon.session.context import SCRIPT_STEP, Context
 from clauderon.session.request import Plan, Request
 from clauderon.store import Session
@@ -249,7 +249,7 @@ def step(context: Context, words: list[str], prompt: bytes | None) -> str:
 
 def _record(context: Context, session: Session, pid: int) -> str:
     if session.idempotency:
-        existing = context.store.by_idempotency(session.idempotency)
+        existing = again.made_with(context, session.idempotency)
         if existing is not None:
             return existing.name
     context.store.add(session.changed(step=f"{SCRIPT_STEP}{pid}"), context.config.proxy.session_port_range)

@@ -73,14 +73,24 @@ def _finish(context: Context, session: Session, dry_run: bool) -> Action:
     if dry_run:
         return Action(session.name, "session", did)
     if session.state == "deleting":
+        if _has_moved_on(context, session):
+            return Action(session.name, "session", did)
         remove.delete(context, session.name, force=True, confirm=lambda _question: True)
         return Action(session.name, "session", did)
     with lock(context, session, wait_s=0):
-        if session.state == "refreshing":
+        if _has_moved_on(context, session):
+            pass
+        elif session.state == "refreshing":
             refresh.finish(context, session)
         else:
             did = _finish_create(context, session)
     return Action(session.name, "session", did)
+
+
+def _has_moved_on(context: Context, session: Session) -> bool:
+    """Whether another command finished it since it was looked at; by now its name may be a new session's."""
+    current = context.store.get(session.name)
+    return current is None or (current.id, current.state) != (session.id, session.state)
 
 
 def _finish_create(context: Context, session: Session) -> str:

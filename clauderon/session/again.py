@@ -1,0 +1,55 @@
+"""One idempotency key is one session: finding it, also while another command is still making it. Makes nothing."""
+
+from __future__ import annotations
+
+import time
+
+from clauderon.errors import Conflict
+from clauderon.session.context import Context, is_locked
+from clauderon.session.slow import slow
+from clauderon.store import Session
+
+# A create may have an image to pull and an agent to fetch.
+WAIT_S = 1800.0
+POLL_S = 0.1
+# To finish what a killed command left: others that wait may be at it too.
+ATTEMPTS = 3
+
+
+def made_with(context: Context, key: str) -> Session | None:
+    """The session made with this key, once it stands; None if there is none (any more).
+
+    What a killed command left half-way is finished or undone first. Raises Conflict if another command stays at it.
+    """
+    found = context.store.by_idempotency(key)
+    if found is None or _stands(found):
+        return found
+    from clauderon.session.reconcile import finish_interrupted
+
+    with slow(context.report, f"Waiting for {found.name}, which another command is working on"):
+        deadline, attempts = time.monotonic() + WAIT_S, 0
+        while found is not None and not _stands(found):
+            if is_locked(context, found):
+                attempts = 0
+            elif attempts < ATTEMPTS:
+                attempts += 1
+                finish_interrupted(context)
+            else:
+                raise _busy(found)
+            if time.monotonic() > deadline:
+                raise _busy(found)
+            time.sleep(POLL_S)
+            found = context.store.by_idempotency(key)
+    return found
+
+
+def _stands(session: Session) -> bool:
+    return session.state == "running"
+
+
+def _busy(session: Session) -> Conflict:
+    return Conflict(
+        f"session {session.name}",
+        f"it was made with the same key, and is {session.state}",
+        hint="clauderon reconcile",
+    )
