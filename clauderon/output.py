@@ -19,7 +19,12 @@ from clauderon.errors import ClauderonError
 
 Format = Literal["table", "tsv", "json"]
 ENVELOPE_SCHEMA = 1
-_TSV_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_CONTROL_ESCAPES = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160))} | {
+    9: "\\t",
+    10: "\\n",
+    13: "\\r",
+}
+_ESCAPES = {**_CONTROL_ESCAPES, ord("\\"): "\\\\"}
 _CONTROL = re.compile(r"(\x1b\[(?:0|1|2|3[1-6])m)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _STYLES = {"red": "31", "yellow": "33", "green": "32", "dim": "2", "bold": "1", "cyan": "36"}
 
@@ -59,12 +64,26 @@ class Output:
         if self.json:
             self._envelope(list(rows))
         elif self.format == "tsv" or self.null:
-            end = "\0" if self.null else "\n"
-            self._write("".join("\t".join(_cell(row, c) for c in columns) + end for row in rows))
+            self._write("".join(self._line(row, columns) for row in rows))
         elif rows:
             self._write(_table(rows, columns, colored(sys.stdout)))
         elif empty:
             self.note(empty)
+
+    def item(self, row: Mapping[str, Any], columns: Sequence[Column]) -> None:
+        """One record of many that are not known yet: a line of its own, in JSON without an envelope."""
+        if self.json:
+            self._write(json.dumps(row, ensure_ascii=False) + "\n")
+        elif self.format == "tsv" or self.null:
+            self._write(self._line(row, columns))
+        else:
+            self._write("  ".join(_cell(row, column) for column in columns) + "\n")
+
+    def _line(self, row: Mapping[str, Any], columns: Sequence[Column]) -> str:
+        """With --null byte for byte: nothing ends a record but a NUL, which no name or path can hold."""
+        if self.null:
+            return "\t".join(_text(row.get(column.key)) for column in columns) + "\0"
+        return "\t".join(_cell(row, column) for column in columns) + "\n"
 
     def record(self, data: Mapping[str, Any]) -> None:
         """One record: `key: value` lines for a person, `key<TAB>value` lines as tsv."""
@@ -72,12 +91,13 @@ class Output:
             self._envelope(dict(data))
         elif self.format == "tsv":
             self._write(
-                "".join(f"{key}\t{_text(value).translate(_TSV_ESCAPES)}\n" for key, value in data.items())
+                "".join(f"{key}\t{_text(value).translate(_ESCAPES)}\n" for key, value in data.items())
             )
         else:
             width = max((len(key) for key in data), default=0)
             lines = (
-                f"{key.replace('_', ' '):<{width}}  {_text(value)}".rstrip() for key, value in data.items()
+                f"{key.replace('_', ' '):<{width}}  {_text(value).translate(_CONTROL_ESCAPES)}".rstrip()
+                for key, value in data.items()
             )
             self._write("".join(line + "\n" for line in lines))
 
@@ -239,7 +259,7 @@ def colored(stream: TextIO) -> bool:
     """Whether this stream gets colour: a terminal, and neither NO_COLOR nor TERM=dumb."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
-    return bool(os.environ.get("CLICOLOR_FORCE")) or stream.isatty()
+    return os.environ.get("CLICOLOR_FORCE", "0") not in ("", "0") or stream.isatty()
 
 
 def paint(text: str, style: str, stream: TextIO) -> str:
@@ -267,7 +287,7 @@ def _text(value: Any) -> str:
 
 
 def _cell(row: Mapping[str, Any], column: Column) -> str:
-    return _text(row.get(column.key)).translate(_TSV_ESCAPES)
+    return _text(row.get(column.key)).translate(_ESCAPES)
 
 
 def _width(text: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import os
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from clauderon.errors import BackendError
 from clauderon.output import Column
 
 _LOG_KEYS = ("time", "session", "status", "method", "host", "path", "credential", "rule")
+_LOG_COLUMNS = tuple(Column(key, key.upper()) for key in _LOG_KEYS)
 
 
 def run() -> None:
@@ -103,8 +103,4 @@ def log(
     for record in audit_reader.read(common.home().audit, session=session, follow=follow):
         if refused and not record.get("refused"):
             continue
-        if out.json:
-            out.text(json_module.dumps(record, ensure_ascii=False) + "\n")
-        else:
-            separator = "\t" if out.format == "tsv" else "  "
-            out.text(separator.join(str(record.get(key, "")) for key in _LOG_KEYS) + "\n")
+        out.item(record, _LOG_COLUMNS)

@@ -1,0 +1,66 @@
+"""How answers look: byte-exact for xargs -0, one line a record for cut and awk, harmless on a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from clauderon.output import Column, Format, Output, colored
+from clauderon.paths import Home
+from tests.standins.cli import Cli
+
+AWKWARD = "a\tb\\n\nc\r\x1b[31md\x7f"
+COLUMNS = (Column("name", "NAME"), Column("note", "NOTE"))
+ROW: Mapping[str, Any] = {"name": AWKWARD, "note": None}
+
+
+def said(
+    capsysbinary: pytest.CaptureFixture[bytes], format_: Format = "table", *, null: bool = False
+) -> bytes:
+    Output(format_, null=null).records([ROW], COLUMNS)
+    return capsysbinary.readouterr().out
+
+
+def test_null_is_byte_exact(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert said(capsysbinary, null=True) == AWKWARD.encode() + b"\t\0"
+    Output(null=True).records([{"name": b"\xff\n".decode("utf-8", "surrogateescape")}], COLUMNS[:1])
+    assert capsysbinary.readouterr().out == b"\xff\n\0"
+
+
+def test_tsv_keeps_a_record_on_its_line_and_drives_no_terminal(
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    assert said(capsysbinary, "tsv") == b"a\\tb\\\\n\\nc\\r\\x1b[31md\\x7f\t\n"
+
+
+def test_a_table_drives_no_terminal(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    shown = said(capsysbinary, "tsv").rstrip(b"\t\n")
+    assert said(capsysbinary) == b"NAME".ljust(len(shown)) + b"  NOTE\n" + shown + b"\n"
+
+
+@pytest.mark.parametrize("value", ["0", ""])
+def test_colour_is_not_forced_by_a_nought(
+    value: str, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    import sys
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("CLICOLOR_FORCE", value)
+    assert not colored(sys.stdout)
+    monkeypatch.setenv("CLICOLOR_FORCE", "1")
+    assert colored(sys.stdout)
+
+
+RECORD = {"time": "2026-01-01T00:00:00Z", "session": "one", "status": 200, "method": "GET", "host": "example.com",
+          "path": "/a\tb\x1b[2J\nc", "credential": None, "rule": "open"}  # fmt: skip
+
+
+def test_the_audit_is_one_harmless_line_a_request(cli: Cli, home: Home) -> None:
+    home.audit.write_text(json.dumps(RECORD) + "\n")
+    line = "2026-01-01T00:00:00Z{0}one{0}200{0}GET{0}example.com{0}/a\\tb\\x1b[2J\\nc{0}{0}open\n"
+    assert cli.ok("proxy", "log", "--format", "tsv").text == line.format("\t")
+    assert cli.ok("proxy", "log").text == line.format("  ")
+    assert json.loads(cli.ok("proxy", "log", "--json").text) == RECORD
