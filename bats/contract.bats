@@ -99,6 +99,17 @@ help_of() {
     done
 }
 
+@test "what is done is said as tsv and JSON, and to a person by the status" {
+    call clauderon proxy stop
+    has_status 0
+    says_nothing
+    call clauderon proxy stop --format tsv
+    has_status 0
+    [ "$(cat "$out")" = 'stopped	no' ] || fails 'expected a record'
+    call clauderon config init --format tsv
+    [ "$(cat "$out")" = "$CLAUDERON_HOME/config.toml" ] || fails 'expected the path'
+}
+
 @test "config init writes once, and says where" {
     call clauderon config init
     has_status 0

@@ -9,33 +9,35 @@ load helpers
 commands() {
     cat <<'TABLE'
 create --repo repo --prompt x|tsv json|engine
-create --repo repo --prompt x --print|json|engine own
+create --repo repo --prompt x --print|tsv json|engine own
 create --repo repo --prompt x --dry-run|json|engine
 create --repo repo --prompt x --print --dry-run||engine
 list|tsv json|engine
 status fix-bug|tsv json|engine
-start fix-bug|json|engine
-stop fix-bug|json|engine
-refresh fix-bug|json|engine
-archive fix-bug|json|engine
-unarchive fix-bug|json|engine
-delete fix-bug|json|engine
-set-access-mode fix-bug read-only|json|engine
+start fix-bug|tsv json|engine
+stop fix-bug|tsv json|engine
+refresh fix-bug|tsv json|engine
+archive fix-bug|tsv json|engine
+unarchive fix-bug|tsv json|engine
+delete fix-bug|tsv json|engine
+set-access-mode fix-bug read-only|tsv json|engine
 attach fix-bug||engine own
 shell fix-bug||engine own
 exec fix-bug -- true||engine own
 logs fix-bug||engine
-wait fix-bug|json|engine own
+wait fix-bug|tsv json|engine own
 upload fix-bug file|tsv json|engine
-sync fix-bug|json|engine
+sync fix-bug|tsv json|engine
 diff fix-bug||engine
-merge fix-bug|json|engine
+merge fix-bug|tsv json|engine
 reconcile|tsv json|engine
 clean-cache|tsv json|engine
 clean-cache --force|tsv json|engine
 proxy run||
-proxy start|json|
+proxy start|tsv json|
 proxy log|tsv json|noconfig
+proxy stop|tsv json|noconfig
+config init|tsv json|noconfig
 config show|tsv json|
 config credentials|tsv json|
 TABLE

@@ -67,23 +67,23 @@ answers() {
 list|[r['name'] for r in it['data']] == [@NAME] and it['data'][0]['state'] == 'running'|tsv
 list --archived|len(it['data']) == 1|tsv
 status @NAME|it['data']['branch'] == 'clauderon/' + @NAME and it['data']['uncommitted'] >= 0|tsv
-sync @NAME|it['data']['outcome']|
-set-access-mode @NAME read-only|it['data']['access_mode'] == 'read-only'|
-start @NAME|it['data'][0]['name'] == @NAME|
+sync @NAME|it['data']['outcome']|tsv
+set-access-mode @NAME read-only|it['data']['access_mode'] == 'read-only'|tsv
+start @NAME|it['data'][0]['name'] == @NAME|tsv
 upload @NAME @FILE|it['data'][0]['path'].startswith('/workspace/.clauderon/uploads/')|tsv
 reconcile --dry-run|it['data'] == []|tsv
 reconcile|it['data'] == []|tsv
 clean-cache|[v['volume'] for v in it['data']] == ['clauderon-cargo-registry', 'clauderon-cargo-git', 'clauderon-sccache']|tsv
-proxy start|it['data']['port'] == @PORT|
+proxy start|it['data']['port'] == @PORT|tsv
 proxy status|it['data']['port'] == @PORT and it['data']['sessions'][0]['name'] == @NAME|tsv
 config show|any(r['origin'] == 'env CLAUDERON_PROXY_PORT' for r in it['data'])|tsv
 doctor|all(r['outcome'] != 'fail' for r in it['data']) and any('reaches port' in r['found'] for r in it['data'])|tsv
-archive @NAME|it['data'][0]['name'] == @NAME|
-unarchive @NAME|it['data'][0]['name'] == @NAME|
-start @NAME|it['data'][0]['name'] == @NAME|
-refresh @NAME --pull-policy never|it['data']['image_changed'] == False|
-stop @NAME|it['data'][0]['name'] == @NAME|
-merge @NAME|'commit' in it['data']|
+archive @NAME|it['data'][0]['name'] == @NAME|tsv
+unarchive @NAME|it['data'][0]['name'] == @NAME|tsv
+start @NAME|it['data'][0]['name'] == @NAME|tsv
+refresh @NAME --pull-policy never|it['data']['image_changed'] == False|tsv
+stop @NAME|it['data'][0]['name'] == @NAME|tsv
+merge @NAME|'commit' in it['data']|tsv
 TABLE
 }
 
@@ -111,6 +111,7 @@ answer() {
     [ "$3" = tsv ] || return 0
     call clauderon $words --quiet --format tsv
     has_status 0
+    [ -s "$out" ] || [ "${words#reconcile}" != "$words" ] || fails 'expected an answer'
     case $words in status*) ;; *) is_tsv ;; esac
 }
 

@@ -117,9 +117,14 @@ class Output:
         self._write_bytes(data)
 
     def done(self, data: Any = None) -> None:
-        """A command that has no answer but success: an envelope in JSON, nothing otherwise."""
+        """What a person knows from the command's success; JSON and tsv say it: a record, or a list of them."""
         if self.json:
             self._envelope(data)
+        elif self.format == "tsv" and isinstance(data, Mapping):
+            self.record(data)
+        elif self.format == "tsv":
+            for row in data or ():
+                self.item(row, [Column(key, key) for key in row])
 
     def _envelope(self, data: Any) -> None:
         body: dict[str, Any] = {"schema": ENVELOPE_SCHEMA, "command": self.command, "ok": True, "data": data}

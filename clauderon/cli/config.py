@@ -81,6 +81,7 @@ def env(
 
 def init(
     force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite an existing file.")] = False,
+    format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
 ) -> None:
@@ -88,7 +89,7 @@ def init(
 
     Example: clauderon config init
     """
-    out = common.speak("table", json, quiet)
+    out = common.speak(format_, json, quiet)
     home = common.home()
     home.create()
     if home.config.exists() and not force:

@@ -17,49 +17,70 @@ Names = Annotated[
 ]
 
 
-def _each(names: list[str], act, json: bool, quiet: bool) -> None:  # type: ignore[no-untyped-def]
-    """Do something to each session in turn; the answer is the list of names, in JSON only."""
-    out = common.speak("table", json, quiet)
+def _each(names: list[str], act, format_: str, json: bool, quiet: bool) -> None:  # type: ignore[no-untyped-def]
+    """Do something to each session in turn; the answer is the list of names and ids, but for a person."""
+    out = common.speak(format_, json, quiet)
     with common.opened(changing=True) as context:
         sessions: list[Session] = [act(context, name) for name in names]
         out.done([{"name": session.name, "id": session.id} for session in sessions])
 
 
-def start(names: Names, json: common.JsonOption = False, quiet: common.QuietOption = False) -> None:
+def start(
+    names: Names,
+    format_: common.FormatOption = "table",
+    json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
     """Start stopped sessions; each agent resumes its conversation.
 
     Example: clauderon start fix-bug
     """
-    _each(names, lifecycle.start, json, quiet)
+    _each(names, lifecycle.start, format_, json, quiet)
 
 
-def stop(names: Names, json: common.JsonOption = False, quiet: common.QuietOption = False) -> None:
+def stop(
+    names: Names,
+    format_: common.FormatOption = "table",
+    json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
     """Stop sessions; their commits are brought to their branches.
 
     Example: clauderon stop fix-bug
     """
-    _each(names, lifecycle.stop, json, quiet)
+    _each(names, lifecycle.stop, format_, json, quiet)
 
 
-def archive(names: Names, json: common.JsonOption = False, quiet: common.QuietOption = False) -> None:
+def archive(
+    names: Names,
+    format_: common.FormatOption = "table",
+    json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
     """Stop sessions and put them out of sight; nothing is removed.
 
     Example: clauderon archive fix-bug
     """
-    _each(names, lifecycle.archive, json, quiet)
+    _each(names, lifecycle.archive, format_, json, quiet)
 
 
-def unarchive(names: Names, json: common.JsonOption = False, quiet: common.QuietOption = False) -> None:
+def unarchive(
+    names: Names,
+    format_: common.FormatOption = "table",
+    json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
     """Bring archived sessions back, stopped.
 
     Example: clauderon unarchive fix-bug
     """
-    _each(names, lifecycle.unarchive, json, quiet)
+    _each(names, lifecycle.unarchive, format_, json, quiet)
 
 
 def set_access_mode(
     name: common.NameArgument,
     mode: Annotated[str, typer.Argument(metavar="read-write|read-only", show_default=False)],
+    format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
 ) -> None:
@@ -69,7 +90,7 @@ def set_access_mode(
     """
     from clauderon.session.request import ACCESS_MODES, one_of
 
-    out = common.speak("table", json, quiet)
+    out = common.speak(format_, json, quiet)
     one_of(mode, ACCESS_MODES, "set-access-mode")
     with common.opened(changing=True) as context:
         session = lifecycle.set_access_mode(context, name, mode)
@@ -82,6 +103,7 @@ def refresh(
         str | None,
         typer.Option("--pull-policy", metavar="always|if-not-present|never", help="Default: always."),
     ] = None,
+    format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
 ) -> None:
@@ -92,7 +114,7 @@ def refresh(
     from clauderon.session.refresh import refresh as refresh_session
     from clauderon.session.request import PULL_POLICIES, one_of
 
-    out = common.speak("table", json, quiet)
+    out = common.speak(format_, json, quiet)
     if pull_policy is not None:
         one_of(pull_policy, PULL_POLICIES, "--pull-policy")
     with common.opened(changing=True) as context:
@@ -110,6 +132,7 @@ def delete(
         bool, typer.Option("--force", "-f", help="Do not ask; work is kept all the same.")
     ] = False,
     yes: common.YesOption = False,
+    format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
 ) -> None:
@@ -119,7 +142,7 @@ def delete(
     """
     from clauderon.session.remove import delete as delete_session
 
-    out = common.speak("table", json, quiet)
+    out = common.speak(format_, json, quiet)
     with common.opened(changing=True) as context:
         done = [delete_session(context, name, force=force or yes, confirm=out.confirm) for name in names]
         out.done(

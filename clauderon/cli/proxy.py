@@ -28,28 +28,32 @@ def run() -> None:
     raise typer.Exit(supervisor.run(home, config.load(home, os.environ), os.environ))
 
 
-def start(json: common.JsonOption = False, quiet: common.QuietOption = False) -> None:
+def start(
+    format_: common.FormatOption = "table", json: common.JsonOption = False, quiet: common.QuietOption = False
+) -> None:
     """Start the proxy if it is not running.
 
     Example: clauderon proxy start
     """
     from clauderon.proxy import service
 
-    out = common.speak("table", json, quiet)
+    out = common.speak(format_, json, quiet)
     with common.opened() as context:
         service.ensure(context.home, context.config, context.environ)
         out.note(f"The proxy answers on port {context.config.proxy.port}.")
         out.done({"port": context.config.proxy.port})
 
 
-def stop(json: common.JsonOption = False, quiet: common.QuietOption = False) -> None:
+def stop(
+    format_: common.FormatOption = "table", json: common.JsonOption = False, quiet: common.QuietOption = False
+) -> None:
     """Stop the proxy; running sessions lose their way out until it is back.
 
     Example: clauderon proxy stop
     """
     from clauderon.proxy import service
 
-    out = common.speak("table", json, quiet)
+    out = common.speak(format_, json, quiet)
     stopped = service.stop(common.home())
     out.note("The proxy is stopped." if stopped else "The proxy was not running.")
     out.done({"stopped": stopped})

@@ -18,7 +18,10 @@ from clauderon.session.remove import counted
 
 
 def sync(
-    name: common.NameArgument, json: common.JsonOption = False, quiet: common.QuietOption = False
+    name: common.NameArgument,
+    format_: common.FormatOption = "table",
+    json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
 ) -> None:
     """Bring the session's commits to its branch in your repository.
 
@@ -26,7 +29,7 @@ def sync(
 
     Example: clauderon sync fix-bug
     """
-    out = common.speak("table", json, quiet)
+    out = common.speak(format_, json, quiet)
     with common.opened() as context:
         session, result = collect.sync(context, name)
         if result.outcome == "advanced":
@@ -76,6 +79,7 @@ def merge(
         str | None, typer.Option("--message", "-m", help="The merge commit's message.")
     ] = None,
     squash: Annotated[bool, typer.Option("--squash", help="One commit instead of the branch's own.")] = False,
+    format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
 ) -> None:
@@ -83,7 +87,7 @@ def merge(
 
     Example: clauderon merge fix-bug
     """
-    out = common.speak("table", json, quiet)
+    out = common.speak(format_, json, quiet)
     with common.opened(changing=True) as context:
         session = find(context, name)
         collect.sync(context, name)

@@ -20,31 +20,31 @@ _clauderon_known() {
         arguments=names
         ;;
     ' start')
-        options='--json --quiet -q --help'
+        options='--format --json --quiet -q --help'
         arguments='active*'
         ;;
     ' stop')
-        options='--json --quiet -q --help'
+        options='--format --json --quiet -q --help'
         arguments='active*'
         ;;
     ' refresh')
-        options='--pull-policy --json --quiet -q --help'
+        options='--pull-policy --format --json --quiet -q --help'
         arguments=active
         ;;
     ' archive')
-        options='--json --quiet -q --help'
+        options='--format --json --quiet -q --help'
         arguments='active*'
         ;;
     ' unarchive')
-        options='--json --quiet -q --help'
+        options='--format --json --quiet -q --help'
         arguments='archived*'
         ;;
     ' delete')
-        options='--force -f --yes -y --json --quiet -q --help'
+        options='--force -f --yes -y --format --json --quiet -q --help'
         arguments='names*'
         ;;
     ' set-access-mode')
-        options='--json --quiet -q --help'
+        options='--format --json --quiet -q --help'
         arguments='names
 choice read-write read-only'
         ;;
@@ -75,7 +75,7 @@ command*'
 file*'
         ;;
     ' sync')
-        options='--json --quiet -q --help'
+        options='--format --json --quiet -q --help'
         arguments=names
         ;;
     ' diff')
@@ -83,7 +83,7 @@ file*'
         arguments=names
         ;;
     ' merge')
-        options='--message -m --squash --json --quiet -q --help'
+        options='--message -m --squash --format --json --quiet -q --help'
         arguments=names
         ;;
     ' reconcile')
@@ -116,10 +116,10 @@ names'
         options=--help
         ;;
     ' proxy start')
-        options='--json --quiet -q --help'
+        options='--format --json --quiet -q --help'
         ;;
     ' proxy stop')
-        options='--json --quiet -q --help'
+        options='--format --json --quiet -q --help'
         ;;
     ' proxy status')
         options='--format --json --quiet -q --help'
@@ -141,7 +141,7 @@ names'
         options='--format --json --quiet -q --help'
         ;;
     ' config init')
-        options='--force -f --json --quiet -q --help'
+        options='--force -f --format --json --quiet -q --help'
         ;;
     ' config credentials')
         options='--format --json --quiet -q --help'
@@ -177,24 +177,36 @@ _clauderon_kind() {
     ' create --format') kind='choice table tsv json' ;;
     ' list --format') kind='choice table tsv json' ;;
     ' status --format') kind='choice table tsv json' ;;
+    ' start --format') kind='choice table tsv json' ;;
+    ' stop --format') kind='choice table tsv json' ;;
     ' refresh --pull-policy') kind='choice always if-not-present never' ;;
+    ' refresh --format') kind='choice table tsv json' ;;
+    ' archive --format') kind='choice table tsv json' ;;
+    ' unarchive --format') kind='choice table tsv json' ;;
+    ' delete --format') kind='choice table tsv json' ;;
+    ' set-access-mode --format') kind='choice table tsv json' ;;
     ' attach --detach-keys') kind='none' ;;
     ' logs --tail' | ' logs -n') kind='none' ;;
     ' logs --since') kind='none' ;;
     ' wait --timeout') kind='none' ;;
     ' wait --format') kind='choice table tsv json' ;;
     ' upload --format') kind='choice table tsv json' ;;
+    ' sync --format') kind='choice table tsv json' ;;
     ' merge --message' | ' merge -m') kind='none' ;;
+    ' merge --format') kind='choice table tsv json' ;;
     ' reconcile --format') kind='choice table tsv json' ;;
     ' clean-cache --format') kind='choice table tsv json' ;;
     ' doctor --format') kind='choice table tsv json' ;;
     ' env --shell') kind='choice sh fish make' ;;
+    ' proxy start --format') kind='choice table tsv json' ;;
+    ' proxy stop --format') kind='choice table tsv json' ;;
     ' proxy status --format') kind='choice table tsv json' ;;
     ' proxy log --session') kind='none' ;;
     ' proxy log --format') kind='choice table tsv json' ;;
     ' config show --format') kind='choice table tsv json' ;;
     ' config paths --format') kind='choice table tsv json' ;;
     ' config env --format') kind='choice table tsv json' ;;
+    ' config init --format') kind='choice table tsv json' ;;
     ' config credentials --format') kind='choice table tsv json' ;;
     esac
 }

@@ -157,6 +157,7 @@ _clauderon_status() {
 
 _clauderon_start() {
     _arguments -s -S \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
@@ -166,6 +167,7 @@ _clauderon_start() {
 
 _clauderon_stop() {
     _arguments -s -S \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
@@ -176,6 +178,7 @@ _clauderon_stop() {
 _clauderon_refresh() {
     _arguments -s -S \
         '--pull-policy=[Default\: always.]:always|if-not-present|never:(always if-not-present never)' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
@@ -185,6 +188,7 @@ _clauderon_refresh() {
 
 _clauderon_archive() {
     _arguments -s -S \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
@@ -194,6 +198,7 @@ _clauderon_archive() {
 
 _clauderon_unarchive() {
     _arguments -s -S \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
@@ -207,6 +212,7 @@ _clauderon_delete() {
         '-f[Do not ask; work is kept all the same.]' \
         '--yes[Answer yes to the question.]' \
         '-y[Answer yes to the question.]' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
@@ -216,6 +222,7 @@ _clauderon_delete() {
 
 _clauderon_set_access_mode() {
     _arguments -s -S \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
@@ -289,6 +296,7 @@ _clauderon_upload() {
 
 _clauderon_sync() {
     _arguments -s -S \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
@@ -310,6 +318,7 @@ _clauderon_merge() {
         '--message=[The merge commit'\''s message.]:MESSAGE: ' \
         '-m+[The merge commit'\''s message.]:MESSAGE: ' \
         '--squash[One commit instead of the branch'\''s own.]' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
@@ -408,6 +417,7 @@ _clauderon_proxy_run() {
 
 _clauderon_proxy_start() {
     _arguments -s -S \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
@@ -416,6 +426,7 @@ _clauderon_proxy_start() {
 
 _clauderon_proxy_stop() {
     _arguments -s -S \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
@@ -506,6 +517,7 @@ _clauderon_config_init() {
     _arguments -s -S \
         '--force[Overwrite an existing file.]' \
         '-f[Overwrite an existing file.]' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -64,3 +66,25 @@ def test_the_audit_is_one_harmless_line_a_request(cli: Cli, home: Home) -> None:
     assert cli.ok("proxy", "log", "--format", "tsv").text == line.format("\t")
     assert cli.ok("proxy", "log").text == line.format("  ")
     assert json.loads(cli.ok("proxy", "log", "--json").text) == RECORD
+
+
+# Their stdout is the container's, a stream, or a text for another program.
+NO_FORMAT = {"attach", "shell", "exec", "logs", "diff", "env", "path", "shell-init", "proxy run"}
+
+
+def test_every_command_that_answers_speaks_three_formats() -> None:
+    from clauderon.cli import app
+
+    for command in app.COMMANDS:
+        name = f"{command.group} {command.name}".strip()
+        function = getattr(importlib.import_module(f"clauderon.cli.{command.module}"), command.function)
+        assert ("format_" in inspect.signature(function).parameters) == (name not in NO_FORMAT), name
+
+
+def test_what_is_done_is_a_line_a_session_in_tsv(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    rows = [{"name": "a", "rescued": ["x", "y"]}, {"name": "b", "rescued": []}]
+    for format_, said in (("table", b""), ("tsv", b"a\tx, y\nb\t\n")):
+        Output(format_).done(rows)  # type: ignore[arg-type]
+        assert capsysbinary.readouterr().out == said
+    Output("tsv").done({"name": "a", "changed": False})
+    assert capsysbinary.readouterr().out == b"name\ta\nchanged\tno\n"
