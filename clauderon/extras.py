@@ -27,7 +27,7 @@ _MODES = frozenset(
 _TAKEN = frozenset(
     {
         paths.WORKSPACE,
-        f"{paths.WORKSPACE}/.clauderon/hooks",
+        paths.HOOKS,
         paths.CONTAINER_HOME,
         paths.CONTAINER_SESSION,
         paths.CONTAINER_AGENT,

@@ -13,6 +13,9 @@ from typing import NamedTuple
 WORKSPACE = "/workspace"
 CONTAINER_ROOT = "/clauderon"
 CONTAINER_HOME = "/clauderon/home"
+HOOKS = "/workspace/.clauderon/hooks"
+# Where the hooks are if the repository has files of its own at that place.
+CONTAINER_HOOKS = "/clauderon/hooks"
 CONTAINER_GIT = "/clauderon/git"
 CONTAINER_SESSION = "/clauderon/session"
 CONTAINER_AGENT = "/clauderon/agent"

@@ -150,6 +150,11 @@ def labels(session: Session, home: paths.Home) -> dict[str, str]:
     }
 
 
+def hooks_inside(session: Session) -> str:
+    """Where the person's hooks are in the container: the page's place, unless the repository has its own there."""
+    return paths.CONTAINER_HOOKS if ".clauderon/hooks" in session.tracks else paths.HOOKS
+
+
 def proxy_env(port: int) -> dict[str, str]:
     """The proxy variables of the page, and those without which real tools go round it.
 

@@ -54,7 +54,7 @@ class Session(NamedTuple):
     Everything `refresh` needs to make the same container again is here: image *name*, limits, mounts, prompt
     (in the session directory), access mode, network, ports.
     ip: the container's address on its network, chosen by us so that the proxy knows it before the start.
-    tracks: which of `.claude.json` and `.clauderon` the repository has itself, so that they are not covered.
+    tracks: which of `.claude.json`, `.clauderon`, `.clauderon/hooks` the repository has; they are not covered.
     conversation: the agent's own session id (a UUID), the same one at every restart.
     """
 

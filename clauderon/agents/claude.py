@@ -13,7 +13,6 @@ from typing import Any
 from clauderon import paths
 from clauderon.errors import UsageError
 
-HOOKS_INSIDE = f"{paths.WORKSPACE}/.clauderon/hooks"
 HOOKS_FILE = "hooks.json"
 # The events Claude Code 2.1.330 knows. A script named after any of them is wired up.
 EVENTS = frozenset(
@@ -97,8 +96,10 @@ def claude_json(existing: dict[str, Any], template: dict[str, Any], api_key: str
     return merged
 
 
-def settings(hooks_dir: Path) -> dict[str, Any]:
+def settings(hooks_dir: Path, inside: str = paths.HOOKS) -> dict[str, Any]:
     """Our settings: hooks that report what the agent does, and the person's own from `hooks_dir`.
+
+    inside: where that directory is in the container.
 
     Raises UsageError for a `hooks.json` that is not in Claude Code's own form.
     """
@@ -106,7 +107,7 @@ def settings(hooks_dir: Path) -> dict[str, Any]:
     report = f"{paths.CONTAINER_HOME}/.clauderon/activity"
     for event, word in _ACTIVITY.items():
         hooks[event] = [_entry(f"echo {word} >{report}")]
-    for event, command in _scripts(hooks_dir):
+    for event, command in _scripts(hooks_dir, inside):
         hooks.setdefault(event, []).append(_entry(command))
     for event, entries in _declared(hooks_dir).items():
         hooks.setdefault(event, []).extend(entries)
@@ -117,7 +118,7 @@ def _entry(command: str) -> dict[str, Any]:
     return {"hooks": [{"type": "command", "command": command}]}
 
 
-def _scripts(hooks_dir: Path) -> list[tuple[str, str]]:
+def _scripts(hooks_dir: Path, inside: str) -> list[tuple[str, str]]:
     """(event, command) of `<Event>`, `<Event>.*` and the files in `<Event>.d/`, in the order of their names."""
     found = []
     try:
@@ -133,9 +134,9 @@ def _scripts(hooks_dir: Path) -> list[tuple[str, str]]:
             files = sorted(entry.iterdir()) if entry.name == f"{event}.d" else []
         for file in files:
             if file.is_file() and not file.name.startswith(".") and not file.name.endswith("~"):
-                inside = shlex.quote(f"{HOOKS_INSIDE}/{file.relative_to(hooks_dir)}")
+                word = shlex.quote(f"{inside}/{file.relative_to(hooks_dir)}")
                 runnable = file.stat().st_mode & 0o111
-                found.append((event, inside if runnable else f"sh {inside}"))
+                found.append((event, word if runnable else f"sh {word}"))
     return found
 
 

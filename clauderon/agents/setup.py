@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clauderon import paths
+from clauderon import paths, spec
 from clauderon.agents import claude, launch, others, registry, trust
 from clauderon.agents.environment import PLACEHOLDERS, anthropic_kind, environment
 from clauderon.agents.image import ImageFacts
@@ -208,7 +208,8 @@ def _write_session(
     folder.write("launch", text.encode("utf-8", "surrogateescape"))
     folder.write("mode", b"agent\n")
     if agent.name == "claude":
-        folder.write("settings.json", json.dumps(claude.settings(home.hooks), indent=1).encode())
+        settings = claude.settings(home.hooks, spec.hooks_inside(session))
+        folder.write("settings.json", json.dumps(settings, indent=1).encode())
         folder.write("bash", (_SHARE / "bash.sh").read_bytes(), 0o755)
     # Last, so that a directory with a start script is a whole one.
     folder.write("start", (_SHARE / "start.sh").read_bytes())

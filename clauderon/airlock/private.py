@@ -18,13 +18,13 @@ from clauderon.airlock.worktree import give_away
 from clauderon.errors import BackendError, UsageError
 from clauderon.git.alternates import object_dirs
 from clauderon.git.environment import hardened, without_filters
-from clauderon.git.repository import Repository
+from clauderon.git.repository import OUR_HOOKS, Repository
 from clauderon.git.settings import NOBODY, is_true
 from clauderon.mount import Mount
 from clauderon.store import Session
 
 _GITFILE = f"gitdir: {paths.CONTAINER_GIT}\n"
-_EXCLUDE = "# Mounted by clauderon; not part of the repository.\n/.claude.json\n/.clauderon/\n"
+_EXCLUDE = "# Mounted by clauderon; not part of the repository.\n/.claude.json\n"
 
 
 def make_private(
@@ -61,7 +61,7 @@ def make_private(
     reference.write_text(f"{base}\n", encoding="ascii")
     (private / "HEAD").write_bytes(b"ref: refs/heads/" + os.fsencode(branch) + b"\n")
     (private / "objects/info/alternates").write_text(f"{CONTAINER_OBJECTS}/0\n", encoding="ascii")
-    (private / "info/exclude").write_text(_EXCLUDE, encoding="ascii")
+    (private / "info/exclude").write_text(_EXCLUDE + _excluded(repository), encoding="ascii")
     sparse = _copy_sparse(admin, private)
     if repository.shallow:
         _copy(repository.common_dir / "shallow", private / "shallow")
@@ -92,6 +92,14 @@ def refuse_closed_objects(repository: Repository, owner: tuple[int, int] | None)
                         f"{directory} is closed to uid {owner[0]}, as which the container runs",
                         hint=f"chmod -R go+rX '{objects}'  # or: [docker] user = \"host\"",
                     )
+
+
+def _excluded(repository: Repository) -> str:
+    """The lines for our mount points in `.clauderon`; what else a repository has there stays in sight."""
+    if ".clauderon" not in repository.tracks:
+        return "/.clauderon/\n"
+    hooks = "" if OUR_HOOKS in repository.tracks else f"/{OUR_HOOKS}/\n"
+    return f"/.clauderon/uploads/\n{hooks}"
 
 
 def _give_worktree(

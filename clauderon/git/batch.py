@@ -24,3 +24,14 @@ def parse_batch(output: bytes, count: int) -> list[Batch | None]:
         else:
             answers.append(None)
     return answers
+
+
+def entry_names(tree: bytes, id_bytes: int) -> list[bytes]:
+    """The names in a tree object's content: `MODE NAME\\0ID`, one after the other."""
+    names = []
+    offset = 0
+    while offset < len(tree):
+        end = tree.index(b"\0", offset)
+        names.append(tree[offset:end].partition(b" ")[2])
+        offset = end + 1 + id_bytes
+    return names

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from clauderon import proc
 from clauderon.errors import CommandFailed, Conflict, UsageError
 from clauderon.git.alternates import object_dirs
-from clauderon.git.batch import Batch, parse_batch
+from clauderon.git.batch import Batch, entry_names, parse_batch
 from clauderon.git.environment import HARDENED, environment
 from clauderon.git.notes import notes, refuse_linked_packs
 from clauderon.git.settings import Remote as Remote
@@ -23,6 +23,7 @@ from clauderon.git.settings import parse_settings
 READ_TIMEOUT_S = 60.0
 # Paths of ours in a worktree; a repository that tracks one of them keeps its own file.
 OUR_PATHS = (".claude.json", ".clauderon")
+OUR_HOOKS = ".clauderon/hooks"
 _REV_PARSE = (
     *("--is-bare-repository", "--is-inside-git-dir", "--is-shallow-repository", "--show-object-format"),
     *("--absolute-git-dir", "--git-common-dir", "--show-cdup", "--symbolic-full-name", "HEAD"),
@@ -39,7 +40,7 @@ class Repository(NamedTuple):
     base_commit: the commit the session starts from.
     dirty:       the checkout has changes to tracked files that no commit holds.
     partial:     a partial clone: missing objects are fetched from `promisor` when first needed.
-    tracks:      which of `.claude.json` and `.clauderon` the base commit has itself.
+    tracks:      which of `.claude.json`, `.clauderon` and `.clauderon/hooks` the base commit has itself.
     hooks_path:  core.hooksPath as written; a relative one lies in the tree, where the container writes.
     checkout:    settings that decide how files look on disk (`core.autocrlf`, ...).
     notes:       what a person should know before working on it here, in sentences.
@@ -157,11 +158,7 @@ def repository_read(
         user_name=settings.user_name or env.get("GIT_AUTHOR_NAME", ""),
         user_email=settings.user_email or env.get("GIT_AUTHOR_EMAIL", ""),
         filters=settings.filters,
-        tracks=frozenset(
-            name
-            for name, answer in zip(OUR_PATHS, found[_OURS : _OURS + 2], strict=True)
-            if answer is not None
-        ),
+        tracks=_tracked(place, found[_OURS], found[_OURS + 1]),
         hooks_path=settings.hooks_path,
         promisor=settings.promisor,
         promisor_filter=settings.promisor_filter,
@@ -173,6 +170,23 @@ def repository_read(
 
 # Places in the list of objects asked for.
 _HEAD, _BASE, _GITMODULES, _ATTRIBUTES, _OURS, _BRANCHES = 0, 1, 2, 3, 4, 6
+
+
+def _tracked(place: _Place, claude_json: Batch | None, directory: Batch | None) -> frozenset[str]:
+    """Which of our paths are the repository's own. Raises UsageError where we could not mount beside it."""
+    own = {OUR_PATHS[0]} if claude_json is not None else set()
+    if directory is not None:
+        _, kind, content = directory
+        if kind != "tree":
+            raise UsageError(
+                f"repository {place.shown}",
+                f"it tracks a file called {OUR_PATHS[1]}, and a session needs a directory of that name",
+                hint=f"git -C '{place.shown}' mv {OUR_PATHS[1]} OTHER",
+            )
+        own.add(OUR_PATHS[1])
+        if b"hooks" in entry_names(content, 32 if place.object_format == "sha256" else 20):
+            own.add(OUR_HOOKS)
+    return frozenset(own)
 
 
 def _objects_wanted(base: str | None, branch: str | None) -> list[str]:

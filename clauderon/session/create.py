@@ -191,7 +191,7 @@ def say_what_stays_out(context: Context, plan: Plan) -> None:
     missing = lent.missing(context, plan.agent)
     if missing:
         context.report.warn(missing)
-    for note in plan.repository.notes:
+    for note in (*plan.repository.notes, *launch.own_paths(session)):
         context.report.warn(note)
     if session.network == "proxied" and session.publish:
         context.report.warn("published ports do not work on the internal network of --network proxied")

@@ -125,7 +125,7 @@ def prepare(
 
 
 def workspace_mounts(home: paths.Home, session: Session, owner: tuple[int, int] | None) -> tuple[Mount, ...]:
-    """The page's rows below /workspace.
+    """The page's rows below /workspace; where the repository has files of its own, they stay (`own_paths`).
 
     Their mount points stand in the worktree before Docker would make them, as root; `.clauderon/` ignores itself, so
     that `git status` stays clean. The container may have put anything in their way since (`confined`).
@@ -134,20 +134,34 @@ def workspace_mounts(home: paths.Home, session: Session, owner: tuple[int, int] 
     uploads = home.upload_dir(session.id)
     Tree(uploads, owner).directory()
     tree = Tree(worktree, owner)
-    for directory in (f".clauderon/uploads/{session.id}", ".clauderon/hooks"):
-        tree.directory(directory)
-    if confined.read(worktree, ".clauderon/.gitignore", 4096) is None:
+    hooks = spec.hooks_inside(session)
+    tree.directory(f".clauderon/uploads/{session.id}")
+    if hooks == paths.HOOKS:
+        tree.directory(".clauderon/hooks")
+    if ".clauderon" not in session.tracks and confined.read(worktree, ".clauderon/.gitignore", 4096) is None:
         tree.write(".clauderon/.gitignore", b"*\n")
     mounts = [
         Mount(str(worktree), paths.WORKSPACE),
         Mount(str(uploads), f"{paths.WORKSPACE}/.clauderon/uploads/{session.id}"),
-        Mount(str(home.hooks), f"{paths.WORKSPACE}/.clauderon/hooks", read_only=True),
+        Mount(str(home.hooks), hooks, read_only=True),
     ]
     if ".claude.json" not in session.tracks:
         if confined.read(worktree, ".claude.json", 1 << 20) is None:
             tree.write(".claude.json", b"")
         mounts.append(Mount(str(home.claude_json), f"{paths.WORKSPACE}/.claude.json", read_only=True))
     return tuple(mounts)
+
+
+def own_paths(session: Session) -> list[str]:
+    """What a person should know of the paths that the repository has itself, in sentences."""
+    said = []
+    if ".claude.json" in session.tracks:
+        said.append("the repository has a .claude.json of its own, so ours is not mounted over it")
+    if ".clauderon/hooks" in session.tracks:
+        said.append(
+            f"the repository has hooks of its own in .clauderon/hooks, so yours are at {paths.CONTAINER_HOOKS}"
+        )
+    return said
 
 
 def run(

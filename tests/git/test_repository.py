@@ -277,3 +277,16 @@ def test_a_batch_cut_short_is_an_error() -> None:
 @given(st.binary())
 def test_any_configuration_can_be_parsed(output: bytes) -> None:
     parse_settings(output)
+
+
+def test_hooks_of_the_repositorys_own_are_seen_whatever_its_format(tmp_path: Path) -> None:
+    with_hooks = {".clauderon/hooks/Stop.sh": "", ".clauderon/hooks-not": "", "x": ""}
+    assert read(make_repo(tmp_path / "with", files=with_hooks)).tracks == {".clauderon", ".clauderon/hooks"}
+    without = {".clauderon/a": "", ".clauderon/hooks-not/x": "", "x": ""}
+    assert read(make_repo(tmp_path / "without", files=without)).tracks == {".clauderon"}
+
+
+def test_a_file_where_our_directory_has_to_be_is_refused(tmp_path: Path) -> None:
+    repo = make_repo(tmp_path / "r", files={".clauderon": "", "x": ""})
+    with pytest.raises(UsageError, match=r"it tracks a file called \.clauderon"):
+        read(repo)
