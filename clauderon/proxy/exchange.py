@@ -89,7 +89,9 @@ class Exchange:
         """A bug must not leave the client waiting."""
         if not task.cancelled() and task.exception() is not None:
             self._dialling = None
-            self.fail(Problem(500, "internal", "the proxy failed while connecting", "clauderon proxy log"))
+            fix = "logs/proxy.log in clauderon's state directory says how; that is a bug"
+            self.fail(Problem(500, "internal", "the proxy failed while connecting", fix))
+            task.result()  # for the loop to log
 
     async def _open(self) -> None:
         session = self.client.session

@@ -7,6 +7,7 @@ import gzip
 import logging
 import random
 import threading
+import traceback
 import zlib
 
 import pytest
@@ -247,6 +248,34 @@ def test_a_long_target_is_not_audited_whole(rig: Rig) -> None:
         client.send(b"%b HTTP/1.1\r\nHost: %b\r\n\r\n" % (line, host))
         assert client.message()[0].startswith(b"HTTP/1.1 400 ")
     assert all(len(repr(record)) < 4000 for record in rig.audited(2))
+
+
+@pytest.mark.parametrize("where", ["dialling", "sending"])
+def test_a_traceback_while_the_secret_is_held_shows_nothing_of_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    """A bug in the data plane, with the request and its credential in the frames of the traceback."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    name = {
+        "dialling": "dial.Dialler._connect",
+        "sending": "exchange.Exchange.start",
+    }[where]
+    rig.upstream()
+    rig.grants.add("api.test")
+    client = rig.tunnel()
+    monkeypatch.setattr(f"clauderon.proxy.{name}", fail)
+    client.send(GET)
+    rig.wait(lambda: bool(rig.problems))
+    told = caplog.text
+    for context in rig.problems:
+        told += repr({key: value for key, value in context.items() if key != "exception"})
+        told += "".join(traceback.format_exception(context["exception"]))
+    assert "a bug" in told
+    assert CANARY not in told and base64.b64encode(SECRET).decode() not in told
+    rig.problems.clear()
 
 
 def test_only_its_own_upstream_ever_sees_it(rig: Rig) -> None:
