@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import socket
@@ -196,6 +197,17 @@ def test_a_client_that_asks_to_close_is_closed_and_the_upstream_kept(rig: Rig) -
         client.send(b"GET / HTTP/1.1\r\nHost: api.test\r\nConnection: close\r\n\r\n")
         assert client.rest().endswith(b"ok")
     assert len(upstream.peers) == 1
+
+
+def test_a_compressed_request_body_keeps_its_coding(rig: Rig) -> None:
+    upstream = rig.upstream()
+    rig.grants.add("api.test")
+    body = gzip.compress(b"hello" * 1000)
+    request = b"POST / HTTP/1.1\r\nHost: api.test\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n" % len(
+        body
+    )
+    assert rig.ask(request + b"\r\n" + body)[1] == b"ok"
+    assert upstream.seen.startswith(request) and upstream.seen.endswith(b"\r\n\r\n" + body)
 
 
 def test_http_1_0_is_answered_and_closed(rig: Rig) -> None:

@@ -254,6 +254,41 @@ def test_the_proxy_never_dials_itself(rig: Rig) -> None:
     assert b"own proxy" in body
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "host.docker.internal"])
+@pytest.mark.parametrize("passthrough", [(), ("*",)])
+def test_a_connect_to_the_proxy_or_to_the_hosts_services_leads_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, passthrough: tuple[str, ...]
+) -> None:
+    with running(tmp_path, passthrough=passthrough) as rig:
+        service = Upstream(answering(OK), None)
+        rig.upstreams.append(service)
+        _resolve(rig, monkeypatch, "127.0.0.1")
+        for port in (rig.session(), rig.main(), service.port):
+            head, _ = _connect(rig, f"{host}:{port}")
+            if head.startswith(b"HTTP/1.1 200 "):
+                request = f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
+                head, _ = rig.ask(request, host, port=port)
+            assert head.startswith(b"HTTP/1.1 403 "), port
+        assert not service.peers
+        assert {record.rule for record in rig.records.all} == {"address-guard"}
+
+
+def test_an_address_of_this_machine_is_known_once_it_is_reached(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A public address of this machine's own is in no range: that both ends of the connection have it tells."""
+    server = Upstream(answering(OK), rig.server_context("api.test"))
+    rig.upstreams.append(server)
+    _resolve(rig, monkeypatch, "127.0.0.1")
+    for module in ("dial", "rules"):
+        monkeypatch.setattr(f"clauderon.proxy.{module}.guarded", lambda _: None)
+    head, body = rig.ask(b"GET / HTTP/1.1\r\nHost: api.test:%d\r\n\r\n" % server.port, port=server.port)
+    assert head.startswith(b"HTTP/1.1 403 ")
+    assert b"this machine itself" in body
+    assert rig.audited()[0].rule == "address-guard"
+    assert server.seen == b""
+
+
 # Which requests.
 
 READING = [b"GET / HTTP/1.1", b"HEAD / HTTP/1.1", b"OPTIONS / HTTP/1.1", b"GET /o/r.git/info/refs?service=git-upload-pack HTTP/1.1",

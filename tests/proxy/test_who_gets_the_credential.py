@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from clauderon.proxy import refusal
 from tests.proxy.rig import CANARY, OK, Peer, Rig, answering, running
 
 GET = b"GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"
@@ -45,6 +46,37 @@ def test_another_spelling_of_the_host_is_the_same_host(rig: Rig, spelling: str) 
     assert CANARY.encode() in upstream.seen
     assert rig.audited()[0].host == "api.test"
     tls.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "inner"),
+    [
+        ("api.test", b"api.test:443"),
+        ("api.test", b"API.Test.:443"),
+        ("xn--bcher-kva.test", b"xn--bcher-kva.test"),
+        ("xn--bcher-kva.test", b"XN--Bcher-KVA.test.:443"),
+    ],
+)
+def test_another_spelling_of_the_host_inside_the_tunnel_is_the_same_host(
+    rig: Rig, host: str, inner: bytes
+) -> None:
+    upstream = rig.upstream(host)
+    rig.grants.add(host)
+    request = b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % inner
+    assert rig.ask(request, host)[1] == b"ok"
+    assert upstream.seen == request[:-2] + b"x-api-key: %b\r\n\r\n" % CANARY.encode()
+
+
+@pytest.mark.parametrize(
+    "inner",
+    ["bücher.test".encode(), "bücher.test".encode("latin-1"), b"xn--bcher-kva.test:444", b"bcher.test"],
+)
+def test_a_spelling_that_only_some_would_read_as_the_host_is_refused(rig: Rig, inner: bytes) -> None:
+    upstream = rig.upstream("xn--bcher-kva.test")
+    rig.grants.add("xn--bcher-kva.test")
+    head, _ = rig.ask(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % inner, "xn--bcher-kva.test")
+    assert head[9:12] in (b"400", b"421")
+    assert upstream.seen == b""
 
 
 @pytest.mark.parametrize(
@@ -330,6 +362,46 @@ def test_a_model_without_a_secret_says_what_would_supply_it(rig: Rig) -> None:
     assert head.startswith(b"HTTP/1.1 401 ")
     assert b'"authentication_error"' in body and b"set ANTHROPIC_API_KEY" in body
     assert upstream.seen == b""
+
+
+PLACEHOLDER = b"placeholder-of-the-container"
+
+
+def test_a_placeholder_elsewhere_than_in_a_header_stays_what_it_is(rig: Rig) -> None:
+    """The credential is put into its header, never in the place of a text: so none can be made to carry it away."""
+    upstream = rig.upstream()
+    rig.grants.add("api.test")
+    body = b'{"key": "%b"}' % PLACEHOLDER
+    rig.ask(
+        b"POST /%b?key=%b HTTP/1.1\r\nHost: api.test\r\nX-Note: %b\r\nX-Api-Key: %b\r\nContent-Length: %d\r\n\r\n%b"
+        % (PLACEHOLDER, PLACEHOLDER, PLACEHOLDER, PLACEHOLDER, len(body), body)
+    )
+    assert upstream.seen == (
+        b"POST /%b?key=%b HTTP/1.1\r\nHost: api.test\r\nX-Note: %b\r\nx-api-key: %b\r\nContent-Length: %d\r\n\r\n%b"
+        % (PLACEHOLDER, PLACEHOLDER, PLACEHOLDER, CANARY.encode(), len(body), body)
+    )
+    assert PLACEHOLDER.decode() in rig.audited()[0].path, "a path is no secret, its query may be one"
+    assert "key=" not in repr(rig.records.all)
+
+
+def test_nobody_is_asked_for_a_credential_by_a_407(rig: Rig) -> None:
+    """git gives up on one, and an agent has nothing to answer it with."""
+    rig.upstream()
+    rig.grants.add("api.test", value=None, model_api=True)
+    rig.session(allow=("api.test",))
+    requests = [
+        b"CONNECT other.test:443 HTTP/1.1\r\nHost: other.test:443\r\n\r\n",
+        b"GET http://other.test/ HTTP/1.1\r\nHost: other.test\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"nonsense\r\n\r\n",
+    ]
+    for request in requests:
+        client = rig.connect()
+        client.send(request)
+        assert client.message()[0][9:12] in (b"400", b"403"), request
+    assert rig.ask(GET)[0].startswith(b"HTTP/1.1 401 ")
+    assert b"407" not in Path(refusal.__file__).read_bytes()
+    assert all(b"Proxy-Authenticate" not in bytes(client.seen) for client in rig.clients)
 
 
 def test_a_host_without_a_credential_keeps_the_clients_own(rig: Rig) -> None:
