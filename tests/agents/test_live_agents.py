@@ -164,6 +164,15 @@ def test_an_interactive_claude_takes_a_mebibyte_too(live: Engine, model: ModelAp
     assert model.turns()[0]["prompt"] == prompt
 
 
+def test_codex_speaks_to_its_model_over_a_websocket_that_carries_the_credential(
+    model: ModelApi, create: Create
+) -> None:
+    """Its first choice; where the upgrade does not work, it falls back to requests, and nobody notices."""
+    create("go", "--agent", "codex")
+    model.wait_for_answer(1)
+    assert {(fact["transport"], fact["credential"]) for fact in model.turns()} == {("websocket", "accepted")}
+
+
 def test_a_refused_credential_is_the_agents_own_failure(live: Engine, create: Create) -> None:
     live.environ["ANTHROPIC_API_KEY"] = "sk-ant-test-not-a-real-key-wrong"
     name = create("go", "--print", status=1)
