@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -19,6 +20,7 @@ from cryptography import x509
 from clauderon.errors import BackendError
 from clauderon.paths import Home
 from clauderon.proxy import ca, ca_record, trust
+from tests.transcripts.scenario import RECORDINGS
 
 DAY_S = 86_400
 # Set by hand, because older Pythons do not set it in `create_default_context`.
@@ -69,6 +71,24 @@ def test_files_have_their_modes_whatever_the_umask(home: Home) -> None:
         "ca-bundle.pem": 0o644,
         "truststore.p12": 0o644,
     }
+
+
+def test_the_key_is_never_mounted() -> None:
+    """Nor what else is the host's alone, nor a directory above: in every `docker run` there is a recording of."""
+    home = Home(Path("<WORK>/user/.clauderon"))
+    private = (home.ca_key, home.control_socket, home.secrets, home.database)
+    mounted: list[Path] = []
+    for recording in sorted(RECORDINGS.iterdir()):
+        for line in recording.read_text().splitlines():
+            if re.match(r"\$ docker (\S+ )*run ", line):
+                found = re.findall(r"type=bind,source=([^,\s']+)", line) + re.findall(
+                    r" -v '?(/[^:\s]+):", line
+                )
+                mounted += map(Path, found)
+    assert home.ca_cert in mounted, "the recordings are read as they are written now"
+    assert [
+        (path, file) for path in mounted for file in private if path == file or path in file.parents
+    ] == []
 
 
 def test_the_key_is_private_from_its_first_instant(home: Home) -> None:

@@ -198,6 +198,27 @@ def test_no_credential_is_anywhere_in_the_container(
     assert GIT_TOKEN not in inspected
 
 
+def test_neither_the_control_endpoint_nor_the_cas_key_is_in_the_container(
+    module_engine: Engine, session: str, shell: Shell
+) -> None:
+    home = module_engine.home
+    private = (home.ca_key, home.control_socket, home.secrets, home.database)
+    assert all(path.exists() for path in private)
+    sources = module_engine.docker(
+        "inspect", "-f", '{{range .Mounts}}{{.Source}}{{"\\n"}}{{end}}', f"clauderon-{session}"
+    ).split()
+    assert str(home.ca_cert) in sources
+    mounted = [Path(source) for source in sources]
+    assert [
+        (path, file) for path in mounted for file in private if path == file or path in file.parents
+    ] == []
+    # Nor by another way: no socket of a file system, and no file with the key's text.
+    assert shell("find / -xdev -type s -not -path '/proc/*' 2>/dev/null || true").strip() == ""
+    line = home.ca_key.read_text().splitlines()[1]
+    where = f"grep -rlsF -e {line} / --exclude-dir=proc --exclude-dir=sys --exclude-dir=tools --exclude-dir=opt || true"
+    assert shell(where).strip() == ""
+
+
 def test_git_clones_and_pushes_more_than_a_mebibyte(shell: Shell, site: Site, module_engine: Engine) -> None:
     seed = make_repo(module_engine.root / "seed")
     (seed / "big").write_bytes(os.urandom(2_500_000))
