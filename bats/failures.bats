@@ -93,7 +93,7 @@ failed_with() {
     case $traits in *own*) expected=125 ;; esac
     has_status "$expected"
     says_why
-    if [ "$format" = json ]; then is_error "$code" "$2"; else says_nothing; fi
+    if [ "$format" = json ]; then is_error "$code" "$expected"; else says_nothing; fi
 }
 
 bad_config() {

@@ -16,7 +16,7 @@ EXIT_BACKEND = 4
 EXIT_CONFLICT = 5
 EXIT_REFUSED = 6
 EXIT_BUG = 70
-# `create --print`, `exec` and `wait` pass a foreign status on, so ours move out of its way, as in `docker run`.
+# Some commands (`own_status` in `cli.app`) pass a foreign status on, so ours move out of its way, as in `docker run`.
 EXIT_OURS = 125
 EXIT_NOT_EXECUTABLE = 126
 EXIT_NOT_FOUND = 127
@@ -31,7 +31,7 @@ EXIT_STATUS: dict[int, str] = {
     EXIT_CONFLICT: "Something else is in the way: the name is in use, or another command holds the lock.",
     EXIT_REFUSED: "Refused for safety; the message says what would be lost or exposed.",
     EXIT_BUG: "A bug in clauderon; `--debug` shows the traceback.",
-    EXIT_OURS: "`create --print`, `exec`, `wait`: clauderon itself failed, not the command in the container.",
+    EXIT_OURS: "`create --print`, `attach`, `shell`, `exec`, `wait`: clauderon itself failed, not what it ran.",
     EXIT_NOT_EXECUTABLE: "`exec`: the command in the container cannot be executed.",
     EXIT_NOT_FOUND: "`exec`: the command is not in the container.",
 }

@@ -160,8 +160,11 @@ class Output:
         self.warnings.append(text)
         self._say(f"clauderon: {paint('warning', 'yellow', sys.stderr)}: {text}")
 
-    def fail(self, error: ClauderonError) -> None:
-        """A failure: `clauderon: what: why`, the hint, then the tool's own stderr; in JSON an envelope as well."""
+    def fail(self, error: ClauderonError, exit_status: int) -> None:
+        """A failure: `clauderon: what: why`, the hint, then the tool's own stderr; in JSON an envelope as well.
+
+        exit_status: what the process will end with, which need not be the error's own.
+        """
         if self.json:
             body = {
                 "schema": ENVELOPE_SCHEMA,
@@ -173,7 +176,7 @@ class Output:
                     "why": error.why,
                     "hint": error.hint,
                     "detail": error.detail,
-                    "exit_status": error.exit_status,
+                    "exit_status": exit_status,
                 },
             }
             with contextlib.suppress(ClauderonError, OSError):  # stdout itself may be what failed

@@ -41,7 +41,7 @@ def run(argv: Sequence[str]) -> int | None:
             sys.stdout.write(failure(words, error))
         from clauderon.output import Output
 
-        Output(command=command).fail(error)
+        Output(command=command).fail(error, error.exit_status)
         return error.exit_status
     if text is None:
         return None

@@ -34,14 +34,16 @@ _STATUS_HEAD = """\
 """
 
 _STATUS_TAIL = """
-`create --print`, `exec` and `wait` end with the status of the agent or the command, whatever it is; so that the two
-cannot be confused, clauderon's own failures are 125 there. 124 says that `--timeout` was up, as in coreutils.
+`create --print`, `attach`, `shell`, `exec` and `wait` end with the status of the agent or the command, whatever it is;
+so that the two cannot be confused, clauderon's own failures are 125 there, a bug too: a command may end with 70. The
+`code` says which failure it was. 124 says that `--timeout` was up, as in coreutils.
 
 A process that a signal ends has the status 128 plus the signal's number: 130 after Ctrl-C, 143 after `kill`.
 
 A failure reads `clauderon: <what>: <why>`, then `hint: <command to type>`, then the tool's own words. With `--json`
 the same comes on stdout as well, as `{"schema": 1, "command": ..., "ok": false, "error": {"code", "what", "why",
-"hint", "detail", "exit_status"}}`. The codes:
+"hint", "detail", "exit_status"}}`; `exit_status` is what the process ends with. The codes, and their statuses where no
+other command's is passed on:
 
 """
 

@@ -21,15 +21,15 @@ OptionalName = Annotated[
 ]
 
 
-def _only(context: Context, name: str | None) -> str:
-    """The given name, or the only session's."""
+def _only(context: Context, name: str | None, command: str) -> str:
+    """The given name, or the only session's. command: who asks."""
     if name is not None:
         return name
     sessions = [s for s in context.store.all() if not s.archived]
     if len(sessions) == 1:
         return sessions[0].name
     why = "there is no session" if not sessions else f"there are {len(sessions)} sessions, so name one"
-    raise NoSuchSession("attach", why, hint="clauderon list")
+    raise NoSuchSession(command, why, hint="clauderon list")
 
 
 def attach(
@@ -43,7 +43,7 @@ def attach(
     Example: clauderon attach fix-bug
     """
     with common.opened() as context:
-        session = lifecycle.running(context, _only(context, name))
+        session = lifecycle.running(context, _only(context, name, "attach"))
         context.docker.replace(*lifecycle.attach_words(session, detach_keys))
 
 
@@ -53,7 +53,7 @@ def shell(name: OptionalName = None) -> None:
     Example: clauderon shell fix-bug
     """
     with common.opened() as context:
-        session = lifecycle.running(context, _only(context, name), idle=True)
+        session = lifecycle.running(context, _only(context, name, "shell"), idle=True)
         tty = stdin_is_terminal() and sys.stdout.isatty()
         context.docker.replace(*lifecycle.exec_words(session, lifecycle.SHELL, tty=tty, stdin=True))
 
@@ -92,7 +92,7 @@ def logs(
     Example: clauderon logs -f fix-bug
     """
     with common.opened() as context:
-        session = find(context, _only(context, name))
+        session = find(context, _only(context, name, "logs"))
         words = ["logs"]
         words += ["--follow"] if follow else []
         words += ["--tail", str(tail)] if tail is not None else []

@@ -47,8 +47,7 @@ def run(argv: Sequence[str]) -> int:
     except ClauderonError as error:
         if debug:
             _print_traceback()
-        _fail(error, words, command)
-        return EXIT_OURS if _passes_status(words, command) else error.exit_status
+        return _fail(error, words, command)
     except Exception as error:  # noqa: BLE001 - the last resort: no traceback without --debug
         if debug:
             _print_traceback()
@@ -57,8 +56,7 @@ def run(argv: Sequence[str]) -> int:
             "bug", f"{name}: {error}", hint="run it again with --debug, and report what it prints"
         )
         bug.exit_status, bug.code = EXIT_BUG, "bug"
-        _fail(bug, words, command)
-        return EXIT_BUG
+        return _fail(bug, words, command)
 
 
 def _print_traceback() -> None:
@@ -67,10 +65,13 @@ def _print_traceback() -> None:
     traceback.print_exc()
 
 
-def _fail(error: ClauderonError, words: list[str], command: str) -> None:
+def _fail(error: ClauderonError, words: list[str], command: str) -> int:
+    """Say it; returns the status to end with. A bug too must not be taken for the status of what ran."""
+    status = EXIT_OURS if _passes_status(words, command) else error.exit_status
     if command == "env" and not common.output.json:
         common.output.text(shellquick.failure(words, error))
-    common.output.fail(error)
+    common.output.fail(error, status)
+    return status
 
 
 def _run(words: list[str], command: str) -> int:

@@ -1,0 +1,56 @@
+"""Whose status a command ends with: ours, or that of what ran in the container; then ours is 125."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from clauderon.cli import app, common
+from clauderon.cli import run as cli_run
+from clauderon.output import Output
+from clauderon.paths import Home
+from tests.standins.cli import Cli
+
+OWN = ["attach", "shell", "exec", "wait"]
+LINES = {
+    "attach": ["attach", "nosuch"],
+    "shell": ["shell", "nosuch"],
+    "exec": ["exec", "nosuch", "--", "true"],
+    "wait": ["wait", "same", "same", "--json"],
+    "create": ["create", "--print", "--prompt", "", "--json"],
+}
+
+
+def test_the_commands_that_pass_a_status_on_are_those_of_the_documentation() -> None:
+    assert [c.name for c in app.COMMANDS if c.own_status] == OWN
+    text = (Path(__file__).resolve().parents[2] / "docs" / "exit-status.md").read_text()
+    assert "`create --print`, `attach`, `shell`, `exec`, `wait`" in text
+
+
+@pytest.mark.usefixtures("home")
+def test_the_envelope_says_the_status_the_process_ends_with(cli: Cli) -> None:
+    answer = cli(*LINES["wait"])
+    assert answer.status == 125
+    assert json.loads(answer.out)["error"]["exit_status"] == 125
+
+
+@pytest.mark.parametrize(("command", "status"), [("wait", 125), ("exec", 125), ("create", 125), ("list", 70)])
+def test_a_bug_is_not_taken_for_the_status_of_what_ran(
+    command: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_words: list[str], _command: str) -> int:
+        raise KeyError("x")
+
+    monkeypatch.setattr(common, "output", Output())
+    monkeypatch.setattr(cli_run, "_run", broken)
+    monkeypatch.setattr(cli_run.signal, "signal", lambda *_words: None)
+    assert cli_run.run([*LINES.get(command, ["list"])]) == status
+    assert "clauderon: bug: KeyError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["attach", "shell", "logs"])
+def test_a_name_left_out_is_said_by_the_command_that_misses_it(cli: Cli, home: Home, command: str) -> None:
+    answer = cli(command)
+    assert answer.error.startswith(f"clauderon: {command}: there is no session\n")
