@@ -5,6 +5,7 @@ Changes nothing but for one throwaway container. Never prints, never raises for 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 
 from clauderon import config
@@ -36,8 +37,13 @@ def examine(home: Home, environ: Mapping[str, str]) -> Iterator[Check]:
     if docker is None:
         return
     yield engine.disk(docker)
+    yield engine.names_taken(home, docker)
     yield engine.orphans(home, settings, docker, environ)
     yield network.from_container(home, settings, docker, environ, proxy_up=proxy.outcome == "ok")
+
+
+def _edit(home: Home) -> str:
+    return f"${{EDITOR:-vi}} {shlex.quote(str(home.config))}"
 
 
 def _configuration(home: Home, environ: Mapping[str, str]) -> tuple[Config, Check]:
@@ -45,9 +51,11 @@ def _configuration(home: Home, environ: Mapping[str, str]) -> tuple[Config, Chec
     try:
         settings = config.load(home, environ)
     except UsageError as error:
-        return config.defaults(), fail("configuration", f"{error.what}: {error.why}", error.hint or "")
+        return config.defaults(), fail(
+            "configuration", f"{error.what}: {error.why}", error.hint or _edit(home)
+        )
     except ClauderonError as error:
-        return config.defaults(), fail("configuration", str(error))
+        return config.defaults(), fail("configuration", str(error), error.hint or _edit(home))
     count = len(settings.origins)
     where = str(home.config) if home.config.exists() else "no config.toml, which is fine"
     return settings, ok(

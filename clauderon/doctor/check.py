@@ -35,7 +35,10 @@ def warn(name: str, found: str, mend: str = "") -> Check:
     return Check(name, "warn", found, mend)
 
 
-def fail(name: str, found: str, mend: str = "") -> Check:
+def fail(name: str, found: str, mend: str) -> Check:
+    """What does not work, and the command that mends it: there always is one, if only one that says more."""
+    if not mend:
+        raise ValueError(f"{name}: nothing to type")
     return Check(name, "fail", found, mend)
 
 

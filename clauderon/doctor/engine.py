@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clauderon import names, spec
 from clauderon.config.schema import Config
 from clauderon.docker import Docker
+from clauderon.docker.parse import Container
 from clauderon.doctor import machine
 from clauderon.doctor.check import Check, fail, ok, warn
 from clauderon.errors import ClauderonError, ToolMissing
 from clauderon.paths import Home
+from clauderon.session import probe
 from clauderon.session.context import Context, Progress
 from clauderon.store import Store
 
 # The oldest engine and client everything was tried with.
 OLDEST = (20, 10)
+PREFIX = names.container("")
 
 
 def reach(settings: Config, environ: Mapping[str, str]) -> tuple[Docker | None, list[Check]]:
@@ -57,6 +62,45 @@ def disk(docker: Docker) -> Check:
     except PermissionError:
         pass
     return ok(name, f"{root} is not to be seen from here; ask with: docker system df")
+
+
+def names_taken(home: Home, docker: Docker) -> Check:
+    """Containers that bear a name of ours and are not ours: a session of that name cannot start beside one."""
+    name = "container names"
+    try:
+        sessions = _sessions(home)
+        found = [c for c in docker.container_list({}) if c.name.startswith(PREFIX)]
+    except ClauderonError as error:
+        return warn(name, f"not looked at: {error}", error.hint or "")
+    for container in found:
+        wanted = sessions.get(container.name)
+        if wanted is not None and container.labels.get(spec.LABEL_ID) != wanted:
+            return fail(
+                name, f"{container.name} stands in the way of the session of that name", _move(container)
+            )
+    strangers = [c for c in found if not {spec.LABEL_ID, probe.LABEL} & c.labels.keys()]
+    if strangers:
+        return warn(
+            name, f"not made by clauderon: {', '.join(c.name for c in strangers)}", _move(strangers[0])
+        )
+    return ok(name, "none is taken by anybody else")
+
+
+def _sessions(home: Home) -> dict[str, str]:
+    """Container name to session id."""
+    if not home.database.exists():
+        return {}
+    with Store.open(home) as store:
+        return {names.container(row.name): row.id for row in store.all()}
+
+
+def _move(container: Container) -> str:
+    """The command that frees a name and loses nothing."""
+    owner = container.labels.get(spec.LABEL_HOME)
+    if owner is not None:
+        session = container.labels.get(spec.LABEL_SESSION, container.name.removeprefix(PREFIX))
+        return f"CLAUDERON_HOME={shlex.quote(owner)} clauderon delete {shlex.quote(session)}"
+    return f"docker rename {container.name} not-{container.name}"
 
 
 def orphans(home: Home, settings: Config, docker: Docker, environ: Mapping[str, str]) -> Check:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from clauderon import proc
 from clauderon.config.schema import Config
@@ -29,13 +31,15 @@ verdict() {
     case $1:$2 in
         0:*) echo reached ;;
         *refused*) echo refused ;;
+        # Whatever is answered was reached: a session's port has only proxies' words for anybody else.
+        *HTTP/1* | *awaiting\\ response...\\ [1-5]* | *mpty\\ reply* | *eset\\ by\\ peer*) echo reached ;;
         *imed\\ out* | 124:* | 143:*) echo timeout ;;
         *resolve* | *bad\\ address*) echo unresolved ;;
         *) return 1 ;;
     esac
     exit
 }
-host=$1 port=$2
+ask() {
 if command -v curl >/dev/null 2>&1; then
     said=$(curl --silent --show-error --noproxy '*' --max-time 5 --output /dev/null "http://$host:$port/" 2>&1)
     verdict $? "$said"
@@ -53,6 +57,13 @@ if command -v bash >/dev/null 2>&1; then
     verdict $? "$said"
 fi
 echo "${said:-toolless}"
+}
+host=$1
+shift
+for port; do
+    echo "port $port"
+    (ask)
+done
 """
 _NO_PROXY = [
     word
@@ -103,11 +114,12 @@ def proxy(home: Home, settings: Config) -> Check:
         return fail(name, str(error), error.hint or "clauderon proxy stop; clauderon proxy start")
     answer = _health(port)
     if status is not None:
-        if answer == 200:
-            return ok(name, f"answers on port {port}")
-        return fail(
-            name, f"runs, and does not answer on port {port}", "clauderon proxy stop; clauderon proxy start"
-        )
+        mend = "clauderon proxy stop; clauderon proxy start"
+        if answer != 200:
+            return fail(name, f"runs, and does not answer on port {port}", mend)
+        if not _tunnels(port):
+            return fail(name, f"answers on port {port}, and gives no answer to a request for a tunnel", mend)
+        return ok(name, f"answers on port {port}, for a tunnel too")
     if answer is not None:
         owner = listeners.owner(listeners.Place("127.0.0.1", port)) or "another program"
         return fail(
@@ -131,6 +143,20 @@ def _health(port: int) -> int | None:
             return 0
 
 
+def _tunnels(port: int) -> bool:
+    """Whether the request of `curl -x http://localhost:PORT https://...` is answered.
+
+    For a place on this machine, which the proxy refuses in so many words: nothing is asked of anybody outside.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIMEOUT_S)
+    with contextlib.closing(connection):
+        try:
+            connection.request("CONNECT", "127.0.0.1:9", headers={"Host": "127.0.0.1:9"})
+            return 200 <= connection.getresponse().status < 600
+        except (OSError, http.client.HTTPException):
+            return False
+
+
 def from_container(
     home: Home, settings: Config, docker: Docker, environ: Mapping[str, str], *, proxy_up: bool
 ) -> Check:
@@ -143,7 +169,8 @@ def from_container(
     try:
         with Store.open(home) as store:
             value = store.fact(f"network:{settings.docker.network}")
-            images = {settings.docker.default_image, *(s.image for s in store.all())}
+            sessions = [row for row in store.all() if not row.archived]
+            images = {settings.docker.default_image, *(row.image for row in sessions)}
         found = docker.inspect(settings.docker.network, *sorted(images))
         network = next((n for n in found.networks if n.name == settings.docker.network), None)
         if value is None or network is None:
@@ -152,13 +179,18 @@ def from_container(
             default = shlex.quote(settings.docker.default_image)
             return warn(name, "not tried: none of the images is on this engine", f"docker pull {default}")
         gateway = resources.Gateway(network=network.name, **value)
-        word = _ask(docker, home, found.images[0].id, gateway, settings.proxy.port)
+        # A firewall may let the main port through and no other.
+        ports = [settings.proxy.port, *(row.port for row in sessions[:1])]
+        words = _ask(docker, home, found.images[0].id, gateway, ports)
     except ClauderonError as error:
-        return fail(name, str(error), error.hint or "")
-    return _verdict(name, word, settings, network.id, environ)
+        return fail(name, str(error), error.hint or "docker info")
+    return _verdicts(name, words, settings, network.id, environ)
 
 
-def _ask(docker: Docker, home: Home, image: str, gateway: resources.Gateway, port: int) -> str:
+def _ask(
+    docker: Docker, home: Home, image: str, gateway: resources.Gateway, ports: Sequence[int]
+) -> dict[int, str]:
+    """What a container finds at each port, in a word (`_PROBE`)."""
     # By address where there is one: what is asked is whether a packet comes through.
     host = gateway.gateway if gateway.native else "host.docker.internal"
     try:
@@ -166,12 +198,37 @@ def _ask(docker: Docker, home: Home, image: str, gateway: resources.Gateway, por
             "run", "--rm", "--pull", "never", "--network", gateway.network, "--cap-drop", "ALL",
             "--add-host", f"host.docker.internal:{gateway.host_address}", *_NO_PROXY,
             "--label", f"clauderon.home={home.root}", "--label", "clauderon.probe=1",
-            "--entrypoint", "sh", image, "-c", _PROBE, "sh", host, str(port),
+            "--entrypoint", "sh", image, "-c", _PROBE, "sh", host, *map(str, ports),
             what="ask the proxy from a container", timeout_s=CONTAINER_TIMEOUT_S,
         )  # fmt: skip
     except CommandTimeout:
-        return "timeout"
-    return answer.text.strip()
+        return dict.fromkeys(ports, "timeout")
+    return parse_words(answer.text)
+
+
+def parse_words(text: str) -> dict[int, str]:
+    """What `_PROBE` printed: `port N`, then its word or what the last tool said."""
+    found: dict[int, str] = {}
+    parts = re.split(r"^port (\d+)\n", text, flags=re.MULTILINE)
+    for port, word in zip(parts[1::2], parts[2::2], strict=True):
+        found[int(port)] = word.strip()
+    return found
+
+
+def _verdicts(
+    name: str, words: Mapping[int, str], settings: Config, network_id: str, environ: Mapping[str, str]
+) -> Check:
+    """The first port that is not reached, or that all are."""
+    reached = _verdict(name, "reached", settings, network_id, environ)
+    for port, word in words.items():
+        check = _verdict(name, word, settings, network_id, environ)
+        if check.outcome != "ok" and port != settings.proxy.port:
+            return replace(check, found=f"session port {port}: {check.found}")
+        if check.outcome != "ok":
+            return check
+        if port != settings.proxy.port:
+            reached = replace(reached, found=f"{reached.found} and session port {port}")
+    return reached
 
 
 def _verdict(name: str, word: str, settings: Config, network_id: str, environ: Mapping[str, str]) -> Check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from clauderon import config
 from clauderon.config.schema import Config
+from clauderon.doctor import check as check_module
 from clauderon.doctor import engine as engine_checks
 from clauderon.doctor import examine, machine, network
 from clauderon.doctor.check import Check, size_text
@@ -263,3 +265,52 @@ def test_sizes_are_for_people() -> None:
     assert [size_text(n) for n in (0, 1023, 1024, 1536, 5 * 1024**3, 2**50)] == [
         "0 B", "1023 B", "1.0 KiB", "1.5 KiB", "5.0 GiB", "1024.0 TiB",
     ]  # fmt: skip
+
+
+def test_every_failure_names_a_command() -> None:
+    with pytest.raises(TypeError):
+        check_module.fail("disk", "full")  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="nothing to type"):
+        check_module.fail("disk", "full", "")
+
+
+def test_a_configuration_that_cannot_be_read_is_to_be_edited(home: Home) -> None:
+    home.config.mkdir()
+    check = {c.name: c for c in _until_docker(home)}["configuration"]
+    assert check.outcome == "fail"
+    assert check.mend
+
+
+def _until_docker(home: Home) -> list[Check]:
+    found = []
+    for check in examine(home, {**os.environ, "PATH": "/nonexistent"}):
+        found.append(check)
+        if check.name == "proxy":
+            break
+    return found
+
+
+def test_each_port_has_its_own_word() -> None:
+    said = "port 3030\nreached\nport 3031\nnc: bad\nport of call\n"
+    assert network.parse_words("port 3030\nreached\nport 3031\ntimeout\n") == {
+        3030: "reached",
+        3031: "timeout",
+    }
+    assert network.parse_words(said) == {3030: "reached", 3031: "nc: bad\nport of call"}
+
+
+def test_a_proxy_that_leaves_a_tunnel_without_an_answer_is_seen() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def serve(answer: bytes) -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        for answer, tunnels in ((b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", True), (b"", False)):
+            thread = threading.Thread(target=serve, args=(answer,))
+            thread.start()
+            assert network._tunnels(port) is tunnels
+            thread.join()
