@@ -34,6 +34,22 @@ help_of() {
     [ ! -e "$CLAUDERON_HOME" ] || fails 'help made a state directory'
 }
 
+@test "the groups of commands have an example each" {
+    for group in proxy config; do
+        call clauderon $group --help
+        has_status 0
+        grep -q "^ *Example: clauderon $group " "$out" || fails 'expected an example'
+    done
+    call clauderon --help
+    ! grep -q Example: "$out" || fails 'an example in the list of commands'
+}
+
+@test "a time that is none is hinted at in the command it was given to" {
+    call clauderon wait fix-bug --timeout x
+    has_status 125
+    hints 'clauderon wait --timeout 30m ...'
+}
+
 @test "help lists every command" {
     call clauderon --help
     has_status 0

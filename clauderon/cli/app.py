@@ -99,8 +99,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
 )
 GROUPS = {
-    "proxy": "Run, start, stop, look at the proxy; read its audit.",
-    "config": "Show or begin the configuration; see the credentials.",
+    "proxy": "Run, start, stop, look at the proxy; read its audit.\n\nExample: clauderon proxy status",
+    "config": "Show or begin the configuration; see the credentials.\n\nExample: clauderon config show",
 }
 NAMES = tuple(dict.fromkeys(command.group or command.name for command in COMMANDS))
 

@@ -116,7 +116,7 @@ def wait(
     Example: clauderon wait one two three
     """
     out = common.speak(format_, json, quiet)
-    limit = duration_s(timeout, flag="--timeout") if timeout else None
+    limit = duration_s(timeout, flag="--timeout", command="wait") if timeout else None
     if len(set(names)) != len(names):
         raise UsageError("wait", "a name is given twice")
     with common.opened() as context:

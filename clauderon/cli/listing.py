@@ -2,6 +2,7 @@
 
 # Without `from __future__ import annotations`, which has typer compile every annotation anew at each start.
 
+import os
 import sys
 import time
 from typing import Annotated
@@ -65,7 +66,7 @@ def _print(context: Context, out: Output, columns: tuple[Column, ...], archived:
 
 def _watch(context: Context, out: Output, columns: tuple[Column, ...], archived: bool) -> None:
     while True:
-        if sys.stdout.isatty() and out.format == "table":
+        if sys.stdout.isatty() and out.format == "table" and os.environ.get("TERM") != "dumb":
             out.text("\x1b[H\x1b[2J")
         _print(context, out, columns, archived)
         time.sleep(WATCH_S)

@@ -71,12 +71,12 @@ def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
     raise UsageError(f"{flag} {value}", f"use {', '.join(allowed[:-1])} or {allowed[-1]}")
 
 
-def duration_s(text: str, *, flag: str) -> float:
-    """`90`, `90s`, `15m`, `2h` as seconds, more than none. Raises UsageError."""
+def duration_s(text: str, *, flag: str, command: str = "create") -> float:
+    """`90`, `90s`, `15m`, `2h` as seconds, more than none. Raises UsageError, with `command` in its hint."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)", text)
     seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]] if match else 0
     if not seconds:
-        raise UsageError(f"{flag} {text}", "not a time", hint=f"clauderon create {flag} 30m ...")
+        raise UsageError(f"{flag} {text}", "not a time", hint=f"clauderon {command} {flag} 30m ...")
     return seconds
 
 
