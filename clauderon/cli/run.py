@@ -84,6 +84,11 @@ def _run(words: list[str], command: str) -> int:
         status = application.main(args=words, prog_name="clauderon", standalone_mode=False)
     except typer.Exit as ending:
         return ending.exit_code
+    except SystemExit as ending:
+        # typer makes a broken pipe the status 1, which is a failure's.
+        if isinstance(ending.__context__, BrokenPipeError):
+            raise ending.__context__ from None
+        raise
     except typer.Abort:
         return EXIT_SIGNAL_BASE + signal.SIGINT
     except TyperException as error:

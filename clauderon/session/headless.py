@@ -31,8 +31,11 @@ class Result(NamedTuple):
     output: str = ""
 
     def row(self) -> dict[str, Any]:
-        """The agent's own JSON result taken apart where it printed one (Claude Code does)."""
-        found: dict[str, Any] = {"exit_status": self.status, "result": self.output}
+        """The agent's own JSON result taken apart where it printed one (Claude Code does).
+
+        cost_usd: None where the agent says none.
+        """
+        found: dict[str, Any] = {"exit_status": self.status, "result": self.output, "cost_usd": None}
         with suppress(ValueError):
             body = json.loads(self.output)
             if isinstance(body, dict):

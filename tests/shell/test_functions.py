@@ -209,3 +209,30 @@ def test_the_files_are_where_path_says() -> None:
         answer = subprocess.run(["clauderon", "path", what], capture_output=True, text=True, check=True)
         assert Path(answer.stdout.rstrip("\n")).parent == SHARE
         assert os.access(answer.stdout.rstrip("\n"), os.R_OK)
+
+
+def defined(shell: str) -> set[str]:
+    """The functions that sourcing defines, as the shell itself says."""
+    listing = {"bash": "declare -F | cut -d' ' -f3", "zsh": "print -l ${(ok)functions}"}[shell]
+    if shutil.which(SHELLS[shell][0]) is None:
+        pytest.skip(f"{shell} is not installed")
+
+    def functions(script: str) -> set[str]:
+        answer = subprocess.run([*SHELLS[shell], "-c", script], capture_output=True, text=True, check=True)
+        return set(answer.stdout.split())
+
+    return functions(f'. "{SHARE}/clauderon.sh"\n{listing}') - functions(listing)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_every_sourced_function_begins_with_our_name(shell: str) -> None:
+    found = defined(shell)
+    assert {"clauderon_newest", "clauderon_wait"} <= found
+    assert {name for name in found if not name.startswith(("clauderon_", "_clauderon_"))} == set()
+
+
+def test_every_function_for_fish_begins_with_our_name() -> None:
+    text = (SHARE / "clauderon.fish").read_text()
+    found = re.findall(r"^\s*function\s+(\S+)", text, re.MULTILINE)
+    assert found
+    assert [name for name in found if not name.startswith(("clauderon_", "__clauderon_"))] == []
