@@ -160,6 +160,58 @@ answer() {
     clauderon delete --yes --quiet "$NAME-json"
 }
 
+@test "create --print --timeout stops the agent and ends with 124" {
+    for format in table json; do
+        call clauderon create --print --quiet --format $format --timeout 1s --repo "$REPO" --name "$NAME-$format" --prompt 'echo begun; sleep 3600'
+        has_status 124
+        call clauderon status "$NAME-$format" --json
+        is_json "it['data']['state'] == 'exited'"
+    done
+    call clauderon create --print --json --timeout 1s --repo "$REPO" --name "$NAME-late" --prompt 'echo begun; sleep 3600'
+    has_status 124
+    is_json "it['ok'] and it['data']['exit_status'] == 124 and it['data']['result'] == 'begun\n' and it['data']['cost_usd'] is None"
+    clauderon delete --yes --quiet "$NAME-table" "$NAME-json" "$NAME-late"
+}
+
+@test "create --print with a key used before prints the answer of the first" {
+    local again
+    for again in no yes; do
+        call clauderon create --print --quiet --repo "$REPO" --name "$NAME-key" --idempotency-key "$BATS_TEST_NAME" --prompt 'echo once >>runs; echo the answer; exit 3'
+        has_status 3
+        [ "$(cat "$out")" = 'the answer' ] || fails "again: $again"
+    done
+    call clauderon create --print --json --repo "$REPO" --name "$NAME-key" --idempotency-key "$BATS_TEST_NAME" --prompt 'echo once >>runs; echo the answer; exit 3'
+    has_status 3
+    is_json "it['data']['existing'] and it['data']['result'] == 'the answer\n' and it['data']['exit_status'] == 3"
+    [ "$(cat "$(clauderon path worktree "$NAME-key")/runs")" = once ] || fails 'the agent ran again'
+    clauderon delete --yes --quiet "$NAME-key"
+}
+
+@test "wait for several says each status and ends with the first that is not 0" {
+    local one=$NAME-w1 two=$NAME-w2 three=$NAME-w3
+    clauderon create --print --detach --quiet --repo "$REPO" --name "$one" --prompt 'exit 0'
+    clauderon create --print --detach --quiet --repo "$REPO" --name "$two" --prompt 'sleep 1; exit 7'
+    call clauderon wait --format tsv "$one" "$two"
+    has_status 7
+    [ "$(sort "$out")" = "$(printf '%s\t0\n%s\t7' "$one" "$two")" ] || fails 'expected a line each'
+    clauderon create --print --detach --quiet --repo "$REPO" --name "$three" --prompt 'exec sleep 3600'
+    for words in --any --first; do
+        call clauderon wait $words --format tsv "$three" "$one"
+        has_status 0
+        [ "$(cat "$out")" = "$one	0" ] || fails 'expected the one that has ended'
+    done
+    call clauderon wait --json --timeout 1s "$two" "$three"
+    has_status 124
+    is_json "it['data'] == [{'name': '$two', 'exit_status': 7}]"
+    clauderon stop --quiet "$three"
+    # shellcheck disable=SC2016 # for that shell
+    call sh -eu -c '. "$(clauderon path sh)"; clauderon_wait "$@"' sh "$one" "$two"
+    has_status 7
+    grep -q "^$one" "$out" || fails 'expected both'
+    grep -q "^$two" "$out" || fails 'expected both'
+    clauderon delete --yes --quiet "$one" "$two" "$three"
+}
+
 @test "create --print --detach leaves the agent to itself, wait has its status" {
     call clauderon create --print --detach --quiet --repo "$REPO" --name "$NAME-one" --prompt 'sleep 1; exit 9'
     has_status 0
@@ -269,8 +321,17 @@ answer() {
     command -v script >/dev/null || skip 'script (bsdutils) is not installed'
     (
         sleep 3
+        printf 'typed by a person\n'
+        sleep 1
         printf '\020\021'
-    ) | timeout 60 script -qec 'clauderon attach' /dev/null >attached 2>&1 3>&- || true
+        sleep 2
+    ) | timeout 60 script -qec 'clauderon attach' /dev/null >attached 2>&1 3>&- || status=$?
+    out=attached err=/dev/null
+    # docker's own status for leaving is 0 or 1, by its version.
+    [ "${status:-0}" -le 1 ] || fails 'expected to leave'
+    # The terminal inside echoes what is typed; docker says of itself that it was left.
+    grep -q 'typed by a person' attached || fails "expected the agent's terminal"
+    grep -q 'read escape sequence' attached || fails 'expected to have been attached'
     call clauderon list --format tsv
     grep -q "^$NAME	running" "$out" || fails 'expected the session to run on'
 }
