@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 
 import pytest
 
 from tests.standins.engine import BUSYBOX, DEBIAN, Engine
+from tests.standins.model_process import KEYS, model_api
 from tests.standins.repository import git
 
 pytestmark = pytest.mark.live
@@ -146,19 +148,44 @@ def test_docker_ps_grep_finds_the_containers(engine: Engine) -> None:
     assert engine.container("p") in found.stdout
 
 
-def test_both_curl_checks_of_network_issues(engine: Engine) -> None:
-    """`curl -x http://localhost:3030 ...` tunnels, and `http://host.docker.internal:3030` answers a container."""
+def test_the_curl_check_of_network_issues_on_the_host_is_a_plain_tunnel(engine: Engine) -> None:
+    """`curl -x http://localhost:3030 https://api.anthropic.com`: nothing is intercepted, no credential is lent."""
+    with model_api(engine.root / "model") as model:
+        engine.environ |= KEYS
+        engine.scripted(proxy=model.proxy_lines)
+        engine.repo()
+        engine.create("c")
+        curl = ["curl", "-sS", "-x", f"http://localhost:{engine.proxy_port}", "https://api.anthropic.com"]
+        # The far end's own certificate, which our CA did not sign.
+        done = subprocess.run(
+            [*curl, "--cacert", str(model.ca)],
+            env=engine.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done
+        (seen,) = model.seen()
+        assert (seen["path"], list(seen["credential_headers"])) == ("/", [])
+        ours = subprocess.run(
+            [*curl, "--cacert", str(engine.home.ca_cert)],
+            env=engine.environ,
+            capture_output=True,
+            check=False,
+        )
+        assert ours.returncode == 60, ours
+
+
+def test_the_curl_check_of_network_issues_in_the_container(engine: Engine) -> None:
+    """`docker exec <container> curl http://host.docker.internal:3030`, with the container's own proxy variables."""
     engine.scripted()
     engine.repo()
     engine.create("c")
-    said = engine.inside("c", f"curl -sS --noproxy '*' http://host.docker.internal:{engine.proxy_port}")
-    assert "clauderon" in said
-    prefix = list(engine.command_prefix)
-    out = subprocess.run(
-        [*prefix, "curl", "-sS", f"http://localhost:{engine.proxy_port}"],
-        env=engine.environ, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    assert "clauderon" in out
+    said = engine.docker(
+        "exec", engine.container("c"), "curl", f"http://host.docker.internal:{engine.proxy_port}"
+    )
+    health = json.loads(said)
+    assert (health["service"], health["status"]) == ("clauderon-proxy", "ok"), health
 
 
 def test_a_custom_image_needs_nothing_but_sh(engine: Engine) -> None:
