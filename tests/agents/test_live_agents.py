@@ -93,8 +93,7 @@ READY = {"claude": "bypass permissions on", "codex": "/workspace", "gemini": "Ty
 
 def type_turn(live: Engine, model: ModelApi, name: str, agent: str, turn: int) -> None:
     """Attach, type a prompt once the agent is ready for one, and see it answered."""
-    argv = ["docker", "attach", f"clauderon-{name}"]
-    with terminal(argv, live.environ) as person:
+    with terminal(live.cli.command("attach", name), live.environ) as person:
         assert person.shows(READY[agent]), bytes(person.shown)
         typed = f"turn {turn} please"
         person.type(typed)
@@ -171,6 +170,38 @@ def test_codex_speaks_to_its_model_over_a_websocket_that_carries_the_credential(
     create("go", "--agent", "codex")
     model.wait_for_answer(1)
     assert {(fact["transport"], fact["credential"]) for fact in model.turns()} == {("websocket", "accepted")}
+
+
+@pytest.mark.parametrize("user", USERS.values(), ids=USERS)
+def test_git_status_is_clean_everywhere_right_after_create(
+    live: Engine, model: ModelApi, create: Create, checkout: Path, user: str
+) -> None:
+    live.configure(proxy=model.proxy_lines, docker=user)
+    name = create("go")
+    # The model answers later than this: nothing is committed or changed yet by a tool.
+    inside = live.docker("exec", f"clauderon-{name}", "git", "status", "--porcelain")
+    # The worktree of another uid is not root's, and git asks to be told that this is meant.
+    git = ["git", "-c", "safe.directory=*", "status", "--porcelain"]
+    statuses = [
+        subprocess.run(git, cwd=place, check=True, capture_output=True, text=True).stdout
+        for place in (checkout, live.home.worktree(name))
+    ]
+    assert [inside, *statuses] == ["", "", ""]
+    model.wait_for_answer(1)
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_refresh_keeps_the_conversation(live: Engine, model: ModelApi, create: Create, agent: str) -> None:
+    name = create("go", "--agent", agent)
+    model.wait_for_answer(1)
+    before = live.cli.ok("status", name, "--json").json["data"]
+    live.cli.ok("refresh", name, "--pull-policy", "never")
+    type_turn(live, model, name, agent, 2)
+    # Its request carries the first turn; the stand-in counts them.
+    assert model.turns()[-1]["turn"] == 2
+    after = live.cli.ok("status", name, "--json").json["data"]
+    assert after["container_id"] != before["container_id"]
+    assert after["conversation"] == before["conversation"]
 
 
 def test_a_refused_credential_is_the_agents_own_failure(live: Engine, create: Create) -> None:
@@ -257,23 +288,51 @@ def test_an_own_agent_runs_where_there_is_nothing_but_busybox(
     assert (done.status, done.text) == (3, "hello\n"), done.error
 
 
-def test_the_credential_is_nowhere_in_the_container(live: Engine, model: ModelApi, create: Create) -> None:
-    name = create("go")
+SECRETS = {**KEYS, "CLAUDE_CODE_OAUTH_TOKEN": OAUTH_TOKEN, "GITHUB_TOKEN": "ghp-test-not-a-real-token-0001"}
+
+
+def holders(live: Engine, container: str, text: str) -> list[str]:
+    """Every place of a container that holds the text: its description, its processes, its whole file system.
+
+    The text itself comes in on stdin. Mounts are not in an export, so they are searched inside.
+    """
+    found = ["inspect"] if text in live.docker("inspect", container) else []
+    script = "cd /; grep -rlaF -f - proc/[0-9]*/environ proc/[0-9]*/cmdline clauderon workspace etc/clauderon"
+    argv = ["docker", "exec", "-i", "-u", "0", container, "sh", "-c", f"{script} 2>/dev/null"]
+    done = subprocess.run(argv, env=live.environ, input=text, capture_output=True, text=True, check=False)
+    found += done.stdout.split()
+    exported = subprocess.run(
+        f"docker export {container} | grep -aFq -f /dev/fd/3 3<<'T'\n{text}\nT\n",
+        shell=True, env=live.environ, check=False,
+    )  # fmt: skip
+    assert exported.returncode in (0, 1)
+    return [*found, "file system"] if exported.returncode == 0 else found
+
+
+@pytest.mark.parametrize("kind", ["claude with a key", "claude with a token", "codex"])
+def test_no_credential_is_anywhere_in_the_container(
+    live: Engine, model: ModelApi, create: Create, kind: str
+) -> None:
+    live.environ |= SECRETS
+    if kind == "claude with a token":
+        del live.environ["ANTHROPIC_API_KEY"]
+    elif kind == "claude with a key":
+        del live.environ["CLAUDE_CODE_OAUTH_TOKEN"]
+    name = create("go", "--agent", kind.partition(" ")[0])
     model.wait_for_answer(1)
     container = f"clauderon-{name}"
-    assert KEYS["ANTHROPIC_API_KEY"] not in live.docker("inspect", container)
-
-    def places(text: str) -> list[str]:
-        """The files and processes that hold the text, which itself comes in on stdin."""
-        script = (
-            "cd /; grep -rlaF -f - proc/[0-9]*/environ proc/[0-9]*/cmdline clauderon workspace etc tmp root"
-        )
-        argv = ["docker", "exec", "-i", container, "sh", "-c", f"{script} 2>/dev/null"]
-        done = subprocess.run(argv, env=live.environ, input=text, capture_output=True, text=True, check=False)
-        return done.stdout.split()
-
-    assert "proc/1/environ" in places(PLACEHOLDERS["anthropic"])
-    assert places(KEYS["ANTHROPIC_API_KEY"]) == []
+    # It finds what is there, in all the ways it looks.
+    placeholder = {
+        "claude with a key": "anthropic",
+        "claude with a token": "anthropic-oauth",
+        "codex": "openai",
+    }[kind]
+    seen = holders(live, container, PLACEHOLDERS[placeholder])
+    assert {"inspect", "proc/1/environ"} <= set(seen), seen
+    live.docker("exec", "-i", "-u", "0", container, "sh", "-c", "echo planted-for-the-test >/var/planted")
+    assert holders(live, container, "planted-for-the-test") == ["file system"]
+    for secret in SECRETS.values():
+        assert holders(live, container, secret) == []
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.live.test_kill import MOST_CALLS, Struck
@@ -46,6 +48,42 @@ def test_a_stopped_session_stays_stopped(engine: Engine) -> None:
     assert not is_running(engine, "s")
     engine.cli.ok("start", engine.name("s"))
     assert engine.inside("s", "cat src/hello.txt") == "hello"
+
+
+def test_everything_that_create_was_told_is_kept(engine: Engine) -> None:
+    engine.scripted(image=BUSYBOX)
+    engine.repo()
+    port = engine.ports[-2]
+    engine.create(
+        "all", "--cpu-limit", "0.5", "--memory-limit", "64m", "--access-mode", "read-only", "--env", "A=b c",
+        "--volume", f"{engine.root}/repo:/mnt/repo:ro", "--publish", f"127.0.0.1:{port}:80", "--allow",
+        "api.example.com", "--pull-policy", "never", prompt="don't $(reboot)\n",
+    )  # fmt: skip
+    name = engine.name("all")
+    before, status = engine.inspect("all"), engine.cli.ok("status", name, "--json").json["data"]
+    engine.cli.ok("refresh", name)
+    after, now = engine.inspect("all"), engine.cli.ok("status", name, "--json").json["data"]
+    assert after["Id"] != before["Id"]
+    changing = {"container_id", "age", "activity"}  # a container begins anew: its agent waits
+    assert {k: v for k, v in now.items() if k not in changing} == {
+        k: v for k, v in status.items() if k not in changing
+    }
+    assert now["container_id"] == after["Id"]
+    assert after["HostConfig"] == before["HostConfig"]
+    assert sorted(after["Config"]["Env"]) == sorted(before["Config"]["Env"])
+    for key in ("Cmd", "Entrypoint", "User", "WorkingDir", "Hostname", "Tty", "OpenStdin", "Image"):
+        assert after["Config"][key] == before["Config"][key], key
+    records = [json.loads(one["Config"]["Labels"]["clauderon.spec"]) for one in (before, after)]
+    for record in records:
+        del record["state"], record["step"], record["updated_at"]
+    assert records[0] == records[1]
+    mounts = [sorted(one["Mounts"], key=lambda m: m["Destination"]) for one in (before, after)]
+    assert mounts[0] == mounts[1]
+    network = engine.network
+    addresses = [one["NetworkSettings"]["Networks"][network]["IPAddress"] for one in (before, after)]
+    assert addresses[0] == addresses[1]
+    # --pull-policy never was kept too: the default of refresh would have asked a registry for a test image.
+    assert engine.inside("all", "cat /clauderon/session/prompt") == "don't $(reboot)"
 
 
 def test_a_container_of_somebody_elses_is_left_alone(engine: Engine) -> None:
