@@ -25,6 +25,13 @@ GLANCE_S = 1.0  # for a name's address behind an upstream proxy, where it may we
 _UNKNOWN_S = 60.0  # how long it is not looked for again
 _UNKNOWN = 1024
 
+# Names that lead to guarded addresses wherever they lead anywhere. Where an upstream proxy looks names up, this machine
+# may know none of them.
+_GUARDED = frozenset(
+    {"localhost", "ip6-localhost", "ip6-loopback", "host.docker.internal", "gateway.docker.internal"}
+    | {"metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal"}
+)
+
 
 class Dialler:
     """Opens upstream connections for every session. `own` says whether an address and port is our own listener."""
@@ -73,10 +80,9 @@ class Dialler:
             return await self._connect(key, target.host, target.port, None if target.named else rules)
         if is_address(key.host) and (problem := rules.address_problem(key.host, key.port)):
             raise Problem(403, "address-guard", problem.problem or "", problem.fix, True, problem.rule)
-        if key.host == "localhost" or key.host.endswith(".localhost"):
-            raise Problem(
-                403, "address-guard", f"{key.host} is guarded (loopback)", "", True, "address-guard"
-            )
+        if key.host in _GUARDED or key.host.endswith(".localhost"):
+            what = f"{key.host} is guarded (the host itself, or a cloud's metadata)"
+            raise Problem(403, "address-guard", what, "", True, "address-guard")
         await self._glance(key, rules)
         wire = await self._connect(key, proxy.host, proxy.port, None)
         if key.secure or raw:

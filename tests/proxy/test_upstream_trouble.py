@@ -533,7 +533,14 @@ def test_guarded_addresses_stay_guarded_behind_an_upstream_proxy(tmp_path: Path)
         through = Upstream(answering(OK), None)
         rig.upstreams.append(through)
         rig.configure(upstream_proxy=f"http://127.0.0.1:{through.port}")
-        for host in ("localhost", "a.localhost", "127.0.0.1", "169.254.169.254"):
+        hosts = (
+            "localhost",
+            "a.localhost",
+            "ip6-localhost",
+            "metadata.google.internal",
+            "host.docker.internal",
+        )
+        for host in (*hosts, "127.0.0.1", "169.254.169.254"):
             client = rig.connect()
             client.send(f"GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
             assert client.message()[0].startswith(b"HTTP/1.1 403 "), host
