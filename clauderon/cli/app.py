@@ -84,14 +84,34 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("run", "proxy", "run", _HOUSE, group="proxy"),
     Command("start", "proxy", "start", _HOUSE, group="proxy"),
-    Command("stop", "proxy", "stop", _HOUSE, group="proxy"),
-    Command("status", "proxy", "status", _HOUSE, group="proxy"),
+    Command(
+        "stop", "proxy", "stop", _HOUSE, group="proxy", brief="Stop it; running sessions lose their way out."
+    ),
+    Command(
+        "status",
+        "proxy",
+        "status",
+        _HOUSE,
+        group="proxy",
+        brief="Show its sessions, ports, requests and refusals.",
+    ),
     Command("log", "proxy", "log", _HOUSE, group="proxy"),
-    Command("show", "config", "show", _HOUSE, group="config"),
+    Command(
+        "show", "config", "show", _HOUSE, group="config", brief="Print every value and where it came from."
+    ),
     Command("paths", "config", "paths", _HOUSE, group="config"),
-    Command("env", "config", "env", _HOUSE, group="config"),
-    Command("init", "config", "init", _HOUSE, group="config"),
-    Command("credentials", "config", "credentials", _HOUSE, group="config"),
+    Command("env", "config", "env", _HOUSE, group="config", brief="Print the variables that change it."),
+    Command(
+        "init", "config", "init", _HOUSE, group="config", brief="Write a config.toml that explains every key."
+    ),
+    Command(
+        "credentials",
+        "config",
+        "credentials",
+        _HOUSE,
+        group="config",
+        brief="Print which credentials are set, and for which hosts.",
+    ),
     Command("env", "shells", "env", _HOUSE, brief="Print a session's variables for eval."),
     Command("path", "shells", "path", _HOUSE, brief="Print where a file of clauderon is, to source it."),
     Command(
