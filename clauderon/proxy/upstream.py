@@ -35,10 +35,12 @@ class Upstream(Wire):
 
     __slots__ = (
         "generation", "idle_since", "key", "last", "owner", "pool", "reply", "served", "via", "waiter",
+        "waiting",
     )  # fmt: skip
 
     TUNNEL_S = 15.0
-    CLOSING_TICKS = 30
+    CLOSING_TICKS = 30  # to go, once it has all it was sent
+    UNREAD_TICKS = 900  # to read some of it
     REPLY_MAX = 64 * 1024
 
     def __init__(self, loop: asyncio.AbstractEventLoop, key: Key, pool: Pool) -> None:
@@ -50,6 +52,7 @@ class Upstream(Wire):
         self.served = 0
         self.last = False  # the upstream closes after its present response
         self.idle_since = 0.0
+        self.waiting = 0  # bytes it had not read at the last sweep after its end
         self.waiter: asyncio.Future[None] | None = None
         # Plain HTTP over an upstream proxy: the authorization it wants, else None.
         self.via: bytes | None = None
@@ -168,7 +171,13 @@ class Upstream(Wire):
 
     def tick(self) -> None:
         """Called by every sweep, after `ticks` was counted up."""
-        if self.closed and self.ticks > self.CLOSING_TICKS:
+        if not self.closed:
+            return
+        waiting = self.transport.get_write_buffer_size()
+        if waiting != self.waiting:
+            self.waiting = waiting
+            self.ticks = 0
+        elif self.ticks > (self.UNREAD_TICKS if waiting else self.CLOSING_TICKS):
             self.expire()
 
     def gone(self) -> None:

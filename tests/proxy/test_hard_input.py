@@ -12,6 +12,7 @@ import pytest
 
 from clauderon.proxy import patience
 from clauderon.proxy import sessions as sessions_module
+from clauderon.proxy import upstream as upstream_module
 from tests.proxy.rig import OK, Peer, Rig
 
 GET = b"GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"
@@ -194,6 +195,39 @@ def test_a_tail_that_nobody_reads_is_cut_and_audited(rig: Rig, monkeypatch: pyte
     cut = rig.audited(2)[1]
     assert (cut.kind, cut.host, cut.error) == ("connection", "api.test", "client-stalled")
     assert len(client.rest()) < len(_TAIL)
+
+
+def test_an_upstream_that_reads_slowly_gets_the_tail_of_an_upload(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream_module.Upstream, "CLOSING_TICKS", 0)
+    dialler, read = rig.plane.shared.dialler, threading.Event()
+    connect = dialler.sock_connect
+
+    async def sock_connect(sock: socket.socket, address: tuple[str, int]) -> None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
+        await connect(sock, address)
+
+    def handle(peer: Peer) -> None:
+        peer.head()
+        peer.send(b"HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+        assert read.wait(30)
+        got.append(peer.rest())
+
+    got: list[bytes] = []
+    monkeypatch.setattr(dialler, "sock_connect", sock_connect)
+    made = rig.upstream(handler=handle)
+    made.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+    client = rig.tunnel()
+    client.send(b"GET / HTTP/1.1\r\nHost: api.test\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+    client.head()
+    client.send(b"x" * 200_000)
+    client.close()
+    assert rig.audited()[0].kind == "upgrade"
+    threading.Event().wait(2.5)
+    read.set()
+    rig.wait(lambda: bool(got))
+    assert len(got[0]) == 200_000
 
 
 def test_idle_tunnels_do_not_get_in_the_way(rig: Rig) -> None:
