@@ -6,7 +6,9 @@ import difflib
 import json
 import re
 import shlex
+import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +63,14 @@ def dry_run(stage: Engine, word: str, *argv: str, prompt: str = "sleep 300") -> 
     return stage.cli.ok(*words, *argv).text
 
 
-def run(stage: Engine, script: str, **env: str) -> subprocess.CompletedProcess[str]:
+def run(stage: Engine, script: str, *, shell: Sequence[str] = ("sh",)) -> subprocess.CompletedProcess[str]:
     """Run it as a person would: from a file, anywhere, with what their environment holds."""
     file = stage.root / "script"
     file.write_text(script)
     return subprocess.run(
-        ["sh", str(file)],
+        [*shell, str(file)],
         cwd="/",
-        env={**stage.environ, **LEFT_BEHIND, **env},
+        env={**stage.environ, **LEFT_BEHIND},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -77,8 +79,8 @@ def run(stage: Engine, script: str, **env: str) -> subprocess.CompletedProcess[s
     )
 
 
-def ran(stage: Engine, script: str, **env: str) -> str:
-    done = run(stage, script, **env)
+def ran(stage: Engine, script: str) -> str:
+    done = run(stage, script)
     assert done.returncode == 0, f"{done.returncode}\n{done.stdout}\n{done.stderr}\n{script}"
     return done.stdout
 
@@ -247,3 +249,24 @@ def test_a_dry_run_makes_no_session_and_speaks_json(stage: Engine) -> None:
     assert not stage.home.worktree(stage.name("b")).exists()
     # What goes wrong has its own status, with --print too: there is no agent's to pass on.
     assert stage.cli(*words[:4], "--prompt", "", "--print").status == 2
+
+
+def test_a_script_that_is_killed_is_undone_by_the_next_command(stage: Engine) -> None:
+    script = dry_run(stage, "b").replace("# The container.\n", "kill -9 $$\n")
+    assert run(stage, script).returncode == -9
+    assert stage.home.worktree(stage.name("b")).exists()
+    stage.create("a")
+    assert [row["name"] for row in stage.cli.ok("list", "--json").json["data"]] == [stage.name("a")]
+    assert not stage.home.worktree(stage.name("b")).exists()
+    assert f"clauderon/{stage.name('b')}" not in git("branch", "--list", cwd=stage.root / "repo")
+
+
+@pytest.mark.parametrize("shell", ["bash --posix", "busybox sh"])
+def test_the_script_runs_in_any_posix_shell(stage: Engine, shell: str) -> None:
+    words = shell.split()
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"{words[0]} is not installed")
+    prompt = "printf '%s' \"don't\" 'é\\t' '%d' '`x`'; exit 3"
+    script = dry_run(stage, "b", "--print", "--quiet", prompt=prompt)
+    done = run(stage, script, shell=words)
+    assert (done.returncode, done.stdout) == (3, "don'té\\t%d`x`"), done.stderr
