@@ -21,6 +21,7 @@ from clauderon.session import probe
 from clauderon.session.context import Context, Progress, network_lock
 
 VOLUME_LABEL = "clauderon.volume"
+NETWORK_ATTEMPTS = 5
 NETWORK_LABELS = {"clauderon.network": "1"}
 _LAYER_DONE = re.compile(r"^[0-9a-f]{6,}: (Pull complete|Already exists)")
 _LAYER = re.compile(r"^[0-9a-f]{6,}: ")
@@ -160,15 +161,20 @@ def _network_create(context: Context, name: str, *, internal: bool) -> Network:
     """
     docker = context.docker
     labels = NETWORK_LABELS
-    try:
-        docker.network_create(name, subnet="", internal=internal, labels=labels)
-        picked = _only_network(docker, name)
-        docker.network_remove(name)
-        docker.network_create(name, subnet=picked.subnet, internal=internal, labels=labels)
-    except (BackendError, Conflict):
-        # Another command may have been making it at the same moment: theirs is as good as ours.
-        if _network(docker, name) is None:
-            raise
+    for attempt in range(NETWORK_ATTEMPTS):
+        try:
+            docker.network_create(name, subnet="", internal=internal, labels=labels)
+            picked = _only_network(docker, name)
+            docker.network_remove(name)
+            docker.network_create(name, subnet=picked.subnet, internal=internal, labels=labels)
+            break
+        except (BackendError, Conflict) as error:
+            # Another command may have been making it at the same moment: theirs is as good as ours.
+            if _network(docker, name) is not None:
+                break
+            # Or somebody else's network may have been given the subnet in between.
+            if "overlaps" not in error.detail or attempt == NETWORK_ATTEMPTS - 1:
+                raise
     return _only_network(docker, name)
 
 

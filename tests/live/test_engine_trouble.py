@@ -116,3 +116,25 @@ def test_permission_denied_gives_the_pages_remedy(private: Private) -> None:
         assert answer.status == 4, answer
         assert "permission denied at the Docker socket\nhint: sudo usermod -aG docker $USER" in answer.error
     assert engine.cli.ok("list", "--json").json["data"] == []
+
+
+def test_a_subnet_that_somebody_else_was_given_in_between_is_not_insisted_on(
+    engine: Engine, tmp_path: Path
+) -> None:
+    engine.scripted(image=BUSYBOX)
+    engine.repo()
+    place = tmp_path / "taken"
+    place.mkdir()
+    # What docker says then, word for word; the second time it is true no more.
+    (place / "docker").write_text(
+        "#!/bin/sh\n"
+        f'case " $* " in *" network create "*" --subnet "*) mkdir {place}/told 2>/dev/null && {{\n'
+        "    echo 'Error response from daemon: Pool overlaps with other one on this address space' >&2\n"
+        "    exit 1\n"
+        "} ;; esac\n"
+        'PATH=${PATH#*:} exec docker "$@"\n'
+    )
+    (place / "docker").chmod(0o755)
+    engine.create("one", env={"PATH": f"{place}:{engine.environ['PATH']}"})
+    assert (place / "told").exists()
+    assert engine.inspect("one")["State"]["Running"]
