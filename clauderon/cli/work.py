@@ -15,6 +15,7 @@ from clauderon.session import collect
 from clauderon.session.context import checkout_lock
 from clauderon.session.lookup import find
 from clauderon.session.remove import counted
+from clauderon.session.slow import slow
 
 
 def sync(
@@ -31,7 +32,8 @@ def sync(
     """
     out = common.speak(format_, json, quiet)
     with common.opened() as context:
-        session, result = collect.sync(context, name)
+        with slow(out, f"Bringing the commits of {name} over"):
+            session, result = collect.sync(context, name)
         if result.outcome == "advanced":
             out.note(f"{session.branch}: {counted(result.commits, 'commit')}, now {(result.new or '')[:12]}")
         out.done(
@@ -60,16 +62,17 @@ def diff(
     out = common.speak()
     with common.opened() as context:
         session = find(context, name)
-        collect.sync(context, name)
-        text = airlock.diff(
-            context.home,
-            session,
-            context.environ,
-            stat=stat,
-            name_only=name_only,
-            committed=committed,
-            color=colored(sys.stdout),
-        )
+        with slow(out, f"Comparing {name}"):
+            collect.sync(context, name)
+            text = airlock.diff(
+                context.home,
+                session,
+                context.environ,
+                stat=stat,
+                name_only=name_only,
+                committed=committed,
+                color=colored(sys.stdout),
+            )
         out.raw(text)
 
 
@@ -90,9 +93,11 @@ def merge(
     out = common.speak(format_, json, quiet)
     with common.opened(changing=True) as context:
         session = find(context, name)
-        collect.sync(context, name)
-        with checkout_lock(context, session):
-            result = airlock.merge(context.home, session, context.environ, message=message, squash=squash)
+        with slow(out, f"Merging {name}"):
+            collect.sync(context, name)
+            # Others may be merging into the same checkout, each in its turn.
+            with checkout_lock(context, session):
+                result = airlock.merge(context.home, session, context.environ, message=message, squash=squash)
         out.note(result.text)
         out.done(
             {"name": session.name, "into": result.into, "commit": result.commit, "changed": result.changed}

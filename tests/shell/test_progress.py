@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 from clauderon.output import Output
 from clauderon.session.slow import slow
-from tests.standins.engine import BUSYBOX, Engine
+from tests.standins.engine import BUSYBOX, DEBIAN, Engine
 from tests.standins.terminal import on_a_terminal
 
 _SCRIPT = """\
@@ -93,3 +96,18 @@ def test_a_worktree_of_a_big_repository_and_a_long_stop_are_said(engine: Engine,
     answer = engine.create("three", "--print", "--json", prompt="sleep 2; echo done")
     assert answer.json["data"]["result"] == "done\n"
     assert f"Waiting for the agent of {engine.name('three')} ...\n" in answer.error
+
+
+@pytest.mark.live
+def test_a_merge_that_waits_its_turn_says_so(engine: Engine) -> None:
+    engine.scripted(image=DEBIAN)
+    repo = engine.repo()
+    engine.create("one")
+    engine.inside("one", "echo new >new && git add new && git commit -q -m new")
+    digest = hashlib.sha256(os.fsencode(repo)).hexdigest()[:12]
+    with (engine.home.locks / f"checkout-{digest}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        Timer(3, fcntl.flock, (lock, fcntl.LOCK_UN)).start()
+        merged = engine.cli.ok("merge", engine.name("one"))
+    assert f"Merging {engine.name('one')} ...\n" in merged.error
+    assert (repo / "new").exists()
