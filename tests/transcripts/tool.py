@@ -25,20 +25,24 @@ def shown_environment(tool):
     return sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith(shown) and k not in SCENERY)
 
 
-def read_stdin():
-    """All of stdin, to its end."""
-    chunks = []
-    while chunk := os.read(0, 1 << 16):
-        chunks.append(chunk)
-    return b"".join(chunks)
+def read_stdin(recorded):
+    """All of stdin, to its end; or until it is one of those recorded, for a caller that leaves it open after."""
+    data = b""
+    while not (data and data in recorded and not can_read()) and (chunk := os.read(0, 1 << 16)):
+        data += chunk
+    return data
+
+
+def can_read():
+    import select
+
+    return bool(select.select([0], [], [], 0)[0])
 
 
 def peek_stdin():
     """What stdin holds just now. A caller may leave it open for ever when it has nothing to say."""
-    import select
-
     try:
-        return os.read(0, 1 << 16) if not os.isatty(0) and select.select([0], [], [], 0)[0] else b""
+        return os.read(0, 1 << 16) if not os.isatty(0) and can_read() else b""
     except OSError:
         return b""
 
@@ -125,15 +129,17 @@ def same(entry, call, values, shapes):
 
 
 def expects_stdin(directory, entries, words, shapes):
-    """Whether an entry with these words was recorded with an input."""
+    """The inputs that entries with these words were recorded with, None for one that is known by its digest."""
     with open(os.path.join(directory, "progress"), "rb") as file:
         _, _, known = marshal.load(file)
+    found = []
     for entry in entries:
         if (entry["stdin"] or entry["stdin_digest"]) and len(entry["argv"]) == len(words):
             values = dict(known)
             if all(matches(text, word, values, shapes) for text, word in zip(entry["argv"], words)):
-                return True
-    return False
+                text = None if entry["stdin_digest"] else expand(entry["stdin"], values)
+                found.append(None if text is None else text.encode("utf-8", "surrogateescape"))
+    return found
 
 
 def unexpected(directory, call, wanted):
@@ -181,7 +187,8 @@ def replay(directory, argv):
     with open(os.path.join(directory, "entries"), "rb") as file:
         entries, shapes, real = marshal.load(file)
     words = [tool, *argv[1:]]
-    stdin = read_stdin() if expects_stdin(directory, entries, words, shapes) else peek_stdin()
+    recorded = expects_stdin(directory, entries, words, shapes)
+    stdin = read_stdin(recorded) if recorded else peek_stdin()
     call = (words, os.getcwd(), shown_environment(tool), stdin)
     with State(directory) as state:
         ready = [i for i, e in enumerate(entries) if i not in state.used and (e["after"] in state.ended)]

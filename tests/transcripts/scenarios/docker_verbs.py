@@ -173,6 +173,17 @@ def docker_image_facts(scene: Scene) -> None:
 
 
 @scenario()
+def docker_foreground(scene: Scene) -> None:
+    """stdout ours or captured; the status is the answer's, and no error of ours."""
+    tool = docker(scene)
+    tool.container_run(spec(command=("sh", "-c", "read -r line; echo got $line; exit 7"), tty=False))
+    answer = tool.foreground("attach", "--sig-proxy=false", "clauderon-one", stdin=b"it\n", capture=True)
+    assert (answer.status, answer.stdout) == (7, b"got it\n")
+    assert tool.foreground("logs", "clauderon-one", capture=True).stdout == b"got it\n"
+    assert tool.foreground("logs", "clauderon-none", capture=True).status == 1
+
+
+@scenario()
 def docker_versions(scene: Scene) -> None:
     client, server = docker(scene).version()
     assert client and server
