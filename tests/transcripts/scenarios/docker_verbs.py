@@ -173,6 +173,18 @@ def docker_image_facts(scene: Scene) -> None:
 
 
 @scenario()
+def docker_inspect_where_a_container_has_the_name(scene: Scene) -> None:
+    """docker shows the container alone; asked kind by kind it shows the rest."""
+    scene.prepare("create", "--name", "clauderon-sccache", IMAGE)
+    tool = docker(scene)
+    tool.volume_create("clauderon-sccache", {"clauderon.volume": "1"})
+    found = tool.inspect(IMAGE, "clauderon-sccache", "clauderon-none")
+    assert len(found.images) == 1
+    assert [volume.name for volume in found.volumes] == ["clauderon-sccache"]
+    assert found.networks == ()
+
+
+@scenario()
 def docker_foreground(scene: Scene) -> None:
     """stdout ours or captured; the status is the answer's, and no error of ours."""
     tool = docker(scene)

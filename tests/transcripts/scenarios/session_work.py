@@ -42,6 +42,21 @@ def create_print_then_logs_and_wait(scene: Scene) -> None:
 
 
 @scenario(real=("git",))
+def sync_diff_and_merge(scene: Scene) -> None:
+    scene.configure()
+    repo = scene.repo()
+    with scene.proxy():
+        scene.cli.ok(*CREATE)
+        commit_inside(scene, repo)
+        assert scene.cli.ok("sync", "fix", "--json").json["data"]["outcome"] == "advanced"
+        assert git("log", "-1", "--format=%s", "clauderon/fix", cwd=repo) == "Add new.txt\n"
+        assert "+new" in scene.cli.ok("diff", "fix").text
+        scene.cli.ok("merge", "fix")
+    assert (repo / "new.txt").read_text() == "new\n"
+    assert git("status", "--porcelain", cwd=repo) == ""
+
+
+@scenario(real=("git",))
 def upload_is_in_the_sessions_directory(scene: Scene) -> None:
     scene.configure()
     scene.repo()
