@@ -197,12 +197,10 @@ def test_a_custom_image_needs_nothing_but_sh(engine: Engine) -> None:
     answer = engine.create("b", "--image", BUSYBOX)
     assert engine.inside("b", "cat /workspace/src/hello.txt") == "hello"
     # What the page says an image should have and this one has not, said once.
-    lacks = "the image has no git", "the image has neither curl nor wget"
-    assert [answer.error.count(lack) for lack in lacks] == [1, 1], answer.error
-    again = engine.create("again", "--image", BUSYBOX)
-    assert not any(lack in again.error for lack in lacks), again.error
-    full = engine.create("full", "--image", DEBIAN)
-    assert not any(lack in full.error for lack in lacks), full.error
+    lacks = "the image has no git"
+    assert answer.error.count(lacks) == 1, answer.error
+    assert lacks not in engine.create("again", "--image", BUSYBOX).error
+    assert lacks not in engine.create("full", "--image", DEBIAN).error
 
 
 def test_refresh_makes_the_container_anew_from_the_image_of_that_name(engine: Engine) -> None:
