@@ -11,7 +11,6 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TextIO
 
 from clauderon.config.schema import NOTHING
@@ -37,16 +36,18 @@ class Column(NamedTuple):
     styles: Mapping[str, str] = NOTHING
 
 
-@dataclass(slots=True)
 class Output:
     """How this process speaks. `command` names the command in the JSON envelope."""
 
-    format: Format = "table"
-    quiet: bool = False
-    null: bool = False
-    debug: bool = False
-    command: str = ""
-    warnings: list[str] = field(default_factory=list)
+    def __init__(
+        self, format_: Format = "table", *, quiet: bool = False, null: bool = False, command: str = ""
+    ) -> None:
+        self.format = format_
+        self.quiet = quiet
+        self.null = null
+        self.debug = False
+        self.command = command
+        self.warnings: list[str] = []
 
     @property
     def json(self) -> bool:
@@ -237,11 +238,11 @@ class Progress:
         """done and total in any one unit; text is what is happening now."""
 
 
-@dataclass(slots=True)
 class _LineProgress(Progress):
-    output: Output
-    title: str
-    said: bool = False
+    def __init__(self, output: Output, title: str) -> None:
+        self.output = output
+        self.title = title
+        self.said = False
 
     def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None:
         if not self.said:
@@ -249,10 +250,10 @@ class _LineProgress(Progress):
             self.output.note(f"{self.title} ...")
 
 
-@dataclass(slots=True)
 class _BarProgress(Progress):
-    bar: Any
-    task: Any
+    def __init__(self, bar: Any, task: Any) -> None:
+        self.bar = bar
+        self.task = task
 
     def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None:
         self.bar.update(self.task, completed=done, total=total, text=text[:60])

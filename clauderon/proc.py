@@ -17,7 +17,6 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -86,13 +85,15 @@ def run(
     return _finish(tuple(argv), child, stdin, timeout_s, ok, settle_s)
 
 
-@dataclass(slots=True, eq=False)
 class Running:
     """A child that was started and not yet asked for its answer."""
 
-    argv: tuple[str, ...]
-    child: subprocess.Popen[bytes]
-    stdin: bytes
+    __slots__ = ("argv", "child", "stdin")
+
+    def __init__(self, argv: tuple[str, ...], child: subprocess.Popen[bytes], stdin: bytes) -> None:
+        self.argv = argv
+        self.child = child
+        self.stdin = stdin
 
     def result(
         self,

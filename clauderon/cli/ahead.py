@@ -43,7 +43,7 @@ def asking(words: Sequence[str], environ: Mapping[str, str]) -> Iterator[None]:
 def docker(settings: Config, environ: Mapping[str, str]) -> Docker:
     """The Docker of this configuration, with what was asked already."""
     made = Docker.of(settings.docker, environ)
-    if _asked is not None and _asked == made:
+    if _asked is not None and _asked.is_as(made):
         return _asked
     return made
 

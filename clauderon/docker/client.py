@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from clauderon import proc
 from clauderon.config.schema import Docker as DockerConfig
@@ -26,8 +25,7 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {**environ, "DOCKER_CLI_HINTS": "false", "LC_ALL": "C.UTF-8"}
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """A docker call under way; `result` waits for it."""
 
     running: proc.Running
@@ -41,17 +39,23 @@ class Pending:
             raise failures.explain(failure, self.what) from failure
 
 
-@dataclass(frozen=True, slots=True)
 class Docker:
     """The docker command line of one configuration: program, context, environment.
 
     foreseen: questions that were asked before anybody wanted the answer, by their words.
     """
 
-    command: str
-    context: str
-    env: Mapping[str, str]
-    foreseen: dict[tuple[str, ...], Pending] = field(default_factory=dict, compare=False)
+    __slots__ = ("command", "context", "env", "foreseen")
+
+    def __init__(self, command: str, context: str, env: Mapping[str, str]) -> None:
+        self.command = command
+        self.context = context
+        self.env = env
+        self.foreseen: dict[tuple[str, ...], Pending] = {}
+
+    def is_as(self, other: Docker) -> bool:
+        """Whether both would ask the same engine in the same way."""
+        return (self.command, self.context, self.env) == (other.command, other.context, other.env)
 
     @classmethod
     def of(cls, config: DockerConfig, environ: Mapping[str, str]) -> Docker:

@@ -9,7 +9,6 @@ import ipaddress
 import re
 import socket
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from clauderon import names, spec
@@ -61,8 +60,7 @@ class Gateway(NamedTuple):
         return str(address if address < ipaddress.IPv4Address(self.gateway) else address + 1)
 
 
-@dataclass(slots=True)
-class Inspection:
+class Inspection(NamedTuple):
     """The one mixed inspect, under way beside everything else."""
 
     docker: Docker
