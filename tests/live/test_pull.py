@@ -54,14 +54,17 @@ def test_if_not_present_pulls_once_and_then_uses_what_is_there(published: Publis
     first = published.publish("1")
     answer = published.engine.create("a", "--image", published.name)
     assert answer.text == published.engine.name("a") + "\n"
+    assert answer.error.count(f"Pulling {published.name} ...\n") == 1
     assert published.of("a") == first
     published.engine.docker("tag", published.name, "clauderon-test:kept-" + published.engine.prefix)
     second = published.publish("2")
     published.engine.docker("tag", "clauderon-test:kept-" + published.engine.prefix, published.name)
     published.engine.docker("rmi", "clauderon-test:kept-" + published.engine.prefix)
-    published.engine.create("b", "--image", published.name, "--pull-policy", "if-not-present")
+    there = published.engine.create("b", "--image", published.name, "--pull-policy", "if-not-present")
+    assert "Pulling" not in there.error
     assert published.of("b") == first
-    published.engine.create("c", "--image", published.name, "--pull-policy", "always")
+    quiet = published.engine.create("c", "-q", "--image", published.name, "--pull-policy", "always")
+    assert "Pulling" not in quiet.error
     assert published.of("c") == second
 
 
