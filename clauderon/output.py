@@ -8,32 +8,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TextIO
+from typing import Any, Literal, TextIO
 
-from clauderon.config.schema import NOTHING
+from clauderon.cells import CONTROL_ESCAPES, ESCAPES, STYLES, Column, cell, printable, table, text_of
 from clauderon.errors import ClauderonError
 
 Format = Literal["table", "tsv", "json"]
 ENVELOPE_SCHEMA = 1
-_CONTROL_ESCAPES = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160))} | {
-    9: "\\t",
-    10: "\\n",
-    13: "\\r",
-}
-_ESCAPES = {**_CONTROL_ESCAPES, ord("\\"): "\\\\"}
-_CONTROL = re.compile(r"(\x1b\[(?:0|1|2|3[1-6])m)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_STYLES = {"red": "31", "yellow": "33", "green": "32", "dim": "2", "bold": "1", "cyan": "36"}
-
-
-class Column(NamedTuple):
-    """key: the field of each row; styles: cell text to a style, for terminals only."""
-
-    key: str
-    title: str
-    styles: Mapping[str, str] = NOTHING
 
 
 class Output:
@@ -67,7 +50,7 @@ class Output:
         elif self.format == "tsv" or self.null:
             self._write("".join(self._line(row, columns) for row in rows))
         elif rows:
-            self._write(_table(rows, columns, colored(sys.stdout)))
+            self._write(table(rows, columns, colored(sys.stdout)))
         elif empty:
             self.note(empty)
 
@@ -78,13 +61,13 @@ class Output:
         elif self.format == "tsv" or self.null:
             self._write(self._line(row, columns))
         else:
-            self._write("  ".join(_cell(row, column) for column in columns) + "\n")
+            self._write("  ".join(cell(row, column) for column in columns) + "\n")
 
     def _line(self, row: Mapping[str, Any], columns: Sequence[Column]) -> str:
         """With --null byte for byte: nothing ends a record but a NUL, which no name or path can hold."""
         if self.null:
-            return "\t".join(_text(row.get(column.key)) for column in columns) + "\0"
-        return "\t".join(_cell(row, column) for column in columns) + "\n"
+            return "\t".join(text_of(row.get(column.key)) for column in columns) + "\0"
+        return "\t".join(cell(row, column) for column in columns) + "\n"
 
     def record(self, data: Mapping[str, Any]) -> None:
         """One record: `key: value` lines for a person, `key<TAB>value` lines as tsv."""
@@ -92,12 +75,12 @@ class Output:
             self._envelope(dict(data))
         elif self.format == "tsv":
             self._write(
-                "".join(f"{key}\t{_text(value).translate(_ESCAPES)}\n" for key, value in data.items())
+                "".join(f"{key}\t{text_of(value).translate(ESCAPES)}\n" for key, value in data.items())
             )
         else:
             width = max((len(key) for key in data), default=0)
             lines = (
-                f"{key.replace('_', ' '):<{width}}  {_text(value).translate(_CONTROL_ESCAPES)}".rstrip()
+                f"{key.replace('_', ' '):<{width}}  {text_of(value).translate(CONTROL_ESCAPES)}".rstrip()
                 for key, value in data.items()
             )
             self._write("".join(line + "\n" for line in lines))
@@ -190,7 +173,7 @@ class Output:
 
     def _say(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # a closed stderr is no reason to fail
-            sys.stderr.write(_printable(text) + "\n")
+            sys.stderr.write(printable(text) + "\n")
             sys.stderr.flush()
 
     # Progress
@@ -272,7 +255,7 @@ def colored(stream: TextIO) -> bool:
 
 
 def paint(text: str, style: str, stream: TextIO) -> str:
-    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if colored(stream) else text
+    return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if colored(stream) else text
 
 
 def stdin_is_terminal() -> bool:
@@ -281,54 +264,3 @@ def stdin_is_terminal() -> bool:
         return sys.stdin is not None and sys.stdin.isatty()
     except ValueError:
         return False
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(_text(item) for item in value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}={_text(item)}" for key, item in value.items())
-    return str(value)
-
-
-def _cell(row: Mapping[str, Any], column: Column) -> str:
-    return _text(row.get(column.key)).translate(_ESCAPES)
-
-
-def _width(text: str) -> int:
-    """Columns on a terminal: East Asian wide characters take two, combining ones none."""
-    if text.isascii():
-        return len(text)
-    import unicodedata
-
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
-
-
-def _printable(text: str) -> str:
-    """Control characters made visible: what a container or a file name says must not drive the terminal.
-
-    Our own colour sequences (`paint`) are the one exception.
-    """
-    return _CONTROL.sub(lambda match: match[0] if match[1] else ascii(match[0])[1:-1], text)
-
-
-def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], color: bool) -> str:
-    cells = [[_cell(row, column) for column in columns] for row in rows]
-    widths = [max(_width(c.title), *(_width(line[i]) for line in cells)) for i, c in enumerate(columns)]
-    lines = [[c.title for c in columns], *cells]
-    out = []
-    for number, line in enumerate(lines):
-        parts = []
-        for index, (text, width, column) in enumerate(zip(line, widths, columns, strict=True)):
-            pad = "" if index == len(columns) - 1 else " " * (width - _width(text))
-            style = "dim" if number == 0 else column.styles.get(text)
-            shown = f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if color and style else text
-            parts.append(shown + pad)
-        out.append("  ".join(parts).rstrip() + "\n")
-    return "".join(out)

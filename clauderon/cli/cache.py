@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from clauderon import cache
+from clauderon.cells import Column
 from clauderon.cli import common
-from clauderon.output import Column
 
 _COLUMNS = (
     Column("volume", "VOLUME"),

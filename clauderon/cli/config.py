@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from clauderon import config
+from clauderon.cells import Column
 from clauderon.cli import common
 from clauderon.errors import Conflict
-from clauderon.output import Column
 
 
 def show(

@@ -7,9 +7,10 @@ import sys
 
 import typer
 
+from clauderon.cells import Column
 from clauderon.cli import common
 from clauderon.errors import EXIT_FAILED
-from clauderon.output import Column, paint
+from clauderon.output import paint
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 _COLUMNS = tuple(Column(name, name.upper()) for name in ("outcome", "check", "found", "mend"))

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from clauderon import names as session_names
+from clauderon.cells import Column
 from clauderon.cli import common
 from clauderon.errors import NoSuchSession, UsageError
-from clauderon.output import Column, stdin_is_terminal
+from clauderon.output import stdin_is_terminal
 from clauderon.session import lifecycle
 from clauderon.session.context import Context
 from clauderon.session.lookup import find

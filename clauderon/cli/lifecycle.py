@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from clauderon.cells import Column
 from clauderon.cli import common
 from clauderon.errors import UsageError
-from clauderon.output import Column
 from clauderon.session import lifecycle
 from clauderon.store import Session
 

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from clauderon.cells import Column
 from clauderon.cli import common
-from clauderon.output import Column, Output
+from clauderon.output import Output
 from clauderon.session import query
 from clauderon.session.context import Context
 

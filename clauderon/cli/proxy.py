@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from clauderon import config
+from clauderon.cells import Column
 from clauderon.cli import common
 from clauderon.errors import BackendError
-from clauderon.output import Column
 
 _LOG_KEYS = ("time", "session", "status", "method", "host", "path", "credential", "rule")
 _LOG_COLUMNS = tuple(Column(key, key.upper()) for key in _LOG_KEYS)

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from clauderon import airlock
+from clauderon.cells import Column
 from clauderon.cli import common
-from clauderon.output import Column, colored
+from clauderon.output import colored
 from clauderon.session import collect
 from clauderon.session.context import checkout_lock
 from clauderon.session.lookup import find

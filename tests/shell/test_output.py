@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from clauderon.output import Column, Format, Output, colored
+from clauderon.cells import Column
+from clauderon.output import Format, Output, colored
 from clauderon.paths import Home
 from tests.standins.cli import Cli
 

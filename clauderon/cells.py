@@ -1,0 +1,77 @@
+"""A value as text, and texts as a table: for a terminal without driving it, for `cut` without breaking it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from clauderon.config.schema import NOTHING
+
+CONTROL_ESCAPES = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160))} | {
+    9: "\\t",
+    10: "\\n",
+    13: "\\r",
+}
+ESCAPES = {**CONTROL_ESCAPES, ord("\\"): "\\\\"}
+_CONTROL = re.compile(r"(\x1b\[(?:0|1|2|3[1-6])m)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+STYLES = {"red": "31", "yellow": "33", "green": "32", "dim": "2", "bold": "1", "cyan": "36"}
+
+
+class Column(NamedTuple):
+    """key: the field of each row; styles: cell text to a style, for terminals only."""
+
+    key: str
+    title: str
+    styles: Mapping[str, str] = NOTHING
+
+
+def text_of(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(text_of(item) for item in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={text_of(item)}" for key, item in value.items())
+    return str(value)
+
+
+def cell(row: Mapping[str, Any], column: Column) -> str:
+    return text_of(row.get(column.key)).translate(ESCAPES)
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: East Asian wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )
+
+
+def printable(text: str) -> str:
+    """Control characters made visible: what a container or a file name says must not drive the terminal.
+
+    Our own colour sequences (`paint`) are the one exception.
+    """
+    return _CONTROL.sub(lambda match: match[0] if match[1] else ascii(match[0])[1:-1], text)
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], color: bool) -> str:
+    cells = [[cell(row, column) for column in columns] for row in rows]
+    widths = [max(_width(c.title), *(_width(line[i]) for line in cells)) for i, c in enumerate(columns)]
+    lines = [[c.title for c in columns], *cells]
+    out = []
+    for number, line in enumerate(lines):
+        parts = []
+        for index, (text, width, column) in enumerate(zip(line, widths, columns, strict=True)):
+            pad = "" if index == len(columns) - 1 else " " * (width - _width(text))
+            style = "dim" if number == 0 else column.styles.get(text)
+            shown = f"\x1b[{STYLES[style]}m{text}\x1b[0m" if color and style else text
+            parts.append(shown + pad)
+        out.append("  ".join(parts).rstrip() + "\n")
+    return "".join(out)
