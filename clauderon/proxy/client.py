@@ -35,7 +35,7 @@ class Client(Wire):
 
     __slots__ = (
         "agreed", "exchange", "host", "judged_by", "key", "mode", "pending", "port", "running", "session", "sni",
-        "source", "trying", "tunnel", "verdict", "waiting",
+        "source", "trying", "tunnel", "verdict",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, session: Session) -> None:
@@ -55,7 +55,6 @@ class Client(Wire):
         self.sni = ""  # a name in the handshake that does not
         self.source = ""
         self.trying: asyncio.Task[None] | None = None
-        self.waiting = 0  # bytes it had not read at the last sweep after its end
 
     # The wire's events.
 

@@ -45,13 +45,9 @@ def tick(client: Client) -> None:
 
 def _closing(client: Client) -> None:
     """A slow reader may take its time over what it was sent before the end, as it might have before."""
-    waiting = client.transport.get_write_buffer_size()
-    if waiting != client.waiting:
-        client.waiting = waiting
-        client.ticks = 0
-    elif client.ticks > (STALL_TICKS if waiting else CLOSING_TICKS):
-        if waiting:
-            what = f"it read nothing for {STALL_TICKS} s, and {waiting} bytes for it were dropped"
+    if client.is_overdue(STALL_TICKS, CLOSING_TICKS):
+        if client.unread:
+            what = f"it read nothing for {STALL_TICKS} s, and {client.unread} bytes for it were dropped"
             entry.record_connection(client, Problem(0, "client-stalled", what))
         client.expire()
 

@@ -35,7 +35,6 @@ class Upstream(Wire):
 
     __slots__ = (
         "generation", "idle_since", "key", "last", "owner", "pool", "reply", "served", "via", "waiter",
-        "waiting",
     )  # fmt: skip
 
     TUNNEL_S = 15.0
@@ -52,7 +51,6 @@ class Upstream(Wire):
         self.served = 0
         self.last = False  # the upstream closes after its present response
         self.idle_since = 0.0
-        self.waiting = 0  # bytes it had not read at the last sweep after its end
         self.waiter: asyncio.Future[None] | None = None
         # Plain HTTP over an upstream proxy: the authorization it wants, else None.
         self.via: bytes | None = None
@@ -171,13 +169,7 @@ class Upstream(Wire):
 
     def tick(self) -> None:
         """Called by every sweep, after `ticks` was counted up."""
-        if not self.closed:
-            return
-        waiting = self.transport.get_write_buffer_size()
-        if waiting != self.waiting:
-            self.waiting = waiting
-            self.ticks = 0
-        elif self.ticks > (self.UNREAD_TICKS if waiting else self.CLOSING_TICKS):
+        if self.closed and self.is_overdue(self.UNREAD_TICKS, self.CLOSING_TICKS):
             self.expire()
 
     def gone(self) -> None:

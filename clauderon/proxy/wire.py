@@ -39,7 +39,7 @@ class Wire(Events):
 
     __slots__ = (
         "_due", "_held", "_incoming", "_outbox", "_outgoing", "_read", "_tls", "_write", "closed", "loop", "secure",
-        "ticks", "transport", "unflushed",
+        "ticks", "transport", "unflushed", "unread",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, outbox: Outbox) -> None:
@@ -55,6 +55,7 @@ class Wire(Events):
         self._write: Callable[..., int] = _gone
         self._held = 0
         self.ticks = 0  # sweeps since something last happened here
+        self.unread = 0  # bytes the peer had not read at the last sweep after our end
 
     # The transport's calls.
 
@@ -233,6 +234,17 @@ class Wire(Events):
         """Send no more, but go on reading."""
         self._goodbye()
         self.transport.write_eof()
+
+    def is_overdue(self, reading: int, leaving: int) -> bool:
+        """Whether the peer of a closed wire had its time: so many ticks to read some of what it was sent, as long as
+        it goes on, and so many to leave after that. Asked at every sweep.
+        """
+        unread = self.transport.get_write_buffer_size()
+        if unread != self.unread:
+            self.unread = unread
+            self.ticks = 0
+            return False
+        return self.ticks > (reading if unread else leaving)
 
     def expire(self) -> None:
         """A closed wire whose peer neither reads nor leaves."""
