@@ -22,6 +22,8 @@ LABEL_ID = "clauderon.id"
 LABEL_HOME = "clauderon.home"
 LABEL_SPEC = "clauderon.spec"
 LABEL_SCHEMA = "clauderon.schema"
+# Of a throwaway container: the session it is made for.
+LABEL_PROBE = "clauderon.probe"
 
 # The page's shared volumes, and where a session finds each.
 SHARED_VOLUMES: Mapping[str, str] = {

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from clauderon.mount import Mount
+from clauderon.spec import LABEL_HOME, LABEL_ID, LABEL_PROBE, LABEL_SESSION
 
 if TYPE_CHECKING:
     from clauderon.spec import ContainerSpec
@@ -97,12 +98,30 @@ def container_create_argv(spec: ContainerSpec) -> list[str]:
     ]
 
 
+_CONTAINER_LS = ("container", "ls", "--all", "--no-trunc")
+# `{{json .}}` would join all labels with commas, which theirs may hold too, and cost a third more: it prints every
+# session's whole record.
+_LABELS = ",".join(
+    f'"{label}":{{{{json (.Label "{label}")}}}}'
+    for label in (LABEL_SESSION, LABEL_ID, LABEL_HOME, LABEL_PROBE)
+)
+_FIELDS = ",".join(
+    f'"{field}":{{{{json .{field}}}}}' for field in ("ID", "Names", "State", "Status", "Image")
+)
+_CONTAINER = f'{{{_FIELDS},"Labels":{{{_LABELS}}}}}'
+
+
 def container_list_argv(filters: Mapping[str, str]) -> list[str]:
     """Every container with these labels, running or not; an empty answer is success.
 
     One call answers `list` for any number of sessions.
     """
-    return ["container", "ls", "--all", "--no-trunc", *filters_argv(filters), "--format", "{{json .}}"]
+    return [*_CONTAINER_LS, *filters_argv(filters), "--format", _CONTAINER]
+
+
+def volume_users_argv(volume: str) -> list[str]:
+    """Every container, running or not, that mounts the volume."""
+    return [*_CONTAINER_LS, "--filter", f"volume={volume}", "--format", _CONTAINER]
 
 
 def inspect_argv(names: Collection[str]) -> list[str]:

@@ -234,17 +234,8 @@ class Docker:
 
     def volume_users(self, name: str) -> list[parse.Container]:
         """Every container, running or not, that mounts the volume."""
-        words = [
-            "container",
-            "ls",
-            "--all",
-            "--no-trunc",
-            "--filter",
-            f"volume={name}",
-            "--format",
-            "{{json .}}",
-        ]
-        return parse.parse_container_list(self.run(*words, what=f"find users of {name}").text)
+        answer = self.run(*argv.volume_users_argv(name), what=f"find users of {name}")
+        return parse.parse_container_list(answer.text)
 
     def disk_usage(self) -> dict[str, tuple[str, int]]:
         """Volume name to (size as docker words it, number of containers that use it)."""

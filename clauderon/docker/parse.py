@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 
 
 class Container(NamedTuple):
-    """A line of `container ls`. `state` is docker's word: created, running, paused, exited, dead, restarting."""
+    """A line of `container ls`. `state` is docker's word: created, running, paused, exited, dead, restarting.
+
+    labels: those alone that tell whose it is.
+    """
 
     id: str
     name: str
@@ -93,24 +96,6 @@ def json_lines(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def parse_labels(text: str) -> dict[str, str]:
-    """`a=1,b=2` as `container ls` prints labels.
-
-    A value may hold commas of its own (ours holds JSON): a piece without a name we could have written belongs
-    to the value before it. `clauderon.spec` is therefore read with `container inspect` only.
-    """
-    found: dict[str, str] = {}
-    last = ""
-    for piece in text.split(",") if text else []:
-        name, separator, value = piece.partition("=")
-        if separator and re.fullmatch(r"[A-Za-z0-9_./-]+", name):
-            found[name] = value
-            last = name
-        elif last:
-            found[last] += "," + piece
-    return found
-
-
 def parse_container_list(text: str) -> list[Container]:
     return [
         Container(
@@ -119,7 +104,8 @@ def parse_container_list(text: str) -> list[Container]:
             state=item.get("State") or _state_of(item.get("Status", "")),
             status=item.get("Status", ""),
             image=item.get("Image", ""),
-            labels=parse_labels(item.get("Labels", "")),
+            # A label that a container has not is answered as an empty one.
+            labels={label: value for label, value in item.get("Labels", {}).items() if value},
         )
         for item in json_lines(text)
     ]

@@ -17,7 +17,6 @@ from clauderon.doctor import machine
 from clauderon.doctor.check import Check, fail, ok, warn
 from clauderon.errors import ClauderonError, ToolMissing
 from clauderon.paths import Home
-from clauderon.session import probe
 from clauderon.session.context import Context, Progress
 from clauderon.store import Store
 
@@ -78,7 +77,7 @@ def names_taken(home: Home, docker: Docker) -> Check:
             return fail(
                 name, f"{container.name} stands in the way of the session of that name", _move(container)
             )
-    strangers = [c for c in found if not {spec.LABEL_ID, probe.LABEL} & c.labels.keys()]
+    strangers = [c for c in found if not {spec.LABEL_ID, spec.LABEL_PROBE} & c.labels.keys()]
     if strangers:
         return warn(
             name, f"not made by clauderon: {', '.join(c.name for c in strangers)}", _move(strangers[0])

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
+from clauderon import spec
 from clauderon.agents.image import ImageFacts, parse_image_facts, probe_script, warnings
 from clauderon.docker.parse import Image
 from clauderon.session.context import Context
-
-LABEL = "clauderon.probe"
 
 
 @contextmanager
@@ -21,7 +20,7 @@ def _throwaway(context: Context, session_id: str) -> Iterator[tuple[str, list[st
     """(name, words for `docker run` or `create`) of a container that is removed at the end."""
     name = f"clauderon-probe-{session_id}"
     words = ["--name", name, "--pull", "never", "--network", "none"]
-    words += ["--label", f"clauderon.home={context.home.root}", "--label", f"{LABEL}={session_id}"]
+    words += ["--label", f"clauderon.home={context.home.root}", "--label", f"{spec.LABEL_PROBE}={session_id}"]
     try:
         yield name, words
     finally:

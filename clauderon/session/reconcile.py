@@ -8,7 +8,7 @@ from typing import NamedTuple
 from clauderon import airlock, names, spec
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
-from clauderon.session import probe, refresh, remove
+from clauderon.session import refresh, remove
 from clauderon.session.context import Context, is_held, is_locked, lock
 from clauderon.session.lookup import adopt
 from clauderon.store import Session
@@ -31,7 +31,7 @@ def reconcile(context: Context, *, dry_run: bool = False) -> list[Action]:
             actions.append(_finish(context, session, dry_run))
     known = {session.id for session in context.store.all()}
     for container in context.docker.container_list(context.labels):
-        probed_for = container.labels.get(probe.LABEL)
+        probed_for = container.labels.get(spec.LABEL_PROBE)
         if probed_for is not None:
             if is_held(context.home.lock(probed_for)):
                 continue

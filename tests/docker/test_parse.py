@@ -37,11 +37,10 @@ def test_container_state_with_and_without_the_state_field(
     assert (found.state, found.exit_status) == (state, exit_status)
 
 
-def test_labels_whose_values_hold_commas_and_equal_signs_stay_whole() -> None:
-    text = 'clauderon.id=abc,clauderon.spec={"a":"b=c","d":["e","f"]},clauderon.session=x'
-    found = parse.parse_labels(text)
-    assert found["clauderon.id"] == "abc"
-    assert found["clauderon.session"] == "x"
+def test_a_label_the_container_has_not_is_not_there() -> None:
+    said = {"clauderon.id": "abc", "clauderon.session": "x,y=z", "clauderon.home": "", "clauderon.probe": ""}
+    found = parse.parse_container_list(line(Labels=said))[0]
+    assert found.labels == {"clauderon.id": "abc", "clauderon.session": "x,y=z"}
 
 
 def test_mixed_inspect_tells_objects_apart() -> None:
