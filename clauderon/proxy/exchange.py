@@ -39,6 +39,7 @@ class Exchange:
     _message = b""  # what is to be sent first; kept as long as it may have to be sent again
     _dialling: asyncio.Task[None] | None = None
     _reused = False
+    _streaming = False  # the response's head was passed on, and its body is still coming
     _over = False
 
     def __init__(self, client: Client, head: RequestHead, key: Key, rule: str, grant: Grant | None) -> None:
@@ -171,6 +172,9 @@ class Exchange:
         elif state == SWITCHED:
             self._switch()
         elif self.response.status:
+            if self._streaming:
+                self.client.flush()  # nothing will join it, and somebody may be reading along
+            self._streaming = True
             self._message = b""
 
     def _answered_early(self) -> None:

@@ -34,11 +34,13 @@ class Tunnel:
         self.up += len(data)
         self.upstream.ticks = 0
         self.upstream.send(data)
+        self.upstream.flush()
 
     def upstream_data(self, data: memoryview | bytes) -> None:
         self.down += len(data)
         self.client.ticks = 0
         self.client.send(data)
+        self.client.flush()
 
     def client_ended(self, clean: bool) -> None:
         self._half(self.upstream)

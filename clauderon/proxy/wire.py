@@ -144,9 +144,10 @@ class Wire(Events):
 
     def flush(self) -> None:
         """Send now what was to be sent soon."""
-        self._due = False
-        if not self.closed:
-            self._flush()
+        if self._due:
+            self._due = False
+            if not self.closed:
+                self._flush()
 
     def start_tls(
         self,

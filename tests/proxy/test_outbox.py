@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 
 from clauderon.proxy import outbox
+from clauderon.proxy.client import Client
 from clauderon.proxy.outbox import Outbox
+from tests.proxy.fuzz import Stage
 
 
 class Loop:
@@ -56,6 +59,24 @@ def test_what_was_sent_in_one_turn_leaves_together_at_its_end(clock: list[float]
     assert (one.flushed, two.flushed, len(loop.ready)) == (0, 0, 1)
     loop.turn()
     assert (one.flushed, two.flushed) == (1, 1)
+
+
+def test_a_piece_of_a_stream_leaves_at_once_and_an_answer_with_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A busy loop gives each piece the time of all that came in beside it otherwise."""
+    flushed: list[bytes] = []
+    stage = Stage(random.Random(3))  # without the failures to connect
+    monkeypatch.setattr(stage.rng, "random", lambda: 1.0)
+    monkeypatch.setattr(Client, "flush", lambda client: flushed.append(bytes(stage.near.written)))
+    stage.near.feed(b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n")
+    (far,) = stage.upstreams
+    far.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    assert flushed == []
+    far.feed(b"5\r\nevent\r\n")
+    assert [each[-5:] for each in flushed] == [b"ent\r\n"]
+    far.feed(b"0\r\n\r\n")
+    assert len(flushed) == 1
 
 
 def test_the_loop_stays_awake_for_a_moment_and_then_sleeps(clock: list[float]) -> None:

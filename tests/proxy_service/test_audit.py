@@ -99,6 +99,32 @@ def test_lines_appear_without_a_stop(log: AuditLog, path: Path) -> None:
     eventually(lambda: numbers(path) == [1, 2], "the next one too")
 
 
+def test_every_record_is_written_once_and_in_its_order_whoever_makes_its_line(
+    log: AuditLog, path: Path
+) -> None:
+    for number in range(10 * audit.BATCH + 3):
+        log.write(record(number))
+        if number % 50 == 0:
+            assert eventually(lambda: not log._queue and not log._records, "drained")
+    with log._making:  # the other one is at it
+        for number in range(10 * audit.BATCH + 3, 12 * audit.BATCH):
+            log.write(record(number))
+        assert len(log._records) >= 2 * audit.BATCH - 3
+    log.stop()
+    assert numbers(path) == list(range(12 * audit.BATCH))
+
+
+def test_a_record_makes_no_line_beside_its_request(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[AuditRecord] = []
+    monkeypatch.setattr(AuditLog, "_line", lambda _, record: made.append(record) or "")
+    log = AuditLog(path, max_bytes=1 << 20, keep=3)
+    for number in range(audit.BATCH - 1):
+        log.write(record(number))
+    assert made == []
+    log.write(record())
+    assert len(made) == audit.BATCH
+
+
 def test_stop_writes_what_is_queued(log: AuditLog, path: Path) -> None:
     for number in range(5000):
         log.write(record(number))
@@ -211,7 +237,7 @@ def test_following_goes_on_through_rotations_without_loss(path: Path) -> None:
         # Each time the reader has nothing, something more is written, often enough with a rotation.
         for number in [n for _, n in zip(range(7), written, strict=False)]:
             log.write(record(number))
-        deadline_met = eventually(lambda: not log._queue, "drained")
+        deadline_met = eventually(lambda: not log._queue and not log._records, "drained")
         return bool(deadline_met)
 
     found = []
