@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from clauderon.proxy.outbox import Outbox
 from clauderon.proxy.refusal import Problem
+from clauderon.proxy.tickets import Tickets
 from clauderon.proxy.wire import Wire
 
 
@@ -110,7 +111,7 @@ class Upstream(Wire):
             if ticket is None:
                 raise
             # It was made in another context. A full handshake is always possible.
-            self.pool.tickets.pop(self.key, None)
+            self.pool.tickets.drop(self.key)
             self.start_tls(context, server=False, hostname=hostname)
         self.begin()
         try:
@@ -189,7 +190,6 @@ class Pool:
     # A request that must not be sent twice goes only over a connection that was in use a moment ago: then the
     # upstream is unlikely to be closing it right now.
     FRESH_S = 30.0
-    TICKETS = 1024
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -197,7 +197,7 @@ class Pool:
         self.idle: dict[Key, list[Upstream]] = {}
         self.size = 0
         self.generation = 0
-        self.tickets: dict[Key, ssl.SSLSession] = {}
+        self.tickets: Tickets[Key] = Tickets()
         self.wires: set[Upstream] = set()
 
     def take(self, key: Key, *, safe: bool) -> Upstream | None:
@@ -224,8 +224,8 @@ class Pool:
         wires = self.idle.get(key)
         if wires is None:
             wires = self.idle[key] = []
-        if not wire.served:
-            self._remember(wire)
+        if not wire.served and wire.secure:
+            self.tickets.learn(key, self.loop.time(), wire.tls_session)
         wire.served += 1
         if len(wires) >= self.PER_KEY or self.size >= self.TOTAL:
             wire.close()
@@ -233,13 +233,6 @@ class Pool:
         wire.idle_since = self.loop.time()
         wires.append(wire)
         self.size += 1
-
-    def _remember(self, wire: Upstream) -> None:
-        session = wire.tls_session()
-        if session is not None:
-            if len(self.tickets) >= self.TICKETS:
-                self.tickets.clear()
-            self.tickets[wire.key] = session
 
     def discard(self, wire: Upstream) -> None:
         wires = self.idle.get(wire.key)
@@ -273,4 +266,4 @@ class Pool:
             for wire in self.idle.pop(key):
                 self.size -= 1
                 wire.close()
-        self.tickets = {k: v for k, v in self.tickets.items() if session is not None and k.session != session}
+        self.tickets.forget(lambda key: session is None or key.session == session)
