@@ -87,6 +87,7 @@ def _range_of(address: Address) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def canonical_address(text: str) -> str:
     """The address in its usual notation, an IPv4-mapped one as IPv4, without a zone. Raises ValueError."""
     address = ipaddress.ip_address(text.partition("%")[0])

@@ -8,7 +8,6 @@ idle ones, and the reason why a handshake failed.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from collections.abc import Callable
 from typing import cast
@@ -253,8 +252,10 @@ class Wire(Events):
 
     def _goodbye(self) -> None:
         if self._tls is not None and self.secure:
-            with contextlib.suppress(ssl.SSLError, OSError, ValueError):
+            try:  # noqa: SIM105 - suppress costs more than all else here
                 self._tls.unwrap()  # the peer's own goodbye is not waited for
+            except (ssl.SSLError, OSError, ValueError):
+                pass
             rest = self._outgoing.read()
             if rest:
                 self.transport.write(rest)
