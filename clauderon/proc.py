@@ -286,6 +286,31 @@ def replace(argv: Sequence[str], *, env: Env) -> NoReturn:
         raise _cannot_start(argv, None, error) from error
 
 
+def pass_through(argv: Sequence[str], *, env: Env, cut_off: Callable[[int], None]) -> int:
+    """Run a command on our own three streams and in our own process group; returns its status.
+
+    cut_off: called with the number of the signal that ended the command, or us. For a command that is only the near end
+    of one somewhere else, which would go on; the near end has some seconds to end by itself then, and is stopped.
+    """
+    try:
+        child = subprocess.Popen([find(argv[0], env), *argv[1:]], env=dict(env))
+    except OSError as error:
+        raise _cannot_start(argv, None, error) from error
+    try:
+        returncode = child.wait()
+    except BaseException as interrupt:
+        try:
+            cut_off(getattr(interrupt, "signum", signal.SIGINT))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(STOP_GRACE_S)
+        finally:
+            _stop(child)
+        raise
+    if returncode < 0:
+        cut_off(-returncode)
+    return _status(returncode)
+
+
 def foreground(argv: Sequence[str], *, env: Env, stdin: bytes = b"", capture: bool = False) -> Completed:
     """Run a command on our own stdout and stderr; returns its status, and its stdout if that was captured.
 

@@ -12,7 +12,7 @@ from clauderon.cells import Column
 from clauderon.cli import common
 from clauderon.errors import NoSuchSession, UsageError
 from clauderon.output import stdin_is_terminal
-from clauderon.session import lifecycle
+from clauderon.session import inside, lifecycle
 from clauderon.session.context import Context
 from clauderon.session.lookup import find
 from clauderon.session.request import duration_s
@@ -56,7 +56,7 @@ def shell(name: OptionalName = None) -> None:
     with common.opened() as context:
         session = lifecycle.running(context, _only(context, name, "shell"), idle=True)
         tty = stdin_is_terminal() and sys.stdout.isatty()
-        context.docker.replace(*lifecycle.exec_words(session, lifecycle.SHELL, tty=tty, stdin=True))
+        raise typer.Exit(inside.run(context, session, inside.SHELL, tty=tty, stdin=True))
 
 
 def exec_(
@@ -69,6 +69,8 @@ def exec_(
 ) -> None:
     """Run a command in the session's container; its status is the answer's. A stopped session is woken for it.
 
+    The command ends when this one is interrupted or its reader goes.
+
     Example: clauderon exec fix-bug -- make test
     """
     with common.opened() as context:
@@ -76,7 +78,7 @@ def exec_(
         if tty is None:
             tty = stdin_is_terminal() and sys.stdout.isatty()
         stdin = sys.stdin is not None and not sys.stdin.closed
-        context.docker.replace(*lifecycle.exec_words(session, command, tty=tty, stdin=stdin))
+        raise typer.Exit(inside.run(context, session, command, tty=tty, stdin=stdin))
 
 
 def logs(

@@ -258,6 +258,10 @@ class Docker:
         """Become docker with these words."""
         proc.replace(self.argv(*words), env=self.env)
 
+    def pass_through(self, *words: str, cut_off: Callable[[int], None]) -> int:
+        """Run docker on our own streams and terminal; see `proc.pass_through`."""
+        return proc.pass_through(self.argv(*words), env=self.env, cut_off=cut_off)
+
     def foreground(self, *words: str, stdin: bytes = b"", capture: bool = False) -> proc.Completed:
         """Run docker on our own stdout (unless it is captured) and stderr."""
         return proc.foreground(self.argv(*words), env=self.env, stdin=stdin, capture=capture)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from clauderon import airlock, names, proc
 from clauderon.agents import registry, setup
 from clauderon.docker import failures
@@ -128,22 +126,6 @@ def running(context: Context, name: str, *, idle: bool = False) -> Session:
 
 def attach_words(session: Session, detach_keys: str = DETACH_KEYS) -> list[str]:
     return ["attach", "--detach-keys", detach_keys, names.container(session.name)]
-
-
-def exec_words(session: Session, command: Sequence[str], *, tty: bool, stdin: bool) -> list[str]:
-    """`docker exec` in the session, with the directory and the user it runs with.
-
-    By way of the image's `sh`: engines before 23 say 126 for a command that is not there, and say so on stdout.
-    """
-    words = ["exec"]
-    if stdin:
-        words.append("-i")
-    if tty:
-        words.append("-t")
-    return [*words, names.container(session.name), "sh", "-c", 'exec "$@"', "clauderon", *command]
-
-
-SHELL = ("sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi")
 
 
 def wait_start(context: Context, session: Session) -> proc.Running:
