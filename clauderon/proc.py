@@ -291,12 +291,16 @@ def pass_through(argv: Sequence[str], *, env: Env, cut_off: Callable[[int], None
 
     cut_off: called with the number of the signal that ended the command, or us. For a command that is only the near end
     of one somewhere else, which would go on; the near end has some seconds to end by itself then, and is stopped.
+    What it says of itself does not count then: docker 28 takes its interruption for a success.
     """
     try:
-        child = subprocess.Popen([find(argv[0], env), *argv[1:]], env=dict(env))
+        with _held_signals() as came:
+            child = subprocess.Popen([find(argv[0], env), *argv[1:]], env=dict(env))
     except OSError as error:
         raise _cannot_start(argv, None, error) from error
     try:
+        if came:
+            signal.raise_signal(came[0])
         returncode = child.wait()
     except BaseException as interrupt:
         try:

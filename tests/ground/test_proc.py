@@ -149,3 +149,36 @@ def test_replace_becomes_the_command() -> None:
         [sys.executable, "-c", script], env={**ENV, "PYTHONPATH": os.pathsep.join(sys.path)}, ok=None
     )
     assert child.status == 9
+
+
+def pass_through(script: str) -> subprocess.Popen[bytes]:
+    """A process that runs the shell script by `proc.pass_through`, and says what became of it."""
+    program = (
+        "import signal, sys\nfrom clauderon import proc\nfrom clauderon.errors import Interrupted\n"
+        "def come(number, frame): raise Interrupted(number)\n"
+        "for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP): signal.signal(number, come)\n"
+        "say = lambda *words: print(*words, flush=True)\n"
+        "argv, env = ['/bin/sh', '-c', sys.argv[1]], {'PATH': '/usr/bin:/bin'}\n"
+        "try: say(proc.pass_through(argv, env=env, cut_off=lambda number: say('cut off', number)))\n"
+        "except Interrupted as error: say('interrupted', error.signum)\n"
+    )
+    argv = [sys.executable, "-c", program, script]
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def test_pass_through_has_our_streams_and_the_childs_status() -> None:
+    said, _ = pass_through("cat; exit 9").communicate(b"in\x00\n")
+    assert said == b"in\x00\n9\n"
+
+
+def test_pass_through_tells_of_a_child_that_a_signal_ended() -> None:
+    assert pass_through("kill -PIPE $$").communicate()[0] == b"cut off 13\n141\n"
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_pass_through_ends_by_the_signal_that_came_whatever_the_child_says(signum: signal.Signals) -> None:
+    child = pass_through("trap 'exit 0' INT TERM; echo ready; while :; do sleep 0.05; done")
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"ready\n"
+    child.send_signal(signum)
+    assert child.communicate()[0] == b"cut off %d\ninterrupted %d\n" % (signum, signum)
