@@ -1,7 +1,7 @@
 """The program's entry: answers the few questions that must be instant, and hands everything else to `cli`.
 
-`--version`, `env`, `path` and completion run at every prompt and in every Makefile, so they import neither typer
-nor plumbum; `docs/performance.md` has the figures.
+`--version`, `--help`, `env`, `path` and completion run at every prompt and in every Makefile, so they import neither
+typer nor plumbum; `docs/performance.md` has the figures.
 """
 
 from __future__ import annotations
@@ -51,6 +51,13 @@ def _main(argv: list[str]) -> int:
 
         sys.stdout.write(f"clauderon {__version__}\n")
         return 0
+    if not argv or argv[-1] in ("--help", "-h"):
+        from clauderon import shellhelp
+
+        text = shellhelp.answer(argv, os.environ)
+        if text is not None:
+            sys.stdout.write(text)
+            return 0
     if argv[:1] == ["__complete"]:
         from clauderon import shellcomplete
 

@@ -11,6 +11,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import commandtree  # noqa: E402
 import completions  # noqa: E402
+import helptexts  # noqa: E402
 import reference  # noqa: E402
 
 
@@ -18,7 +19,8 @@ def pages() -> dict[Path, str]:
     """Every generated file with the text it should have."""
     from clauderon.cli import app
 
-    tree = commandtree.read(app.build())
+    application = app.build()
+    tree = commandtree.read(application)
     configuration = ROOT / "docs/configuration.md"
     share = ROOT / "clauderon/share"
     return {
@@ -28,6 +30,7 @@ def pages() -> dict[Path, str]:
         share / "completion.bash": completions.bash(tree),
         share / "completion.zsh": completions.zsh(tree),
         share / "completion.fish": completions.fish(tree),
+        share / "help.txt": helptexts.texts(application),
     }
 
 

@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = ("face", "use cases", "tools", "facts", "state", "ground", "beside")
 ROOMS = {
     "cli": "face", "output": "face", "cells": "face", "shellenv": "face", "shellquick": "face", "shellcomplete": "face",
-    "__main__": "face",
+    "shellhelp": "face", "__main__": "face",
     "session": "use cases", "doctor": "use cases", "cache": "use cases",
     "docker": "tools", "git": "tools", "airlock": "tools", "agents": "tools",
     "config": "facts", "spec": "facts", "limits": "facts", "extras": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts",
@@ -61,7 +61,7 @@ UPWARD = {
 # Who writes to stdout beside `output`, each with its reason.
 WRITERS = {
     "output": "the writer",
-    "__main__": "--version and completion answer before `output` could be imported",
+    "__main__": "--version, --help and completion answer before `output` could be imported",
     "shellquick": "env and path answer in a few milliseconds, without typer",
 }
 # Modules over 300 lines, each with the reason why it is one thing.

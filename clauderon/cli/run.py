@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import signal
@@ -12,7 +13,7 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from clauderon import shellquick
+from clauderon import output, shellquick
 from clauderon.cli import app, common, step
 from clauderon.errors import (
     EXIT_BUG,
@@ -24,6 +25,11 @@ from clauderon.errors import (
 )
 
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+# What the machine does to any program, as with a full disk: no bug, and for the doctor to look at.
+_THE_MACHINES = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE,
+     errno.ENOTDIR, errno.ELOOP)
+)  # fmt: skip
 
 
 def run(argv: Sequence[str]) -> int:
@@ -51,12 +57,25 @@ def run(argv: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: no traceback without --debug
         if debug:
             _print_traceback()
-        name = type(error).__name__
-        bug = ClauderonError(
-            "bug", f"{name}: {error}", hint="run it again with --debug, and report what it prints"
-        )
-        bug.exit_status, bug.code = EXIT_BUG, "bug"
-        return _fail(bug, words, command)
+        return _fail(_of_the_machine(error, words) or _bug(error), words, command)
+
+
+def _bug(error: Exception) -> ClauderonError:
+    why = f"{type(error).__name__}: {error}"
+    bug = ClauderonError("bug", why, hint="run it again with --debug, and report what it prints")
+    bug.exit_status, bug.code = EXIT_BUG, "bug"
+    return bug
+
+
+def _of_the_machine(error: Exception, words: list[str]) -> ClauderonError | None:
+    """The error with words for a person, if it is the machine's doing."""
+    if not isinstance(error, OSError) or error.errno not in _THE_MACHINES:
+        return None
+    why = (error.strerror or str(error)).lower()
+    if error.filename is None and {"--help", "-h"} & set(words):
+        output.give_up_stdout()  # what could not be written there would fail again at the end
+        return ClauderonError("stdout", why)
+    return ClauderonError(str(error.filename or "disk"), why, hint="clauderon doctor")
 
 
 def _print_traceback() -> None:

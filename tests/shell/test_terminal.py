@@ -80,7 +80,18 @@ sys.stderr.write(",".join(sorted({"typer", "rich", "aiohttp", "plumbum", "sh"} &
 
 
 @pytest.mark.parametrize(
-    "line", ["--version", "env nosuch", "env --unset", "path sh", "shell-init bash", "__complete status a"]
+    "line",
+    [
+        "--version",
+        "--help",
+        "create --help",
+        "proxy log -h",
+        "env nosuch",
+        "env --unset",
+        "path sh",
+        "shell-init bash",
+        "__complete status a",
+    ],
 )
 def test_an_instant_answer_imports_nothing_slow(line: str, home: Home) -> None:
     done = subprocess.run(
