@@ -206,6 +206,36 @@ help_of() {
     done
 }
 
+@test "a state directory that cannot be is a failure with words, not a bug" {
+    touch a-file
+    for home in a-file a-file/home /proc/nosuch; do
+        export CLAUDERON_HOME=$home
+        for words in list 'create --prompt x' 'config init' 'config show' 'proxy start' 'proxy log' reconcile 'sync x' 'upload x a-file'; do
+            call clauderon $words
+            [ "$status" -ne 70 ] || fails "$home, $words: a bug"
+            case $status in 0) ;; *) says_why ;; esac
+            call clauderon $words --json
+            case $status in 0) ;; *) is_json "it['error']['code'] in ('failed', 'usage', 'backend') and it['error']['hint']" ;; esac
+        done
+        call clauderon doctor --json
+        has_status 1
+        is_silent
+    done
+}
+
+@test "a full disk behind the state directory is a failure with words" {
+    # Only the disk of /dev/full is full whenever one asks.
+    [ -e /dev/full ] || skip 'there is no /dev/full here'
+    mkdir -p "$CLAUDERON_HOME"
+    ln -s /dev/full "$CLAUDERON_HOME/config.toml.new"
+    call clauderon config init
+    has_status 1
+    says_nothing
+    says_why
+    grep -q 'no space left on device' "$err" || fails 'expected the reason'
+    hints 'clauderon doctor'
+}
+
 @test "closed streams neither hang nor break anything" {
     for words in 'config paths' 'list' 'status x' 'create --prompt x' 'create --prompt-file -' 'exec x -- true' 'delete x' 'doctor' 'path sh'; do
         local closed=0 open=0

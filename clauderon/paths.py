@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from clauderon.errors import ClauderonError
+
 # In the container.
 WORKSPACE = "/workspace"
 CONTAINER_ROOT = "/clauderon"
@@ -39,7 +41,17 @@ class Home(NamedTuple):
         return cls(Path.cwd() / root.expanduser() if not root.is_absolute() else root)
 
     def create(self) -> None:
-        """Make the directories that must exist before anything is recorded; safe to repeat."""
+        """Make the directories that must exist before anything is recorded; safe to repeat.
+
+        Raises ClauderonError where the system does not let us.
+        """
+        try:
+            self._create()
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise ClauderonError(f"{error.filename or self.root}", why, hint="clauderon doctor") from error
+
+    def _create(self) -> None:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for private in (self.secrets, self.locks, self.logs):
             private.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,4 @@
-"""clauderon/share/help.txt: what typer prints for every `--help`; `shellhelp` prints it without typer. Writes nothing."""
+"""clauderon/share/help.txt: what typer prints for each `--help`, for `shellhelp` to print without it."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _document(source: _Source) -> dict[str, Any]:
         return {}
     except OSError as error:
         why = f"cannot be read: {(error.strerror or str(error)).lower()}"
-        raise UsageError(str(source.path), why, hint=f"ls -ld '{source.path}'") from error
+        raise UsageError(str(source.path), why, hint=_way_to_read(source.path, error)) from error
     import tomli
 
     try:
@@ -86,6 +86,17 @@ def _document(source: _Source) -> dict[str, Any]:
         from clauderon.config.mistakes import not_toml
 
         raise not_toml(source.path, raw, error) from error
+
+
+def _way_to_read(path: Path, error: OSError) -> str:
+    import shlex  # late: not on the way of a create
+
+    quoted = shlex.quote(str(path))
+    if isinstance(error, PermissionError):
+        return f'sudo chown "$(id -u)" {quoted} && chmod u+r {quoted}'
+    if isinstance(error, IsADirectoryError):
+        return f"mv {quoted} {shlex.quote(f'{path}.before')}"
+    return "clauderon doctor" if isinstance(error, NotADirectoryError) else f"ls -ld {quoted}"
 
 
 def _read_section(

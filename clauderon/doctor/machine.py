@@ -36,21 +36,26 @@ _OURS = re.compile(r"CLAUDERON_(SESSION_\w+|DEBUG|REQUIRE_LIVE|VENV|PROXY_\w+_FD
 def state_directory(home: Home) -> Check:
     """Whether the state directory is ours alone."""
     name = "state directory"
-    try:
-        info = home.root.stat()
-    except FileNotFoundError:
-        return ok(name, f"{home.root} is made by the first command that needs it")
-    except OSError as error:
+    quoted = shlex.quote(str(home.root))
+    # The one that is there: the home, or what it will be made in.
+    place = next(path for path in (home.root, *home.root.parents) if _is_there(path))
+    if not place.is_dir():
         return fail(
             name,
-            f"{home.root}: {(error.strerror or str(error)).lower()}",
-            f"ls -ld {shlex.quote(str(home.root))}",
+            f"{place} is not a directory",
+            f"mv {shlex.quote(str(place))} {shlex.quote(f'{place}.before')}",
         )
-    quoted = shlex.quote(str(home.root))
-    if not home.root.is_dir():
-        return fail(name, f"{home.root} is not a directory", f"ls -ld {quoted}")
-    if not os.access(home.root, os.R_OK | os.W_OK | os.X_OK):
+    if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        if os.statvfs(place).f_flag & os.ST_RDONLY:
+            mount = f'sudo mount -o remount,rw "$(findmnt -no TARGET -T {shlex.quote(str(place))})"'
+            return fail(name, f"{place} is on a disk that is read-only", mount)
+        if place != home.root:
+            made = f'sudo install -d -m 700 -o "$(id -u)" {quoted}'
+            return fail(name, f"{home.root} cannot be made in {place}", made)
         return fail(name, f"{home.root} cannot be written", f'sudo chown -R "$(id -u)" {quoted}')
+    if place != home.root:
+        return ok(name, f"{home.root} is made by the first command that needs it")
+    info = home.root.stat()
     if info.st_uid != os.getuid():
         return warn(name, f"{home.root} belongs to uid {info.st_uid}", f'sudo chown -R "$(id -u)" {quoted}')
     for path in (home.root, home.config, home.secrets):
@@ -61,6 +66,14 @@ def state_directory(home: Home) -> Check:
             name, f"{home.secrets} can be read by others", f"chmod 700 {shlex.quote(str(home.secrets))}"
         )
     return ok(name, str(home.root))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
 
 
 def variables(settings: Config, environ: Mapping[str, str]) -> Check:

@@ -61,7 +61,7 @@ def holder(home: Home) -> dict[str, Any] | None:
     """What the running service wrote (`pid`, `version`, `held`), empty while it is starting; None if none runs."""
     try:
         descriptor = os.open(_path(home), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # no home, or a file where it should be
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import contextlib
 import os
 import subprocess
@@ -259,6 +260,20 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.toml").mkdir()
     error = refusal(tmp_path)
     assert (error.what, error.why) == (f"{tmp_path}/config.toml", "cannot be read: is a directory")
+    assert error.hint == f"mv {tmp_path}/config.toml {tmp_path}/config.toml.before"
+
+
+def test_a_file_that_is_somebody_elses_is_refused_with_the_way_to_own_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_path: Path) -> bytes:  # nobody keeps root from reading
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    error = refusal(tmp_path)
+    place = tmp_path / "config.toml"
+    assert (error.what, error.why) == (f"{place}", "cannot be read: permission denied")
+    assert error.hint == f'sudo chown "$(id -u)" {place} && chmod u+r {place}'
 
 
 @pytest.mark.parametrize(

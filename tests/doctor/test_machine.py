@@ -71,6 +71,45 @@ def test_no_home_yet_is_fine_and_none_is_made(tmp_path: Path) -> None:
     assert not home.root.exists()
 
 
+def test_a_file_where_the_home_should_be_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "it's a file").touch()
+    home = Home(tmp_path / "it's a file")
+    check = machine.state_directory(home)
+    assert (check.outcome, check.found) == ("fail", f"{home.root} is not a directory")
+    mended(check, lambda: machine.state_directory(home))
+
+
+def test_a_home_that_cannot_be_made_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    check = machine.state_directory(Home(tmp_path / "file" / "home"))
+    assert (check.outcome, check.found) == ("fail", f"{tmp_path / 'file'} is not a directory")
+    mended(check, lambda: machine.state_directory(Home(tmp_path / "file" / "home")))
+    home = Home(tmp_path / "not" / "there")
+    assert machine.state_directory(home).outcome == "ok"
+    # Nobody keeps root from writing.
+    monkeypatch.setattr(machine.os, "access", lambda path, _mode: Path(path) != tmp_path)
+    check = machine.state_directory(home)
+    assert (check.outcome, check.found) == ("fail", f"{home.root} cannot be made in {tmp_path}")
+    mended(check, lambda: machine.state_directory(home))
+
+
+def test_a_home_on_a_disk_that_is_read_only_is_a_failure(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.os, "access", lambda _path, _mode: False)
+    assert machine.state_directory(home).mend == f'sudo chown -R "$(id -u)" {home.root}'
+    monkeypatch.setattr(machine.os, "statvfs", lambda _path: type("Facts", (), {"f_flag": os.ST_RDONLY}))
+    check = machine.state_directory(home)
+    assert (check.outcome, check.found) == ("fail", f"{home.root} is on a disk that is read-only")
+    assert check.mend == f'sudo mount -o remount,rw "$(findmnt -no TARGET -T {home.root})"'
+
+
+def test_the_checks_go_on_without_a_home(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for home in (Home(tmp_path / "file"), Home(tmp_path / "file" / "home")):
+        checks = list(examine(home, {"PATH": str(tmp_path)}))
+        assert {"state directory", "configuration"} <= {c.name for c in checks if c.outcome == "fail"}
+        assert {"disk", "proxy", "docker"} <= {c.name for c in checks}
+
+
 def test_a_misspelt_variable_is_named_with_the_nearest() -> None:
     check = machine.variables(SETTINGS, {"CLAUDERON_DOCKER_IMGAE": "x", "CLAUDERON_HOME": "/x"})
     assert (check.outcome, check.mend) == ("warn", "unset CLAUDERON_DOCKER_IMGAE")
