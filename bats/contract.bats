@@ -74,11 +74,29 @@ help_of() {
     hints 'clauderon create   # did you mean this?'
 }
 
-@test "a misspelt option names the nearest" {
-    call clauderon create --promt x
-    has_status 2
-    says_why
-    grep -q -- '--prompt' "$err" || fails 'expected --prompt'
+@test "what is misspelt names the nearest, as a command to type" {
+    while IFS='|' read -r words nearest; do
+        call clauderon $words
+        case $words in wait*) has_status 125 ;; *) has_status 2 ;; esac
+        says_nothing
+        says_why
+        hints "$nearest"
+        ! grep -i 'mean' "$err" | grep -v '^hint: ' || fails 'expected the nearest in the hint alone'
+    done <<'WORDS'
+create --promt x|clauderon create --prompt   # did you mean this?
+create --prompt x --agnet y|clauderon create --agent   # did you mean this?
+wait one --tiemout 3s|clauderon wait --timeout   # did you mean this?
+--verson list|clauderon --version   # did you mean this?
+logs one --jsn|clauderon logs --help
+proxy stat|clauderon proxy start   # did you mean this?
+proxy logs|clauderon proxy log   # did you mean this?
+config shw|clauderon config show   # did you mean this?
+config nonsense|clauderon config --help
+lst|clauderon list   # did you mean this?
+nonsense|clauderon --help
+help|clauderon --help
+list extra|clauderon list --help
+WORDS
 }
 
 @test "--version is one line on stdout" {

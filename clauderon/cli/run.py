@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import typer
@@ -111,29 +112,49 @@ def _run(words: list[str], command: str) -> int:
     except typer.Abort:
         return EXIT_SIGNAL_BASE + signal.SIGINT
     except TyperException as error:
-        raise _usage(error, words, command) from error
+        raise _usage(error, command) from error
     return int(status or 0)
 
 
-def _usage(error: TyperException, words: list[str], command: str) -> ClauderonError:
+def _usage(error: TyperException, command: str) -> ClauderonError:
     """typer's complaint as one of ours: what was typed, what is wrong, what to type."""
     context = getattr(error, "ctx", None)
     path = context.command_path.removeprefix("clauderon").strip() if context is not None else command
-    message = error.format_message().rstrip(".").partition(" (Possible options")[0]
-    possibilities = getattr(error, "possibilities", None) or []
-    hint = f"clauderon {path} --help".replace("  ", " ")
-    if possibilities:
-        hint = f"did you mean {' or '.join(sorted(possibilities))}? See: {hint}"
+    message = error.format_message().rstrip(".?").partition(" (Possible options")[0]
+    message, _, _ = message.partition(". Did you mean")
     if type(error).__name__ == "NoArgsIsHelpError":
         message = "a command is missing"
+    words = ["clauderon", *path.split()]
+    near = _nearest_known(context, message)
+    hint = " ".join([*words, f"{near}   # did you mean this?" if near else "--help"])
     return UsageError(path or "clauderon", message[:1].lower() + message[1:], hint=hint)
 
 
+def _nearest_known(context: Any, message: str) -> str:
+    """Of the options or commands at this place the one next to that which typer does not know, or ""."""
+    unknown = re.match(r"No such (option|command):? '?(.*?)'?$", message)
+    if unknown is None or context is None:
+        return ""
+    if unknown[1] == "command":
+        return _nearest_of(unknown[2], context.command.commands)
+    params = context.command.params
+    return _nearest_of(
+        unknown[2], [name for param in params for name in (*param.opts, *param.secondary_opts)]
+    )
+
+
 def _nearest(command: str) -> str:
+    near = "" if command == "help" else _nearest_of(command, app.NAMES)
+    return f"clauderon {near}   # did you mean this?" if near else "clauderon --help"
+
+
+def _nearest_of(typed: str, known: Iterable[str]) -> str:
+    """The one that was probably meant, or ""; the dashes, which all options share, bring nothing near."""
     import difflib
 
-    close = difflib.get_close_matches(command, app.NAMES, 1)
-    return f"clauderon {close[0]}   # did you mean this?" if close else "clauderon --help"
+    bare = {name.lstrip("-"): name for name in known}
+    close = difflib.get_close_matches(typed.lstrip("-"), bare, 1)
+    return bare[close[0]] if close else ""
 
 
 def _take_debug(words: list[str]) -> bool:
