@@ -232,6 +232,9 @@ answer() {
     has_status 7
     cmp input "$out" || fails 'expected stdin on stdout'
     [ "$(cat "$err")" = "a  b|it's|*||" ] || fails 'expected the words'
+    call clauderon exec "$NAME" sh -c 'echo "$@"; exit 3' sh --json -- --debug
+    has_status 3
+    [ "$(cat "$out")" = '--json -- --debug' ] || fails 'expected the options of the command'
     call clauderon exec "$NAME" -- nosuch-command
     has_status 127
     call clauderon exec "$NAME" -- /etc

@@ -35,7 +35,7 @@ _THE_MACHINES = frozenset(
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line (without the program's name); returns the exit status."""
-    words = list(argv) or ["--help"]
+    words = _with_command_apart(list(argv) or ["--help"])
     debug = _take_debug(words)
     command = next((word for word in words if not word.startswith("-")), "")
     _prepare_output(words, command, debug)
@@ -155,6 +155,19 @@ def _nearest_of(typed: str, known: Iterable[str]) -> str:
     bare = {name.lstrip("-"): name for name in known}
     close = difflib.get_close_matches(typed.lstrip("-"), bare, 1)
     return bare[close[0]] if close else ""
+
+
+def _with_command_apart(words: list[str]) -> list[str]:
+    """`exec NAME ls -l` as `exec NAME -- ls -l`: what follows a command's name is the command's, as in `docker exec`.
+
+    The options of `exec` itself take no values, so the second plain word is that name.
+    """
+    if words[0] == "exec":
+        end = words.index("--") if "--" in words else len(words)
+        plain = [index for index in range(1, end) if not words[index].startswith("-")]
+        if len(plain) > 1:
+            words.insert(plain[1], "--")
+    return words
 
 
 def _take_debug(words: list[str]) -> bool:
