@@ -33,8 +33,28 @@ CLAUDERON_TEST ?= make test
 # More flags for `clauderon merge`.
 CLAUDERON_MERGE ?=
 
-clauderon_names := $(patsubst $(CLAUDERON_PROMPTS)/%$(CLAUDERON_SUFFIX),%,\
-	$(sort $(wildcard $(CLAUDERON_PROMPTS)/*$(CLAUDERON_SUFFIX))))
+# A word in quotes for the shell here.
+clauderon_quoted = '$(subst ','\'',$(1))'
+
+# make would take a space or a colon in a name for its own, the shell a quote. So the shell looks, and only names that
+# a session can have come out of it; with $(1) the others, on a line each.
+clauderon_look = cd $(call clauderon_quoted,$(CLAUDERON_PROMPTS)) 2>/dev/null || exit 0; LC_ALL=C; export LC_ALL; \
+	end=$(call clauderon_quoted,$(CLAUDERON_SUFFIX)); \
+	for file in *"$$end" .*"$$end"; do \
+		[ -e "$$file" ] || continue; \
+		case $${file%"$$end"} in \
+		('' | [!A-Za-z0-9]* | *[!A-Za-z0-9._-]*) $(if $(1),ls -dq "./$$file") ;; \
+		(*) $(if $(1),,printf '%s\n' "$${file%"$$end"}") ;; \
+		esac; \
+	done
+clauderon_names := $(sort $(shell $(call clauderon_look,)))
+
+.PHONY: clauderon-names
+clauderon-names:
+	@odd=$$($(call clauderon_look,odd)); [ -z "$$odd" ] || { \
+		printf 'no name for a session: %s\n' "$$odd" >&2; \
+		echo "use letters, digits, '.', '_' or '-', beginning with a letter or a digit" >&2; exit 2; }
+clauderon-run clauderon-wait clauderon-collect clauderon-test clauderon-merge: clauderon-names
 
 .PHONY: clauderon-run clauderon-wait clauderon-collect clauderon-test clauderon-merge
 clauderon-run: $(clauderon_names:%=clauderon-run-%)
@@ -61,7 +81,7 @@ $(CLAUDERON_STATE):
 # prompt, so that a prompt changed since is a conflict, not a silent nothing.
 $(CLAUDERON_STATE)/%.session: $(CLAUDERON_PROMPTS)/%$(CLAUDERON_SUFFIX) | $(CLAUDERON_STATE)
 	$(CLAUDERON) create --quiet --print --detach --repo '$(CLAUDERON_REPO)' --name '$*' --prompt-file '$<' \
-		--idempotency-key "make $(abspath $(CLAUDERON_STATE))/$* $$(cksum <'$<')" $(CLAUDERON_CREATE) >'$@.part'
+		--idempotency-key $(call clauderon_quoted,make $(abspath $(CLAUDERON_STATE))/$*)" $$(cksum <'$<')" $(CLAUDERON_CREATE) >'$@.part'
 	mv '$@.part' '$@'
 
 $(CLAUDERON_STATE)/%.ended: $(CLAUDERON_STATE)/%.session
@@ -72,9 +92,6 @@ $(CLAUDERON_STATE)/%.patch: $(CLAUDERON_STATE)/%.ended
 	$(CLAUDERON) logs '$*' >'$(@:.patch=.out)' 2>'$(@:.patch=.err)'
 	$(CLAUDERON) diff --committed '$*' >'$@.part'
 	mv '$@.part' '$@'
-
-# The line as one word for the shell here, so that all of it is for the one in the container.
-clauderon_quoted = '$(subst ','\'',$(1))'
 
 # The gate sees the whole worktree and the merge takes commits alone, so what is not committed would pass unmerged.
 $(CLAUDERON_STATE)/%.tested: $(CLAUDERON_STATE)/%.ended

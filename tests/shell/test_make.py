@@ -215,3 +215,68 @@ def test_the_gate_refuses_work_that_no_merge_would_take(engine: Engine, project:
     subprocess.run(["git", "commit", "-q", "-m", "Mine"], cwd=worktree, check=True, env=engine.environ)
     again = make(engine, project, f"clauderon-test-{name}", "CLAUDERON_TEST=test -e left-behind")
     assert again.returncode == 0, again.stderr
+
+
+RULES = Path(__file__).resolve().parents[2] / "clauderon" / "share" / "clauderon.mk"
+ODD = ("a b", "it's", "-dash", "$(touch pwned)", "`touch pwned`", ";touch pwned;", "co:lon", "per%cent", "has#hash",
+       "new\nline", "ünï", 'quo"te', "back\\slash", ".hidden", "tab\tted", "star*")  # fmt: skip
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Path:
+    """A project whose path is odd, with a program that writes down its words, a line a call, in place of ours."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    place = tmp_path / 'my $(touch pwned) `touch pwned` it\'s "$HOME"'
+    (place / "prompts").mkdir(parents=True)
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\n{{ printf '%s|' \"$@\"; echo; }} >>'{tmp_path}/calls'\n")
+    program.chmod(0o755)
+    (place / "Makefile").write_text(f"CLAUDERON = {program}\ninclude {RULES}\n")
+    return place
+
+
+def run_make(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", *words], cwd=place, capture_output=True, text=True, check=False)
+
+
+def test_the_path_of_the_project_is_read_by_no_shell(stand_in: Path) -> None:
+    (stand_in / "prompts" / "one.md").write_text("x\n")
+    done = run_make(stand_in, "clauderon-run")
+    assert done.returncode == 0, done.stderr
+    words = (stand_in.parent / "calls").read_text().split("|")
+    key = words[words.index("--idempotency-key") + 1]
+    assert re.sub(r" \d+ 2$", "", key) == f"make {stand_in}/.clauderon-make/one"
+    assert sorted(path.name for path in stand_in.iterdir()) == [".clauderon-make", "Makefile", "prompts"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_prompt_whose_name_no_session_can_have_is_said_and_holds_up_no_other(
+    stand_in: Path, name: str
+) -> None:
+    for each in ("good.1_a-b", name):
+        (stand_in / "prompts" / f"{each}.md").write_text("x\n")
+    done = run_make(stand_in, "-k", "clauderon-run")
+    assert done.returncode == 2
+    assert "no name for a session: " in done.stderr
+    assert ascii(name)[1:-1].split("\\")[0] in done.stderr
+    calls = (stand_in.parent / "calls").read_text().splitlines()
+    assert len(calls) == 1, calls
+    assert "|--name|good.1_a-b|" in calls[0]
+    assert sorted(path.name for path in stand_in.iterdir()) == [".clauderon-make", "Makefile", "prompts"]
+    # A target that is none of ours does not mind.
+    (stand_in / "Makefile").write_text((stand_in / "Makefile").read_text() + "mine: ; @echo mine\n")
+    assert run_make(stand_in, "mine").stdout == "mine\n"
+
+
+def test_looking_runs_nothing(stand_in: Path) -> None:
+    (stand_in / "prompts" / "one.md").write_text("x\n")
+    assert run_make(stand_in, "-n", "clauderon-merge").returncode == 0
+    assert not (stand_in.parent / "calls").exists()
+    assert not (stand_in / ".clauderon-make").exists()
+
+
+def test_no_prompts_is_nothing_to_do(stand_in: Path) -> None:
+    assert run_make(stand_in, "clauderon-run", "clauderon-merge").returncode == 0
+    (stand_in / "prompts").rmdir()
+    assert run_make(stand_in, "clauderon-run").returncode == 0
