@@ -178,10 +178,10 @@ WORDS
 @test "doctor finds the engine down and goes on" {
     call clauderon doctor --json
     has_status 1
-    is_json "{r['check']: r['mend'] for r in it['data'] if r['outcome'] == 'fail'} == {'engine': 'docker info'}"
+    is_json "{r['check']: r['mend'] for r in it['data'] if r['outcome'] == 'fail'} == {'engine': 'unset DOCKER_HOST'}"
     call clauderon doctor
     has_status 1
-    grep -q 'docker info' "$out" || fails 'expected the command that mends it'
+    grep -q 'hint: unset DOCKER_HOST' "$out" || fails 'expected the command that mends it'
 }
 
 @test "doctor works with a broken configuration and says where it is broken" {

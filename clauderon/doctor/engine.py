@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ from clauderon.store import Store
 
 # The oldest engine and client everything was tried with.
 OLDEST = (20, 10)
+# There while systemd runs the machine (sd_booted(3)).
+_SYSTEMD = Path("/run/systemd/system")
 PREFIX = names.container("")
 
 
@@ -33,8 +36,30 @@ def reach(settings: Config, environ: Mapping[str, str]) -> tuple[Docker | None, 
     except ToolMissing as error:
         return None, [fail("docker", str(error), "sudo apt-get install docker.io")]
     except ClauderonError as error:
-        return None, [fail("engine", f"{error.why}{_last_line(error.detail)}", error.hint or "docker info")]
+        mend = error.hint or "docker info"
+        if mend in ("docker info", "docker context ls"):  # which look, and mend nothing
+            mend = _way_to_an_engine(settings, environ, started=mend == "docker context ls")
+        return None, [fail("engine", f"{error.why}{_last_line(error.detail)}", mend)]
     return docker, [_version("docker", "client", client), _version("engine", "engine", server)]
+
+
+def _way_to_an_engine(settings: Config, environ: Mapping[str, str], *, started: bool) -> str:
+    """Away from the engine that was named and is not there; else the start of this machine's own.
+
+    started: nothing is known of the engine being down; a context that is not there was named.
+    """
+    if settings.docker.context:
+        return "export CLAUDERON_DOCKER_CONTEXT=default"
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        if environ.get(name):
+            return f"unset {name}"
+    if started:
+        return "docker context use default"
+    if Path(settings.docker.command).name == "podman":
+        return "podman machine start"
+    if sys.platform == "darwin":
+        return "open -a Docker"
+    return "sudo systemctl start docker" if _SYSTEMD.exists() else "sudo service docker start"
 
 
 def _version(name: str, what: str, version: str) -> Check:
