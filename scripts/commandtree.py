@@ -77,8 +77,8 @@ def kind_of(metavar: str, names: tuple[str, ...]) -> str:
     if "|" in metavar:
         words = [word for word in metavar.split("|") if word not in ("-", "FILE")]
         return "file" if "FILE" in metavar else f"choice {' '.join(words)}"
-    # An option's NAME is a name to give, an argument's NAME one that exists.
-    if metavar == "NAME" and not names:
+    # An option's NAME is a name to give, that of --session and an argument's one that exists.
+    if metavar == "NAME" and (not names or "--session" in names):
         return "names"
     return {"FILE": "file", "PATH": "file", "DIR": "dir", "COMMAND": "command"}.get(metavar, "none")
 

@@ -201,7 +201,7 @@ _clauderon_kind() {
     ' proxy start --format') kind='choice table tsv json' ;;
     ' proxy stop --format') kind='choice table tsv json' ;;
     ' proxy status --format') kind='choice table tsv json' ;;
-    ' proxy log --session') kind='none' ;;
+    ' proxy log --session') kind='names' ;;
     ' proxy log --format') kind='choice table tsv json' ;;
     ' config show --format') kind='choice table tsv json' ;;
     ' config paths --format') kind='choice table tsv json' ;;

@@ -203,7 +203,7 @@ complete -c clauderon -n '__clauderon_at proxy stop' -l quiet -s q -d 'No progre
 complete -c clauderon -n '__clauderon_at proxy status' -l format -x -a 'table tsv json' -d 'How to print the answer.'
 complete -c clauderon -n '__clauderon_at proxy status' -l json -d 'Short for --format json.'
 complete -c clauderon -n '__clauderon_at proxy status' -l quiet -s q -d 'No progress on stderr.'
-complete -c clauderon -n '__clauderon_at proxy log' -l session -x -d 'Only this session.'
+complete -c clauderon -n '__clauderon_at proxy log' -l session -x -a '(clauderon __complete names 2>/dev/null)' -d 'Only this session.'
 complete -c clauderon -n '__clauderon_at proxy log' -l follow -s f -d 'Go on as more comes.'
 complete -c clauderon -n '__clauderon_at proxy log' -l refused -d 'Only what was refused.'
 complete -c clauderon -n '__clauderon_at proxy log' -l format -x -a 'table tsv json' -d 'How to print the answer.'

@@ -444,7 +444,7 @@ _clauderon_proxy_status() {
 
 _clauderon_proxy_log() {
     _arguments -s -S \
-        '--session=[Only this session.]:NAME: ' \
+        '--session=[Only this session.]:NAME: _clauderon_ask names session' \
         '--follow[Go on as more comes.]' \
         '-f[Go on as more comes.]' \
         '--refused[Only what was refused.]' \

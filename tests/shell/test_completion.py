@@ -37,6 +37,10 @@ CASES = [
     ("clauderon upload fix-bug fi", {"file.txt"}, {"fix-docs"}),
     ("clauderon exec fix-bug ", set(), {"fix-docs", "fix-bug"}),
     ("clauderon path ", {"sh", "mk"}, {"fix-bug"}),
+    ("clauderon path worktree ", {"fix-bug", "kept"}, {"sh"}),
+    ("clauderon proxy log --session ", {"fix-bug", "kept"}, {"--follow"}),
+    ("clauderon create --prompt-file fi", {"file.txt"}, {"fix-bug"}),
+    ("clauderon create --name ", set(), {"fix-bug", "file.txt"}),
 ]
 typed = pytest.mark.parametrize(("line", "offered", "absent"), CASES, ids=[line for line, _, _ in CASES])
 
