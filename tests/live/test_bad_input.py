@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -194,19 +195,23 @@ def as_unreadable(config: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "why"),
-    [(as_directory, "is a directory"), (as_unreadable, "permission denied")],
+    ("spoil", "why", "mending"),
+    [
+        (as_directory, "is a directory", "mv {config} {config}.before"),
+        (as_unreadable, "permission denied", 'sudo chown "$(id -u)" {config} && chmod u+r {config}'),
+    ],
     ids=["directory", "mode 000"],
 )
 def test_a_configuration_that_cannot_be_read_is_refused(
-    stage: Engine, tmp_path: Path, spoil: Callable[[Path], tuple[str, ...]], why: str
+    stage: Engine, tmp_path: Path, spoil: Callable[[Path], tuple[str, ...]], why: str, mending: str
 ) -> None:
     config = tmp_path / "home" / "config.toml"
     config.parent.mkdir()
     cli = dataclasses.replace(stage, command_prefix=spoil(config)).cli
     answer = cli("create", "--repo", "repo", "--prompt", "x", env={"CLAUDERON_HOME": str(config.parent)})
     refused(stage, answer)
-    assert answer.error == f"clauderon: {config}: cannot be read: {why}\nhint: ls -ld '{config}'\n"
+    hint = mending.format(config=shlex.quote(str(config)))
+    assert answer.error == f"clauderon: {config}: cannot be read: {why}\nhint: {hint}\n"
 
 
 @pytest.mark.parametrize("given", ["64m", "64M", "65536k", "0.0625g", "64MiB"])
