@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ SOAK = Path(__file__).parents[2] / "scripts/soak"
 def test_a_short_soak_ends_without_an_error_or_growth() -> None:
     with reserved_ports() as ports:
         argv = [
-            sys.executable,
             str(SOAK),
             "--minutes",
             "0.2",
