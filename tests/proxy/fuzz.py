@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import gc
 import random
+import ssl
 import sys
 import time
 import traceback
@@ -51,6 +52,8 @@ REQUESTS = [
     b"GET http://a.test/ HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
     b"OPTIONS http://a.test HTTP/1.1\r\nHost:a.test:80\r\n\r\n",
     b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n",
+    b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n\x16\x03\x01\x01\x00\x01\x00\x00\xfc\x03\x03"
+    + bytes(251),
 ]
 RESPONSES = [
     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
@@ -288,6 +291,9 @@ class Transport(asyncio.Transport):
     def write_eof(self) -> None:
         self.ended = True
 
+    def is_closing(self) -> bool:
+        return self.gone
+
     def pause_reading(self) -> None:
         assert self.reading
         self.reading = False
@@ -346,6 +352,18 @@ class Silent:
         assert SECRET.decode() not in repr(record)
 
 
+class Leaves:
+    """For what comes in a tunnel and begins as a handshake does."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+
+    def server_context(self, host: str) -> ssl.SSLContext:
+        if self.rng.random() < 0.5:
+            raise ValueError("no")
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+
 class Stage:
     """One client and the upstreams it reaches."""
 
@@ -355,7 +373,7 @@ class Stage:
         self.pool = Pool(self.loop)  # type: ignore[arg-type]
         self.upstreams: list[Transport] = []
         shared = Shared(
-            leaves=None,  # type: ignore[arg-type]
+            leaves=Leaves(rng),
             credentials=Table(),
             audit=Silent(),
             pool=self.pool,
