@@ -50,11 +50,23 @@ class Dialler:
 
     async def open(self, key: Key, rules: Rules, *, raw: bool = False) -> Upstream:
         """A connected upstream, secured if the key says so and not `raw`. Raises Problem."""
-        generation = self.pool.generation
-        wire = await self._reach(key, rules, raw)
-        wire.generation = generation  # the settings may have changed on the way
-        if not key.secure or raw:
-            return wire
+        while True:
+            generation = self.pool.generation
+            wire = await self._reach(key, rules, raw)
+            wire.generation = generation  # the settings may have changed on the way
+            if not key.secure or raw:
+                return wire
+            try:
+                await self._secure(key, wire)
+            except Problem as problem:
+                # A session that the upstream will not take up again (it should begin a new one, and some do not) is
+                # no reason to refuse: the next handshake offers none.
+                if not wire.resumes or problem.code != "upstream-tls":
+                    raise
+            else:
+                return wire
+
+    async def _secure(self, key: Key, wire: Upstream) -> None:
         try:
             async with asyncio.timeout(TLS_S):
                 await wire.secure_for(self.routes.context, key.host)
@@ -71,7 +83,6 @@ class Dialler:
         except BaseException:
             wire.abort()
             raise
-        return wire
 
     async def _reach(self, key: Key, rules: Rules, raw: bool) -> Upstream:
         target = rules.targets.dial(key.host, key.port)

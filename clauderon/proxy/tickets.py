@@ -45,6 +45,11 @@ class Tickets(Generic[K]):
         if key in self._kept:
             self._kept[key] = _Kept(None, 0.0)
 
+    def rest(self, key: K, now: float) -> None:
+        """A handshake that offered the session failed: none is offered for as long as one would have been used."""
+        if key in self._kept:
+            self._kept[key] = _Kept(None, now + RENEW_S)
+
     def forget(self, which: Callable[[K], bool]) -> None:
         """Drop all that is known of the keys that `which` says."""
         self._kept = {key: kept for key, kept in self._kept.items() if not which(key)}

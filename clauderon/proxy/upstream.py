@@ -35,7 +35,8 @@ class Upstream(Wire):
     """One connection to an upstream. Without an owner it is idle: then a byte or an end finishes it."""
 
     __slots__ = (
-        "generation", "idle_since", "key", "last", "owner", "pool", "reply", "served", "via", "waiter",
+        "generation", "idle_since", "key", "last", "owner", "pool", "reply", "resumes", "served",
+        "via", "waiter",
     )  # fmt: skip
 
     TUNNEL_S = 15.0
@@ -50,6 +51,7 @@ class Upstream(Wire):
         self.generation = pool.generation
         self.owner: Owner | None = None
         self.served = 0
+        self.resumes = False
         self.last = False  # the upstream closes after its present response
         self.idle_since = 0.0
         self.waiter: asyncio.Future[None] | None = None
@@ -102,7 +104,10 @@ class Upstream(Wire):
             self._settle(None)
 
     async def secure_for(self, context: ssl.SSLContext, hostname: str) -> None:
-        """Run the TLS handshake. Raises ssl.SSLError, or OSError if the upstream leaves meanwhile."""
+        """Run the TLS handshake. Raises ssl.SSLError, or OSError if the upstream leaves meanwhile.
+
+        `resumes` says afterwards whether a ticket was offered; one it failed with is not offered again.
+        """
         self.waiter = self.loop.create_future()
         ticket = self.pool.tickets.get(self.key)
         try:
@@ -113,9 +118,15 @@ class Upstream(Wire):
             # It was made in another context. A full handshake is always possible.
             self.pool.tickets.drop(self.key)
             self.start_tls(context, server=False, hostname=hostname)
+            ticket = None
+        self.resumes = ticket is not None
         self.begin()
         try:
             await self.waiter
+        except BaseException:
+            if ticket is not None:
+                self.pool.tickets.rest(self.key, self.loop.time())
+            raise
         finally:
             self.waiter = None
 

@@ -641,6 +641,53 @@ def test_tls_sessions_are_resumed_towards_the_upstream(rig: Rig) -> None:
     assert resumed == [False, False, True, True]
 
 
+class Forgetful(Upstream):
+    """Ends a handshake that offers a session with an alert, where it should begin a new one."""
+
+    refused = 0
+
+    def _serve(self, sock: socket.socket) -> None:
+        hello = b""
+        while len(hello) < 5 or len(hello) < 5 + int.from_bytes(hello[3:5]):
+            hello = sock.recv(1 << 14, socket.MSG_PEEK)
+        # The last extension, if there is one, is `pre_shared_key`.
+        places = [at for at in range(len(hello) - 4) if hello[at : at + 2] == b"\0\x29"]
+        if any(at + 4 + int.from_bytes(hello[at + 2 : at + 4]) == len(hello) for at in places):
+            self.refused += 1
+            sock.recv(len(hello))
+            sock.sendall(b"\x15\x03\x03\x00\x02\x02\x28")
+            sock.close()
+        else:
+            super()._serve(sock)
+
+
+def test_a_tls_session_the_upstream_refuses_is_offered_once(rig: Rig) -> None:
+    upstream = Forgetful(answering(OK, requests=1), rig.server_context("api.test"))
+    rig.upstreams.append(upstream)
+    rig.configure(connect_to={"api.test:443": f"127.0.0.1:{upstream.port}"})
+    for _ in range(6):
+        assert rig.ask(POST)[1] == b"ok"
+        rig.wait(lambda: rig.call(lambda: rig.plane.pool.size) == 0)
+    assert upstream.refused == 1, "what is learned for the time being is that there is none"
+    assert all(record.status == 200 for record in rig.audited(6))
+
+
+def test_an_upstream_that_refuses_every_handshake_is_given_up_after_the_session(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream = Forgetful(answering(OK, requests=1), rig.server_context("api.test"))
+    rig.upstreams.append(upstream)
+    rig.configure(connect_to={"api.test:443": f"127.0.0.1:{upstream.port}"})
+    for _ in range(2):
+        assert rig.ask(GET)[1] == b"ok"
+        rig.wait(lambda: rig.call(lambda: rig.plane.pool.size) == 0)
+    monkeypatch.setattr(Upstream, "_serve", lambda _, sock: sock.close())
+    head, body = rig.ask(GET)
+    assert head.startswith(b"HTTP/1.1 502 ")
+    assert b"TLS with api.test failed" in body
+    assert upstream.refused == 1
+
+
 def test_tls_sessions_are_resumed_by_clients(rig: Rig) -> None:
     rig.upstream()
     context = rig.client_context()
