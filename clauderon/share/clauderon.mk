@@ -38,7 +38,7 @@ clauderon_quoted = '$(subst ','\'',$(1))'
 
 # make would take a space or a colon in a name for its own, the shell a quote. So the shell looks, and only names that
 # a session can have come out of it; with $(1) the others, on a line each.
-clauderon_look = cd $(call clauderon_quoted,$(CLAUDERON_PROMPTS)) 2>/dev/null || exit 0; LC_ALL=C; export LC_ALL; \
+clauderon_look = CDPATH= cd -- $(call clauderon_quoted,$(CLAUDERON_PROMPTS)) 2>/dev/null || exit 0; LC_ALL=C; export LC_ALL; \
 	end=$(call clauderon_quoted,$(CLAUDERON_SUFFIX)); \
 	for file in *"$$end" .*"$$end"; do \
 		[ -e "$$file" ] || continue; \
@@ -74,38 +74,38 @@ clauderon-merge-%: $(CLAUDERON_STATE)/%.merged ; @:
 .PRECIOUS: $(CLAUDERON_STATE)/%.tested $(CLAUDERON_STATE)/%.merged
 
 $(CLAUDERON_STATE):
-	mkdir -p '$@'
-	echo '*' >'$@/.gitignore'
+	mkdir -p -- $(call clauderon_quoted,$@)
+	echo '*' >$(call clauderon_quoted,$@/.gitignore)
 
 # A make that was killed between the session and its file finds the session again by the key. The key holds the
 # prompt, so that a prompt changed since is a conflict, not a silent nothing.
 $(CLAUDERON_STATE)/%.session: $(CLAUDERON_PROMPTS)/%$(CLAUDERON_SUFFIX) | $(CLAUDERON_STATE)
-	$(CLAUDERON) create --quiet --print --detach --repo '$(CLAUDERON_REPO)' --name '$*' --prompt-file '$<' \
-		--idempotency-key $(call clauderon_quoted,make $(abspath $(CLAUDERON_STATE))/$*)" $$(cksum <'$<')" $(CLAUDERON_CREATE) >'$@.part'
-	mv '$@.part' '$@'
+	$(CLAUDERON) create --quiet --print --detach --repo $(call clauderon_quoted,$(CLAUDERON_REPO)) --name '$*' --prompt-file $(call clauderon_quoted,$<) \
+		--idempotency-key $(call clauderon_quoted,make $(abspath $(CLAUDERON_STATE))/$*)" $$(cksum <$(call clauderon_quoted,$<))" $(CLAUDERON_CREATE) >$(call clauderon_quoted,$@.part)
+	mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
 
 $(CLAUDERON_STATE)/%.ended: $(CLAUDERON_STATE)/%.session
-	$(CLAUDERON) wait --quiet --format tsv '$*' >'$@.part'
-	mv '$@.part' '$@'
+	$(CLAUDERON) wait --quiet --format tsv '$*' >$(call clauderon_quoted,$@.part)
+	mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
 
 $(CLAUDERON_STATE)/%.patch: $(CLAUDERON_STATE)/%.ended
-	$(CLAUDERON) logs '$*' >'$(@:.patch=.out)' 2>'$(@:.patch=.err)'
-	$(CLAUDERON) diff --committed '$*' >'$@.part'
-	mv '$@.part' '$@'
+	$(CLAUDERON) logs '$*' >$(call clauderon_quoted,$(@:.patch=.out)) 2>$(call clauderon_quoted,$(@:.patch=.err))
+	$(CLAUDERON) diff --committed '$*' >$(call clauderon_quoted,$@.part)
+	mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
 
 # The gate sees the whole worktree and the merge takes commits alone, so what is not committed would pass unmerged.
 $(CLAUDERON_STATE)/%.tested: $(CLAUDERON_STATE)/%.ended
-	$(CLAUDERON) status --format tsv '$*' >'$@.part'
+	$(CLAUDERON) status --format tsv '$*' >$(call clauderon_quoted,$@.part)
 	awk -F'\t' '$$1 == "uncommitted" && $$2 > 0 { \
 		print "$*: " $$2 " uncommitted, which no merge would take; commit or remove it in the session" >"/dev/stderr"; \
-		exit 1 }' '$@.part'
-	$(CLAUDERON) exec --no-tty '$*' -- sh -c $(call clauderon_quoted,$(CLAUDERON_TEST)) >'$(@:.tested=.test.log)' 2>&1 </dev/null \
-		|| { status=$$?; cat '$(@:.tested=.test.log)' >&2; exit $$status; }
-	mv '$@.part' '$@'
+		exit 1 }' $(call clauderon_quoted,$@.part)
+	$(CLAUDERON) exec --no-tty '$*' -- sh -c $(call clauderon_quoted,$(CLAUDERON_TEST)) >$(call clauderon_quoted,$(@:.tested=.test.log)) 2>&1 </dev/null \
+		|| { status=$$?; cat $(call clauderon_quoted,$(@:.tested=.test.log)) >&2; exit $$status; }
+	mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
 
 $(CLAUDERON_STATE)/%.merged: $(CLAUDERON_STATE)/%.tested
 	$(CLAUDERON) merge --quiet $(CLAUDERON_MERGE) '$*'
-	touch '$@'
+	touch $(call clauderon_quoted,$@)
 
 # 3: there is no such session, and that is what was wanted.
 clauderon_delete = $(CLAUDERON) delete --quiet --yes '$*' || [ $$? -eq 3 ]
@@ -119,6 +119,6 @@ clauderon-clean-%:
 
 clauderon-forget-%:
 	$(clauderon_delete)
-	rm -f $(foreach end,session ended patch out err tested tested.part test.log merged,'$(CLAUDERON_STATE)/$*.$(end)')
+	rm -f $(foreach end,session ended patch out err tested tested.part test.log merged,$(call clauderon_quoted,$(CLAUDERON_STATE)/$*.$(end)))
 
 endif

@@ -280,3 +280,30 @@ def test_no_prompts_is_nothing_to_do(stand_in: Path) -> None:
     assert run_make(stand_in, "clauderon-run", "clauderon-merge").returncode == 0
     (stand_in / "prompts").rmdir()
     assert run_make(stand_in, "clauderon-run").returncode == 0
+
+
+def test_a_search_path_for_directories_leads_nowhere_else(
+    stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (stand_in / "prompts" / "mine.md").write_text("x\n")
+    (tmp_path / "elsewhere" / "prompts").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "prompts" / "theirs.md").write_text("x\n")
+    monkeypatch.setenv("CDPATH", str(tmp_path / "elsewhere"))
+    assert run_make(stand_in, "clauderon-run").returncode == 0
+    assert "|--name|mine|" in (stand_in.parent / "calls").read_text()
+
+
+@pytest.mark.parametrize("odd", ["it's", "`>pwned`", "&>pwned&"])
+def test_the_directories_and_the_suffix_are_read_by_no_shell(stand_in: Path, odd: str) -> None:
+    (stand_in / "prompts").rename(stand_in / f"p{odd}")
+    (stand_in / f"p{odd}" / f"one.{odd}").write_text("x\n")
+    words = [f"CLAUDERON_{name}={name[0]}{odd}" for name in ("REPO", "STATE")]
+    words += [f"CLAUDERON_PROMPTS=p{odd}", f"CLAUDERON_SUFFIX=.{odd}"]
+    done = run_make(stand_in, *words, "clauderon-collect", "clauderon-test", "clauderon-forget")
+    assert done.returncode == 0, done.stderr
+    calls = [line.split("|") for line in (stand_in.parent / "calls").read_text().splitlines()]
+    create = next(words for words in calls if words[0] == "create")
+    assert create[create.index("--repo") + 1] == f"R{odd}"
+    assert create[create.index("--prompt-file") + 1] == f"p{odd}/one.{odd}"
+    assert [path.name for path in (stand_in / f"S{odd}").iterdir()] == [".gitignore"]
+    assert not list(stand_in.rglob("pwned*"))
