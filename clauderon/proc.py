@@ -15,16 +15,18 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from clauderon.errors import EXIT_SIGNAL_BASE, CommandFailed, CommandTimeout, ToolMissing
+from clauderon.errors import EXIT_SIGNAL_BASE, CommandFailed, CommandTimeout, Interrupted, ToolMissing
 
 Env = Mapping[str, str]
 # How long a child may take to answer each step of the stop ladder (interrupt, terminate, kill).
 STOP_GRACE_S = 3.0
+_PR_SET_PDEATHSIG = 1
 
 
 class Completed(NamedTuple):
@@ -286,33 +288,74 @@ def replace(argv: Sequence[str], *, env: Env) -> NoReturn:
         raise _cannot_start(argv, None, error) from error
 
 
-def pass_through(argv: Sequence[str], *, env: Env, cut_off: Callable[[int], None]) -> int:
+def pass_through(argv: Sequence[str], *, env: Env, cut_off: Callable[[int, Callable[[], bool]], None]) -> int:
     """Run a command on our own three streams and in our own process group; returns its status.
 
-    cut_off: called with the number of the signal that ended the command, or us. For a command that is only the near end
-    of one somewhere else, which would go on; the near end has some seconds to end by itself then, and is stopped.
-    What it says of itself does not count then: docker 28 takes its interruption for a success.
+    cut_off: called with the number of the signal that ended the command, or us, and with what says whether the command
+    is still there. For a command that is only the near end of one somewhere else, which would go on; the near end has
+    some seconds to end by itself then, and is stopped. What it says of itself does not count then: docker 28 takes its
+    interruption for a success.
     """
     try:
         with _held_signals() as came:
-            child = subprocess.Popen([find(argv[0], env), *argv[1:]], env=dict(env))
+            child = subprocess.Popen(
+                [find(argv[0], env), *argv[1:]],
+                env=dict(env),
+                preexec_fn=_ends_with_us(),
+            )
     except OSError as error:
         raise _cannot_start(argv, None, error) from error
-    try:
-        if came:
-            signal.raise_signal(came[0])
-        returncode = child.wait()
-    except BaseException as interrupt:
+    with _quitting_interrupts():
         try:
-            cut_off(getattr(interrupt, "signum", signal.SIGINT))
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(STOP_GRACE_S)
-        finally:
-            _stop(child)
-        raise
+            if came:
+                signal.raise_signal(came[0])
+            returncode = child.wait()
+        except BaseException as interrupt:
+            try:
+                cut_off(getattr(interrupt, "signum", signal.SIGINT), lambda: child.poll() is None)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(STOP_GRACE_S)
+            finally:
+                _stop(child)
+            raise
     if returncode < 0:
-        cut_off(-returncode)
+        cut_off(-returncode, lambda: False)
     return _status(returncode)
+
+
+def _ends_with_us() -> Callable[[], None] | None:
+    """For a child: that the kernel ends it should we be killed. It would hold our terminal and our pipes."""
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    prctl, us = ctypes.CDLL(None).prctl, os.getpid()
+
+    def end_with_us() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != us:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return end_with_us
+
+
+@contextlib.contextmanager
+def _quitting_interrupts() -> Iterator[None]:
+    """Ctrl-\\ as an interrupt: by itself it would leave the child, which has its own mind about it, alone."""
+    before = signal.getsignal(signal.SIGQUIT)
+    if before is signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGQUIT, _interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGQUIT, before)
+
+
+def _interrupted(signum: int, _frame: object) -> None:
+    signal.signal(signum, signal.SIG_IGN)  # once is enough
+    raise Interrupted(signum)
 
 
 def foreground(argv: Sequence[str], *, env: Env, stdin: bytes = b"", capture: bool = False) -> Completed:

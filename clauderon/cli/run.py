@@ -40,7 +40,8 @@ def run(argv: Sequence[str]) -> int:
     command = next((word for word in words if not word.startswith("-")), "")
     _prepare_output(words, command, debug)
     for signum in _ENDING_SIGNALS:
-        signal.signal(signum, _interrupt)
+        if signal.getsignal(signum) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(signum, _interrupt)
     try:
         return _run(words, command)
     except BrokenPipeError:
@@ -160,13 +161,12 @@ def _nearest_of(typed: str, known: Iterable[str]) -> str:
 def _with_command_apart(words: list[str]) -> list[str]:
     """`exec NAME ls -l` as `exec NAME -- ls -l`: what follows a command's name is the command's, as in `docker exec`.
 
-    The options of `exec` itself take no values, so the second plain word is that name.
+    The options before a command and those of `exec` take no values, so the third plain word is that name.
     """
-    if words[0] == "exec":
-        end = words.index("--") if "--" in words else len(words)
-        plain = [index for index in range(1, end) if not words[index].startswith("-")]
-        if len(plain) > 1:
-            words.insert(plain[1], "--")
+    end = words.index("--") if "--" in words else len(words)
+    plain = [index for index in range(end) if not words[index].startswith("-")]
+    if len(plain) > 2 and words[plain[0]] == "exec":
+        words.insert(plain[2], "--")
     return words
 
 

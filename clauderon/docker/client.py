@@ -258,7 +258,7 @@ class Docker:
         """Become docker with these words."""
         proc.replace(self.argv(*words), env=self.env)
 
-    def pass_through(self, *words: str, cut_off: Callable[[int], None]) -> int:
+    def pass_through(self, *words: str, cut_off: Callable[[int, Callable[[], bool]], None]) -> int:
         """Run docker on our own streams and terminal; see `proc.pass_through`."""
         return proc.pass_through(self.argv(*words), env=self.env, cut_off=cut_off)
 

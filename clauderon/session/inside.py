@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from clauderon import names, paths
 from clauderon.errors import ClauderonError, CommandFailed
@@ -19,12 +20,17 @@ from clauderon.store import Session
 
 SHELL = ("sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi")
 
+_MARK = ".clauderon-exec-"
+
 # By way of the image's `sh`, whose builtins are all that is needed: engines before 23 say 126 for a command that is not
 # there, and say so on stdout. The command is the first of its process group: runc makes each exec a session of its own.
 _BEGIN = '{ echo "$$" >"$1"; } 2>/dev/null; shift; exec "$@"'
-_SIGNAL = 'read -r pid <"$1" && kill "-$2" "-$pid"'
-# Between the signal that came and the last one.
+_SIGNAL = '{ read -r pid <"$1" || exit 3; kill "-$2" "-$pid" || exit 4; } 2>/dev/null'
+_NO_MARK, _NOBODY = 3, 4
+# Between the signal that came and the last one; and for the command to leave its number at all.
 GRACE_S = 3.0
+# The same once its docker has ended, which the engine was perhaps asked by.
+BEGIN_S = 1.0
 _LOOK_S = 0.2
 
 
@@ -34,41 +40,71 @@ def run(context: Context, session: Session, command: Sequence[str], *, tty: bool
     Raises what interrupts us, once the command has ended.
     """
     container = names.container(session.name)
-    mark = f".clauderon-exec-{names.new_id()}"
+    mark = _MARK + names.new_id()
     inside = f"{paths.CONTAINER_HOME}/{mark}"
     words = ["exec", *(["-i"] if stdin else []), *(["-t"] if tty else []), container]
     words += ["sh", "-c", _BEGIN, "clauderon", inside, *command]
     try:
-        return context.docker.pass_through(
-            *words, cut_off=lambda signum: _end(context, container, inside, signum)
-        )
+        return context.docker.pass_through(*words, cut_off=_Ending(context, container, inside))
     finally:
         with contextlib.suppress(OSError):
             (context.home.session_home(session.id) / mark).unlink()
 
 
-def _end(context: Context, container: str, mark: str, signum: int) -> None:
-    """Have the command and its children end as it would have had it been here, and in the end for certain."""
-    with contextlib.suppress(ClauderonError):
-        if not _send(context, container, mark, _name(signum)):
-            return
-        deadline = time.monotonic() + GRACE_S
-        while time.monotonic() < deadline:
-            if not _send(context, container, mark, "0"):
-                return
+class _Ending:
+    """Has the command and its children end as it would have had it been here, and in the end for certain."""
+
+    def __init__(self, context: Context, container: str, mark: str) -> None:
+        self._context = context
+        self._container = container
+        self._mark = mark
+
+    def __call__(self, signum: int, waits: Callable[[], bool]) -> None:
+        """See `proc.pass_through`."""
+        try:
+            left = self._ask(signum, waits)
+        except ClauderonError as error:
+            left = error.why
+        if left:
+            what = f"the command may go on in the container: {left}; look: docker top {self._container}"
+            self._context.report.warn(what)
+
+    def _ask(self, signum: int, waits: Callable[[], bool]) -> str:
+        """Why the command may be there still, or nothing. Raises ClauderonError if the engine cannot be asked."""
+        begun = time.monotonic()
+        while (answer := self._send(_name(signum))) == _NO_MARK:
+            if time.monotonic() > begun + (GRACE_S if waits() else BEGIN_S):
+                return "it left no number to end it by" if waits() else ""
             time.sleep(_LOOK_S)
-        _send(context, container, mark, "KILL")
+        while answer != _NOBODY:
+            if time.monotonic() > begun + GRACE_S:
+                self._send("KILL")
+                return ""
+            time.sleep(_LOOK_S)
+            answer = self._send("0")
+        return ""
+
+    def _send(self, name: str) -> int:
+        """0 if there was somebody to send it to, else `_NO_MARK` or `_NOBODY`. Raises ClauderonError."""
+        words = ("exec", self._container, "sh", "-c", _SIGNAL, "clauderon", self._mark, name)
+        try:
+            self._context.docker.attempt(*words)
+        except CommandFailed as failure:
+            if failure.status not in (_NO_MARK, _NOBODY):
+                raise
+            return failure.status
+        return 0
+
+
+def sweep(home: Path) -> None:
+    """Remove what commands left in the home of a session that is not running: whoever began them was killed."""
+    for mark in home.glob(f"{_MARK}*"):
+        with contextlib.suppress(OSError):
+            mark.unlink()
 
 
 def _name(signum: int) -> str:
     # A lost reader is nothing a command inside has heard of, unless it writes once more.
-    return {signal.SIGINT: "INT", signal.SIGHUP: "HUP"}.get(signal.Signals(signum), "TERM")
-
-
-def _send(context: Context, container: str, mark: str, name: str) -> bool:
-    """Whether there was anybody to send it to."""
-    try:
-        context.docker.attempt("exec", container, "sh", "-c", _SIGNAL, "clauderon", mark, name)
-    except CommandFailed:
-        return False
-    return True
+    return {signal.SIGINT: "INT", signal.SIGHUP: "HUP", signal.SIGQUIT: "QUIT"}.get(
+        signal.Signals(signum), "TERM"
+    )

@@ -159,7 +159,8 @@ def pass_through(script: str) -> subprocess.Popen[bytes]:
         "for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP): signal.signal(number, come)\n"
         "say = lambda *words: print(*words, flush=True)\n"
         "argv, env = ['/bin/sh', '-c', sys.argv[1]], {'PATH': '/usr/bin:/bin'}\n"
-        "try: say(proc.pass_through(argv, env=env, cut_off=lambda number: say('cut off', number)))\n"
+        "cut_off = lambda number, waits: say('cut off', number, 'waits' if waits() else 'gone')\n"
+        "try: say(proc.pass_through(argv, env=env, cut_off=cut_off))\n"
         "except Interrupted as error: say('interrupted', error.signum)\n"
     )
     argv = [sys.executable, "-c", program, script]
@@ -172,13 +173,25 @@ def test_pass_through_has_our_streams_and_the_childs_status() -> None:
 
 
 def test_pass_through_tells_of_a_child_that_a_signal_ended() -> None:
-    assert pass_through("kill -PIPE $$").communicate()[0] == b"cut off 13\n141\n"
+    assert pass_through("kill -PIPE $$").communicate()[0] == b"cut off 13 gone\n141\n"
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
+
+
+@pytest.mark.parametrize("signum", ENDING)
 def test_pass_through_ends_by_the_signal_that_came_whatever_the_child_says(signum: signal.Signals) -> None:
-    child = pass_through("trap 'exit 0' INT TERM; echo ready; while :; do sleep 0.05; done")
+    child = pass_through("trap 'exit 0' INT TERM QUIT; echo ready; while :; do sleep 0.05; done")
     assert child.stdout is not None
     assert child.stdout.readline() == b"ready\n"
     child.send_signal(signum)
-    assert child.communicate()[0] == b"cut off %d\ninterrupted %d\n" % (signum, signum)
+    assert child.communicate()[0] == b"cut off %d waits\ninterrupted %d\n" % (signum, signum)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own doing")
+def test_pass_through_leaves_no_child_behind_when_it_is_killed() -> None:
+    child = pass_through("trap 'echo ended; exit' TERM; echo ready; while :; do sleep 0.05; done")
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"ready\n"
+    child.kill()
+    assert child.communicate(timeout=10)[0] == b"ended\n"

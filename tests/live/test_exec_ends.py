@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,18 @@ def standing(engine: Engine, request: pytest.FixtureRequest) -> Engine:
 
 
 @contextlib.contextmanager
-def begun(engine: Engine, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+def begun(
+    engine: Engine, *command: str, prefix: Sequence[str] = (), env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """`exec` with the command, once that has said something."""
-    argv = engine.cli.command("exec", engine.name("d"), "--", *command)
+    argv = [*prefix, *engine.cli.command("exec", engine.name("d"), "--", *command)]
     with subprocess.Popen(
-        argv, env=engine.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
+        argv,
+        env={**engine.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     ) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"here\n"
@@ -55,7 +63,7 @@ def homes(engine: Engine) -> list[str]:
 
 @pytest.mark.parametrize("standing", [DEBIAN], ids=["debian"], indirect=True)
 def test_a_signal_ends_the_command_and_its_children(standing: Engine) -> None:
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         with begun(standing, "sh", "-c", "echo here; sleep 4711; echo not reached") as child:
             assert len(homes(standing)) == 1
             os.kill(child.pid, signum)
@@ -98,4 +106,53 @@ def test_a_terminal_that_is_closed_ends_its_shell(standing: Engine) -> None:
 def test_a_command_that_ends_by_itself_leaves_nothing_behind(standing: Engine) -> None:
     answer = standing.cli("exec", standing.name("d"), "--", "sh", "-c", "cat; exit 7", stdin=b"in\n")
     assert (answer.status, answer.out, answer.error) == (7, b"in\n", "")
+    assert homes(standing) == []
+
+
+def test_under_nohup_a_hang_up_is_none(standing: Engine) -> None:
+    command = ("sh", "-c", "echo here; sleep 2; echo 4716")
+    with begun(standing, *command, prefix=("sh", "-c", "trap '' HUP; exec \"$@\"", "sh")) as child:
+        os.killpg(child.pid, signal.SIGHUP)
+        assert child.wait(20) == 0
+        assert child.stdout is not None and child.stdout.read() == b"4716\n"
+
+
+def test_a_command_that_is_ended_before_it_began_is_ended_all_the_same(
+    standing: Engine, tmp_path: Path
+) -> None:
+    """As with an engine behind a slow line: docker is there, and has not asked yet."""
+    real = shutil.which("docker", path=standing.environ["PATH"])
+    slow = tmp_path / "slow" / "docker"
+    slow.parent.mkdir()
+    slow.write_text(f'#!/bin/sh\ncase "$*" in *4717*) echo here; sleep 1;; esac\nexec \'{real}\' "$@"\n')
+    slow.chmod(0o755)
+    path = f"{slow.parent}:{standing.environ['PATH']}"
+    with begun(standing, "sleep", "4717", env={"PATH": path}) as child:
+        os.kill(child.pid, signal.SIGTERM)
+        assert child.wait(20) == 143
+        assert not is_left(standing, "sleep 4717")
+
+
+def test_a_command_that_cannot_be_ended_is_said_to_be_there(standing: Engine) -> None:
+    with begun(standing, "sh", "-c", "echo here; sleep 4718") as child:
+        standing.docker("pause", standing.container("d"))
+        try:
+            os.kill(child.pid, signal.SIGTERM)
+            assert child.wait(20) == 143
+        finally:
+            standing.docker("unpause", standing.container("d"))
+        assert child.stderr is not None
+        said = child.stderr.read().decode()
+        assert "the command may go on in the container: " in said
+        assert f"docker top {standing.container('d')}" in said
+    assert is_left(standing, "sleep 4718")
+
+
+def test_what_a_killed_exec_left_goes_when_the_session_starts_again(standing: Engine) -> None:
+    with begun(standing, "sh", "-c", "echo here; sleep 4719") as child:
+        child.kill()
+        assert child.stdout is not None and child.stdout.read() == b"", "docker let go of it as well"
+    assert len(homes(standing)) == 1
+    standing.cli.ok("stop", standing.name("d"))
+    standing.cli.ok("start", standing.name("d"))
     assert homes(standing) == []
