@@ -22,7 +22,7 @@ _NO_TERMINAL = 80
 def answer(argv: Sequence[str], environ: Mapping[str, str]) -> str | None:
     """The help that the command line (without the program's name) asks for, at the width of this terminal."""
     *path, flag = argv or _FLAGS[:1]
-    if flag not in _FLAGS or len(path) > 2:
+    if flag not in _FLAGS or len(path) > 2 or any(" " in word for word in path):
         return None
     asked, width = " ".join(("clauderon", *path)), columns(environ)
     for text in _TEXTS.read_text("utf-8").split(HEAD)[1:]:

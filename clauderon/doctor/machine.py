@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
@@ -9,7 +10,7 @@ import shlex
 import shutil
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from clauderon import proc
@@ -38,7 +39,12 @@ def state_directory(home: Home) -> Check:
     name = "state directory"
     quoted = shlex.quote(str(home.root))
     # The one that is there: the home, or what it will be made in.
-    place = next(path for path in (home.root, *home.root.parents) if _is_there(path))
+    *above, place = _up_to_what_is_there(home.root)
+    for path in above:
+        if path.is_symlink():
+            target = path.resolve()
+            found = f"{path} leads to {target}, which is not there (a disk that is not mounted?)"
+            return fail(name, found, f"install -d -m 700 {shlex.quote(str(target))}")
     if not place.is_dir():
         return fail(
             name,
@@ -68,12 +74,12 @@ def state_directory(home: Home) -> Check:
     return ok(name, str(home.root))
 
 
-def _is_there(path: Path) -> bool:
-    try:
-        path.stat()
-    except OSError:
-        return False
-    return True
+def _up_to_what_is_there(place: Path) -> Iterator[Path]:
+    for path in (place, *place.parents):
+        yield path
+        with contextlib.suppress(OSError):
+            path.stat()
+            return
 
 
 def variables(settings: Config, environ: Mapping[str, str]) -> Check:

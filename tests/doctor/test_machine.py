@@ -79,6 +79,17 @@ def test_a_file_where_the_home_should_be_is_a_failure(tmp_path: Path) -> None:
     mended(check, lambda: machine.state_directory(home))
 
 
+def test_a_home_that_is_a_link_to_nowhere_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "home").symlink_to(tmp_path / "un mounted" / "disk")
+    for home in (Home(tmp_path / "home"), Home(tmp_path / "home" / "below")):
+        check = machine.state_directory(home)
+        target = tmp_path / "un mounted" / "disk"
+        found = f"{tmp_path / 'home'} leads to {target}, which is not there (a disk that is not mounted?)"
+        assert (check.outcome, check.found) == ("fail", found)
+        mended(check, lambda home=home: machine.state_directory(home))
+        target.rmdir()
+
+
 def test_a_home_that_cannot_be_made_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     check = machine.state_directory(Home(tmp_path / "file" / "home"))

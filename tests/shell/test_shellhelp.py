@@ -61,6 +61,10 @@ def test_what_is_not_plainly_a_question_for_help_is_left_to_typer(line: str) -> 
     assert shellhelp.answer(line.split(), at(100)) is None
 
 
+def test_a_word_is_one_word() -> None:
+    assert shellhelp.answer(["proxy log", "--help"], at(100)) is None
+
+
 def test_a_width_that_is_no_number_is_measured_as_typer_does() -> None:
     for odd in ("", "wide", "-3", "0"):
         assert shellhelp.columns({"COLUMNS": odd}) == shellhelp.columns({})

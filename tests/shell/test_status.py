@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,4 +66,23 @@ def test_the_options_of_a_command_in_the_container_are_its_own(cli: Cli, home: H
     answer = cli("exec", *line.split())
     assert (answer.status, answer.text) == (125, "")
     assert answer.error.startswith("clauderon: /nonexistent/docker: ")
+    assert "\nclauderon: /nonexistent/docker: " in cli("--debug", "exec", *line.split()).error
     assert "option" in cli("exec", "-x", "nosuch", "ls").error
+
+
+def test_a_signal_that_is_ignored_stays_ignored(cli: Cli) -> None:
+    """As nohup has it for the child that is going to live longer."""
+    program = (
+        "import signal; from clauderon.cli import run\n"
+        "for number in (signal.SIGHUP, signal.SIGTERM): signal.signal(number, signal.SIG_IGN)\n"
+        "run.run(['path', 'sh'])\n"
+        "print(*(signal.getsignal(number) == signal.SIG_IGN for number in (signal.SIGHUP, signal.SIGTERM)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        env=cli.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "True True"
