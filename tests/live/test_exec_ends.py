@@ -19,9 +19,13 @@ from tests.standins.engine import BUSYBOX, DEBIAN, Engine
 pytestmark = pytest.mark.live
 
 
-@pytest.fixture
-def standing(engine: Engine, request: pytest.FixtureRequest) -> Engine:
-    engine.scripted(image=getattr(request, "param", BUSYBOX))
+@pytest.fixture(scope="module")
+def standing(module_engine: Engine) -> Engine:
+    return with_a_session(module_engine, BUSYBOX)
+
+
+def with_a_session(engine: Engine, image: str) -> Engine:
+    engine.scripted(image=image)
     engine.repo()
     engine.create("d")
     return engine
@@ -61,8 +65,8 @@ def homes(engine: Engine) -> list[str]:
     return [path.name for path in found if path.name.startswith(".clauderon-exec")]
 
 
-@pytest.mark.parametrize("standing", [DEBIAN], ids=["debian"], indirect=True)
-def test_a_signal_ends_the_command_and_its_children(standing: Engine) -> None:
+def test_a_signal_ends_the_command_and_its_children(engine: Engine) -> None:
+    standing = with_a_session(engine, DEBIAN)
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         with begun(standing, "sh", "-c", "echo here; sleep 4711; echo not reached") as child:
             assert len(homes(standing)) == 1
