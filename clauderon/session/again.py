@@ -1,13 +1,23 @@
-"""One idempotency key is one session: finding it, also while another command is still making it. Makes nothing."""
+"""One idempotency key is one session: finding it, also while another command is still making it. Makes nothing.
+
+And one request: a key that comes again with another prompt is a mistake, and the first one's answer would be taken for
+the second's.
+"""
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clauderon.errors import Conflict
 from clauderon.session.context import Context, is_locked
 from clauderon.session.slow import slow
 from clauderon.store import Session
+
+if TYPE_CHECKING:
+    from clauderon.session.request import Request
 
 # A create may have an image to pull and an agent to fetch.
 WAIT_S = 1800.0
@@ -41,6 +51,30 @@ def made_with(context: Context, key: str) -> Session | None:
             time.sleep(POLL_S)
             found = context.store.by_idempotency(key)
     return found
+
+
+def check_same(context: Context, wanted: Request, found: Session) -> None:
+    """Raises Conflict if the session found by the key of `wanted` was made for something else."""
+    if wanted.name is not None and wanted.name != found.name:
+        raise _other(found, f"its name is not {wanted.name}")
+    if wanted.print_mode and not found.print_mode:
+        raise _other(found, "whose agent waits for a person")
+    # A worktree has its repository elsewhere.
+    place = wanted.repo.resolve()
+    if Path(found.repo) not in (place, *place.parents) and not (place / ".git").is_file():
+        raise _other(found, f"in another repository ({found.repo})")
+    with suppress(OSError):
+        made_for = (context.home.session_dir(found.id) / "prompt").read_bytes()
+        if wanted.prompt is not None and wanted.prompt != made_for:
+            raise _other(found, "with another prompt")
+
+
+def _other(found: Session, how: str) -> Conflict:
+    return Conflict(
+        "create",
+        f"the idempotency key is that of session {found.name}, {how}",
+        hint=f"clauderon delete {found.name}   # or choose another --idempotency-key",
+    )
 
 
 def _stands(session: Session) -> bool:

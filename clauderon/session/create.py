@@ -34,6 +34,7 @@ def create(context: Context, wanted: Request) -> Created:
     while True:
         existing = again.made_with(context, key) if key else None
         if existing is not None:
+            again.check_same(context, wanted, existing)
             return Created(existing, existing=True)
         try:
             return Created(_create(context, wanted))

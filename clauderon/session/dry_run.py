@@ -71,6 +71,7 @@ def script(context: Context, wanted: Request, ending: Ending) -> str:
     if wanted.idempotency:
         existing = context.store.by_idempotency(wanted.idempotency)
         if existing is not None:
+            again.check_same(context, wanted, existing)
             lines = [_home(context), "# The session made with this key before."]
             return _text([*lines, *ending.lines(context, existing.name, existing=True)])
     network = resources.network_name(context, request.network_mode(context, wanted))

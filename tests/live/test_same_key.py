@@ -108,6 +108,26 @@ def test_a_headless_create_found_again_prints_the_answer_once_more(stage: Engine
     assert "was made with this key before" in found[2]
 
 
+def test_the_key_of_another_request_is_a_conflict(stage: Engine) -> None:
+    (stage.root / "slow" / "go").touch()
+    stage.repo("elsewhere")
+    assert ended(begin(stage, "--name", stage.name()))[0] == 0
+    for other, how in (
+        (("--prompt", "echo other"), "with another prompt"),
+        (("--name", "other"), "its name is not other"),
+        (("--repo", "elsewhere"), "in another repository ("),
+        (("--print",), "whose agent waits for a person"),
+        (("--dry-run", "--prompt", "echo other"), "with another prompt"),
+    ):
+        status, out, error = ended(begin(stage, *other))
+        assert (status, out) == (125 if "--print" in other else 5, "")
+        assert error.startswith(
+            f"clauderon: create: the idempotency key is that of session {stage.name()}, {how}"
+        )
+        assert f"hint: clauderon delete {stage.name()}   # or choose another --idempotency-key\n" in error
+    assert ended(begin(stage, "--repo", str(stage.root / "repo")))[:2] == (0, stage.name() + "\n")
+
+
 def test_another_sessions_name_is_a_conflict_in_spite_of_a_key(stage: Engine) -> None:
     (stage.root / "slow" / "go").touch()
     stage.create("s")
