@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -153,7 +154,7 @@ def _held_signals() -> Iterator[list[int]]:
     came: list[int] = []
     before = {}
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             # An ignored signal stays ignored, since the child inherits that.
             if callable(signal.getsignal(number)):
                 before[number] = signal.signal(number, lambda number, _frame: came.append(number))
@@ -296,16 +297,8 @@ def pass_through(argv: Sequence[str], *, env: Env, cut_off: Callable[[int, Calla
     some seconds to end by itself then, and is stopped. What it says of itself does not count then: docker 28 takes its
     interruption for a success.
     """
-    try:
-        with _held_signals() as came:
-            child = subprocess.Popen(
-                [find(argv[0], env), *argv[1:]],
-                env=dict(env),
-                preexec_fn=_ends_with_us(),
-            )
-    except OSError as error:
-        raise _cannot_start(argv, None, error) from error
     with _quitting_interrupts():
+        child, came = _begin_here(argv, env)
         try:
             if came:
                 signal.raise_signal(came[0])
@@ -321,6 +314,71 @@ def pass_through(argv: Sequence[str], *, env: Env, cut_off: Callable[[int, Calla
     if returncode < 0:
         cut_off(-returncode, lambda: False)
     return _status(returncode)
+
+
+def visit(argv: Sequence[str], *, env: Env) -> Completed:
+    """Run a command that takes our terminal over, in our own process group; its stderr comes back.
+
+    For docker's `attach`, which has a word to say at the end of a visit and a status that is not the agent's.
+    """
+    child, came = _begin_here(argv, env, stderr=subprocess.PIPE)
+    assert child.stderr is not None
+    try:
+        if came:
+            signal.raise_signal(came[0])
+        with child.stderr:
+            errors = child.stderr.read()
+        return Completed(tuple(argv), _status(child.wait()), b"", errors)
+    except BaseException:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(STOP_GRACE_S)  # it puts the terminal back in order
+        _stop(child)
+        raise
+
+
+def until_reader_leaves(argv: Sequence[str], *, env: Env) -> int:
+    """Run a command on our own streams; returns its status, or SIGPIPE's at once when nobody reads any more.
+
+    For one that has long nothing to write, and so does not notice.
+    """
+    child, came = _begin_here(argv, env)
+    try:
+        if came:
+            signal.raise_signal(came[0])
+        left = threading.Event()
+
+        def look() -> None:
+            if reader_left(None):
+                left.set()
+                child.terminate()
+
+        threading.Thread(target=look, daemon=True).start()
+        status = _status(child.wait())
+        return EXIT_SIGNAL_BASE + signal.SIGPIPE if left.is_set() else status
+    except BaseException:
+        _stop(child)
+        raise
+
+
+def reader_left(timeout_ms: int | None = 0) -> bool:
+    """Whether nobody can read what we print any more; None waits until it is so."""
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(timeout_ms))
+
+
+def _begin_here(
+    argv: Sequence[str], env: Env, *, stderr: int | None = None
+) -> tuple[subprocess.Popen[bytes], list[int]]:
+    """Start a command on our own streams, in our own process group; with it the signals that came meanwhile."""
+    try:
+        with _held_signals() as came:
+            child = subprocess.Popen(
+                [find(argv[0], env), *argv[1:]], env=dict(env), stderr=stderr, preexec_fn=_ends_with_us()
+            )
+    except OSError as error:
+        raise _cannot_start(argv, None, error) from error
+    return child, came
 
 
 def _ends_with_us() -> Callable[[], None] | None:

@@ -169,7 +169,7 @@ def create(
             out.note(f"Session {session.name}; leave it with ctrl-p ctrl-q.")
             from clauderon.session import lifecycle
 
-            context.docker.replace(*lifecycle.attach_words(session))
+            raise typer.Exit(lifecycle.attach(context, session))
         if created.existing:
             out.note(f"Session {session.name} was made with this key before.")
         out.value(session.name, _answer(context, session, created.existing))

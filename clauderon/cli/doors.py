@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from clauderon import names as session_names
+from clauderon import proc
 from clauderon.cells import Column
 from clauderon.cli import common
+from clauderon.docker import failures
 from clauderon.errors import NoSuchSession, UsageError
 from clauderon.output import stdin_is_terminal
 from clauderon.session import inside, lifecycle
@@ -45,7 +47,7 @@ def attach(
     """
     with common.opened() as context:
         session = lifecycle.running(context, _only(context, name, "attach"))
-        context.docker.replace(*lifecycle.attach_words(session, detach_keys))
+        raise typer.Exit(lifecycle.attach(context, session, detach_keys))
 
 
 def shell(name: OptionalName = None) -> None:
@@ -101,7 +103,13 @@ def logs(
         words += ["--tail", str(tail)] if tail is not None else []
         words += ["--since", since] if since is not None else []
         words += ["--timestamps"] if timestamps else []
-        context.docker.replace(*words, session_names.container(session.name))
+        container = session_names.container(session.name)
+        if context.docker.container_inspect(container) is None:
+            raise failures.no_container(f"logs {session.name}", session.name)
+        if follow and not (sys.stdout and sys.stdout.isatty()):
+            argv = context.docker.argv(*words, container)
+            raise typer.Exit(proc.until_reader_leaves(argv, env=context.docker.env))
+        context.docker.replace(*words, container)
 
 
 def wait(

@@ -70,6 +70,11 @@ def most_cpus(failure: CommandFailed) -> str | None:
     return match["most"] if match else None
 
 
+def no_container(what: str, session: str) -> BackendError:
+    """The engine has lost the container of a session."""
+    return BackendError(what, "the engine has no container for it", hint=f"clauderon start {session}")
+
+
 def in_the_way(what: str, name: str, detail: str = "") -> Conflict:
     """A container that is not ours has a name that we need."""
     return Conflict(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from clauderon import names, proc
 from clauderon.agents import setup
-from clauderon.errors import Interrupted
+from clauderon.errors import BackendError, Interrupted
 from clauderon.session import lifecycle
 from clauderon.session.beside import Beside
 from clauderon.session.context import Context
@@ -22,6 +22,7 @@ STATUS_TIMEOUT = 124
 STOP_GRACE_S = 10
 # The line the start script waits for: by the time it arrives, what the agent prints is listened to.
 _GO = b"go\n"
+_NOT_COPIED = 1
 
 
 class Result(NamedTuple):
@@ -51,8 +52,15 @@ def stream(context: Context, session: Session, *, began_before: bool = False) ->
     if began_before:
         _wake(context, session)
     with _Deadline(context, session) as deadline, _stopped_on_interrupt(context, session):
-        context.docker.foreground(*_words(session, began_before), stdin=_GO)
-        return Result(_status(context, session, deadline))
+        copying = context.docker.foreground(*_words(session, began_before), stdin=_GO).status
+        if copying and proc.reader_left():
+            raise BrokenPipeError
+        status = _status(context, session, deadline)
+    # docker's own status is 1, and the agent's where it had nothing to complain of.
+    if copying == _NOT_COPIED != status and not deadline.struck:
+        what = f"create {session.name}"
+        raise BackendError(what, "its output could not be written", hint=f"clauderon logs {session.name}")
+    return Result(status)
 
 
 def collect(context: Context, session: Session, *, began_before: bool = False) -> Result:
@@ -83,10 +91,13 @@ def _words(session: Session, began_before: bool) -> list[str]:
 
 @contextmanager
 def _stopped_on_interrupt(context: Context, session: Session) -> Iterator[None]:
-    """A Ctrl-C means the agent, as it does with `docker run`: stop it, bring its commits over, then go."""
+    """A Ctrl-C means the agent, as it does with `docker run`: stop it, bring its commits over, then go.
+
+    A reader that leaves, as `head` does, as well: the agent's next word ends it, as it would a program here.
+    """
     try:
         yield
-    except (KeyboardInterrupt, Interrupted):
+    except (KeyboardInterrupt, Interrupted, BrokenPipeError):
         context.report.note(
             f"Stopping {session.name}; its work is kept. hint: clauderon start {session.name}"
         )

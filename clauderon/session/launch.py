@@ -213,13 +213,23 @@ def _remove_unstarted(context: Context, session: Session) -> None:
 
 
 def relaunch(
-    context: Context, session: Session, agent: Agent, around: Surroundings, *, start: bool = True
+    context: Context,
+    session: Session,
+    agent: Agent,
+    around: Surroundings,
+    *,
+    start: bool = True,
+    mode: str = "agent",
 ) -> Session:
-    """Make a container anew for a session that has its files already."""
+    """Make a container anew for a session that has its files already. mode: see `setup.set_mode`."""
     if not around.gateway.holds(session.ip):
         session = context.store.update(session.id, ip=around.gateway.address(context.home, session.port))
     service.ensure(context.home, context.config, context.environ)
     service.reload(context.home, context.config, context.environ)
-    return run(
-        context, session, around.gateway, lambda row: prepare(context, row, agent, around, None), start=start
-    )
+
+    def prepared(row: Session) -> spec.ContainerSpec:
+        described = prepare(context, row, agent, around, None)
+        setup.set_mode(context.home, row, mode)
+        return described
+
+    return run(context, session, around.gateway, prepared, start=start)

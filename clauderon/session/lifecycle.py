@@ -16,6 +16,9 @@ from clauderon.store import Session
 STOP_GRACE_S = 10
 IDLE_WAIT_S = 10.0
 DETACH_KEYS = "ctrl-p,ctrl-q"
+# What docker says, with the status 1, to a person who pressed those keys.
+_LEFT = b"read escape sequence"
+_NO_TERMINAL = b"is not a TTY"
 
 
 def start(context: Context, name: str) -> Session:
@@ -46,10 +49,10 @@ def _start(context: Context, session: Session, mode: str) -> Session:
             if not (failures.address_taken(failure) or failures.network_changed(failure)):
                 raise failures.explain(failure, f"start {session.name}") from failure
         context.docker.container_remove(container)
-    return recreate(context, session)
+    return recreate(context, session, mode)
 
 
-def recreate(context: Context, session: Session) -> Session:
+def recreate(context: Context, session: Session, mode: str) -> Session:
     """Make the session's container again from its row (the engine lost it, or its network changed)."""
     agent = registry.find(context.config, session.agent)
     network = resources.network_name(context, session.network)
@@ -62,7 +65,7 @@ def recreate(context: Context, session: Session) -> Session:
         policy=session.pull_policy,
         offline=f"docker pull {session.image}",
     )
-    return launch.relaunch(context, session, agent, around)
+    return launch.relaunch(context, session, agent, around, mode=mode)
 
 
 def stop(context: Context, name: str, *, grace_s: int = STOP_GRACE_S) -> Session:
@@ -125,8 +128,22 @@ def running(context: Context, name: str, *, idle: bool = False) -> Session:
         return _start(context, session, "idle")
 
 
-def attach_words(session: Session, detach_keys: str = DETACH_KEYS) -> list[str]:
-    return ["attach", "--detach-keys", detach_keys, names.container(session.name)]
+def attach(context: Context, session: Session, detach_keys: str = DETACH_KEYS) -> int:
+    """Join the agent's terminal until the agent ends, whose status this is, or the person leaves, which is 0.
+
+    Raises BackendError for what keeps docker from it.
+    """
+    argv = context.docker.argv("attach", "--detach-keys", detach_keys, names.container(session.name))
+    answer = proc.visit(argv, env=context.docker.env)
+    if _LEFT in answer.stderr:
+        context.report.note(f"\nSession {session.name} goes on. hint: clauderon attach {session.name}")
+        return 0
+    if answer.status and answer.stderr:
+        what = f"attach {session.name}"
+        if _NO_TERMINAL in answer.stderr:
+            raise BackendError(what, "stdin is not a terminal", hint=f"clauderon logs -f {session.name}")
+        raise failures.explain(CommandFailed(answer.argv, answer.status, b"", answer.stderr), what)
+    return answer.status
 
 
 def wait_start(context: Context, session: Session) -> proc.Running:
@@ -141,9 +158,7 @@ def wait_finish(context: Context, session: Session, waiting: proc.Running) -> in
         answer = waiting.result()
     except CommandFailed as failure:
         if failures.is_missing(failure):
-            raise BackendError(
-                what, "the engine has no container for it", hint=f"clauderon start {session.name}"
-            ) from failure
+            raise failures.no_container(what, session.name) from failure
         raise failures.explain(failure, what) from failure
     # A session woken for `exec` ends with the idle shell's status; the agent's own was written down.
     recorded = setup.exit_status(context.home, session.id)

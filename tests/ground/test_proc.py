@@ -195,3 +195,17 @@ def test_pass_through_leaves_no_child_behind_when_it_is_killed() -> None:
     assert child.stdout.readline() == b"ready\n"
     child.kill()
     assert child.communicate(timeout=10)[0] == b"ended\n"
+
+
+def test_a_silent_command_ends_when_nobody_reads_it_any_more() -> None:
+    program = (
+        "import sys\nfrom clauderon import proc\n"
+        "argv = ['/bin/sh', '-c', 'echo ready; sleep 60']\n"
+        "sys.exit(proc.until_reader_leaves(argv, env={'PATH': '/usr/bin:/bin'}))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        assert child.poll() is None
+        child.stdout.close()
+        assert child.wait(10) == 141
