@@ -10,6 +10,8 @@ from clauderon.cells import Column
 from clauderon.cli import common
 from clauderon.errors import UsageError
 from clauderon.session import lifecycle
+from clauderon.session.context import Context
+from clauderon.session.lookup import find
 from clauderon.store import Session
 
 Names = Annotated[
@@ -21,8 +23,16 @@ def _each(names: list[str], act, format_: str, json: bool, quiet: bool) -> None:
     """Do something to each session in turn; the answer is the list of names and ids, but for a person."""
     out = common.speak(format_, json, quiet)
     with common.opened(changing=True) as context:
-        sessions: list[Session] = [act(context, name) for name in names]
+        sessions: list[Session] = [act(context, name) for name in _existing(context, names)]
         out.done([{"name": session.name, "id": session.id} for session in sessions])
+
+
+def _existing(context: Context, names: list[str]) -> list[str]:
+    """The names, each once, all looked up before anything is done. Raises NoSuchSession.
+
+    A mistyped last name would leave the earlier ones changed, and no answer that says so.
+    """
+    return list(dict.fromkeys(find(context, name).name for name in names))
 
 
 def start(
@@ -144,7 +154,10 @@ def delete(
 
     out = common.speak(format_, json, quiet)
     with common.opened(changing=True) as context:
-        done = [delete_session(context, name, force=force or yes, confirm=out.confirm) for name in names]
+        done = [
+            delete_session(context, name, force=force or yes, confirm=out.confirm)
+            for name in _existing(context, names)
+        ]
         out.done(
             [
                 {

@@ -1,0 +1,59 @@
+"""Commands with several names: one that does not exist is said before anything is done to the others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from clauderon.paths import Home
+from clauderon.store import Session, Store
+from tests.standins.cli import Cli
+
+
+@pytest.fixture
+def asked(home: Home, tmp_path: Path) -> Path:
+    """What was asked of a docker that has nothing and does everything."""
+    log, program = tmp_path / "asked", tmp_path / "engine"
+    program.write_text(f'#!/bin/sh\necho "$@" >>{log}\n')
+    program.chmod(0o755)
+    log.touch()
+    home.config.write_text(f'[docker]\ncommand = "{program}"\n')
+    return log
+
+
+def a_session(home: Home, name: str, session_id: str, *, archived: bool = False) -> Session:
+    with Store.open(home) as store:
+        return store.add(
+            Session(
+                id=session_id, name=name, state="running", step="", port=0, repo="/none", git_dir="/none/.git",
+                branch=name, base="0" * 40, agent="claude", image="x", created_at=1.0, updated_at=1.0,
+                archived=archived,
+            ),
+            range(3100, 3200),
+        )  # fmt: skip
+
+
+def rows(home: Home) -> list[Session]:
+    with Store.open(home) as store:
+        return store.all()
+
+
+@pytest.mark.parametrize("command", ["start", "stop", "archive", "unarchive", "delete"])
+def test_a_name_that_does_not_exist_is_said_before_anything_is_done(
+    cli: Cli, home: Home, asked: Path, command: str
+) -> None:
+    a_session(home, "first", "0123456789ab", archived=command == "unarchive")
+    before = rows(home)
+    answer = cli(command, "first", "nosuch", "--json", *(["--force"] if command == "delete" else []))
+    assert answer.status == 3, repr(answer)
+    assert json.loads(answer.out)["error"]["what"] == "session nosuch"
+    assert rows(home) == before
+    assert all(line.startswith("container ls ") for line in asked.read_text().splitlines())
+
+
+def test_a_name_given_twice_is_one_session(cli: Cli, home: Home, asked: Path) -> None:
+    a_session(home, "first", "0123456789ab", archived=True)
+    answer = cli.ok("unarchive", "first", "first", "--json")
+    assert [row["name"] for row in answer.json["data"]] == ["first"]
