@@ -1,6 +1,6 @@
 """Where everything lives: the state directory on the host and the fixed paths in the container.
 
-Pure path arithmetic; nothing here reads or writes the disk except `Home.create`.
+Pure path arithmetic; nothing here reads or writes the disk except `Home.create` and `current_directory`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon.errors import ClauderonError
+from clauderon.errors import ClauderonError, UsageError
 
 # In the container.
 WORKSPACE = "/workspace"
@@ -28,6 +28,14 @@ CONTAINER_CA_BUNDLE = "/etc/clauderon/ca-bundle.pem"
 CONTAINER_TRUSTSTORE = "/etc/clauderon/truststore.p12"
 
 
+def current_directory(what: str) -> Path:
+    """Where we are. Raises UsageError where that was removed, for `what`, which cannot do without."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError(what, "the current directory was removed", hint="cd") from None
+
+
 class Home(NamedTuple):
     """The state directory (`CLAUDERON_HOME`, else `~/.clauderon`); absolute, symlinks not resolved."""
 
@@ -35,10 +43,15 @@ class Home(NamedTuple):
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Home:
-        """The home that `environ` names. Raises KeyError if neither CLAUDERON_HOME nor HOME is set."""
+        """The home that `environ` names. Raises KeyError if neither CLAUDERON_HOME nor HOME is set.
+
+        Raises UsageError for a relative one where the current directory was removed.
+        """
         configured = environ.get("CLAUDERON_HOME")
         root = Path(configured) if configured else Path(environ["HOME"]) / ".clauderon"
-        return cls(Path.cwd() / root.expanduser() if not root.is_absolute() else root)
+        if not root.is_absolute():
+            root = root.expanduser()
+        return cls(root if root.is_absolute() else current_directory(f"home {root}") / root)
 
     def create(self) -> None:
         """Make the directories that must exist before anything is recorded; safe to repeat.

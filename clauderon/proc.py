@@ -56,6 +56,15 @@ def find(program: str, env: Env) -> str:
     return str(Path(path).absolute())
 
 
+def _is_nowhere() -> bool:
+    """Whether the directory we are in was removed; a child that is told of none starts at `/` then."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
 def run(
     argv: Sequence[str],
     *,
@@ -73,6 +82,10 @@ def run(
     a server to make something, which the server does whether or not the child is there to hear of it.
     Raises CommandFailed, CommandTimeout (the child is stopped first) and ToolMissing.
     """
+    if _is_nowhere():
+        # plumbum cannot be imported there, and git does not start.
+        running = start(argv, env=env, cwd=cwd or "/", stdin=stdin)
+        return running.result(timeout_s=timeout_s, ok=ok, settle_s=settle_s)
     from plumbum import local
     from plumbum.machines.local import LocalCommand
 
@@ -248,7 +261,7 @@ def stream(
 
     options: dict[str, Any] = {
         "_env": dict(env),
-        "_cwd": os.fspath(cwd) if cwd is not None else None,
+        "_cwd": os.fspath(cwd) if cwd is not None else "/" if _is_nowhere() else None,
         "_out": on_stdout if on_stdout is not None else (lambda _line: None),
         "_err": keep_stderr,
         # sh gives the child a terminal on stdout unless told otherwise.

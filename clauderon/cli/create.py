@@ -10,6 +10,7 @@ import typer
 
 from clauderon.cli import common
 from clauderon.errors import UsageError
+from clauderon.paths import current_directory
 from clauderon.session.context import Context
 from clauderon.session.request import Request
 from clauderon.store import Session
@@ -130,7 +131,7 @@ def create(
     if timeout and not print_:
         raise UsageError("--timeout", "it needs --print", hint="clauderon wait --timeout 30m NAME")
     request = Request(
-        repo=repo or Path.cwd(),
+        repo=_repository(repo),
         prompt=_prompt(prompt, prompt_file),
         name=name,
         backend=backend,
@@ -220,6 +221,14 @@ def headless(context: Context, session: Session, existing: bool) -> int:
             f"Session {session.name}: the agent ended with status {result.status}; branch {session.branch}."
         )
     return result.status
+
+
+def _repository(repo: Path | None) -> Path:
+    """--repo as typed, else where we are; a relative one is refused where that was removed."""
+    if repo is not None and repo.is_absolute():
+        return repo
+    here = current_directory("create" if repo is None else f"--repo {repo}")
+    return repo or here
 
 
 def _prompt(text: str | None, file: str | None) -> bytes | None:

@@ -22,7 +22,7 @@ from clauderon.config.schema import (
     Proxy,
 )
 from clauderon.errors import UsageError
-from clauderon.paths import Home
+from clauderon.paths import Home, current_directory
 
 # An agent's name is part of a path, a credential's name of a log line.
 _TABLE_NAME = r"[a-z0-9][a-z0-9_-]*"
@@ -60,7 +60,7 @@ def load(home: Home, environ: Mapping[str, str]) -> Config:
     _resolve_paths(values, home.root, environ)
     from_environ: Values = {}
     _read_environ(environ, agents, from_environ, origins)
-    _resolve_paths(from_environ, Path.cwd() if from_environ else home.root, environ)
+    _resolve_paths(from_environ, None, environ)
     for section, overrides in from_environ.items():
         values.setdefault(section, {}).update(overrides)
     config = _build(values, agents, origins)
@@ -183,8 +183,8 @@ def _from_text(key: Key, raw: str, env_name: str) -> object:
     raise UsageError(env_name, why.replace("a string", repr(raw)), hint=f"unset {env_name}")
 
 
-def _resolve_paths(values: Values, base: Path, environ: Mapping[str, str]) -> None:
-    """Make the paths in `values` absolute: `~` is HOME, a relative one starts at `base`."""
+def _resolve_paths(values: Values, base: Path | None, environ: Mapping[str, str]) -> None:
+    """Make the paths in `values` absolute: `~` is HOME, a relative one starts at `base` (None: where we are)."""
     for section, table in values.items():
         schema = f"agents.{ANY}" if section.startswith("agents.") else section
         for key in SECTIONS.get(schema, ()):
@@ -192,7 +192,8 @@ def _resolve_paths(values: Values, base: Path, environ: Mapping[str, str]) -> No
                 path = table[key.name]
                 if path == "~" or path.startswith("~/"):
                     path = environ.get("HOME", "~") + path[1:]
-                table[key.name] = str(base / path)
+                start = base or (Path("/") if path.startswith("/") else current_directory(path))
+                table[key.name] = str(start / path)
 
 
 def _build(values: Values, agent_names: set[str], origins: Mapping[str, str]) -> Config:

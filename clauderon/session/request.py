@@ -13,6 +13,7 @@ from clauderon import git, limits, names, spec
 from clauderon.agents import launch, registry
 from clauderon.config.schema import Agent
 from clauderon.errors import Conflict, UsageError
+from clauderon.paths import current_directory
 from clauderon.session.context import Context
 from clauderon.store import Session
 
@@ -185,7 +186,8 @@ def _volumes(items: tuple[str, ...]) -> tuple[str, ...]:
         return ()
     from clauderon import extras  # few sessions have any
 
-    return extras.volumes(items, Path.cwd())
+    is_relative = any(item.startswith(".") for item in items)
+    return extras.volumes(items, current_directory("--volume") if is_relative else Path("/"))
 
 
 def _publish(items: tuple[str, ...]) -> tuple[str, ...]:
