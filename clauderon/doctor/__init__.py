@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from clauderon import config
 from clauderon.config.schema import Config
 from clauderon.doctor import engine, machine, network
-from clauderon.doctor.check import Check, fail, ok
+from clauderon.doctor.check import Check, fail, ok, warn
 from clauderon.errors import ClauderonError, UsageError
 from clauderon.paths import Home
 
@@ -23,13 +23,17 @@ def examine(home: Home, environ: Mapping[str, str]) -> Iterator[Check]:
     yield machine.state_directory(home)
     settings, check = _configuration(home, environ)
     yield check
-    yield machine.variables(settings, environ)
+    yield machine.variables(settings, environ) if settings else _depends("environment")
     yield machine.git(environ)
     yield machine.database(home)
-    yield machine.credentials(settings, home, environ)
+    yield machine.credentials(settings, home, environ) if settings else _depends("credentials")
     yield machine.disk(home)
     yield machine.locks(home)
     yield network.certificate(home)
+    if settings is None:
+        yield _depends("proxy")
+        yield _depends("docker")
+        return
     proxy = network.proxy(home, settings)
     yield proxy
     docker, found = engine.reach(settings, environ)
@@ -46,16 +50,19 @@ def _edit(home: Home) -> str:
     return f"${{EDITOR:-vi}} {shlex.quote(str(home.config))}"
 
 
-def _configuration(home: Home, environ: Mapping[str, str]) -> tuple[Config, Check]:
-    """The configuration, and what is wrong with it; with a broken one the checks go on by the defaults."""
+def _depends(name: str) -> Check:
+    """Said in place of a check by the defaults, which would be of another port, agent or engine than the person's."""
+    return warn(name, "not looked at, since the configuration cannot be read")
+
+
+def _configuration(home: Home, environ: Mapping[str, str]) -> tuple[Config | None, Check]:
+    """The configuration, None where it cannot be read, and what is wrong with it."""
     try:
         settings = config.load(home, environ)
     except UsageError as error:
-        return config.defaults(), fail(
-            "configuration", f"{error.what}: {error.why}", error.hint or _edit(home)
-        )
+        return None, fail("configuration", f"{error.what}: {error.why}", error.hint or _edit(home))
     except ClauderonError as error:
-        return config.defaults(), fail("configuration", str(error), error.hint or _edit(home))
+        return None, fail("configuration", str(error), error.hint or _edit(home))
     count = len(settings.origins)
     where = str(home.config) if home.config.exists() else "no config.toml, which is fine"
     return settings, ok(

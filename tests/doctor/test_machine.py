@@ -324,12 +324,21 @@ def test_without_docker_the_way_to_get_it_is_printed(tmp_path: Path) -> None:
     assert [(check.name, check.outcome) for check in checks] == [("docker", "fail")]
 
 
-def test_everything_else_is_looked_at_with_a_broken_configuration(home: Home, tmp_path: Path) -> None:
-    home.config.write_text("[broken\n")
-    found = {check.name: check for check in examine(home, {"PATH": str(tmp_path), "HOME": str(tmp_path)})}
+def test_what_depends_on_a_broken_configuration_is_not_looked_at_and_everything_else_is(
+    home: Home, tmp_path: Path
+) -> None:
+    """By the defaults the doctor would look at another port, agent and engine than those of the file."""
+    home.config.write_text("[proxy]\nport = 3950\n[broken\n")
+    environ = {"PATH": str(tmp_path), "HOME": str(tmp_path), "CLAUDERON_AGENTS_MINE_IMAGE": "x"}
+    checks = list(examine(home, environ))
+    found = {check.name: check for check in checks}
     assert found["configuration"].outcome == "fail"
-    assert f"{home.config}:1:8" in found["configuration"].found
-    assert {"git", "database", "disk", "CA", "proxy", "docker"} <= found.keys()
+    assert f"{home.config}:3:8" in found["configuration"].found
+    assert {"state directory", "git", "database", "disk", "CA"} <= found.keys()
+    skipped = {"environment", "credentials", "proxy", "docker"}
+    said = "not looked at, since the configuration cannot be read"
+    assert {check.name for check in checks if check == Check(check.name, "warn", said)} == skipped
+    assert checks[-1].name == "docker"
 
 
 def test_sizes_are_for_people() -> None:
