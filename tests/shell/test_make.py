@@ -307,3 +307,29 @@ def test_the_directories_and_the_suffix_are_read_by_no_shell(stand_in: Path, odd
     assert create[create.index("--prompt-file") + 1] == f"p{odd}/one.{odd}"
     assert [path.name for path in (stand_in / f"S{odd}").iterdir()] == [".gitignore"]
     assert not list(stand_in.rglob("pwned*"))
+
+
+def own_recipes() -> str:
+    """The Makefile of "A recipe of your own", as it is printed in the documentation."""
+    return re.findall(r"```make\n(.*?)```", DOCS.read_text(), re.DOTALL)[-1]
+
+
+def test_a_recipe_of_ones_own_that_failed_once_works_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    place, program = tmp_path / "place", tmp_path / "bin" / "clauderon"
+    for each in (place, program.parent):
+        each.mkdir()
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    (place / "Makefile").write_text(own_recipes())
+    (place / "review.md").write_text("x\n")
+    program.write_text("#!/bin/sh\necho '$(error no such session)'; exit 3\n")  # as `env --shell make` prints it
+    program.chmod(0o755)
+    failed = run_make(place, "review.txt")
+    assert (failed.returncode, "no such session" in failed.stderr) == (2, False)
+    program.write_text("#!/bin/sh\n[ $1 != env ] || echo 'export NAME := fix-bug'\n")
+    done = run_make(place, "review.txt")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in place.iterdir()) == ["Makefile", "review.md", "review.txt", "vars.mk"]
