@@ -84,12 +84,21 @@ $(CLAUDERON_STATE)/%.session: $(CLAUDERON_PROMPTS)/%$(CLAUDERON_SUFFIX) | $(CLAU
 		--idempotency-key $(call clauderon_quoted,make $(abspath $(CLAUDERON_STATE))/$*)" $$(cksum <$(call clauderon_quoted,$<))" $(CLAUDERON_CREATE) >$(call clauderon_quoted,$@.part)
 	mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
 
+# What the agent printed, to the files $(1).out and $(1).err.
+clauderon_logs = $(CLAUDERON) logs '$*' >$(call clauderon_quoted,$(1).out) 2>$(call clauderon_quoted,$(1).err)
+
+# `wait` that prints a status has seen an agent fail; that prints nothing has failed itself, and said why.
 $(CLAUDERON_STATE)/%.ended: $(CLAUDERON_STATE)/%.session
-	$(CLAUDERON) wait --quiet --format tsv '$*' >$(call clauderon_quoted,$@.part)
+	$(CLAUDERON) wait --quiet --format tsv '$*' >$(call clauderon_quoted,$@.part) || { status=$$?; \
+		[ ! -s $(call clauderon_quoted,$@.part) ] || { $(call clauderon_logs,$(@:.ended=)); \
+			for file in $(call clauderon_quoted,$(@:.ended=.out)) $(call clauderon_quoted,$(@:.ended=.err)); do tail -n 20 <"$$file" >&2; done; \
+			printf '%s: the agent ended with status %s; what it printed is in %s and .err\n' '$*' "$$status" $(call clauderon_quoted,$(@:.ended=.out)) >&2; \
+			echo 'hint: make clauderon-forget-$*   # the next run begins anew' >&2; }; \
+		exit $$status; }
 	mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
 
 $(CLAUDERON_STATE)/%.patch: $(CLAUDERON_STATE)/%.ended
-	$(CLAUDERON) logs '$*' >$(call clauderon_quoted,$(@:.patch=.out)) 2>$(call clauderon_quoted,$(@:.patch=.err))
+	$(call clauderon_logs,$(@:.patch=))
 	$(CLAUDERON) diff --committed '$*' >$(call clauderon_quoted,$@.part)
 	mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
 

@@ -309,6 +309,51 @@ def test_the_directories_and_the_suffix_are_read_by_no_shell(stand_in: Path, odd
     assert not list(stand_in.rglob("pwned*"))
 
 
+def program(stand_in: Path, body: str) -> None:
+    """In place of the stand-in's program: `body` is shell, and does not write its words down."""
+    (stand_in.parent / "program").write_text(f"#!/bin/sh\n{body}\n")
+
+
+def test_an_agent_that_failed_shows_what_it_printed(stand_in: Path) -> None:
+    (stand_in / "prompts" / "one.md").write_text("x\n")
+    program(
+        stand_in,
+        """case $1 in
+        (wait) printf 'one\\t9\\n'; exit 9 ;;
+        (logs) seq 1 30; echo bad >&2; exit 4 ;;
+        esac""",
+    )
+    failed = run_make(stand_in, "clauderon-collect")
+    assert failed.returncode == 2
+    assert failed.stderr.startswith(
+        "\n".join([*map(str, range(11, 31)), "bad", "one: the agent ended with status 9;"])
+    )
+    assert " .clauderon-make/one.out and .err\nhint: make clauderon-forget-one " in failed.stderr
+    assert "Error 9" in failed.stderr
+    state = stand_in / ".clauderon-make"
+    assert (state / "one.out").read_text().endswith("29\n30\n")
+    assert (state / "one.err").read_text() == "bad\n"
+    assert not (state / "one.ended").exists()
+
+
+def test_a_wait_that_failed_itself_is_not_the_agents_failure(stand_in: Path) -> None:
+    (stand_in / "prompts" / "one.md").write_text("x\n")
+    program(stand_in, "case $1 in (wait) echo 'no engine' >&2; exit 125 ;; (logs) echo never ;; esac")
+    failed = run_make(stand_in, "clauderon-wait")
+    assert (failed.returncode, "the agent ended" in failed.stderr) == (2, False)
+    assert not (stand_in / ".clauderon-make" / "one.out").exists()
+
+
+@pytest.mark.live
+def test_an_agent_that_failed_leaves_its_output(engine: Engine, project: Path) -> None:
+    first = engine.name("01")
+    (project / "prompts" / f"{first}.md").write_text("echo good; echo bad >&2; exit 9\n")
+    failed = make(engine, project, f"clauderon-collect-{first}")
+    assert (failed.returncode, "good\nbad\n" in failed.stderr, "Error 9" in failed.stderr) == (2, True, True)
+    state = project / ".clauderon-make"
+    assert [(state / f"{first}.{end}").read_text() for end in ("out", "err")] == ["good\n", "bad\n"]
+
+
 def own_recipes() -> str:
     """The Makefile of "A recipe of your own", as it is printed in the documentation."""
     return re.findall(r"```make\n(.*?)```", DOCS.read_text(), re.DOTALL)[-1]
@@ -325,7 +370,8 @@ def test_a_recipe_of_ones_own_that_failed_once_works_again(
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     (place / "Makefile").write_text(own_recipes())
     (place / "review.md").write_text("x\n")
-    program.write_text("#!/bin/sh\necho '$(error no such session)'; exit 3\n")  # as `env --shell make` prints it
+    # As `env --shell make` prints it.
+    program.write_text("#!/bin/sh\necho '$(error no such session)'; exit 3\n")
     program.chmod(0o755)
     failed = run_make(place, "review.txt")
     assert (failed.returncode, "no such session" in failed.stderr) == (2, False)
