@@ -128,6 +128,6 @@ clauderon-clean-%:
 
 clauderon-forget-%:
 	$(clauderon_delete)
-	rm -f $(foreach end,session ended patch out err tested tested.part test.log merged,$(call clauderon_quoted,$(CLAUDERON_STATE)/$*.$(end)))
+	rm -f $(foreach end,session session.part ended ended.part patch patch.part out err tested tested.part test.log merged,$(call clauderon_quoted,$(CLAUDERON_STATE)/$*.$(end)))
 
 endif

@@ -379,3 +379,18 @@ def test_a_recipe_of_ones_own_that_failed_once_works_again(
     done = run_make(place, "review.txt")
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in place.iterdir()) == ["Makefile", "review.md", "review.txt", "vars.mk"]
+
+
+def test_to_forget_removes_whatever_the_rules_make(stand_in: Path) -> None:
+    steps = ("create", "wait", "logs", "diff", "status", "exec", "merge", "nothing")
+    for step in steps:
+        (stand_in / "prompts" / f"fails-at-{step}.md").write_text("x\n")
+    program(stand_in, 'case "$*" in (*fails-at-"$1"*) echo half; exit 1 ;; esac')
+    assert run_make(stand_in, "-k", "clauderon-collect", "clauderon-merge").returncode == 2
+    state = stand_in / ".clauderon-make"
+    made = {path.name.partition(".")[2] for path in state.iterdir()}
+    ends = set(re.findall(r"\(CLAUDERON_STATE\)/%\.([\w.]+):", RULES.read_text()))
+    assert made >= ends | {f"{end}.part" for end in ends - {"merged"}}
+    forgotten = run_make(stand_in, "clauderon-forget")
+    assert forgotten.returncode == 0, forgotten.stderr
+    assert [path.name for path in state.iterdir()] == [".gitignore"]
