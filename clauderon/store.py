@@ -206,7 +206,14 @@ class Store:
                 )
         except sqlite3.IntegrityError as error:
             if "idempotency" in str(error):
-                raise Conflict(f"create {session.name}", "the idempotency key is in use") from error
+                other = self.by_idempotency(session.idempotency or "")
+                raise Conflict(
+                    f"create {session.name}",
+                    "the idempotency key is in use",
+                    hint=f"clauderon status {other.name}"
+                    if other is not None
+                    else "clauderon list --archived",
+                ) from error
             if "session.port" in str(error) and self.get(session.name) is None:
                 raise Conflict(
                     f"create {session.name}",

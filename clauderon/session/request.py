@@ -138,7 +138,7 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
         network=network_mode(context, request),
         allow=allow,
         deny=network.deny,
-        idempotency=request.idempotency,
+        idempotency=_idempotency(request.idempotency),
         conversation=names.new_conversation(),
         print_mode=request.print_mode,
         plan=request.plan,
@@ -179,6 +179,14 @@ def _prompt(request: Request) -> bytes | None:
     if b"\0" in request.prompt:
         raise UsageError("--prompt", "it holds a NUL byte, which no agent can be given")
     return request.prompt
+
+
+def _idempotency(key: str | None) -> str | None:
+    if key == "":
+        raise UsageError(
+            "--idempotency-key", "it is empty", hint="clauderon create --idempotency-key KEY ..."
+        )
+    return key
 
 
 def _volumes(items: tuple[str, ...]) -> tuple[str, ...]:
