@@ -49,8 +49,8 @@ class Commands(NamedTuple):
     resume: str
 
 
-def check(session: Session, agent: Agent, prompt: bytes | None) -> None:
-    """Refuse what this agent cannot do, before anything exists. Raises UsageError."""
+def check(session: Session, agent: Agent, prompt: bytes | None, *, prompt_flag: str = "--prompt") -> None:
+    """Refuse what this agent cannot do, before anything exists. Raises UsageError, on `prompt_flag` for the prompt."""
     what = f"--agent {agent.name}"
     known = registry.builtin(agent)
     if known is None:
@@ -64,7 +64,7 @@ def check(session: Session, agent: Agent, prompt: bytes | None) -> None:
             prompt.decode("utf-8")
         except UnicodeDecodeError as error:
             why = f"byte {error.start} is not UTF-8, and {known.title} takes nothing else"
-            raise UsageError("--prompt", why, hint="iconv -t UTF-8 prompt.txt") from error
+            raise UsageError(prompt_flag, why, hint="iconv -t UTF-8 prompt.txt") from error
     if session.plan and (known is None or agent.name not in ("claude", "gemini")):
         raise UsageError("--plan", f"{agent.name} has no plan mode to start in", hint="--agent claude")
     if session.budget and (agent.name != "claude" or not session.print_mode):

@@ -154,6 +154,7 @@ def create(
         timeout=timeout,
         budget=budget,
         idempotency=idempotency_key,
+        prompt_flag="--prompt" if prompt_file is None else f"--prompt-file {prompt_file}",
         agent_args=("--output-format", "json") if print_ and out.json and not detach else (),
     )
     from clauderon.session.create import create as create_session
@@ -232,8 +233,9 @@ def _repository(repo: Path | None) -> Path:
 
 
 def _prompt(text: str | None, file: str | None) -> bytes | None:
+    hint = "clauderon create --prompt-file prompt.txt ..."
     if text is not None and file is not None:
-        raise UsageError("create", "--prompt and --prompt-file exclude each other")
+        raise UsageError("create", "--prompt and --prompt-file exclude each other", hint=hint)
     if file is None:
         return None if text is None else text.encode("utf-8", "surrogateescape")
     if file == "-":
@@ -241,4 +243,4 @@ def _prompt(text: str | None, file: str | None) -> bytes | None:
     try:
         return Path(file).read_bytes()
     except OSError as error:
-        raise UsageError(f"--prompt-file {file}", error.strerror or str(error)) from error
+        raise UsageError(f"--prompt-file {file}", error.strerror or str(error), hint=hint) from error

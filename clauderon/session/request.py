@@ -24,7 +24,11 @@ NETWORK_MODES = ("open", "proxied")
 
 
 class Request(NamedTuple):
-    """The flags of `create`, as typed; None and () mean "not given". `prompt` is the bytes the agent gets."""
+    """The flags of `create`, as typed; None and () mean "not given".
+
+    prompt: the bytes the agent gets.
+    prompt_flag: where they are from, for what is wrong with them.
+    """
 
     repo: Path
     prompt: bytes | None = None
@@ -50,6 +54,7 @@ class Request(NamedTuple):
     budget: str | None = None
     idempotency: str | None = None
     detach: bool = False
+    prompt_flag: str = "--prompt"
 
 
 class Plan(NamedTuple):
@@ -164,7 +169,7 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
         base=repository.base_commit,
         tracks=tuple(sorted(repository.tracks)),
     )
-    launch.check(session, agent, prompt)
+    launch.check(session, agent, prompt, prompt_flag=request.prompt_flag)
     return Plan(session, repository, agent, prompt, request.print_mode and not request.detach)
 
 
@@ -175,9 +180,10 @@ def _prompt(request: Request) -> bytes | None:
             raise UsageError("create --print", "there is no prompt to run", hint=hint)
         return None
     if not request.prompt.strip():
-        raise UsageError("--prompt", "it is empty", hint=hint)
+        raise UsageError(request.prompt_flag, "it is empty", hint=hint)
     if b"\0" in request.prompt:
-        raise UsageError("--prompt", "it holds a NUL byte, which no agent can be given")
+        why = "it holds a NUL byte, which no agent can be given"
+        raise UsageError(request.prompt_flag, why, hint="tr -d '\\000' <prompt.txt")
     return request.prompt
 
 

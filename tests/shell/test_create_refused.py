@@ -42,3 +42,36 @@ def test_a_key_that_is_in_use_says_by_whom(home: Home) -> None:
         with pytest.raises(Conflict, match="key is in use") as caught:
             store.add(first.changed(id="2" * 12, name="second"), range(3100, 3200))
     assert caught.value.hint == "clauderon status first"
+
+
+@pytest.mark.parametrize(
+    ("written", "why", "hint"),
+    [
+        (b" \n", "it is empty", 'clauderon create --repo . --prompt "Fix the bug"'),
+        (b"a\0b", "it holds a NUL byte, which no agent can be given", r"tr -d '\000' <prompt.txt"),
+        (b"a\xff", "byte 1 is not UTF-8, and Claude Code takes nothing else", "iconv -t UTF-8 prompt.txt"),
+        (None, "No such file or directory", "clauderon create --prompt-file prompt.txt ..."),
+    ],
+)
+def test_a_prompt_from_a_file_is_refused_by_that_name(
+    refused: Cli, repo: Path, tmp_path: Path, written: bytes | None, why: str, hint: str
+) -> None:
+    file = tmp_path / "task.md"
+    if written is not None:
+        file.write_bytes(written)
+    answer = refused("create", "--repo", str(repo), "--prompt-file", str(file))
+    assert answer.status == 2
+    assert answer.error == f"clauderon: --prompt-file {file}: {why}\nhint: {hint}\n"
+
+
+def test_a_prompt_that_is_typed_is_refused_by_that_name(refused: Cli, repo: Path) -> None:
+    answer = refused("create", "--repo", str(repo), "--prompt", "")
+    assert answer.error.startswith("clauderon: --prompt: it is empty\nhint: ")
+
+
+def test_two_prompts_are_refused_with_a_hint(refused: Cli) -> None:
+    answer = refused("create", "--prompt", "x", "--prompt-file", "-")
+    assert answer.error == (
+        "clauderon: create: --prompt and --prompt-file exclude each other\n"
+        "hint: clauderon create --prompt-file prompt.txt ...\n"
+    )
