@@ -129,7 +129,9 @@ def wait(
     out = common.speak(format_, json, quiet)
     limit = duration_s(timeout, flag="--timeout", command="wait") if timeout else None
     if len(set(names)) != len(names):
-        raise UsageError("wait", "a name is given twice")
+        raise UsageError(
+            "wait", "a name is given twice", hint=f"clauderon wait {' '.join(dict.fromkeys(names))}"
+        )
     with common.opened() as context:
         from clauderon.session.waiting import wait_for
 

@@ -50,7 +50,7 @@ def test_a_command_that_needs_no_directory_works_without_one(cli: Cli, line: str
 
 def test_the_doctor_looks_at_everything_without_one(cli: Cli) -> None:
     answer = nowhere(cli, ["doctor", "--json"])
-    assert answer.status == 1, repr(answer)
+    assert answer.status in (0, 1), repr(answer)  # what else is wrong with this machine is not asked
     assert {row["check"]: row["outcome"] for row in answer.json["data"]}["git"] == "ok"
 
 
