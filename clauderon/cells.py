@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -36,6 +37,13 @@ def text_of(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={text_of(item)}" for key, item in value.items())
     return str(value)
+
+
+def person_text(key: str, value: Any) -> str:
+    """`text_of`, with a time (`..._at`, seconds since the epoch) as a clock here would show it."""
+    if key.endswith("_at") and isinstance(value, float):
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
+    return text_of(value)
 
 
 def cell(row: Mapping[str, Any], column: Column) -> str:

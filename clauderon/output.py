@@ -12,7 +12,17 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TextIO
 
-from clauderon.cells import CONTROL_ESCAPES, ESCAPES, STYLES, Column, cell, printable, table, text_of
+from clauderon.cells import (
+    CONTROL_ESCAPES,
+    ESCAPES,
+    STYLES,
+    Column,
+    cell,
+    person_text,
+    printable,
+    table,
+    text_of,
+)
 from clauderon.errors import ClauderonError
 
 Format = Literal["table", "tsv", "json"]
@@ -80,7 +90,7 @@ class Output:
         else:
             width = max((len(key) for key in data), default=0)
             lines = (
-                f"{key.replace('_', ' '):<{width}}  {text_of(value).translate(CONTROL_ESCAPES)}".rstrip()
+                f"{key.replace('_', ' '):<{width}}  {person_text(key, value).translate(CONTROL_ESCAPES)}".rstrip()
                 for key, value in data.items()
             )
             self._write("".join(line + "\n" for line in lines))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,6 +43,23 @@ def test_tsv_keeps_a_record_on_its_line_and_drives_no_terminal(
 def test_a_table_drives_no_terminal(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     shown = said(capsysbinary, "tsv").rstrip(b"\t\n")
     assert said(capsysbinary) == b"NAME".ljust(len(shown)) + b"  NOTE\n" + shown + b"\n"
+
+
+def test_a_time_is_a_persons_in_a_record_and_a_number_for_a_program(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.setenv("TZ", "UTC-2")
+    time.tzset()
+    try:
+        for format_, said in (
+            ("table", b"created at  1970-01-01 03:00:00\n"),
+            ("tsv", b"created_at\t3600.5\n"),
+        ):
+            Output(format_).record({"created_at": 3600.5})  # type: ignore[arg-type]
+            assert capsysbinary.readouterr().out == said
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("value", ["0", ""])
