@@ -48,6 +48,8 @@ class Home(NamedTuple):
         Raises UsageError for a relative one where the current directory was removed.
         """
         configured = environ.get("CLAUDERON_HOME")
+        if not configured and not environ.get("HOME"):
+            raise KeyError("HOME")  # an empty one would make our home wherever we happen to be
         root = Path(configured) if configured else Path(environ["HOME"]) / ".clauderon"
         if not root.is_absolute():
             root = root.expanduser()

@@ -86,3 +86,11 @@ def test_a_child_that_is_told_of_no_directory_starts_at_the_root(tmp_path: Path,
     words = [sys.executable, "-P", "-c", program, door]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "/\n"), done.stderr
+
+
+@pytest.mark.parametrize("command", ["list", "path home", "env nosuch"])
+def test_an_empty_home_is_none(cli: Cli, command: str) -> None:
+    answer = cli(*command.split(), env={"HOME": "", "CLAUDERON_HOME": ""})
+    assert answer.status == 2, repr(answer)
+    assert "clauderon: home: neither CLAUDERON_HOME nor HOME is set\n" in answer.error
+    assert not (cli.cwd / ".clauderon").exists()
