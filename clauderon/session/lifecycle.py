@@ -133,7 +133,12 @@ def attach(context: Context, session: Session, detach_keys: str = DETACH_KEYS) -
 
     Raises BackendError for what keeps docker from it.
     """
-    argv = context.docker.argv("attach", "--detach-keys", detach_keys, names.container(session.name))
+    words = ("attach", "--detach-keys", detach_keys, names.container(session.name))
+    if (
+        session.print_mode
+    ):  # without a terminal, so that what comes on stderr is the agent's, and nobody leaves
+        context.docker.replace(*words)
+    argv = context.docker.argv(*words)
     answer = proc.visit(argv, env=context.docker.env)
     if _LEFT in answer.stderr:
         context.report.note(f"\nSession {session.name} goes on. hint: clauderon attach {session.name}")

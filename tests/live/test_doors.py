@@ -190,3 +190,21 @@ def test_an_answer_that_could_not_be_written_is_a_failure(engine: Engine) -> Non
         f"clauderon: create {name}: its output could not be written\nhint: clauderon logs {name}\n"
     )
     assert engine.cli("logs", name).text.splitlines()[-1] == "20000"
+
+
+def test_attach_to_a_headless_agent_passes_on_its_streams_and_its_status(engine: Engine) -> None:
+    engine.scripted(image=BUSYBOX)
+    engine.repo()
+    engine.create("d", "--print", "--detach", prompt="sleep 6; echo out; echo err >&2; exit 3")
+    argv = engine.cli.command("attach", engine.name("d"))
+    # Its docker gives up listening when its input ends.
+    with subprocess.Popen(
+        argv, env=engine.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert child.stdout.read() == b"out\n"
+        said = child.stderr.read()
+        assert said.endswith(b"err\n")
+        assert b"clauderon: attach" not in said
+        assert child.wait(20) == 3
