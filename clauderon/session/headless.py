@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 
 from clauderon import names, proc
 from clauderon.agents import setup
-from clauderon.errors import BackendError, Interrupted
+from clauderon.errors import EXIT_SIGNAL_BASE, BackendError, Interrupted
 from clauderon.session import lifecycle
 from clauderon.session.beside import Beside
 from clauderon.session.context import Context
@@ -23,6 +24,7 @@ STOP_GRACE_S = 10
 # The line the start script waits for: by the time it arrives, what the agent prints is listened to.
 _GO = b"go\n"
 _NOT_COPIED = 1
+_READER_LEFT = EXIT_SIGNAL_BASE + signal.SIGPIPE
 
 
 class Result(NamedTuple):
@@ -53,7 +55,7 @@ def stream(context: Context, session: Session, *, began_before: bool = False) ->
         _wake(context, session)
     with _Deadline(context, session) as deadline, _stopped_on_interrupt(context, session):
         copying = context.docker.foreground(*_words(session, began_before), stdin=_GO).status
-        if copying and proc.reader_left():
+        if copying == _READER_LEFT and proc.reader_left():
             raise BrokenPipeError
         status = _status(context, session, deadline)
     # docker's own status is 1, and the agent's where it had nothing to complain of.
