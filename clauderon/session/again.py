@@ -54,9 +54,10 @@ def made_with(context: Context, key: str) -> Session | None:
 
 
 def check_same(context: Context, wanted: Request, found: Session) -> None:
-    """Raises Conflict if the session found by the key of `wanted` was made for something else."""
-    if wanted.name is not None and wanted.name != found.name:
-        raise _other(found, f"its name is not {wanted.name}")
+    """Raises Conflict if the session found by the key of `wanted` was made for something else.
+
+    Its name may be another: a script that makes one up at each run is what a key is for.
+    """
     if wanted.print_mode and not found.print_mode:
         raise _other(found, "whose agent waits for a person")
     # A worktree has its repository elsewhere.

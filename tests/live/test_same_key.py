@@ -114,7 +114,6 @@ def test_the_key_of_another_request_is_a_conflict(stage: Engine) -> None:
     assert ended(begin(stage, "--name", stage.name()))[0] == 0
     for other, how in (
         (("--prompt", "echo other"), "with another prompt"),
-        (("--name", "other"), "its name is not other"),
         (("--repo", "elsewhere"), "in another repository ("),
         (("--print",), "whose agent waits for a person"),
         (("--dry-run", "--prompt", "echo other"), "with another prompt"),
