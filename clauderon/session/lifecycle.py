@@ -134,9 +134,8 @@ def attach(context: Context, session: Session, detach_keys: str = DETACH_KEYS) -
     Raises BackendError for what keeps docker from it.
     """
     words = ("attach", "--detach-keys", detach_keys, names.container(session.name))
-    if (
-        session.print_mode
-    ):  # without a terminal, so that what comes on stderr is the agent's, and nobody leaves
+    if session.print_mode:
+        # It has no terminal: what comes on stderr is the agent's, and there are no keys to leave by.
         context.docker.replace(*words)
     argv = context.docker.argv(*words)
     answer = proc.visit(argv, env=context.docker.env)
