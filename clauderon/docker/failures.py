@@ -93,12 +93,13 @@ def explain(failure: CommandFailed, what: str) -> ClauderonError:
             what,
             "permission denied at the Docker socket",
             hint="sudo usermod -aG docker $USER   # then log out and back in, or: newgrp docker",
-            detail=text,
+            detail=_each_line_once(text),
         )
     if _NO_CONTEXT.search(text):
         return BackendError(what, "no such docker context", hint="docker context ls", detail=text)
     if unreachable(text):
-        return BackendError(what, "the Docker engine cannot be reached", hint="docker info", detail=text)
+        why = "the Docker engine cannot be reached"
+        return BackendError(what, why, hint="docker info", detail=_each_line_once(text))
     match = _NAME_CONFLICT.search(text)
     if match:
         return in_the_way(what, match["name"], text)
@@ -107,3 +108,8 @@ def explain(failure: CommandFailed, what: str) -> ClauderonError:
     if _DISK_FULL.search(text):
         return BackendError(what, "the engine's disk is full", hint="docker system df", detail=text)
     return BackendError(what, f"docker failed with status {failure.status}", detail=text)
+
+
+def _each_line_once(text: str) -> str:
+    """docker asked about five things says five times that nobody answers."""
+    return "\n".join(dict.fromkeys(text.splitlines()))

@@ -138,7 +138,9 @@ def _create_makes_nothing(scene: Scene, why: str) -> None:
     with scene.proxy():
         answer = scene.cli(*CREATE)
     assert answer.status == 4, answer
-    assert f": {why}\nhint: " in answer.error
+    _, hint, words = answer.error.partition(f": {why}\nhint: ")
+    lines = words.splitlines()
+    assert hint and len(lines) == len(set(lines)), answer  # docker says it once for everything it was asked
     assert git("branch", "--format=%(refname:short)", cwd=repo) == "main\n"
     assert not scene.home.worktree("fix").exists()
 
