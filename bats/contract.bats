@@ -179,6 +179,7 @@ WORDS
     call clauderon doctor --json
     has_status 1
     is_json "{r['check']: r['mend'] for r in it['data'] if r['outcome'] == 'fail'} == {'engine': 'unset DOCKER_HOST'}"
+    is_json "it['ok'] is False"
     call clauderon doctor
     has_status 1
     grep -q 'hint: unset DOCKER_HOST' "$out" || fails 'expected the command that mends it'
@@ -191,6 +192,15 @@ WORDS
     call clauderon doctor --json
     has_status 1
     is_json "any(r['check'] == 'configuration' and 'config.toml:1:8' in r['found'] and '+1 ' in r['mend'] for r in it['data'])"
+}
+
+@test "formats that exclude each other are refused" {
+    for words in '--json --format tsv' '--json --null' '--format json -0'; do
+        call clauderon list $words
+        has_status 2
+        says_why
+        hints 'clauderon list --json'
+    done
 }
 
 @test "quiet silences progress, not failures" {

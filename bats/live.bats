@@ -202,7 +202,11 @@ answer() {
     done
     call clauderon wait --json --timeout 1s "$two" "$three"
     has_status 124
-    is_json "it['data'] == [{'name': '$two', 'exit_status': 7}]"
+    is_json "it['ok'] is False"
+    is_json "it['data'] == [{'name': '$two', 'exit_status': 7}, {'name': '$three', 'exit_status': None}]"
+    call clauderon wait --timeout 1s "$two" "$three"
+    has_status 124
+    grep -qx "Not ended in time: $three." "$err" || fails 'expected who is late'
     clauderon stop --quiet "$three"
     # shellcheck disable=SC2016 # for that shell
     call sh -eu -c '. "$(clauderon path sh)"; clauderon_wait "$@"' sh "$one" "$two"

@@ -49,14 +49,19 @@ class Output:
     # Answers
 
     def records(
-        self, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], *, empty: str = ""
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        columns: Sequence[Column],
+        *,
+        empty: str = "",
+        ok: bool = True,
     ) -> None:
         """A list of records: JSON has every field, table and tsv the columns.
 
-        empty: said on stderr when there are no rows and a person reads.
+        empty: said on stderr when there are no rows and a person reads. ok: whether the answer is the one hoped for.
         """
         if self.json:
-            self._envelope(list(rows))
+            self._envelope(list(rows), ok)
         elif self.format == "tsv" or self.null:
             self._write("".join(self._line(row, columns) for row in rows))
         elif rows:
@@ -120,8 +125,8 @@ class Output:
             for row in data or ():
                 self.item(row, [Column(key, key) for key in row])
 
-    def _envelope(self, data: Any) -> None:
-        body: dict[str, Any] = {"schema": ENVELOPE_SCHEMA, "command": self.command, "ok": True, "data": data}
+    def _envelope(self, data: Any, ok: bool = True) -> None:
+        body: dict[str, Any] = {"schema": ENVELOPE_SCHEMA, "command": self.command, "ok": ok, "data": data}
         if self.warnings:
             body["warnings"] = self.warnings
         self._write(json.dumps(body, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None) + "\n")

@@ -37,6 +37,14 @@ def speak(format_: str = "table", json: bool = False, quiet: bool = False, null:
     """Set how this process speaks from its options; returns the Output. Raises UsageError."""
     if format_ not in FORMATS:
         raise UsageError(f"--format {format_}", "use table, tsv or json")
+    if json and format_ == "tsv":
+        raise UsageError(
+            "--json", "--format tsv asks for something else", hint=f"clauderon {output.command} --json"
+        )
+    if null and (json or format_ == "json"):
+        raise UsageError(
+            "--null", "JSON has no records to end with a NUL", hint=f"clauderon {output.command} --json"
+        )
     output.format = "json" if json else format_  # type: ignore[assignment]
     output.quiet = quiet
     output.null = null

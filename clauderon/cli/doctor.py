@@ -38,7 +38,8 @@ def doctor(
             found = " ".join(check.found.split())
             mend = f"      hint: {check.mend}\n" if check.mend else ""
             out.text(f"{outcome}  {check.name:<{_NAME_WIDTH}}  {found}\n{mend}")
+    healthy = not any(check.outcome == "fail" for check in checks)
     if out.format != "table":
-        out.records([check.row() for check in checks], _COLUMNS)
-    if any(check.outcome == "fail" for check in checks):
+        out.records([check.row() for check in checks], _COLUMNS, ok=healthy)
+    if not healthy:
         raise typer.Exit(EXIT_FAILED)

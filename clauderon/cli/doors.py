@@ -136,9 +136,11 @@ def wait(
         from clauderon.session.waiting import wait_for
 
         statuses = wait_for(context, names, first=first, timeout_s=limit)
+        late = [name for name in names if name not in statuses] if not (first and statuses) else []
         rows: list[dict[str, Any]] = [{"name": n, "exit_status": s} for n, s in statuses.items()]
-        out.records(rows, (Column("name", "NAME"), Column("exit_status", "STATUS")))
-    if len(statuses) < (1 if first else len(names)):
-        out.note("Not all ended in time.")
+        rows += [{"name": name, "exit_status": None} for name in late]
+        out.records(rows, (Column("name", "NAME"), Column("exit_status", "STATUS")), ok=not late)
+    if late:
+        out.note(f"Not ended in time: {', '.join(late)}.")
         raise typer.Exit(124)
     raise typer.Exit(next((status for status in statuses.values() if status), 0))
