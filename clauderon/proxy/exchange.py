@@ -173,7 +173,9 @@ class Exchange:
             self._switch()
         elif self.response.status:
             if self._streaming:
-                self.client.flush()  # nothing will join it, and somebody may be reading along
+                # Nothing will join it, and somebody may be reading along; so may they with all that follows.
+                self.client.flush()
+                self.response.send = self.client.send_now
             self._streaming = True
             self._message = b""
 

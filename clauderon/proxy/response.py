@@ -55,7 +55,7 @@ class Response:
     ) -> None:
         self._method = method
         self._minor = minor
-        self._send = send
+        self.send = send
         self._may_switch = may_switch
         if needles:
             self._mask = Mask(needles)
@@ -88,10 +88,10 @@ class Response:
             raise ResponseError("upstream-framing", f"a malformed body: {error}") from None
         self.passed += used
         if used == len(data):
-            self._send(data)
+            self.send(data)
         else:
             self.extra = True
-            self._send(data[:used])
+            self.send(data[:used])
         return WHOLE if framing.done else MORE
 
     def end(self) -> None:
@@ -120,7 +120,7 @@ class Response:
     def _pass(self, data: bytes) -> None:
         if data:
             self.passed += len(data)
-            self._send(data)
+            self.send(data)
 
     def _heads(self, data: bytes) -> int:
         """Read the interim responses and the final one's head; pass them on with what there is of the body."""
@@ -178,17 +178,17 @@ class Response:
         self.status = head.status
         self.passed += size
         if size == len(data):
-            self._send(data)
+            self.send(data)
         else:
             self.extra = True
-            self._send(data[:size])
+            self.send(data[:size])
         return state
 
     def _masked_head(self, head: ResponseHead, data: bytes, size: int) -> int:
         """As `_final`; nothing is sent before all of it was looked at."""
         assert self._mask is not None
         parts: list[bytes | memoryview] = []
-        send, self._send = self._send, parts.append
+        send, self.send = self.send, parts.append
         try:
             self._framing = response_framing(head.length)
             if head.encoding and head.length:
@@ -196,7 +196,7 @@ class Response:
             self._pass(self._mask.whole(data[:size]))
             state = self._masked(data[size:]) if size < len(data) or self._framing.done else MORE
         finally:
-            self._send = send
+            self.send = send
         self.status = head.status
         send(b"".join(parts))
         return state

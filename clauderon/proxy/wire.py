@@ -116,8 +116,11 @@ class Wire(Events):
 
     # What an owner calls.
 
-    def send(self, data: Data) -> None:
-        """Send `data`; it may be reused as soon as this returns. Nothing happens on a closed wire."""
+    def send(self, data: Data, *, soon: bool = True) -> None:
+        """Send `data`; it may be reused as soon as this returns. Nothing happens on a closed wire.
+
+        soon: with what else the loop finds to send before it sleeps, rather than now.
+        """
         if self.closed:
             return
         tls = self._tls
@@ -135,11 +138,14 @@ class Wire(Events):
         except ssl.SSLError as error:
             self._break(error)
             return
-        if size >= AT_ONCE or (self._due and self._outgoing.pending > RECEIVE):
+        if not soon or size >= AT_ONCE or (self._due and self._outgoing.pending > RECEIVE):
             self.transport.write(self._outgoing.read())
         elif not self._due:
             self._due = True
             self._outbox.add(self)
+
+    def send_now(self, data: Data) -> None:
+        self.send(data, soon=False)
 
     def flush(self) -> None:
         """Send now what was to be sent soon."""
