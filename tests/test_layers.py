@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +52,6 @@ ONLY_IN = {
     "trustme": r"proxy\.ca",
     "aiohttp": r"proxy\..*",
     "uvloop": r"proxy\..*",
-    "httptools": r"proxy\..*",
 }
 PROC_IN_PROXY = {"service", "supervisor", "secret_source", "watch"}
 # Arrows that point up, each with its reason.
@@ -139,6 +140,14 @@ def test_imports_point_down(path: Path) -> None:
         if room_of(imported) not in MAY_IMPORT[layer] and (name_of(path), imported) not in UPWARD
     ]
     assert wrong == []
+
+
+def test_what_is_installed_is_imported_and_nothing_else() -> None:
+    with (PACKAGE.parent / "pyproject.toml").open("rb") as file:
+        wanted = tomllib.load(file)["project"]["dependencies"]
+    installed = {re.match(r"[a-z0-9]+", text)[0] for text in wanted}  # type: ignore[index]
+    imported = {name.split(".")[0] for path in MODULES for name, _ in imports_of(path)}
+    assert imported - set(sys.stdlib_module_names) - {"clauderon", "__future__"} == installed
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
