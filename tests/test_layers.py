@@ -34,7 +34,7 @@ MAY_IMPORT = {
     # `spec` describes a container from a recorded session; a fact may name what the ground gives.
     "facts": {"facts", "state", "ground"},
     "state": {"facts"},
-    "ground": {"facts"},
+    "ground": {"facts", "ground"},
     "beside": {"beside", "facts", "state", "ground"},
 }
 # Of the proxy, the rooms above know the life around it, never the data plane.
@@ -44,9 +44,9 @@ PROXY_DOORS = {
 }  # fmt: skip
 # Who may import these, as patterns of module names below `clauderon`.
 ONLY_IN = {
-    "plumbum": r"proc",
-    "sh": r"proc",
-    "subprocess": r"proc",
+    "plumbum": r"proc\.answering",
+    "sh": r"proc\.answering",
+    "subprocess": r"proc\..*",
     "typer": r"cli\..*|cli",
     "sqlite3": r"store",
     "trustme": r"proxy\.ca",
@@ -68,7 +68,6 @@ WRITERS = {
 # Modules over 300 lines, each with the reason why it is one thing.
 LONG: dict[str, str] = {
     "git.repository": "one question to git, its parts and what may be wrong with a repository",
-    "proc": "THE process boundary is one file",
     "proxy.client": "one side of a connection as one state machine",
     "proxy.exchange": "one request's way, with every way it can end",
     "proxy.supervisor": "what holds the sockets must not lean on what may crash",
@@ -171,6 +170,14 @@ def test_the_data_plane_is_known_to_the_proxy_alone(path: Path) -> None:
         if imported.startswith("proxy.") and imported.split(".")[1] not in PROXY_DOORS
     ]
     assert inner == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_the_process_boundary_is_crossed_at_its_doors(path: Path) -> None:
+    inner = [
+        f"line {line}: {imported}" for imported, line in own_imports(path) if imported.startswith("proc.")
+    ]
+    assert inner == [] or room_of(name_of(path)) == "ground"
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if name_of(p).startswith("proxy")], ids=name_of)

@@ -1,0 +1,24 @@
+"""THE process boundary: every child process of the command line starts here, and nowhere else.
+
+Mechanism only: argv, directory, environment and input come whole from the caller; what a status means is
+the caller's to say. The doors:
+
+    answering   `run` (plumbum) for a command that answers, `start` for one whose answer is wanted later, so that
+                independent ones run side by side, `pipe` for two, `stream` (sh) for one that talks for long
+    here        on our own streams: `replace` (exec) where nothing of ours follows, `pass_through`, `visit`,
+                `until_reader_leaves` and `foreground` where something does
+    apart       `daemon` and `attend`, for what outlives the call
+
+Children run in a process group of their own, but for those on our terminal: a Ctrl-C reaches us first, and we stop
+them in order.
+"""
+
+from clauderon.proc.answering import Running, pipe, run, start, stream
+from clauderon.proc.apart import attend, daemon
+from clauderon.proc.child import Completed, Env, find
+from clauderon.proc.here import foreground, pass_through, reader_left, replace, until_reader_leaves, visit
+
+__all__ = [
+    "Completed", "Env", "Running", "attend", "daemon", "find", "foreground", "pass_through", "pipe", "reader_left",
+    "replace", "run", "start", "stream", "until_reader_leaves", "visit",
+]  # fmt: skip

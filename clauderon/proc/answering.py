@@ -1,0 +1,246 @@
+"""Children whose answer is wanted: at the end, later, through a pipe, or line by line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from clauderon.errors import EXIT_SIGNAL_BASE, CommandFailed, CommandTimeout
+from clauderon.proc.child import (
+    STOP_GRACE_S,
+    Completed,
+    Env,
+    cannot_start,
+    find,
+    finish,
+    held_signals,
+    is_nowhere,
+    stop,
+)
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    env: Env,
+    cwd: str | os.PathLike[str] | None = None,
+    stdin: bytes = b"",
+    timeout_s: float | None = None,
+    ok: Collection[int] | None = (0,),
+    settle_s: float = 0.0,
+) -> Completed:
+    """Run a command to its end and return its answer.
+
+    ok: the statuses that are no failure; None allows every one.
+    settle_s: how long an interrupted caller lets it end by itself before it is stopped: for a child that has told
+    a server to make something, which the server does whether or not the child is there to hear of it.
+    Raises CommandFailed, CommandTimeout (the child is stopped first) and ToolMissing.
+    """
+    if is_nowhere():
+        # plumbum cannot be imported there, and git does not start.
+        running = start(argv, env=env, cwd=cwd or "/", stdin=stdin)
+        return running.result(timeout_s=timeout_s, ok=ok, settle_s=settle_s)
+    from plumbum import local
+    from plumbum.machines.local import LocalCommand
+
+    # plumbum lays each call's environment over a copy it took at import; ours is the whole truth.
+    local.env.clear()
+    command = LocalCommand(local.path(find(argv[0], env)))
+    try:
+        child = command.popen(
+            list(argv[1:]), cwd=os.fspath(cwd or Path.cwd()), env=dict(env), process_group=0
+        )
+    except OSError as error:
+        raise cannot_start(argv, cwd, error) from error
+    return finish(tuple(argv), child, stdin, timeout_s, ok, settle_s)
+
+
+class Running:
+    """A child that was started and not yet asked for its answer."""
+
+    __slots__ = ("argv", "child", "stdin")
+
+    def __init__(self, argv: tuple[str, ...], child: subprocess.Popen[bytes], stdin: bytes) -> None:
+        self.argv = argv
+        self.child = child
+        self.stdin = stdin
+
+    def result(
+        self,
+        *,
+        timeout_s: float | None = None,
+        ok: Collection[int] | None = (0,),
+        settle_s: float = 0.0,
+    ) -> Completed:
+        """Wait for the child; raises and settles as `run` does."""
+        return finish(self.argv, self.child, self.stdin, timeout_s, ok, settle_s)
+
+    def ended(self) -> bool:
+        """Whether the child has ended; `result` then answers at once."""
+        return self.child.poll() is not None
+
+    def stop(self) -> None:
+        """End the child if it still runs."""
+        stop(self.child)
+
+
+def start(
+    argv: Sequence[str],
+    *,
+    env: Env,
+    cwd: str | os.PathLike[str] | None = None,
+    stdin: bytes = b"",
+) -> Running:
+    """Begin a command without waiting; ask `Running.result` later.
+
+    subprocess rather than plumbum: this is what `create` uses while plumbum's import is still under way.
+    A child that prints more than a pipe holds (64 KiB) waits until `result` reads it.
+    """
+    try:
+        with held_signals() as came:
+            child = subprocess.Popen(
+                [find(argv[0], env), *argv[1:]],
+                cwd=cwd,
+                env=dict(env),
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                process_group=0,
+            )
+    except OSError as error:
+        raise cannot_start(argv, cwd, error) from error
+    if came:
+        stop(child)
+        signal.raise_signal(came[0])
+    return Running(tuple(argv), child, stdin)
+
+
+def pipe(
+    producer: Sequence[str],
+    consumer: Sequence[str],
+    *,
+    env: Env,
+    consumer_env: Env | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    stdin: bytes = b"",
+) -> Completed:
+    """Run `producer | consumer`, as a shell with pipefail would; returns the consumer's answer.
+
+    stdin goes to the producer. Raises CommandFailed for whichever failed first in the pipe.
+    """
+    with contextlib.ExitStack() as children:
+        first = subprocess.Popen(
+            [find(producer[0], env), *producer[1:]],
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
+        )
+        children.callback(stop, first)
+        second_env = env if consumer_env is None else consumer_env
+        second = subprocess.Popen(
+            [find(consumer[0], second_env), *consumer[1:]],
+            cwd=cwd,
+            env=dict(second_env),
+            stdin=first.stdout,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
+        )
+        children.callback(stop, second)
+        assert first.stdout is not None
+        first.stdout.close()  # so that the producer gets SIGPIPE when the consumer ends early
+        first.stdout = None
+        answers: list[Completed] = []
+
+        def finish_consumer() -> None:
+            answers.append(finish(tuple(consumer), second, b"", None, None))
+
+        reader = threading.Thread(target=finish_consumer)
+        reader.start()
+        produced = finish(tuple(producer), first, stdin, None, None)
+        reader.join()
+    consumed = answers[0]
+    # A consumer that fails kills its producer with SIGPIPE; its own message is then the useful one.
+    broken_pipe = produced.status == EXIT_SIGNAL_BASE + signal.SIGPIPE
+    for answer in (consumed, produced) if broken_pipe else (produced, consumed):
+        if answer.status != 0:
+            raise CommandFailed(answer.argv, answer.status, answer.stdout, answer.stderr)
+    return consumed
+
+
+def stream(
+    argv: Sequence[str],
+    *,
+    env: Env,
+    cwd: str | os.PathLike[str] | None = None,
+    on_stdout: Callable[[str], None] | None = None,
+    on_stderr: Callable[[str], None] | None = None,
+    timeout_s: float | None = None,
+    ok: Collection[int] | None = (0,),
+) -> int:
+    """Run a command that talks for long, handing over each line as it comes; returns the status.
+
+    on_stdout, on_stderr: called with each line, newline included; None throws the stream away.
+    Raises as `run` does; CommandFailed then carries the last lines of stderr.
+    """
+    import sh
+
+    tail: list[str] = []
+
+    def keep_stderr(line: str) -> None:
+        tail.append(line)
+        del tail[:-200]
+        if on_stderr is not None:
+            on_stderr(line)
+
+    options: dict[str, Any] = {
+        "_env": dict(env),
+        "_cwd": os.fspath(cwd) if cwd is not None else "/" if is_nowhere() else None,
+        "_out": on_stdout if on_stdout is not None else (lambda _line: None),
+        "_err": keep_stderr,
+        # sh gives the child a terminal on stdout unless told otherwise.
+        "_tty_out": False,
+        "_in": None,
+        "_no_out": False,
+        "_bg": True,
+        "_bg_exc": False,
+        "_new_session": True,
+        "_encoding": "utf-8",
+        "_decode_errors": "replace",
+        "_ok_code": list(range(256)),
+        "_return_cmd": True,
+    }
+    command = sh.Command(find(argv[0], env))(*argv[1:], **{k: v for k, v in options.items() if v is not None})
+    try:
+        command.wait(timeout=timeout_s)
+        status = int(command.exit_code)
+    except sh.TimeoutException as error:
+        _stop_sh(command)
+        raise CommandTimeout(argv[0], f"no end after {timeout_s:g} s", detail="".join(tail)) from error
+    except sh.SignalException as error:
+        status = EXIT_SIGNAL_BASE - int(error.exit_code) if error.exit_code < 0 else int(error.exit_code)
+    except BaseException:
+        _stop_sh(command)
+        raise
+    if ok is not None and status not in ok:
+        raise CommandFailed(argv, status, b"", "".join(tail).encode())
+    return status
+
+
+def _stop_sh(command: Any) -> None:
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        if not command.is_alive():
+            return
+        with contextlib.suppress(ProcessLookupError, OSError):
+            command.signal(signum)
+        with contextlib.suppress(Exception):
+            command.wait(timeout=STOP_GRACE_S)

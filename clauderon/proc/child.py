@@ -1,0 +1,122 @@
+"""What every child process has in common: how it is found, what it said, how it is stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from clauderon.errors import EXIT_SIGNAL_BASE, CommandFailed, CommandTimeout, ToolMissing
+
+Env = Mapping[str, str]
+# How long a child may take to answer each step of the stop ladder (interrupt, terminate, kill).
+STOP_GRACE_S = 3.0
+
+
+class Completed(NamedTuple):
+    """What a finished child said. `status` is 128+n for a child ended by signal n."""
+
+    argv: tuple[str, ...]
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """stdout as text; bytes that are not UTF-8 survive a round trip (`surrogateescape`)."""
+        return self.stdout.decode("utf-8", "surrogateescape")
+
+    @property
+    def error_text(self) -> str:
+        return self.stderr.decode("utf-8", "replace").rstrip("\n")
+
+
+def find(program: str, env: Env) -> str:
+    """The absolute path of `program` on the PATH of `env`. Raises ToolMissing."""
+    path = shutil.which(program, path=env.get("PATH", os.defpath))
+    if path is None:
+        raise ToolMissing(program, "not found on PATH", hint=f"command -v {program}")
+    return str(Path(path).absolute())
+
+
+def is_nowhere() -> bool:
+    """Whether the directory we are in was removed; a child that is told of none starts at `/` then."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def held_signals() -> Iterator[list[int]]:
+    """Collect the signals that would interrupt us: between a child's start and our knowing it, nobody could stop it."""
+    came: list[int] = []
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            # An ignored signal stays ignored, since the child inherits that.
+            if callable(signal.getsignal(number)):
+                before[number] = signal.signal(number, lambda number, _frame: came.append(number))
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def finish(
+    argv: tuple[str, ...],
+    child: Any,
+    stdin: bytes,
+    timeout_s: float | None,
+    ok: Collection[int] | None,
+    settle_s: float = 0.0,
+) -> Completed:
+    try:
+        stdout, stderr = child.communicate(stdin or None, timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        stop(child)
+        raise CommandTimeout(argv[0], f"no answer after {timeout_s:g} s") from error
+    except BaseException:
+        try:
+            if settle_s:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(settle_s)
+        finally:
+            stop(child)
+        raise
+    answer = Completed(argv, status_of(child.returncode), stdout or b"", stderr or b"")
+    if ok is not None and answer.status not in ok:
+        raise CommandFailed(argv, answer.status, answer.stdout, answer.stderr)
+    return answer
+
+
+def status_of(returncode: int) -> int:
+    return EXIT_SIGNAL_BASE - returncode if returncode < 0 else returncode
+
+
+def stop(child: Any) -> None:
+    """The stop ladder: interrupt, wait, terminate, wait, kill."""
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        if child.poll() is not None:
+            break
+        with contextlib.suppress(ProcessLookupError):
+            child.send_signal(signum)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(STOP_GRACE_S)
+    for pipe_end in (child.stdin, child.stdout, child.stderr):
+        if pipe_end is not None:
+            with contextlib.suppress(OSError):
+                pipe_end.close()
+
+
+def cannot_start(argv: Sequence[str], cwd: object, error: OSError) -> ToolMissing:
+    place = f" in {cwd}" if cwd is not None and not Path(str(cwd)).is_dir() else ""
+    return ToolMissing(argv[0], f"cannot be started{place}: {error.strerror or error}")
