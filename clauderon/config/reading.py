@@ -199,9 +199,9 @@ def _resolve_paths(values: Values, base: Path | None, environ: Mapping[str, str]
 def _build(values: Values, agent_names: set[str], origins: Mapping[str, str]) -> Config:
     # Built-in ones first: of two credentials for one host the first that has a secret counts.
     agents = BUILTIN_AGENTS | {n: Agent(name=n) for n in sorted(agent_names - BUILTIN_AGENTS.keys())}
-    credential_names = {s.split(".", 1)[1] for s in values if s.startswith("credentials.")}
-    own = sorted(credential_names - BUILTIN_CREDENTIALS.keys())
-    credentials = BUILTIN_CREDENTIALS | {n: Credential(name=n) for n in own}
+    named = [s.split(".", 1)[1] for s in values if s.startswith("credentials.")]
+    own = {n: Credential(name=n) for n in named if n not in BUILTIN_CREDENTIALS}  # in the file's order
+    credentials = BUILTIN_CREDENTIALS | own
     return Config(
         general=General(**values.get("general", {})),
         docker=Docker(limits=Limits(**values.get("docker.limits", {})), **values.get("docker", {})),

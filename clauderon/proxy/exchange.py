@@ -343,7 +343,7 @@ class Exchange:
                 response.passed,
                 max(0.0, time.time() - self.started),
                 (problem.rule or problem.code) if problem is not None and refused else self.rule,
-                grant.name if grant is not None and key.secure else None,
+                grant.name if grant is not None and grant.value is not None and key.secure else None,
                 refused,
                 upgrade,
                 problem.code if problem is not None and not refused else error,

@@ -49,12 +49,13 @@ class Grants:
             return self._remembered[host]
         except KeyError:
             pass
-        grant = self._exact.get(host)
-        if grant is None and self._below and ":" not in host:
+        found = [self._exact[host]] if host in self._exact else []
+        if self._below and ":" not in host:
             # The longest pattern is the most particular.
             labels = host.split(".")
             names = ("." + ".".join(labels[start:]) for start in range(1, len(labels)))
-            grant = next((self._below[name] for name in names if name in self._below), None)
+            found += [self._below[name] for name in names if name in self._below]
+        grant = next((each for each in found if each.value is not None), found[0] if found else None)
         if len(self._remembered) >= _REMEMBERED:
             self._remembered.clear()
         self._remembered[host] = grant

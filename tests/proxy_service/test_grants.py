@@ -69,6 +69,17 @@ def test_of_two_for_one_host_the_first_that_is_set_counts() -> None:
     assert both is not None and both.value == b"first"
 
 
+def test_one_that_is_set_for_a_pattern_beats_one_that_is_not_for_the_very_host() -> None:
+    own = Credential(name="mine", hosts=("*.github.com",), header="authorization", format="Bearer {secret}")
+    table = {**BUILTIN_CREDENTIALS, "mine": own}
+    grant = Grants(table, {"mine": Secret(CANARY)}).grant("api.github.com")
+    assert grant is not None and grant.name == "mine" and grant.value is not None
+    both = Grants(table, {"mine": Secret(CANARY), "github": Secret("first")}).grant("api.github.com")
+    assert both is not None and both.name == "github"
+    neither = Grants(table, {}).grant("api.github.com")
+    assert neither is not None and neither.name == "github"
+
+
 def test_without_a_secret_there_is_a_grant_that_says_what_would_supply_it() -> None:
     grant = Grants(BUILTIN_CREDENTIALS, {}).grant("api.anthropic.com")
     assert grant is not None
