@@ -31,7 +31,7 @@ def run() -> None:
 def start(
     format_: common.FormatOption = "table", json: common.JsonOption = False, quiet: common.QuietOption = False
 ) -> None:
-    """Start the proxy if it is not running.
+    """Start the proxy if it is not running; have it read configuration and secrets again if it is.
 
     Example: clauderon proxy start
     """
@@ -39,7 +39,9 @@ def start(
 
     out = common.speak(format_, json, quiet)
     with common.opened() as context:
-        service.ensure(context.home, context.config, context.environ)
+        current = service.ensure(context.home, context.config, context.environ, again=True)
+        for problem in current.problems:
+            out.warn(problem)
         out.note(f"The proxy answers on port {context.config.proxy.port}.")
         out.done({"port": context.config.proxy.port})
 

@@ -1,6 +1,7 @@
 """The service's control endpoint: HTTP over a unix socket that only its owner can open. Never on a network.
 
-`GET /status`, `POST /reload` (`{"secrets": {name: [secret, origin]}}`), `POST /stop`. Answers hold no secret.
+`GET /status`, `POST /reload` (`{"secrets": {name: [secret, origin]}}`), `POST /offer` (the same, and a reload only if
+one of them is not held yet), `POST /stop`. Answers hold no secret.
 """
 
 from __future__ import annotations
@@ -26,15 +27,18 @@ class Control:
         *,
         status: Callable[[], Answer],
         reload: Callable[[dict[str, Any]], Awaitable[Answer]],
+        offer: Callable[[dict[str, Any]], Awaitable[Answer]],
         stop: Callable[[], None],
     ) -> None:
-        """reload: takes the secrets of the body; may raise ClauderonError and ValueError."""
+        """reload, offer: take the secrets of the body; may raise ClauderonError and ValueError."""
         self._status = status
         self._reload = reload
+        self._offer = offer
         self._stop = stop
         app = web.Application(middlewares=[_owner_only], client_max_size=MAX_BODY)
         app.router.add_get("/status", self._get_status)
         app.router.add_post("/reload", self._post_reload)
+        app.router.add_post("/offer", self._post_offer)
         app.router.add_post("/stop", self._post_stop)
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=5, shutdown_timeout=1)
 
@@ -50,12 +54,20 @@ class Control:
         return web.json_response(self._status())
 
     async def _post_reload(self, request: web.Request) -> web.Response:
+        return await self._post_secrets(request, self._reload)
+
+    async def _post_offer(self, request: web.Request) -> web.Response:
+        return await self._post_secrets(request, self._offer)
+
+    async def _post_secrets(
+        self, request: web.Request, take: Callable[[dict[str, Any]], Awaitable[Answer]]
+    ) -> web.Response:
         try:
             body = await request.json() if request.can_read_body else {}
             secrets = body.get("secrets", {})
             if not isinstance(secrets, dict):
                 raise ValueError("`secrets` is not a table")
-            return web.json_response(await self._reload(secrets))
+            return web.json_response(await take(secrets))
         except ClauderonError as error:
             problem = {"code": error.code, "what": error.what, "why": error.why, "hint": error.hint}
             return web.json_response({"error": problem}, status=409)

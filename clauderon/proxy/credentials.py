@@ -198,7 +198,7 @@ def hint(credential: Credential) -> str:
     """What would supply the secret, in words."""
     ways = []
     if credential.env:
-        ways.append(f"set {credential.env[0]} in the environment of the next clauderon command")
+        ways.append(f"set {credential.env[0]} and run `clauderon proxy start`")
     if credential.command:
         ways.append(f"make {credential.command[0]!r} print it")
     if credential.file:

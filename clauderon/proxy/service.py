@@ -19,6 +19,7 @@ from clauderon.errors import BackendError, ClauderonError
 from clauderon.paths import Home
 from clauderon.proxy import ca, control_client, credentials, lockfile, secret_source
 from clauderon.proxy.control_client import NotListening
+from clauderon.proxy.credentials import Given
 from clauderon.proxy.status import ServiceStatus
 
 # The first start of a Python with cold caches on a loaded machine; usually it is half a second.
@@ -31,10 +32,11 @@ LOG_TAIL_CHARS = 4000
 FATAL = "fatal: "
 
 
-def ensure(home: Home, config: Config, environ: Mapping[str, str]) -> ServiceStatus:
+def ensure(home: Home, config: Config, environ: Mapping[str, str], *, again: bool = False) -> ServiceStatus:
     """The CA made, and the service running: this version, this configuration's port, holding what `environ` has.
 
-    Starts or restarts it if need be and waits until it answers. Raises BackendError with the log's last lines.
+    Starts or restarts it if need be and waits until it answers. again: have it read everything again in any case.
+    Raises BackendError with the log's last lines.
     """
     ca.ensure(home)
     for _ in range(3):
@@ -51,8 +53,12 @@ def ensure(home: Home, config: Config, environ: Mapping[str, str]) -> ServiceSta
         if current is None or current.version != clauderon.__version__ or current.port != config.proxy.port:
             stop(home)
             continue
-        if _offers_more(current, config, home, environ):
+        offered = credentials.from_environ(config, home, environ)
+        known = all(current.held.get(name) == given.origin for name, given in offered.items())
+        if again or current.lacking or not known:
             return reload(home, config, environ) or current
+        if offered:
+            return _offer(home, offered) or current
         return current
     raise BackendError(
         "proxy", "it ends again and again while it is being started", hint="clauderon proxy run"
@@ -131,10 +137,13 @@ def _status(home: Home) -> ServiceStatus:
     return ServiceStatus.from_json(_ask(home, "GET", "/status"))
 
 
-def _offers_more(current: ServiceStatus, config: Config, home: Home, environ: Mapping[str, str]) -> bool:
-    """Whether `environ` supplies a secret the service has not from there, or a command has yet to be run."""
-    offered = {name: given.origin for name, given in credentials.from_environ(config, home, environ).items()}
-    return bool(current.lacking) or any(current.held.get(name) != origin for name, origin in offered.items())
+def _offer(home: Home, offered: Mapping[str, Given]) -> ServiceStatus | None:
+    """Hand over what may have another value than the service has from the same variable."""
+    try:
+        body = {"secrets": secret_source.plain(offered)}
+        return ServiceStatus.from_json(_ask(home, "POST", "/offer", body))
+    except (NotListening, ValueError):
+        return None
 
 
 def _ask(home: Home, method: str, path: str, body: Any = None) -> Any:

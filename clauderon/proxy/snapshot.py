@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from clauderon import config as configuration
@@ -77,7 +78,9 @@ def read(home: Home, environ: Mapping[str, str], given: Mapping[str, Given]) -> 
     return Snapshot(
         config=config,
         addresses=listeners.addresses(networks.values()),
-        policies={s.id: of_session(s, hidden=_is_hidden(s, config, networks)) for s in sessions},
+        policies={
+            s.id: of_session(s, config.network, hidden=_is_hidden(s, config, networks)) for s in sessions
+        },
         records={session.id: session.to_json() for session in sessions},
         given=given,
         secrets=secrets,
@@ -86,6 +89,25 @@ def read(home: Home, environ: Mapping[str, str], given: Mapping[str, Given]) -> 
         outdated=outdated,
         problems=tuple(problems),
     )
+
+
+def look(home: Home) -> tuple[object, ...]:
+    """Something that is another when config.toml or a file in secrets/ has changed. Cheap; reads none of them."""
+    found: list[object] = []
+    for path in (home.config, *_entries(home.secrets)):
+        try:
+            now = path.stat()
+        except OSError:
+            continue
+        found.append((str(path), now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns))
+    return tuple(found)
+
+
+def _entries(directory: Path) -> list[Path]:
+    try:
+        return sorted(directory.iterdir())
+    except OSError:
+        return []
 
 
 def _is_served(session: Session) -> bool:

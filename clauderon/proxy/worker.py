@@ -34,6 +34,8 @@ DRAIN_S = 5.0
 # A port somebody else had, a bridge that was not there: tried again this often.
 RETRY_S = 5.0
 CA_CHECK_S = 6 * 3600.0
+# What a person changes by hand, config.toml and secrets/, is looked at this often.
+LOOK_S = 1.0
 CONTROL = "control"
 MIB = 1 << 20
 
@@ -53,6 +55,8 @@ class Worker:
         self._gone = False
         self._reloading = asyncio.Lock()
         self._dropped: asyncio.Future[None]
+        self._looked: object = None  # what config.toml and secrets/ were like when they were last read
+        self._unread = ""  # why they could not be read again
         self._snapshot: Snapshot
 
     async def run(self) -> None:
@@ -64,6 +68,7 @@ class Worker:
         loop.add_signal_handler(signal.SIGINT, lambda: None)
         loop.add_reader(self._channel.fileno(), self._hear)
         await asyncio.to_thread(ca.ensure, self._home)
+        self._looked = snapshot.look(self._home)
         self._snapshot = await asyncio.to_thread(snapshot.read, self._home, self._environ, self._given)
         settings = self._snapshot.config.proxy
         self._audit = AuditLog(
@@ -92,7 +97,12 @@ class Worker:
         """With the sessions served, the rest: control last, because importing it takes longest."""
         from clauderon.proxy.control import Control
 
-        control = Control(status=self.status, reload=self.reload, stop=lambda: self._channel.send("stop"))
+        control = Control(
+            status=self.status,
+            reload=self.reload,
+            offer=self.offer,
+            stop=lambda: self._channel.send("stop"),
+        )
         if CONTROL in self._held:
             sock = socket.socket(fileno=self._held.pop(CONTROL))
         else:
@@ -100,7 +110,7 @@ class Worker:
             self._channel.send("keep", [sock.fileno()], names=[CONTROL])
         await control.start(sock)
         tasks = [asyncio.create_task(self._beat()), asyncio.create_task(self._retry())]
-        tasks.append(asyncio.create_task(self._renew()))
+        tasks += [asyncio.create_task(self._renew()), asyncio.create_task(self._look())]
         try:
             await self._finished.wait()
         finally:
@@ -121,6 +131,7 @@ class Worker:
         """
         async with self._reloading:
             given = {**self._given, **secret_source.parse_plain(secrets)}
+            self._looked = snapshot.look(self._home)
             fresh = await asyncio.to_thread(snapshot.read, self._home, self._environ, given)
             settings = fresh.config.proxy
             if settings != self._snapshot.config.proxy:
@@ -132,10 +143,17 @@ class Worker:
                 self._grants.swap(fresh.config.credentials, fresh.secrets)
                 self._plane.update_credentials()
             await self._listening.reconcile(fresh)
-            self._snapshot, self._given = fresh, dict(fresh.given)
+            self._snapshot, self._given, self._unread = fresh, dict(fresh.given), ""
             if (fresh.given, fresh.records) != (before.given, before.records):
                 self._tell_supervisor()
             return self.status()
+
+    async def offer(self, secrets: Mapping[str, Any]) -> dict[str, Any]:
+        """As `reload` if one of the secrets is not held as it is; else nothing is read."""
+        offered = secret_source.parse_plain(secrets)
+        if all(self._given.get(name) == item for name, item in offered.items()):
+            return self.status()
+        return await self.reload(secrets)
 
     def health(self) -> Mapping[str, object]:
         """What `http://host:3030/` says to anybody who can reach it: nothing about sessions."""
@@ -155,7 +173,7 @@ class Worker:
             "restarts": self._hello["restarts"],
             "held": dict(fresh.origins),
             "lacking": list(fresh.lacking),
-            "problems": [*fresh.problems, *self._listening.problems.values()],
+            "problems": [*self._unread.splitlines(), *fresh.problems, *self._listening.problems.values()],
             "listeners": self._listening.names(),
             "ca_fingerprint": authority.fingerprint if authority else "",
             "ca_not_after": authority.not_after if authority else 0,
@@ -207,8 +225,17 @@ class Worker:
     async def _reload_quietly(self) -> None:
         try:
             await self.reload({})
-        except (ClauderonError, Closed) as error:
+        except ClauderonError as error:
             log.warning("reload: %s", error)
+            self._unread = f"what was read before still holds: {error}"
+        except Closed as error:
+            log.warning("reload: %s", error)
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if snapshot.look(self._home) != self._looked:
+                await self._reload_quietly()
 
     async def _beat(self) -> None:
         while True:

@@ -190,7 +190,7 @@ complete -c clauderon -n '__clauderon_at -n 0 path' -a 'sh mk bash zsh fish home
 complete -c clauderon -n '__clauderon_at -n 1 path' -a '(clauderon __complete names 2>/dev/null)'
 complete -c clauderon -n '__clauderon_at -n 0 shell-init' -a 'sh bash zsh fish'
 complete -c clauderon -n '__clauderon_at -n 0 proxy' -a run -d 'Run the proxy in the foreground, for systemd, launchd or a look.'
-complete -c clauderon -n '__clauderon_at -n 0 proxy' -a start -d 'Start the proxy if it is not running.'
+complete -c clauderon -n '__clauderon_at -n 0 proxy' -a start -d 'Start the proxy if it is not running; have it read configuration and secrets again if it is.'
 complete -c clauderon -n '__clauderon_at -n 0 proxy' -a stop -d 'Stop the proxy; running sessions lose their way out until it is back.'
 complete -c clauderon -n '__clauderon_at -n 0 proxy' -a status -d 'Show the proxy: its sessions, their ports, requests, bytes and refusals.'
 complete -c clauderon -n '__clauderon_at -n 0 proxy' -a log -d 'Print the audit: a line for each request. With --json, the lines as they were written.'

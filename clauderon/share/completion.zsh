@@ -391,7 +391,7 @@ _clauderon_proxy() {
             local -a commands
             commands=(
                 'run:Run the proxy in the foreground, for systemd, launchd or a look.'
-                'start:Start the proxy if it is not running.'
+                'start:Start the proxy if it is not running; have it read configuration and secrets again if it is.'
                 'stop:Stop the proxy; running sessions lose their way out until it is back.'
                 'status:Show the proxy: its sessions, their ports, requests, bytes and refusals.'
                 'log:Print the audit: a line for each request. With --json, the lines as they were written.'
