@@ -210,7 +210,11 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "`open`, or `proxied`: the proxy is the only way out.",
             env="CLAUDERON_NETWORK_MODE",
         ),
-        Key("allow", checks.host_patterns, "The hosts the proxy lets through. Absent: all. `[]`: none."),
+        Key(
+            "allow",
+            checks.host_patterns,
+            "The hosts the proxy lets through. Absent: all. `[]`: none. `--allow` stands in its place.",
+        ),
         Key("deny", checks.host_patterns, "Hosts the proxy refuses; stronger than `allow`."),
     ),
     "hooks": (

@@ -100,7 +100,8 @@ def _begin(client: Client, head: RequestHead, key: Key, verdict: Verdict, first_
 
 
 def _refusal(verdict: Verdict) -> Problem:
-    code = verdict.rule.split(" ")[0]
+    # `not allowed` and `allow nothing` are one refusal; of the others the first word says which rule.
+    code = "not-allowed" if verdict.rule in ("not allowed", "allow nothing") else verdict.rule.split(" ")[0]
     return Problem(403, code, verdict.problem or "", verdict.fix, True, verdict.rule)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from clauderon.config.schema import Network
 from clauderon.store import Session
 
 AccessMode = Literal["read-write", "read-only"]
@@ -17,6 +18,7 @@ class SessionPolicy:
     source: the only address that may use `port`, empty while it is not known, or None where the engine hides source
             addresses.
     allow:  host patterns; None means not configured (everything), an empty tuple means nothing.
+    own_allow: the list is the session's own (`--allow`), not the configuration's.
     """
 
     id: str
@@ -26,16 +28,22 @@ class SessionPolicy:
     access_mode: AccessMode
     allow: tuple[str, ...] | None
     deny: tuple[str, ...]
+    own_allow: bool = False
 
 
-def of_session(session: Session, *, hidden: bool) -> SessionPolicy:
-    """hidden: the engine hides source addresses."""
+def of_session(session: Session, network: Network, *, hidden: bool) -> SessionPolicy:
+    """network: the configuration's, as it is now: its lists hold for sessions that stand already.
+
+    hidden: the engine hides source addresses.
+    """
+    own = session.allow is not None
     return SessionPolicy(
         id=session.id,
         name=session.name,
         port=session.port,
         source=None if hidden else session.ip,
         access_mode="read-only" if session.access_mode == "read-only" else "read-write",
-        allow=session.allow,
-        deny=session.deny,
+        allow=session.allow if own else network.allow,
+        deny=tuple(dict.fromkeys((*session.deny, *network.deny))),
+        own_allow=own,
     )

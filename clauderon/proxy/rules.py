@@ -142,7 +142,9 @@ class Rules:
             match = next((p for p in self._allow if p.matches(host, port)), None)
             if match is None:
                 rule = "allow nothing" if not self._allow else "not allowed"
-                fix = f'add "{host}" to [network] allow, or create the session with --allow {host}'
+                fix = f'add "{host}" to [network] allow in config.toml'
+                if self.policy.own_allow:
+                    fix = f"the list was given with --allow; create another session with --allow {host} too"
                 return Verdict(rule, f"{host} is not on this session's allow list", fix)
             rule = f"allow {match.text}"
         if is_address(host) and not self.targets.dial(host, port).named:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from clauderon.proxy.client import Client
     from clauderon.proxy.dial import Dialler
-    from clauderon.proxy.upstream import Pool
+    from clauderon.proxy.upstream import Key, Pool
 
 MAX_CONNECTIONS = 2000
 MAIN = "main"
@@ -57,7 +57,22 @@ class Session:
         return self.rules.policy
 
     def swap(self, policy: SessionPolicy, targets: Targets) -> None:
+        """Other rights from now on. What is not looked into any more ends if it would not be let through again."""
         self.rules = Rules(policy, targets)
+        if self.main:
+            return
+        for tunnel in [client.tunnel for client in self.clients if client.tunnel is not None]:
+            if not self._may_go_on(tunnel.upstream.key):
+                tunnel.over("rights-changed")
+
+    def _may_go_on(self, key: Key) -> bool:
+        verdict = self.rules.decide(key.host, key.port)
+        if verdict.problem is not None:
+            return False
+        if verdict.passthrough or not self.rules.read_only:
+            return True
+        grant = self.shared.credentials.grant(key.host)
+        return grant is None or grant.model_api
 
     def note(self, record: AuditRecord) -> None:
         """Count and audit."""

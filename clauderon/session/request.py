@@ -109,7 +109,6 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
     name = names.validated(request.name) if request.name is not None else None
     prompt = _prompt(request)
     agent = registry.find(config, request.agent or config.general.default_agent)
-    network = config.network
     now = time.time()
     session_id = names.new_id()
     if name is None:
@@ -120,10 +119,8 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
     what = "[docker.limits] cpu" if request.cpu_limit is None else "--cpu-limit"
     what_memory = "[docker.limits] memory" if request.memory_limit is None else "--memory-limit"
     policy = request.pull_policy or config.docker.pull_policy
-    # An allow list on the command line is on top of the file's; "not configured" stays open without one.
-    allow = network.allow
-    if request.allow:
-        allow = (*(network.allow or ()), *spec.hosts(request.allow, what="--allow"))
+    # The file's lists are not copied: the proxy reads them there, so that they can be changed.
+    allow = spec.hosts(request.allow, what="--allow") if request.allow else None
     draft = Session(
         id=session_id,
         name=name,
@@ -142,7 +139,6 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
         access_mode=one_of(request.access_mode, ACCESS_MODES, "--access-mode"),
         network=network_mode(context, request),
         allow=allow,
-        deny=network.deny,
         idempotency=_idempotency(request.idempotency),
         conversation=names.new_conversation(),
         print_mode=request.print_mode,

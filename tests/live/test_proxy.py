@@ -118,6 +118,18 @@ def test_a_read_only_session_may_ask_the_model_and_nothing_else_that_changes(
     assert (line["host"], line["refused"]) == ("api.github.com", True)
 
 
+def test_an_allow_list_on_the_command_line_stands_in_the_place_of_the_files(
+    engine: Engine, model: ModelApi
+) -> None:
+    with engine.home.config.open("a") as file:
+        file.write('[network]\nallow = ["elsewhere.test"]\n')
+    engine.create("f")
+    engine.create("x", "--allow", "api.anthropic.com")
+    told = "curl -s -m 20 -o /dev/null -w '%{http_connect}' https://elsewhere.test || true"
+    assert (engine.inside("f", told), engine.inside("x", told)) == ("200", "403")
+    assert json.loads(engine.inside("x", ASK))["type"] == "message"
+
+
 def test_a_proxied_network_has_no_way_out_but_the_proxy(engine: Engine, model: ModelApi) -> None:
     engine.create("x", "--network", "proxied", "--allow", "api.anthropic.com")
     assert json.loads(engine.inside("x", ASK))["type"] == "message"

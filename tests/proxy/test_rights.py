@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -466,3 +467,55 @@ def test_a_passthrough_that_cannot_be_reached_says_so_to_the_connect(tmp_path: P
         head, body = _connect(rig, "raw.test:443")
         assert head.startswith(b"HTTP/1.1 502 ")
         assert b"connecting to raw.test failed" in body
+
+
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize(
+    ("model_api", "rights", "goes_on"),
+    [
+        (False, {"access_mode": "read-only"}, False),
+        (True, {"access_mode": "read-only"}, True),
+        (False, {"deny": ("api.test",)}, False),
+        (False, {"allow": ("other.test",)}, False),
+        (False, {"allow": ("api.test",)}, True),
+    ],
+)
+def test_what_was_upgraded_ends_with_the_right_to_it(
+    rig: Rig, model_api: bool, rights: dict[str, Any], goes_on: bool
+) -> None:
+    def handle(peer: Peer) -> None:
+        peer.head()
+        peer.send(UPGRADE[1])
+        while data := peer.exactly(2):
+            peer.send(data)
+
+    rig.upstream(handler=handle)
+    rig.grants.add("api.test", model_api=model_api)
+    client = rig.tunnel()
+    client.send(UPGRADE[0])
+    assert client.head().startswith(b"HTTP/1.1 101 ")
+    client.send(b"hi")
+    assert client.exactly(2) == b"hi"
+    rig.call(rig.plane.update_policy, rig.policy(**rights))
+    if goes_on:
+        client.send(b"on")
+        assert client.exactly(2) == b"on"
+    else:
+        assert client.at_end()
+        record = rig.audited()[0]
+        assert (record.kind, record.error) == ("upgrade", "rights-changed")
+
+
+def test_a_refusal_names_its_rule_in_one_word_and_what_helps(rig: Rig) -> None:
+    rig.session(allow=("other.test",))
+    head, body = _connect(rig, "api.test:443")
+    assert b"X-Clauderon-Refusal: not-allowed\r\n" in head
+    assert b'add "api.test" to [network] allow' in body
+    rig.call(rig.plane.update_policy, rig.policy(allow=("other.test",), own_allow=True))
+    head, body = _connect(rig, "api.test:443")
+    assert b"--allow api.test" in body and b"[network]" not in body

@@ -148,6 +148,84 @@ def test_access_mode_changes_inside_an_open_tunnel(pointed: Service, echo: Upstr
         assert (answer.status, b"read-only" in answer.read()) == (403, True)
 
 
+def test_a_file_in_secrets_counts_as_soon_as_it_is_there_and_no_longer_than_it_is(
+    pointed: Service, echo: Upstream
+) -> None:
+    there = f"127.0.0.1:{echo.port}"
+    pointed.configure(
+        '[credentials.plain]\nhosts = ["plain.test"]\nheader = "x-token"\nformat = "{secret}"\nfile = "plain"\n',
+        upstream_ca=str(echo.ca_file),
+        connect_to={"plain.test:443": there},
+    )
+    session = pointed.session("one")
+    pointed.ensure()
+
+    def lent() -> str:
+        pointed.request(session, "plain.test")
+        return str(echo.seen[-1][1].get("x-token", ""))
+
+    assert lent() == ""
+    pointed.home.secrets.mkdir(mode=0o700, exist_ok=True)
+    file = pointed.home.secrets / "plain"
+    for value in ("first-not-a-real-token", "other-not-a-real-token"):
+        file.touch(mode=0o600)
+        file.write_text(value)
+        eventually(lambda value=value: lent() == value, "the file's secret is lent")
+    file.unlink()
+    eventually(lambda: lent() == "", "it is lent no more")
+
+
+def test_a_command_with_another_value_in_its_environment_replaces_it(
+    pointed: Service, echo: Upstream
+) -> None:
+    there = f"127.0.0.1:{echo.port}"
+    pointed.configure(
+        '[credentials.plain]\nhosts = ["plain.test"]\nheader = "x-token"\nformat = "{secret}"\nenv = "PLAIN"\n',
+        upstream_ca=str(echo.ca_file),
+        connect_to={"plain.test:443": there},
+    )
+    session = pointed.session("one")
+    for value in ("first-not-a-real-token", "other-not-a-real-token"):
+        pointed.environ["PLAIN"] = value
+        pointed.ensure()
+        pointed.request(session, "plain.test")
+        assert echo.seen[-1][1]["x-token"] == value
+
+
+def test_the_configurations_lists_hold_for_sessions_that_stand(pointed: Service, echo: Upstream) -> None:
+    settings = {"upstream_ca": str(echo.ca_file), "connect_to": {"plain.test:443": f"127.0.0.1:{echo.port}"}}
+    session = pointed.session("one")
+    own = pointed.session("own", allow=("plain.test",))
+    pointed.ensure()
+
+    def passes(session: Session) -> bool:
+        try:
+            return pointed.request(session, "plain.test")[0] == 200
+        except OSError:
+            return False
+
+    assert passes(session) and passes(own)
+    pointed.configure('[network]\nallow = ["other.test"]\n', **settings)
+    eventually(lambda: not passes(session), "the new list holds")
+    assert passes(own)
+    pointed.configure('[network]\nallow = ["plain.test"]\n', **settings)
+    eventually(lambda: passes(session), "what the refusal says helps")
+    pointed.configure('[network]\ndeny = ["plain.test"]\n', **settings)
+    eventually(lambda: not passes(session) and not passes(own), "deny holds for all")
+
+
+def test_a_configuration_that_breaks_under_way_is_said_and_changes_nothing(pointed: Service) -> None:
+    session = pointed.session("one")
+    pointed.ensure()
+    before = pointed.home.config.read_text()
+    pointed.home.config.write_text("[proxy\n")
+    (problem,) = eventually(lambda: pointed.status().problems, "it is a problem")
+    assert problem.startswith("what was read before still holds: ") and "config.toml" in problem
+    assert pointed.request(session, "plain.test")[0] == 200
+    pointed.home.config.write_text(before)
+    eventually(lambda: not pointed.status().problems, "it is none any more")
+
+
 def test_a_stranger_on_the_port_is_named(proxy: Service) -> None:
     with contextlib.closing(socket.socket()) as stranger:
         stranger.bind(("127.0.0.1", proxy.port))
