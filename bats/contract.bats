@@ -199,7 +199,6 @@ WORDS
         call clauderon list $words
         has_status 2
         says_why
-        hints 'clauderon list --json'
     done
 }
 

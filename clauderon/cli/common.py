@@ -38,13 +38,9 @@ def speak(format_: str = "table", json: bool = False, quiet: bool = False, null:
     if format_ not in FORMATS:
         raise UsageError(f"--format {format_}", "use table, tsv or json")
     if json and format_ == "tsv":
-        raise UsageError(
-            "--json", "--format tsv asks for something else", hint=f"clauderon {output.command} --json"
-        )
+        raise UsageError("--json", "give it or --format tsv, not both")
     if null and (json or format_ == "json"):
-        raise UsageError(
-            "--null", "JSON has no records to end with a NUL", hint=f"clauderon {output.command} --json"
-        )
+        raise UsageError("--null", "give it or --json, not both: JSON has no records to end with a NUL")
     output.format = "json" if json else format_  # type: ignore[assignment]
     output.quiet = quiet
     output.null = null

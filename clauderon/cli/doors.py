@@ -127,7 +127,7 @@ def wait(
     Example: clauderon wait one two three
     """
     out = common.speak(format_, json, quiet)
-    limit = duration_s(timeout, flag="--timeout", command="wait") if timeout else None
+    limit = duration_s(timeout, flag="--timeout", command="wait") if timeout is not None else None
     if len(set(names)) != len(names):
         raise UsageError(
             "wait", "a name is given twice", hint=f"clauderon wait {' '.join(dict.fromkeys(names))}"

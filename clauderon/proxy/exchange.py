@@ -108,7 +108,7 @@ class Exchange:
 
     def _attach(self, upstream: Upstream) -> None:
         self.upstream = upstream
-        upstream.owner = self
+        upstream.own(self)
         upstream.ticks = 0
         message = self._message
         if upstream.via is not None:

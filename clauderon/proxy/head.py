@@ -211,7 +211,8 @@ def _settle_connection(head: RequestHead, connection: int, upgrade: int) -> None
     kept = tokens
     if upgrade:
         wanted = lines[upgrade].partition(b":")[2].strip(b" \t")
-        if b"upgrade" in tokens and head.minor == 1 and not wanted.lower().startswith(_DECLINED):
+        declined = any(each.strip(b" \t").startswith(_DECLINED) for each in wanted.lower().split(b","))
+        if b"upgrade" in tokens and head.minor == 1 and not declined:
             head.upgrade = wanted
         else:
             lines[upgrade] = b""

@@ -26,7 +26,7 @@ class Tunnel:
         self._halves = 0
         self._over = False
         client.join(self)
-        upstream.owner = self
+        upstream.own(self)
         if client.unflushed:
             upstream.hold(PEER)
 

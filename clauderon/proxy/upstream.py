@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from clauderon.proxy.outbox import Outbox
@@ -32,11 +33,15 @@ class Owner(Protocol):
 
 
 class Upstream(Wire):
-    """One connection to an upstream. Without an owner it is idle: then a byte or an end finishes it."""
+    """One connection to an upstream.
+
+    What comes before it has an owner is kept for the first one: a server may speak, or leave, as soon as it has
+    accepted. Later an owner that is missing means that it is idle: then a byte or an end finishes it.
+    """
 
     __slots__ = (
-        "generation", "idle_since", "key", "last", "owner", "pool", "reply", "resumes", "served",
-        "via", "waiter",
+        "early", "fresh", "generation", "idle_since", "key", "last", "owner", "parting", "pool", "reply", "resumes",
+        "served", "via", "waiter",
     )  # fmt: skip
 
     TUNNEL_S = 15.0
@@ -50,6 +55,9 @@ class Upstream(Wire):
         self.pool = pool
         self.generation = pool.generation
         self.owner: Owner | None = None
+        self.fresh = True  # it has had no owner yet
+        self.early = b""  # what came before, until the first owner has been told
+        self.parting: Callable[[Owner], None] | None = None  # tells that it ended before
         self.served = 0
         self.resumes = False
         self.last = False  # the upstream closes after its present response
@@ -59,15 +67,44 @@ class Upstream(Wire):
         self.via: bytes | None = None
         self.reply: bytes | None = None  # of the upstream proxy, while it is read
 
+    def own(self, owner: Owner) -> None:
+        """Let `owner` hear of everything from now on, and soon of what came before."""
+        self.owner = owner
+        if self.fresh:
+            self.fresh = False
+            if self.early or self.parting is not None:
+                self.loop.call_soon(self._catch_up)
+
+    def _catch_up(self) -> None:
+        early, self.early = self.early, b""
+        if early and self.owner is not None:
+            self.owner.upstream_data(memoryview(early))
+        parting, self.parting = self.parting, None
+        if parting is None:
+            return
+        if self.owner is not None:
+            parting(self.owner)
+        else:
+            self.pool.discard(self)
+            self.close()
+
+    def _raise_if_ended(self) -> None:
+        if self.parting is not None or self.closed:
+            self.abort()
+            raise ConnectionResetError("the upstream closed the connection")
+
     async def tunnel_through(self, authority: str, authorization: bytes) -> None:
         """Ask the upstream proxy at the other end for a tunnel. Raises Problem."""
         head = f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n".encode()
         if authorization:
             head += b"Proxy-Authorization: %b\r\n" % authorization
-        self.reply = b""
         self.waiter = self.loop.create_future()
-        self.send(head + b"\r\n")
         try:
+            self._raise_if_ended()
+            first, self.early, self.reply = self.early, b"", b""
+            self.send(head + b"\r\n")
+            if first:
+                self._read_reply(memoryview(first))
             async with asyncio.timeout(self.TUNNEL_S):
                 await self.waiter
         except TimeoutError:
@@ -84,7 +121,7 @@ class Upstream(Wire):
             self.reply = None
 
     def _read_reply(self, data: memoryview) -> None:
-        """Collect the upstream proxy's answer; nothing may follow it before we speak."""
+        """Collect the upstream proxy's answer; what follows it is the first the other end says in the tunnel."""
         assert self.reply is not None
         self.reply += bytes(data)
         head, end, rest = self.reply.partition(b"\r\n\r\n")
@@ -98,9 +135,8 @@ class Upstream(Wire):
         elif words[1][:1] != b"2":
             reason = b" ".join(words[1:]).decode("ascii", "replace")
             self._settle(ConnectionError(f"it refused the tunnel: {reason}"))
-        elif rest:
-            self._settle(ConnectionError("it sent bytes before the tunnel was used"))
         else:
+            self.early, self.reply = rest, None
             self._settle(None)
 
     async def secure_for(self, context: ssl.SSLContext, hostname: str) -> None:
@@ -120,8 +156,10 @@ class Upstream(Wire):
             self.start_tls(context, server=False, hostname=hostname)
             ticket = None
         self.resumes = ticket is not None
-        self.begin()
         try:
+            self._raise_if_ended()
+            first, self.early = self.early, b""
+            self.begin(first)
             await self.waiter
         except BaseException:
             if ticket is not None:
@@ -146,18 +184,25 @@ class Upstream(Wire):
 
     def received(self, data: memoryview) -> None:
         self.ticks = 0
-        if self.owner is not None:
+        if self.early:
+            self.early += data
+        elif self.owner is not None:
             self.owner.upstream_data(data)
         elif self.reply is not None:
             self._read_reply(data)
+        elif self.fresh:
+            self.early = bytes(data)
         else:
             self.pool.discard(self)
             self.abort()
 
     def ended(self, clean: bool) -> None:
-        if self.waiter is not None:
+        if self.waiter is not None and not self.waiter.done():
             self.abort()
-            self._settle(ConnectionResetError("the upstream closed the connection during the TLS handshake"))
+            when = " during the TLS handshake" if self.reply is None else ""
+            self._settle(ConnectionResetError(f"the upstream closed the connection{when}"))
+        elif self.fresh or self.early:
+            self.parting = lambda owner: owner.upstream_ended(clean)
         elif self.owner is not None:
             self.owner.upstream_ended(clean)
         else:
@@ -166,7 +211,9 @@ class Upstream(Wire):
 
     def lost(self, error: Exception | None) -> None:
         self._settle(error or ConnectionResetError("the upstream closed the connection"))
-        if self.owner is not None:
+        if self.fresh or self.early:
+            self.parting = lambda owner: owner.upstream_lost(error)
+        elif self.owner is not None:
             self.owner.upstream_lost(error)
         else:
             self.pool.discard(self)
@@ -220,6 +267,8 @@ class Pool:
         if not safe and self.loop.time() - wire.idle_since > self.FRESH_S:
             return None
         wires.pop()
+        if not wires:
+            del self.idle[key]
         self.size -= 1
         return wire
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from clauderon.proc import Running
 from clauderon.session import lifecycle
 from clauderon.session.context import Context
 from clauderon.session.lookup import find
+from clauderon.store import Session
 
 POLL_S = 0.25
 
@@ -22,8 +24,10 @@ def wait_for(
     sessions = [find(context, name) for name in names]
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     ended: dict[str, int] = {}
-    pending = {lifecycle.wait_start(context, session): session for session in sessions}
+    pending: dict[Running, Session] = {}
     try:
+        for session in sessions:
+            pending[lifecycle.wait_start(context, session)] = session
         while pending:
             done = [waiting for waiting in pending if waiting.ended()]
             for waiting in done:

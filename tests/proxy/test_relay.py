@@ -440,11 +440,12 @@ def test_a_websocket_is_relayed_raw_after_its_upgrade(rig: Rig) -> None:
     assert (record.kind, record.upgrade, record.credential) == ("upgrade", "websocket", "anthropic")
 
 
-def test_an_upgrade_to_http2_is_answered_in_http1(rig: Rig) -> None:
+@pytest.mark.parametrize("wanted", [b"h2c", b"websocket, h2c", b"H2C,websocket"])
+def test_an_upgrade_to_http2_is_answered_in_http1(rig: Rig, wanted: bytes) -> None:
     upstream = rig.upstream()
     rig.ask(
-        b"GET / HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
-        b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
+        b"GET / HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: %b\r\n"
+        b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n" % wanted
     )
     assert upstream.seen == b"GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"
 

@@ -703,3 +703,108 @@ def test_tls_sessions_are_resumed_by_clients(rig: Rig) -> None:
     assert tls.recv(1000).endswith(b"ok")
     assert tls.session_reused
     tls.close()
+
+
+class Hasty:
+    """A server that speaks, or leaves, as soon as it has accepted, before it was asked anything."""
+
+    def __init__(self, said: bytes, *, stays: bool) -> None:
+        self.said, self.stays = said, stays
+        self.kept: list[socket.socket] = []
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self.listener.accept()
+                if self.said:
+                    sock.sendall(self.said)
+                if self.stays:
+                    self.kept.append(sock)
+                else:
+                    sock.close()
+
+    def close(self) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join()
+        for sock in self.kept:
+            sock.close()
+
+
+BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+TIMES = 12  # whether it comes before or after we look is chance
+
+
+@pytest.mark.parametrize(
+    ("port", "said", "stays", "answer"),
+    [
+        (80, b"", False, b"HTTP/1.1 502 "),
+        (80, BUSY, True, b"HTTP/1.1 503 Busy\r\n"),
+        (80, BUSY, False, b"HTTP/1.1 503 Busy\r\n"),
+        (443, b"", False, b"HTTP/1.1 502 "),
+        (443, BUSY, True, b"HTTP/1.1 502 "),
+    ],
+)
+def test_an_upstream_that_speaks_or_leaves_first_is_answered_for(
+    rig: Rig, port: int, said: bytes, stays: bool, answer: bytes
+) -> None:
+    with contextlib.closing(Hasty(said, stays=stays)) as server:
+        rig.configure(connect_to={f"api.test:{port}": server.address})
+        rig.session()
+        for _ in range(TIMES):
+            client = rig.connect() if port == 80 else rig.tunnel()
+            client.send(GET.replace(b"GET /", b"GET http://api.test/") if port == 80 else GET)
+            assert client.head().startswith(answer)
+            client.close()
+        assert len(rig.audited(TIMES)) == TIMES
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_server_that_speaks_first_is_heard_in_a_tunnel(rig: Rig, stays: bool) -> None:
+    with contextlib.closing(Hasty(b"SSH-2.0-x\r\n", stays=stays)) as server:
+        rig.configure(connect_to={"api.test:22": server.address}, passthrough=("api.test",))
+        rig.session()
+        for _ in range(TIMES):
+            client = rig.connect()
+            client.send(b"CONNECT api.test:22 HTTP/1.1\r\nHost: api.test:22\r\n\r\n")
+            assert client.head().startswith(b"HTTP/1.1 200 ")
+            assert client.exactly(11) == b"SSH-2.0-x\r\n"
+            assert stays or client.at_end()
+            client.close()
+
+
+def test_a_server_that_speaks_first_is_heard_behind_an_upstream_proxy(tmp_path: Path) -> None:
+    def handle(peer: Peer) -> None:
+        assert peer.head().startswith(b"CONNECT far.example:22 ")
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\nSSH-2.0-x\r\n")
+        peer.fill()
+
+    with contextlib.closing(Upstream(handle, None)) as proxy:
+        settings = {"passthrough": ("far.example",), "upstream_proxy": f"http://127.0.0.1:{proxy.port}"}
+        with running(tmp_path, **settings) as rig:
+            rig.session()
+            client = rig.connect()
+            client.send(b"CONNECT far.example:22 HTTP/1.1\r\nHost: far.example:22\r\n\r\n")
+            assert client.head().startswith(b"HTTP/1.1 200 ")
+            assert client.exactly(11) == b"SSH-2.0-x\r\n"
+
+
+def test_a_pool_forgets_the_hosts_it_has_no_connection_to(rig: Rig) -> None:
+    answers = iter([OK, b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"])
+
+    def handle(peer: Peer) -> None:
+        for answer in answers:
+            peer.head()
+            peer.send(answer)
+
+    rig.upstream(handler=handle)
+    client = rig.tunnel()
+    for _ in range(2):
+        client.send(GET)
+        client.message()
+    rig.wait(lambda: rig.plane.pool.size == 0)
+    assert rig.call(lambda: dict(rig.plane.pool.idle)) == {}
