@@ -225,11 +225,11 @@ class Worker:
     async def _reload_quietly(self) -> None:
         try:
             await self.reload({})
-        except ClauderonError as error:
-            log.warning("reload: %s", error)
-            self._unread = f"what was read before still holds: {error}"
         except Closed as error:
             log.warning("reload: %s", error)
+        except (ClauderonError, OSError) as error:
+            log.warning("reload: %s", error)
+            self._unread = f"what was read before still holds: {error}"
 
     async def _look(self) -> None:
         while True:
