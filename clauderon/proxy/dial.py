@@ -13,11 +13,12 @@ from collections.abc import Callable
 
 from clauderon.proxy.addresses import canonical_address, guarded
 from clauderon.proxy.hosts import format_authority, is_address
+from clauderon.proxy.pool import Pool
 from clauderon.proxy.refusal import Problem
 from clauderon.proxy.resolver import Resolved, Resolver
 from clauderon.proxy.routes import Routes
 from clauderon.proxy.rules import Rules, Verdict
-from clauderon.proxy.upstream import Key, Pool, Upstream
+from clauderon.proxy.upstream import Key, Upstream
 
 CONNECT_S = 10.0
 TLS_S = 15.0

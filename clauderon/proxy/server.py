@@ -15,9 +15,9 @@ from clauderon.proxy.head import request_table
 from clauderon.proxy.interfaces import Audit, Counters, Credentials, Leaves
 from clauderon.proxy.patience import HEAD
 from clauderon.proxy.policy import SessionPolicy
+from clauderon.proxy.pool import Pool
 from clauderon.proxy.routes import Routes
 from clauderon.proxy.sessions import MAIN, Session, Shared
-from clauderon.proxy.upstream import Pool
 
 BACKLOG = 1024
 SWEEP_S = 1.0

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from clauderon.proxy.client import Client
     from clauderon.proxy.dial import Dialler
-    from clauderon.proxy.upstream import Key, Pool
+    from clauderon.proxy.pool import Pool
+    from clauderon.proxy.upstream import Key
 
 MAX_CONNECTIONS = 2000
 MAIN = "main"

@@ -32,11 +32,12 @@ from clauderon.proxy.grants import ALWAYS_REMOVED
 from clauderon.proxy.head import parse_request, request_table, split_target
 from clauderon.proxy.interfaces import Grant
 from clauderon.proxy.policy import SessionPolicy
+from clauderon.proxy.pool import Pool
 from clauderon.proxy.refusal import Problem
 from clauderon.proxy.reply import parse_response
 from clauderon.proxy.rules import Targets
 from clauderon.proxy.sessions import Session, Shared
-from clauderon.proxy.upstream import Key, Pool, Upstream
+from clauderon.proxy.upstream import Key, Upstream
 
 HEADERS = ALWAYS_REMOVED
 TABLE = request_table(HEADERS)
