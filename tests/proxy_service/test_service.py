@@ -148,15 +148,21 @@ def test_access_mode_changes_inside_an_open_tunnel(pointed: Service, echo: Upstr
         assert (answer.status, b"read-only" in answer.read()) == (403, True)
 
 
+def _lend_plain_test(pointed: Service, echo: Upstream, source: str) -> None:
+    """A credential for plain.test, as it is, in `x-token`."""
+    pointed.configure(
+        '[credentials.plain]\nhosts = ["plain.test"]\nheader = "x-token"\nformat = "{secret}"\n'
+        + source
+        + "\n",
+        upstream_ca=str(echo.ca_file),
+        connect_to={"plain.test:443": f"127.0.0.1:{echo.port}"},
+    )
+
+
 def test_a_file_in_secrets_counts_as_soon_as_it_is_there_and_no_longer_than_it_is(
     pointed: Service, echo: Upstream
 ) -> None:
-    there = f"127.0.0.1:{echo.port}"
-    pointed.configure(
-        '[credentials.plain]\nhosts = ["plain.test"]\nheader = "x-token"\nformat = "{secret}"\nfile = "plain"\n',
-        upstream_ca=str(echo.ca_file),
-        connect_to={"plain.test:443": there},
-    )
+    _lend_plain_test(pointed, echo, 'file = "plain"')
     session = pointed.session("one")
     pointed.ensure()
 
@@ -178,12 +184,7 @@ def test_a_file_in_secrets_counts_as_soon_as_it_is_there_and_no_longer_than_it_i
 def test_a_command_with_another_value_in_its_environment_replaces_it(
     pointed: Service, echo: Upstream
 ) -> None:
-    there = f"127.0.0.1:{echo.port}"
-    pointed.configure(
-        '[credentials.plain]\nhosts = ["plain.test"]\nheader = "x-token"\nformat = "{secret}"\nenv = "PLAIN"\n',
-        upstream_ca=str(echo.ca_file),
-        connect_to={"plain.test:443": there},
-    )
+    _lend_plain_test(pointed, echo, 'env = "PLAIN"')
     session = pointed.session("one")
     for value in ("first-not-a-real-token", "other-not-a-real-token"):
         pointed.environ["PLAIN"] = value
