@@ -49,7 +49,7 @@ ONLY_IN = {
     "subprocess": r"proc\..*",
     "typer": r"cli\..*|cli",
     "sqlite3": r"store",
-    "trustme": r"proxy\.ca",
+    "trustme": r"proxy\.(ca|leaves)",
     "aiohttp": r"proxy\..*",
     "uvloop": r"proxy\..*",
 }

@@ -13,7 +13,7 @@ from clauderon.proxy.policy import SessionPolicy
 
 
 class Leaves(Protocol):
-    """The CA (`ca.py`). Mints once per host and caches; called on the event loop, so it must stay cheap."""
+    """The CA (`leaves.py`). Mints once per host and caches; called on the event loop, so it must stay cheap."""
 
     def server_context(self, host: str) -> ssl.SSLContext:
         """A server-side context with a leaf for `host` (normalised name, or an IP address without brackets).

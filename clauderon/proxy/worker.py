@@ -20,7 +20,7 @@ from typing import Any
 import clauderon
 from clauderon.errors import ClauderonError
 from clauderon.paths import Home
-from clauderon.proxy import ca, limits, secret_source, snapshot, unix_socket
+from clauderon.proxy import ca, leaves, limits, secret_source, snapshot, unix_socket
 from clauderon.proxy.audit import AuditLog
 from clauderon.proxy.channel import Channel, Closed, Message
 from clauderon.proxy.grants import LiveGrants
@@ -75,7 +75,7 @@ class Worker:
             self._home.audit, max_bytes=settings.audit_max_mib * MIB, keep=settings.audit_keep
         )
         self._audit.start()
-        self._authority = ca.Authority.load(self._home)
+        self._authority = leaves.Authority.load(self._home)
         self._grants = LiveGrants(self._snapshot.config.credentials, self._snapshot.secrets)
         self._plane = DataPlane(
             leaves=self._authority,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
-import socket
 import ssl
 import stat
 import subprocess
@@ -19,36 +17,11 @@ from cryptography import x509
 
 from clauderon.errors import BackendError
 from clauderon.paths import Home
-from clauderon.proxy import ca, ca_record, trust
+from clauderon.proxy import ca, ca_record, leaves, trust
+from tests.proxy_service.handshakes import STRICT, handshake, trusting
 from tests.transcripts.scenario import RECORDINGS
 
 DAY_S = 86_400
-# Set by hand, because older Pythons do not set it in `create_default_context`.
-STRICT = ssl.VERIFY_X509_STRICT
-
-
-def handshake(
-    authority: ca.Authority, host: str, client: ssl.SSLContext, asked: str | None = None
-) -> ssl.SSLObject:
-    """A TLS handshake in memory; returns the client's end. Raises ssl.SSLError."""
-    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
-    server = authority.server_context(host).wrap_bio(to_server, to_client, server_side=True)
-    ours = client.wrap_bio(to_client, to_server, server_hostname=asked or host)
-    for _ in range(4):
-        for end in (ours, server):
-            try:
-                end.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-    with contextlib.suppress(ssl.SSLWantReadError):
-        ours.read(1)  # takes in the session ticket
-    return ours
-
-
-def trusting(home: Home) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(home.ca_cert))
-    context.verify_flags |= STRICT
-    return context
 
 
 @pytest.fixture
@@ -139,99 +112,6 @@ def test_the_ca_is_valid_from_yesterday_for_two_years_and_signs_nothing_but_leav
     assert constraints.value.path_length == 0
 
 
-@pytest.mark.parametrize(
-    "host",
-    [
-        "api.example.com",
-        "xn--mnchen-3ya.example",
-        "under_score.example.com",
-        "r3---sn-abc.example.com",
-        "a" * 63 + ".example.com",
-        "single",
-        "127.0.0.1",
-        "2001:db8::1",
-    ],
-)
-def test_strict_clients_accept_the_leaf_of(made: Home, host: str) -> None:
-    peer = handshake(ca.Authority.load(made), host, trusting(made))
-    assert peer.version() == "TLSv1.3"
-
-
-def test_the_leaf_of_one_host_is_not_accepted_for_another(made: Home) -> None:
-    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
-        handshake(ca.Authority.load(made), "a.example.com", trusting(made), asked="b.example.com")
-
-
-@pytest.mark.parametrize("host", ["", "exämple.com"])
-def test_a_name_no_certificate_can_hold_is_refused(made: Home, host: str) -> None:
-    with pytest.raises(ValueError, match="ASCII"):
-        ca.Authority.load(made).server_context(host)
-
-
-def test_only_http_1_1_is_offered_and_old_tls_refused(made: Home) -> None:
-    authority = ca.Authority.load(made)
-    client = trusting(made)
-    client.set_alpn_protocols(["h2", "http/1.1"])
-    assert handshake(authority, "a.example.com", client).selected_alpn_protocol() == "http/1.1"
-    assert authority.server_context("a.example.com").minimum_version == ssl.TLSVersion.TLSv1_2
-
-
-def test_tls_sessions_can_be_resumed(made: Home) -> None:
-    authority = ca.Authority.load(made)
-    client = trusting(made)
-    client.maximum_version = ssl.TLSVersion.TLSv1_2  # resumption shows at once there
-    first = handshake(authority, "a.example.com", client)
-    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
-    server = authority.server_context("a.example.com").wrap_bio(to_server, to_client, server_side=True)
-    again = client.wrap_bio(to_client, to_server, server_hostname="a.example.com", session=first.session)
-    for _ in range(4):
-        for end in (again, server):
-            try:
-                end.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-    assert again.session_reused
-
-
-def test_a_host_gets_one_leaf_and_the_cache_is_bounded(made: Home) -> None:
-    authority = ca.Authority(made.ca_cert.read_bytes(), made.ca_key.read_bytes(), kept=3)
-    first = authority.server_context("a.example.com")
-    assert authority.server_context("a.example.com") is first
-    for number in range(3):
-        authority.server_context(f"h{number}.example.com")
-    assert authority.server_context("a.example.com") is not first
-
-
-def test_an_old_leaf_is_minted_again(made: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    authority = ca.Authority.load(made)
-    first = authority.server_context("a.example.com")
-    now = ca.time.time()
-    monkeypatch.setattr(ca.time, "time", lambda: now + ca.LEAF_VALID_S - ca.LEAF_MARGIN_S + 1)
-    assert authority.server_context("a.example.com") is not first
-
-
-def test_no_private_key_is_written_for_a_leaf(made: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[str] = []
-
-    def watch(event: str, arguments: tuple[object, ...]) -> None:
-        if (
-            watching
-            and event == "open"
-            and isinstance(arguments[2], int)
-            and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        ):
-            opened.append(str(arguments[0]))
-
-    authority = ca.Authority.load(made)
-    watching = True
-    sys.addaudithook(watch)
-    try:
-        authority.server_context("a.example.com")
-    finally:
-        watching = False
-    assert opened == []
-
-
 def test_renewal_comes_in_time_and_keeps_the_key(made: Home) -> None:
     first = ca.ensure(made)
     due = first.not_after - ca_record.RENEW_BEFORE_S
@@ -253,7 +133,7 @@ def test_a_leaf_of_the_renewed_ca_verifies_against_the_old_certificate(made: Hom
     assert (after.key, after.fingerprint != before.fingerprint) == (before.key, True)
     context = ssl.create_default_context(cafile=str(old_cert))
     context.verify_flags |= STRICT
-    handshake(ca.Authority.load(made), "a.example.com", context)
+    handshake(leaves.Authority.load(made), "a.example.com", context)
 
 
 def test_a_lost_key_means_a_new_ca_and_every_container_needs_a_refresh(made: Home) -> None:
@@ -277,7 +157,7 @@ def test_damaged_files_are_mended(made: Home, damage: str, how: str) -> None:
     else:
         path.write_bytes(b"" if how == "truncate" else b"garbage")
     ca.ensure(made)
-    handshake(ca.Authority.load(made), "a.example.com", trusting(made))
+    handshake(leaves.Authority.load(made), "a.example.com", trusting(made))
     assert made.ca_cert.read_bytes() in made.ca_bundle.read_bytes()
     assert made.truststore.stat().st_size > 100
 
@@ -345,34 +225,3 @@ def test_keytool_reads_the_java_store(made: Home) -> None:
     assert answer.returncode == 0, answer
     count = len(trust.certificates(made.ca_bundle.read_bytes()))
     assert f"contains {count} entries" in answer.stdout
-
-
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
-def test_openssl_verifies_a_leaf_strictly(made: Home, tmp_path: Path) -> None:
-    client, server = socket.socketpair()
-    authority = ca.Authority.load(made)
-
-    def serve() -> None:
-        with authority.server_context("a.example.com").wrap_socket(server, server_side=True) as secure:
-            secure.recv(1)
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    with trusting(made).wrap_socket(client, server_hostname="a.example.com") as secure:
-        pem = ssl.DER_cert_to_PEM_cert(secure.getpeercert(binary_form=True) or b"")
-        secure.sendall(b"x")
-    thread.join()
-    leaf = tmp_path / "leaf.pem"
-    leaf.write_text(pem)
-    argv = [
-        "openssl",
-        "verify",
-        "-x509_strict",
-        "-purpose",
-        "sslserver",
-        "-CAfile",
-        str(made.ca_cert),
-        str(leaf),
-    ]
-    answer = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert answer.returncode == 0, answer
