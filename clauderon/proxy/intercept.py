@@ -49,7 +49,7 @@ def _on_sni(tls: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> No
     # The handshake is completed under the name the client asked for, so that it can be told what is wrong.
     client.sni = host
     try:
-        other = client.session.shared.leaves.server_context(host)
+        other = client.session.shared.leaves.server_context(host, apart=True)
     except ValueError:
         return
     tls.context = other

@@ -15,10 +15,12 @@ from clauderon.proxy.policy import SessionPolicy
 class Leaves(Protocol):
     """The CA (`leaves.py`). Mints once per host and caches; called on the event loop, so it must stay cheap."""
 
-    def server_context(self, host: str) -> ssl.SSLContext:
+    def server_context(self, host: str, *, apart: bool = False) -> ssl.SSLContext:
         """A server-side context with a leaf for `host` (normalised name, or an IP address without brackets).
 
-        TLS 1.2 and newer, session tickets on, ALPN `http/1.1` alone.
+        TLS 1.2 and newer, session tickets on, ALPN `http/1.1` alone. Begin the connection before you ask for the next
+        host: several may share a context, which then shows another leaf (connections that have begun keep theirs).
+        apart: one that shows no other host's, to change to in the middle of a handshake.
         """
         ...
 

@@ -359,7 +359,7 @@ class Leaves:
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
 
-    def server_context(self, host: str) -> ssl.SSLContext:
+    def server_context(self, host: str, *, apart: bool = False) -> ssl.SSLContext:
         if self.rng.random() < 0.5:
             raise ValueError("no")
         return ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -38,7 +38,7 @@ class Leaves:
         self.ca = trustme.CA()
         self._made: dict[str, ssl.SSLContext] = {}
 
-    def server_context(self, host: str) -> ssl.SSLContext:
+    def server_context(self, host: str, *, apart: bool = False) -> ssl.SSLContext:
         if host not in self._made:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.set_alpn_protocols(["http/1.1"])

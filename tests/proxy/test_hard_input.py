@@ -300,7 +300,7 @@ def test_refused_requests_do_not_pile_up_answers_either(rig: Rig) -> None:
 
 
 def test_a_leaf_that_cannot_be_made_is_said_and_survived(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(host: str) -> ssl.SSLContext:
+    def fail(host: str, *, apart: bool = False) -> ssl.SSLContext:
         raise ValueError("no such name")
 
     monkeypatch.setattr(rig.leaves, "server_context", fail)

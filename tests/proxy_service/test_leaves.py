@@ -15,7 +15,7 @@ import pytest
 
 from clauderon.paths import Home
 from clauderon.proxy import ca, leaves
-from tests.proxy_service.handshakes import handshake, trusting
+from tests.proxy_service.handshakes import Handshake, handshake, trusting
 
 
 @pytest.fixture
@@ -78,21 +78,102 @@ def test_tls_sessions_can_be_resumed(made: Home) -> None:
     assert again.session_reused
 
 
+def leaf(authority: leaves.Authority, made: Home, host: str) -> bytes:
+    """What a client of `host` is shown."""
+    return handshake(authority, host, trusting(made)).getpeercert(binary_form=True) or b""
+
+
 def test_a_host_gets_one_leaf_and_the_cache_is_bounded(made: Home) -> None:
     authority = leaves.Authority(made.ca_cert.read_bytes(), made.ca_key.read_bytes(), kept=3)
-    first = authority.server_context("a.example.com")
-    assert authority.server_context("a.example.com") is first
+    first = leaf(authority, made, "a.example.com")
+    assert leaf(authority, made, "a.example.com") == first
+    for number in range(2):
+        leaf(authority, made, f"h{number}.example.com")
+    assert leaf(authority, made, "a.example.com") == first
+    for number in range(2, 5):
+        leaf(authority, made, f"h{number}.example.com")
+    assert leaf(authority, made, "a.example.com") != first
+
+
+def test_hosts_asked_for_in_turn_each_show_their_own_leaf(made: Home) -> None:
+    authority = leaves.Authority.load(made)
+    seen = {host: leaf(authority, made, host) for host in ("a.example.com", "b.example.com", "c.example.com")}
+    assert len(set(seen.values())) == 3
+    for _ in range(2):
+        for host, first in seen.items():
+            assert leaf(authority, made, host) == first
+
+
+def test_a_handshake_that_has_begun_keeps_its_leaf_when_another_host_comes(made: Home) -> None:
+    authority = leaves.Authority.load(made)
+    context = authority.server_context("a.example.com")
+    begun = Handshake(context, trusting(made), "a.example.com")
+    assert authority.server_context("b.example.com") is context, (
+        "they do not share, and nothing is tried here"
+    )
+    assert begun.complete().version() == "TLSv1.3"
+
+
+def test_a_handshake_can_change_to_another_hosts_leaf(made: Home) -> None:
+    """As for a client whose ClientHello names another host than its CONNECT; it is shown the one it named."""
+    authority = leaves.Authority.load(made)
+    for connect in ("a.example.com", "b.example.com", "a.example.com"):
+        context = authority.server_context(connect)
+
+        def change(tls: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+            tls.context = authority.server_context(name or "", apart=True)
+
+        context.sni_callback = change
+        assert Handshake(context, trusting(made), "other.example.com").complete().version() == "TLSv1.3"
+
+
+@pytest.mark.parametrize("how", ["fails", "does nothing"])
+def test_where_ssl_takes_no_certificate_without_its_key_it_is_given_both(
+    made: Home, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    def load_alone(_context: ssl.SSLContext, _cert_pem: bytes) -> None:
+        if how == "fails":
+            raise ssl.SSLError("no key")
+
+    monkeypatch.setattr(leaves, "_load_alone", load_alone)
+    authority = leaves.Authority.load(made)
+    for host in ("a.example.com", "b.example.com", "a.example.com"):
+        assert handshake(authority, host, trusting(made)).version() == "TLSv1.3"
+
+
+def test_this_ssl_takes_a_certificate_without_its_key(made: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quick way is taken: a new host's first connection reads no key."""
+    authority = leaves.Authority.load(made)
+
+    def slow(_context: ssl.SSLContext, _cert_pem: bytes) -> None:
+        raise AssertionError("the key was read")
+
+    monkeypatch.setattr(authority, "_load", slow)
     for number in range(3):
-        authority.server_context(f"h{number}.example.com")
-    assert authority.server_context("a.example.com") is not first
+        assert handshake(authority, f"h{number}.example.com", trusting(made)).version() == "TLSv1.3"
+
+
+def test_leaves_of_another_ca_take_the_place_of_the_first_ones(made: Home) -> None:
+    authority = leaves.Authority.load(made)
+    hosts = ("a.example.com", "b.example.com", "a.example.com")
+    before = [leaf(authority, made, host) for host in hosts]
+    made.ca_key.unlink()
+    ca.ensure(made)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        leaf(authority, made, "a.example.com")
+    authority.refresh(made)
+    assert not {leaf(authority, made, host) for host in hosts} & set(before)
 
 
 def test_an_old_leaf_is_minted_again(made: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     authority = leaves.Authority.load(made)
-    first = authority.server_context("a.example.com")
+    any_time = trusting(made)
+    any_time.check_hostname = False
+    any_time.verify_mode = ssl.CERT_NONE
+    first = handshake(authority, "a.example.com", any_time).getpeercert(binary_form=True)
     now = leaves.time.time()
     monkeypatch.setattr(leaves.time, "time", lambda: now + leaves.LEAF_VALID_S - leaves.LEAF_MARGIN_S + 1)
-    assert authority.server_context("a.example.com") is not first
+    assert handshake(authority, "a.example.com", any_time).getpeercert(binary_form=True) != first
 
 
 def test_no_private_key_is_written_for_a_leaf(made: Home, monkeypatch: pytest.MonkeyPatch) -> None:
