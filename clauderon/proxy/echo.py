@@ -12,11 +12,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 
-from clauderon.proxy.inflate import Inflater, codings_of
+from clauderon.proxy.inflate import Inflater, SwollenError, codings_of
 
 # A shorter part of a secret may pass: most begin with a public prefix, and to hold back less would delay text that
 # only happens to end in such a letter.
 PART = 8
+# What may be kept back, as of compressed blocks with nothing in them. A server can send them for ever.
+MOST_HELD = 1 << 20
 
 Data = bytes | bytearray | memoryview
 Spans = Sequence[tuple[int, int]]
@@ -59,20 +61,24 @@ class Mask:
         spans: where in `data` its own bytes lie, apart from framing; done: nothing follows. Raises EchoError or
         SwollenError.
         """
-        raw = self.whole(bytes(data))
+        data = bytes(data)
         wait = False
         if self._inflate is not None:
-            wait = self._begins_inside(b"".join([raw[first:last] for first, last in spans])) and not done
+            wait = self._begins_inside(b"".join([data[first:last] for first, last in spans])) and not done
         if self._held:
             offset = len(self._held)
             spans = self._held_spans + [(first + offset, last + offset) for first, last in spans]
-            raw = self._held + raw
+            data = self._held + data
             self._held = b""
-        if not spans:
-            return raw
+        raw = self.whole(data)
         if self._inflate is not None:
-            return self._hold(raw, spans, 0) if wait else raw
-        return self._plain(raw, spans, b"".join([raw[first:last] for first, last in spans]), done)
+            if wait:
+                return self._hold(raw, spans, 0)
+        elif spans:
+            raw = self._plain(raw, spans, b"".join([raw[first:last] for first, last in spans]), done)
+        if self._held or done:
+            return raw
+        return self._hold_line(raw, spans[-1][1] if spans else 0)
 
     def _plain(self, raw: bytes, spans: Spans, text: bytes, done: bool) -> bytes:
         before = len(self._carry)
@@ -103,7 +109,17 @@ class Mask:
             kept.append((first + passed - at, last - at))
             passed = 0
         self._held, self._held_spans = raw[at:], kept
+        if len(self._held) > MOST_HELD:
+            raise SwollenError
         return raw[:at]
+
+    def _hold_line(self, raw: bytes, start: int) -> bytes:
+        """Keep back the part of a secret in which the framing after the body ends: a trailer, an extension."""
+        part = self._part_at_end(raw[start:])
+        if part:
+            self._held, self._held_spans = raw[-part:], []
+            return raw[:-part]
+        return raw
 
     def _part_at_end(self, text: bytes) -> int:
         """How many bytes at the end of `text` are the beginning of a needle."""

@@ -193,6 +193,19 @@ def test_a_body_coded_over_and_over_is_cut_unread(rig: Rig) -> None:
     assert got.startswith(b"HTTP/1.1 502 ") and b"too many codings" in got
 
 
+def test_a_compressed_body_that_says_nothing_is_not_kept_for_ever() -> None:
+    """Behind a part of the secret come empty blocks, in which the rest might follow: they are counted."""
+    squeeze = zlib.compressobj()
+    mask = Mask((SECRET,))
+    mask.begin_body(b"deflate")
+    held = squeeze.compress(SECRET[:20]) + squeeze.flush(zlib.Z_FULL_FLUSH)
+    assert mask.body(held, [(0, len(held))], False) == b""
+    with pytest.raises(inflate.SwollenError):
+        for _ in range(1024):
+            blocks = squeeze.flush(zlib.Z_FULL_FLUSH) or b"\0\0\0\xff\xff"
+            mask.body(blocks * 1024, [(0, len(blocks) * 1024)], False)
+
+
 def test_much_that_is_squeezed_little_is_read_to_its_end(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inflate, "PLENTY", 1 << 20)
     noise = random.Random(1).randbytes(3 << 20)
@@ -332,6 +345,35 @@ def test_however_it_is_cut_no_secret_passes_and_nothing_else_changes(
         if mine != theirs:
             near = body[max(0, start - len(SECRET)) : start + len(SECRET)]
             assert mine == ord("*") and SECRET in near
+
+
+@given(
+    wire=st.sampled_from(
+        [
+            b"5\r\nhello\r\n0\r\nX-Key: %b\r\nX-More: %b\r\n\r\n",
+            b"5;a=%b\r\nhello\r\n0;b=%b\r\n\r\n",
+            b"5\r\nhello\r\n6;a=%b\r\nsk-ant\r\n0\r\nX-Key: %b\r\n\r\n",
+        ]
+    ),
+    cuts=st.lists(st.integers(1, 40), max_size=30),
+    compressed=st.booleans(),
+)
+def test_no_secret_passes_in_a_trailer_or_an_extension_however_it_is_cut(
+    wire: bytes, cuts: list[int], compressed: bool
+) -> None:
+    wire %= (SECRET, SECRET)
+    if compressed:
+        squeezed = gzip.compress(b"hello")
+        wire = wire.replace(b"5", b"%x" % len(squeezed), 1).replace(b"hello", squeezed, 1)
+    framing, mask = Chunked(), Mask((SECRET,))
+    mask.begin_body(b"gzip" if compressed else b"")
+    got = b""
+    for piece in _pieces(wire, cuts):
+        framing.spans = []
+        framing.feed(memoryview(piece))
+        got += mask.body(piece, framing.spans, framing.done)
+    assert got == wire.replace(SECRET, STARS)
+    assert mask.found
 
 
 @given(text=st.binary(max_size=3000), cuts=st.lists(st.integers(1, 60), max_size=50), planted=st.booleans())
