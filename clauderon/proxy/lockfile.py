@@ -16,7 +16,7 @@ from typing import Any
 
 from clauderon.paths import Home
 
-# Readers hold a shared lock for an instant; that long is worth waiting before calling the lock taken.
+# Readers share the lock for an instant; that long they are waited for.
 ACQUIRE_S = 0.3
 
 
@@ -51,10 +51,21 @@ def acquire(home: Home) -> Lock | None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return Lock(descriptor)
         except BlockingIOError:
-            if time.monotonic() > deadline:
+            # Waiting for a service would mean to take its place when it is told to stop.
+            if _is_exclusive(descriptor) or time.monotonic() > deadline:
                 os.close(descriptor)
                 return None
             time.sleep(0.01)
+
+
+def _is_exclusive(descriptor: int) -> bool:
+    """Whether a service holds the lock, and not only readers, who share it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    return False
 
 
 def holder(home: Home) -> dict[str, Any] | None:

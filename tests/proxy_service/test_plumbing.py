@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import socket
 import subprocess
@@ -144,6 +145,26 @@ def test_the_lock_is_held_by_one_and_freed_by_death(home: Home) -> None:
         child.kill()
         child.communicate()
     assert lockfile.holder(home) is None
+    assert lockfile.acquire(home) is not None
+
+
+def test_a_second_service_does_not_wait_to_take_the_firsts_place(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would come up when the first is told to stop."""
+    first = lockfile.acquire(home)
+
+    def wait(_seconds: float) -> None:
+        raise AssertionError("it waits")
+
+    monkeypatch.setattr(lockfile.time, "sleep", wait)
+    assert first is not None and lockfile.acquire(home) is None
+
+
+def test_a_reader_of_the_lock_is_waited_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = os.open(home.locks / "proxy.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(reader, fcntl.LOCK_SH)
+    monkeypatch.setattr(lockfile.time, "sleep", lambda _seconds: os.close(reader))
     assert lockfile.acquire(home) is not None
 
 
