@@ -14,14 +14,22 @@ if TYPE_CHECKING:
     from clauderon.paths import Home
 
 
-def load(home: Home, environ: Mapping[str, str]) -> Config:
+def load(home: Home, environ: Mapping[str, str], *, raw: bytes | None = None) -> Config:
     """The configuration: environment over `config.toml` over defaults.
 
-    Raises UsageError for a file or a variable that cannot be used, saying where.
+    raw: what to take for the file's content; None reads it. Raises UsageError for a file or a variable that cannot be
+    used, saying where.
     """
     from clauderon.config import reading
 
-    return reading.load(home, environ)
+    return reading.load(home, environ, raw=raw)
+
+
+def content(home: Home) -> bytes:
+    """What is in `config.toml`; nothing when there is none. Raises UsageError for what cannot be read."""
+    from clauderon.config import reading
+
+    return reading.content(home)
 
 
 def defaults() -> Config:

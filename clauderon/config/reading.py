@@ -44,8 +44,10 @@ class _Source:
         return at_key(self.path, self.text, keys, why)
 
 
-def load(home: Home, environ: Mapping[str, str]) -> Config:
+def load(home: Home, environ: Mapping[str, str], *, raw: bytes | None = None) -> Config:
     """The configuration: environment over `config.toml` over defaults.
+
+    raw: what to take for the file's content; None reads it.
 
     Raises UsageError, with file, line and column, for a file that cannot be read, a key or section nobody
     knows, or a value that cannot be; and naming the variable for a bad value in `environ`.
@@ -53,7 +55,7 @@ def load(home: Home, environ: Mapping[str, str]) -> Config:
     source = _Source(home.config)
     values: Values = {}
     origins: dict[str, str] = {}
-    document = _document(source)
+    document = _document(source, content(home) if raw is None else raw)
     for name, table in document.items():
         _read_section(source, document, (name,), table, values, origins)
     agents = {*BUILTIN_AGENTS, *(s.split(".", 1)[1] for s in values if s.startswith("agents."))}
@@ -68,15 +70,21 @@ def load(home: Home, environ: Mapping[str, str]) -> Config:
     return config
 
 
-def _document(source: _Source) -> dict[str, Any]:
-    """The file as TOML; empty when there is none."""
+def content(home: Home) -> bytes:
+    """What is in `config.toml`; nothing when there is none. Raises UsageError for what cannot be read."""
     try:
-        raw = source.path.read_bytes()
+        return home.config.read_bytes()
     except FileNotFoundError:
-        return {}
+        return b""
     except OSError as error:
         why = f"cannot be read: {(error.strerror or str(error)).lower()}"
-        raise UsageError(str(source.path), why, hint=_way_to_read(source.path, error)) from error
+        raise UsageError(str(home.config), why, hint=_way_to_read(home.config, error)) from error
+
+
+def _document(source: _Source, raw: bytes) -> dict[str, Any]:
+    """The file as TOML."""
+    if not raw:
+        return {}
     import tomli
 
     try:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
 
 from clauderon.errors import BackendError
 from clauderon.proxy import listeners
 from clauderon.proxy.channel import FDS_PER_MESSAGE, Channel
-from clauderon.proxy.interfaces import DataPlaneLike
+from clauderon.proxy.interfaces import Counters, DataPlaneLike
 from clauderon.proxy.listeners import Place
 from clauderon.proxy.policy import SessionPolicy
 from clauderon.proxy.snapshot import Snapshot
@@ -45,6 +47,20 @@ class Listening:
 
     def names(self) -> list[str]:
         return sorted(str(place) for places in self._open.values() for place in places)
+
+    def rows(self, policies: Iterable[SessionPolicy]) -> list[dict[str, Any]]:
+        """A `status.SessionStatus` for each, as JSON has it."""
+        return [
+            {
+                "id": policy.id,
+                "name": policy.name,
+                "port": policy.port,
+                "access_mode": policy.access_mode,
+                **asdict(self._plane.counters.get(policy.id) or Counters()),
+                "problem": self.problems.get(policy.id, ""),
+            }
+            for policy in policies
+        ]
 
     async def reconcile(self, wanted: Snapshot) -> None:
         """Raises BackendError, with nothing changed, if the main port cannot be had on loopback."""

@@ -27,7 +27,8 @@ _CA_PREFIX = "ca:"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """policies: by session id, those that are to be served. records: by session id, for the branch watch.
+    """raw: what config.toml held. policies: by session id, those that are to be served. records: by session id, for the
+    branch watch.
 
     given: what of the secrets handed over still belongs to the configuration. secrets: all there are, by credential.
     origins: where each came from. lacking: credentials whose secret a command line must fetch first.
@@ -36,6 +37,7 @@ class Snapshot:
     """
 
     config: Config
+    raw: bytes = field(repr=False)
     addresses: Addresses
     policies: Mapping[str, SessionPolicy]
     records: Mapping[str, str]
@@ -47,9 +49,16 @@ class Snapshot:
     problems: tuple[str, ...]
 
 
-def read(home: Home, environ: Mapping[str, str], given: Mapping[str, Given]) -> Snapshot:
-    """Raises UsageError for a bad configuration and BackendError for a database that cannot be read."""
-    config = configuration.load(home, environ)
+def read(
+    home: Home, environ: Mapping[str, str], given: Mapping[str, Given], *, raw: bytes | None = None
+) -> Snapshot:
+    """Raises UsageError for a bad configuration and BackendError for a database that cannot be read.
+
+    raw: what to take for config.toml's content; None reads it.
+    """
+    if raw is None:
+        raw = configuration.content(home)
+    config = configuration.load(home, environ, raw=raw)
     with Store.open(home) as store:
         everything = store.all()
         sessions = [session for session in everything if _is_served(session)]
@@ -77,6 +86,7 @@ def read(home: Home, environ: Mapping[str, str], given: Mapping[str, Given]) -> 
             lacking.append(name)
     return Snapshot(
         config=config,
+        raw=raw,
         addresses=listeners.addresses(networks.values()),
         policies={
             s.id: of_session(s, config.network, hidden=_is_hidden(s, config, networks)) for s in sessions

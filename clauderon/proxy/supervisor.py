@@ -70,6 +70,7 @@ class Supervisor:
         self._home = home
         self._lock = lock
         self._given = given
+        self._config: str | None = None  # config.toml as the last worker could read it
         self._environ = {name: value for name, value in environ.items() if name != systemd.SOCKET}
         self._notify = environ.get(systemd.SOCKET, "")
         self._sockets: dict[str, int] = {}
@@ -163,6 +164,7 @@ class Supervisor:
             "hello",
             home=str(self._home.root),
             given=self._given,
+            config=self._config,
             restarts=self._restarts,
             started_at=self._started_at,
             supervisor=os.getpid(),
@@ -195,6 +197,8 @@ class Supervisor:
             case "given":
                 self._given = message["given"]
                 self._write_lock()
+            case "config":
+                self._config = message["raw"]
             case "watch":
                 self._watch.set_sessions(message["records"])
             case "stop":

@@ -18,15 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import clauderon
-from clauderon.errors import ClauderonError
+from clauderon.errors import ClauderonError, UsageError
 from clauderon.paths import Home
 from clauderon.proxy import ca, leaves, limits, secret_source, snapshot, unix_socket
 from clauderon.proxy.audit import AuditLog
 from clauderon.proxy.channel import Channel, Closed, Message
 from clauderon.proxy.grants import LiveGrants
-from clauderon.proxy.interfaces import Counters
 from clauderon.proxy.listening import Listening
-from clauderon.proxy.policy import SessionPolicy
 from clauderon.proxy.snapshot import Snapshot
 
 BEAT_S = 2.0
@@ -69,7 +67,7 @@ class Worker:
         loop.add_reader(self._channel.fileno(), self._hear)
         await asyncio.to_thread(ca.ensure, self._home)
         self._looked = snapshot.look(self._home)
-        self._snapshot = await asyncio.to_thread(snapshot.read, self._home, self._environ, self._given)
+        self._snapshot = await self._first_snapshot()
         settings = self._snapshot.config.proxy
         self._audit = AuditLog(
             self._home.audit, max_bytes=settings.audit_max_mib * MIB, keep=settings.audit_keep
@@ -92,6 +90,18 @@ class Worker:
             await self._serve()
         finally:
             await self._close()
+
+    async def _first_snapshot(self) -> Snapshot:
+        """What a worker before us could still read serves while what there is now cannot be read."""
+        try:
+            return await asyncio.to_thread(snapshot.read, self._home, self._environ, self._given)
+        except UsageError as error:
+            if self._hello["config"] is None:
+                raise
+            log.warning("%s", error)
+            self._keep_to_earlier(error)
+            raw = self._hello["config"].encode()
+            return await asyncio.to_thread(snapshot.read, self._home, self._environ, self._given, raw=raw)
 
     async def _serve(self) -> None:
         """With the sessions served, the rest: control last, because importing it takes longest."""
@@ -144,7 +154,7 @@ class Worker:
                 self._plane.update_credentials()
             await self._listening.reconcile(fresh)
             self._snapshot, self._given, self._unread = fresh, dict(fresh.given), ""
-            if (fresh.given, fresh.records) != (before.given, before.records):
+            if (fresh.given, fresh.records, fresh.raw) != (before.given, before.records, before.raw):
                 self._tell_supervisor()
             return self.status()
 
@@ -179,26 +189,12 @@ class Worker:
             "ca_not_after": authority.not_after if authority else 0,
             "audit_dropped": self._audit.dropped,
             "audit_problem": self._audit.problem,
-            "sessions": self._sessions(),
-        }
-
-    def _sessions(self) -> list[dict[str, Any]]:
-        counters = self._plane.counters
-        return [self._session(policy, counters.get(policy.id)) for policy in self._snapshot.policies.values()]
-
-    def _session(self, policy: SessionPolicy, counters: Counters | None) -> dict[str, Any]:
-        names = ("requests", "refusals", "errors", "tunnels", "open_tunnels", "bytes_up", "bytes_down")
-        return {
-            "id": policy.id,
-            "name": policy.name,
-            "port": policy.port,
-            "access_mode": policy.access_mode,
-            **{name: getattr(counters, name) if counters else 0 for name in names},
-            "problem": self._listening.problems.get(policy.id, ""),
+            "sessions": self._listening.rows(fresh.policies.values()),
         }
 
     def _tell_supervisor(self) -> None:
         self._channel.send("given", given=secret_source.plain(self._given))
+        self._channel.send("config", raw=self._snapshot.raw.decode())
         self._channel.send("watch", records=dict(self._snapshot.records))
 
     async def _drop(self, names: list[str]) -> None:
@@ -229,7 +225,10 @@ class Worker:
             log.warning("reload: %s", error)
         except (ClauderonError, OSError) as error:
             log.warning("reload: %s", error)
-            self._unread = f"what was read before still holds: {error}"
+            self._keep_to_earlier(error)
+
+    def _keep_to_earlier(self, error: Exception) -> None:
+        self._unread = f"what was read before still holds: {error}"
 
     async def _look(self) -> None:
         while True:

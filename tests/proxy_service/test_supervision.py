@@ -157,6 +157,31 @@ def test_a_secret_handed_over_later_survives_a_crash_in_memory_only(pointed: Ser
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("broken", ["[proxy\n", "unreadable"])
+def test_a_worker_that_dies_beside_a_broken_configuration_is_replaced_all_the_same(
+    pointed: Service, broken: str
+) -> None:
+    session = pointed.session("one")
+    pointed.ensure()
+    before = pointed.home.config.read_text()
+    if broken == "unreadable":
+        pointed.home.config.unlink()
+        pointed.home.config.mkdir()
+    else:
+        pointed.home.config.write_text(broken)
+    for _ in range(2):
+        kill_worker(pointed)
+        assert pointed.request(session, "plain.test")[0] == 200
+    (problem,) = eventually(lambda: pointed.status().problems, "it is said")
+    assert problem.startswith("what was read before still holds: ") and "config.toml" in problem
+    if broken == "unreadable":
+        pointed.home.config.rmdir()
+    pointed.home.config.write_text(before)
+    eventually(lambda: not pointed.status().problems, "it is none any more")
+    kill_worker(pointed)
+    assert pointed.request(session, "plain.test")[0] == 200
+
+
 def test_a_worker_that_hangs_is_replaced(pointed: Service) -> None:
     session = pointed.session("one")
     running = pointed.ensure()
@@ -181,9 +206,9 @@ def test_an_orphaned_worker_lets_go_of_its_ports(pointed: Service) -> None:
 
 def test_a_worker_that_dies_again_and_again_is_not_started_without_pause(proxy: Service) -> None:
     first = proxy.ensure()
-    # From now on a worker cannot start: its configuration is bad. The ports stay, and it is tried again.
-    good = proxy.home.config.read_text()
-    proxy.home.config.write_text("[proxy]\nprot = 1\n")
+    # From now on a worker cannot start: the database cannot be read. The ports stay, and it is tried again.
+    good = proxy.home.database.rename(proxy.home.root / "aside")
+    proxy.home.database.mkdir()
     os.kill(first.pid, signal.SIGKILL)
     eventually(lambda: proxy.log().count("the next one starts") >= 3, "it is tried again")
     waits = [
@@ -191,8 +216,9 @@ def test_a_worker_that_dies_again_and_again_is_not_started_without_pause(proxy: 
     ]
     assert waits == sorted(waits)
     assert waits[-1] > waits[0]
-    assert "prot" in proxy.log()
-    proxy.home.config.write_text(good)
+    assert str(proxy.home.database) in proxy.log()
+    proxy.home.database.rmdir()
+    good.rename(proxy.home.database)
     assert (
         eventually(lambda: service.status(proxy.home), "it comes up again").supervisor_pid
         == first.supervisor_pid
