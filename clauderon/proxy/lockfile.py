@@ -69,7 +69,10 @@ def _is_exclusive(descriptor: int) -> bool:
 
 
 def holder(home: Home) -> dict[str, Any] | None:
-    """What the running service wrote (`pid`, `version`, `held`), empty while it is starting; None if none runs."""
+    """What the running service wrote (`pid`, `version`, `held`, `problem`), empty while it is starting; None if none runs.
+
+    problem: why its worker does not start, with the hint after a tab; empty unless it was tried in vain.
+    """
     try:
         descriptor = os.open(_path(home), os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):  # no home, or a file where it should be

@@ -26,6 +26,8 @@ from clauderon.proxy.status import ServiceStatus
 START_TIMEOUT_S = 30.0
 # The supervisor gives requests in flight 5 s, and kills after 8.
 STOP_TIMEOUT_S = 15.0
+# A worker that can start does so in half a second.
+STUCK_TIMEOUT_S = 3.0
 POLL_S = 0.01
 LOG_TAIL_CHARS = 4000
 # How the supervisor begins the line that says why it gave up.
@@ -148,6 +150,9 @@ def _offer(home: Home, offered: Mapping[str, Given]) -> ServiceStatus | None:
 
 def _ask(home: Home, method: str, path: str, body: Any = None) -> Any:
     """Ask, waiting for a service that is still starting. Raises NotListening once none runs any more."""
+    running = lockfile.holder(home) or {}
+    if running.get("problem"):
+        return _ask_stuck(home, running, method, path, body)
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
@@ -160,6 +165,18 @@ def _ask(home: Home, method: str, path: str, body: Any = None) -> Any:
                     "proxy", "it runs but does not listen on its control socket", hint="clauderon proxy stop"
                 ) from None
             time.sleep(POLL_S)
+
+
+def _ask_stuck(home: Home, running: Mapping[str, Any], method: str, path: str, body: Any) -> Any:
+    """Ask a service whose worker could not start, having it try once more: what was in its way may be mended."""
+    os.kill(running["pid"], signal.SIGHUP)  # it holds the lock, so the pid is still its own
+    try:
+        return control_client.ask(home.control_socket, method, path, body, timeout_s=STUCK_TIMEOUT_S)
+    except control_client.NoAnswer as error:
+        now = (lockfile.holder(home) or {}).get("problem") or running["problem"]
+        why, _, hint = str(now).partition("\t")
+        hint = hint or f"tail {home.logs / 'proxy.log'}"
+        raise BackendError("proxy", f"its worker does not start: {why}", hint=hint) from error
 
 
 def _start(home: Home, environ: Mapping[str, str]) -> None:

@@ -89,6 +89,7 @@ class Supervisor:
         self._start_at: float | None = 0.0
         self._stop_by: float | None = None
         self._fatal = ""
+        self._problem = ""  # why no worker starts, once one has been tried again in vain
         self._signals: list[int] = []
 
     def main(self) -> int:
@@ -184,6 +185,9 @@ class Supervisor:
             case "ready":
                 self._ready = self._ever_ready = True
                 self._failures = 0
+                if self._problem:
+                    self._problem = ""
+                    self._write_lock()
                 systemd.notify_ready(self._notify)
             case "keep":
                 for name, descriptor in zip(message["names"], descriptors, strict=True):
@@ -254,6 +258,9 @@ class Supervisor:
         logfile.say(
             f"the worker ended with {how}{why}; the next one starts" + (f" in {delay:.1f} s" if delay else "")
         )
+        if self._failures > 1:
+            self._problem = self._fatal or f"it ended with {how}"
+            self._write_lock()
         self._fatal = ""
         self._start_at = now + delay
         return None
@@ -282,6 +289,9 @@ class Supervisor:
             self._stop_by = 0.0
 
     def _reload(self) -> None:
+        """Read everything again; without a worker, try at once whether one starts now."""
+        if self._child is None and self._start_at is not None:
+            self._start_at = 0.0
         if self._channel is not None:
             with contextlib.suppress(channel.Closed):
                 self._channel.send("reload")
@@ -293,7 +303,8 @@ class Supervisor:
 
     def _write_lock(self) -> None:
         held = {name: origin for name, (_value, origin) in self._given.items()}
-        self._lock.write({"pid": os.getpid(), "version": clauderon.__version__, "held": held})
+        facts = {"pid": os.getpid(), "version": clauderon.__version__, "held": held}
+        self._lock.write({**facts, "problem": self._problem})
 
 
 def _main() -> int:

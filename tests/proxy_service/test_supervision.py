@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from clauderon.proxy import service
+from clauderon.errors import BackendError
+from clauderon.proxy import lockfile, service
 from clauderon.store import Session
 from tests.proxy_service.rig import CANARY, Service, Upstream, eventually
 
@@ -214,15 +215,27 @@ def test_a_worker_that_dies_again_and_again_is_not_started_without_pause(proxy: 
     waits = [
         float(line.rpartition(" in ")[2].split()[0]) for line in proxy.log().splitlines() if " in " in line
     ]
+    with pytest.raises(BackendError, match=r"its worker does not start: .*clauderon\.db"):
+        service.status(proxy.home)
     assert waits == sorted(waits)
     assert waits[-1] > waits[0]
     assert str(proxy.home.database) in proxy.log()
     proxy.home.database.rmdir()
     good.rename(proxy.home.database)
-    assert (
-        eventually(lambda: service.status(proxy.home), "it comes up again").supervisor_pid
-        == first.supervisor_pid
-    )
+    # Asking has it try at once, so that what was mended works; and it goes on as if nothing had been.
+    again = service.status(proxy.home)
+    assert again is not None and again.supervisor_pid == first.supervisor_pid
+    assert (lockfile.holder(proxy.home) or {})["problem"] == ""
+
+
+def test_a_service_whose_worker_cannot_start_can_be_stopped(proxy: Service) -> None:
+    first = proxy.ensure()
+    proxy.home.database.unlink()
+    proxy.home.database.mkdir()
+    os.kill(first.pid, signal.SIGKILL)
+    eventually(lambda: (lockfile.holder(proxy.home) or {}).get("problem"), "it is tried in vain")
+    assert service.stop(proxy.home)
+    assert _is_gone(first.supervisor_pid)
 
 
 def test_stopping_lets_a_request_in_flight_finish(pointed: Service, echo: Upstream) -> None:
