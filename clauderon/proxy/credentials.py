@@ -143,6 +143,8 @@ def describe(
         supplied = found.supplied
         if held and credential.name in held and not origin.startswith("env "):
             origin, supplied = f"{held[credential.name]}, held by the proxy", True
+        elif found.argv and supplied:
+            origin += ", not obtained yet"
         rows.append(
             Description(
                 credential.name, supplied, origin, credential.hosts, kind_of(credential), found.problem
@@ -194,15 +196,18 @@ def from_environ(config: Config, home: Home, environ: Mapping[str, str]) -> dict
     return given
 
 
-def hint(credential: Credential) -> str:
-    """What would supply the secret, in words."""
+def hint(*alternatives: Credential, secrets: str) -> str:
+    """What would supply one of these secrets, in words. secrets: how to call the directory of that name."""
     ways = []
-    if credential.env:
-        ways.append(f"set {credential.env[0]} and run `clauderon proxy start`")
-    if credential.command:
-        ways.append(f"make {credential.command[0]!r} print it")
-    if credential.file:
-        ways.append(f"put it into ~/.clauderon/secrets/{credential.file} (mode 0600)")
+    variables = [credential.env[0] for credential in alternatives if credential.env]
+    commands = [credential.command[0] for credential in alternatives if credential.command]
+    files = [credential.file for credential in alternatives if credential.file]
+    if variables:
+        ways.append(f"set {' or '.join(variables)} and run `clauderon proxy start`")
+    if commands:
+        ways.append(f"make {' or '.join(map(repr, commands))} print it and run `clauderon proxy start`")
+    if files:
+        ways.append(f"put it into {' or '.join(files)} in {secrets} (mode 0600)")
     return " or ".join(ways)
 
 

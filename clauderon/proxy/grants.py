@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 
 from clauderon.config.schema import Credential
 from clauderon.proxy.credentials import Secret, hint
@@ -20,6 +21,8 @@ ALWAYS_REMOVED = frozenset(
 # What is shorter would be found everywhere by chance.
 SHORTEST_NEEDLE = 8
 _REMEMBERED = 4096
+# Where that is on the host is nothing a container needs to know.
+_SECRETS = "secrets/ of clauderon's state directory"
 
 
 class Grants:
@@ -31,14 +34,20 @@ class Grants:
         self._below: dict[str, Grant] = {}
         self._headers = ALWAYS_REMOVED | {c.header.lower().encode() for c in credentials.values()}
         self._remembered: dict[str, Grant | None] = {}
+        unset: dict[str, list[Credential]] = {}
         for credential in credentials.values():
             grant = _grant(credential, secrets.get(credential.name))
             for pattern in credential.hosts:
                 table = self._below if pattern.startswith("*.") else self._exact
                 key = pattern.removeprefix("*").lower()
+                before = table.get(key)
                 # Of several for one host the first that has a secret counts, else the first.
-                if key not in table or (table[key].value is None and grant.value is not None):
+                if before is None or (before.value is None and grant.value is not None):
                     table[key] = grant
+                if grant.value is None:
+                    unset.setdefault(key, []).append(credential)
+                    if table[key].value is None:
+                        table[key] = replace(table[key], hint=hint(*unset[key], secrets=_SECRETS))
 
     @property
     def headers(self) -> frozenset[bytes]:
@@ -94,6 +103,5 @@ def _grant(credential: Credential, secret: Secret | None) -> Grant:
         header=credential.header.lower().encode(),
         value=value,
         needles=needles,
-        hint=hint(credential),
         model_api=credential.model_api,
     )

@@ -69,7 +69,7 @@ def _is_exclusive(descriptor: int) -> bool:
 
 
 def holder(home: Home) -> dict[str, Any] | None:
-    """What the running service wrote (`pid`, `version`, `held`, `problem`), empty while it is starting; None if none runs.
+    """What the running service wrote (`pid`, `version`, `held`, `problem`), empty while it starts; None if none runs.
 
     problem: why its worker does not start, with the hint after a tab; empty unless it was tried in vain.
     """

@@ -16,7 +16,7 @@ from clauderon.config.schema import Config
 from clauderon.errors import ClauderonError
 from clauderon.paths import Home
 from clauderon.proxy import credentials
-from clauderon.proxy.credentials import BadSecret, Given, Secret
+from clauderon.proxy.credentials import BadSecret, Given, Located, Secret
 
 # Long enough for a person to touch a key or type a password.
 COMMAND_TIMEOUT_S = 60.0
@@ -47,25 +47,56 @@ def collect(
     environ: Mapping[str, str],
     *,
     held: Mapping[str, str] | None = None,
+    fetch: bool = True,
 ) -> tuple[dict[str, Given], list[str]]:
     """What the environment supplies, and what commands print for credentials the service lacks.
 
-    held: name to origin of what the service has; asking a password manager again would bother its owner.
-    The commands run side by side, with `environ` and no input. Returns the secrets by name, and a sentence for
-    each that could not be had.
+    held: name to origin of what the service has. fetch: whether to run commands at all. They run side by side, with
+    `environ` and no input. Returns the secrets by name, and a sentence for each that could not be had.
     """
-    held = held or {}
     given = credentials.from_environ(config, home, environ)
-    running = []
-    problems = []
+    running: list[tuple[str, Located, proc.Running]] = []
+    problems: list[str] = []
+    wanted = to_fetch(config, home, environ, held or {}) if fetch else {}
+    try:
+        _run(wanted, environ, home, running, problems)
+        _take(running, given, problems)
+    finally:
+        for _, _, child in running:
+            if not child.ended():
+                child.stop()
+    return given, problems
+
+
+def to_fetch(
+    config: Config, home: Home, environ: Mapping[str, str], held: Mapping[str, str]
+) -> dict[str, Located]:
+    """What prints a secret the service lacks, by credential. Asking a password manager again would bother its owner."""
+    wanted = {}
     for name, located in credentials.to_run(config, home, environ).items():
         from_environ = located.origin.startswith("op:// in env ")
-        if name in held and (not from_environ or held[name] == located.origin):
-            continue
+        if name not in held or (from_environ and held[name] != located.origin):
+            wanted[name] = located
+    return wanted
+
+
+def _run(
+    wanted: Mapping[str, Located],
+    environ: Mapping[str, str],
+    home: Home,
+    running: list[tuple[str, Located, proc.Running]],
+    problems: list[str],
+) -> None:
+    for name, located in wanted.items():
         try:
             running.append((name, located, proc.start(located.argv, env=environ, cwd=home.root)))
         except ClauderonError as error:
             problems.append(f"credential {name}: {error}")
+
+
+def _take(
+    running: list[tuple[str, Located, proc.Running]], given: dict[str, Given], problems: list[str]
+) -> None:
     for name, located, child in running:
         try:
             answer = child.result(timeout_s=COMMAND_TIMEOUT_S, ok=None)
@@ -77,7 +108,6 @@ def collect(
                 given[name] = Given(credentials.parse_secret(answer.text), located.origin)
         except (ClauderonError, BadSecret) as error:
             problems.append(f"credential {name}: {located.origin}: {error}")
-    return given, problems
 
 
 def plain(given: Mapping[str, Given]) -> dict[str, Any]:

@@ -34,16 +34,26 @@ LOG_TAIL_CHARS = 4000
 FATAL = "fatal: "
 
 
-def ensure(home: Home, config: Config, environ: Mapping[str, str], *, again: bool = False) -> ServiceStatus:
+def ensure(
+    home: Home,
+    config: Config,
+    environ: Mapping[str, str],
+    *,
+    again: bool = False,
+    fetch: bool | None = None,
+) -> ServiceStatus:
     """The CA made, and the service running: this version, this configuration's port, holding what `environ` has.
 
     Starts or restarts it if need be and waits until it answers. again: have it read everything again in any case.
-    Raises BackendError with the log's last lines.
+    fetch: run the commands that print a secret it lacks; None: if this call started it. Raises BackendError with the
+    log's last lines.
     """
     ca.ensure(home)
+    started = False
     for _ in range(3):
         if lockfile.holder(home) is None:
             _start(home, environ)
+            started = True
         try:
             current = _status(home)
             if current is not None and current.port != config.proxy.port:
@@ -57,8 +67,9 @@ def ensure(home: Home, config: Config, environ: Mapping[str, str], *, again: boo
             continue
         offered = credentials.from_environ(config, home, environ)
         known = all(current.held.get(name) == given.origin for name, given in offered.items())
-        if again or current.lacking or not known:
-            return reload(home, config, environ) or current
+        run = (started or again) if fetch is None else fetch
+        if again or not known or (run and current.lacking):
+            return reload(home, config, environ, fetch=run) or current
         if offered:
             return _offer(home, offered) or current
         return current
@@ -68,18 +79,24 @@ def ensure(home: Home, config: Config, environ: Mapping[str, str], *, again: boo
 
 
 def reload(
-    home: Home, config: Config, environ: Mapping[str, str], session: str | None = None
+    home: Home,
+    config: Config,
+    environ: Mapping[str, str],
+    session: str | None = None,
+    *,
+    fetch: bool = False,
 ) -> ServiceStatus | None:
     """Tell the running service to read configuration and rows again, and hand over what `environ` supplies.
 
-    session: an id; BackendError is raised if its port does not listen. Returns None if no service runs: it reads
-    everything when it starts. `problems` begins with the secrets that could not be had (`credential NAME: ...`).
+    session: an id; BackendError is raised if its port does not listen. fetch: run the commands that print a secret it
+    lacks. Returns None if no service runs: it reads everything when it starts. `problems` begins with the secrets that
+    could not be had (`credential NAME: ...`).
     Raises what the service answers: UsageError if the configuration is bad.
     """
     running = lockfile.holder(home)
     if running is None:
         return None
-    given, problems = secret_source.collect(config, home, environ, held=running.get("held"))
+    given, problems = secret_source.collect(config, home, environ, held=running.get("held"), fetch=fetch)
     try:
         body = {"secrets": secret_source.plain(given)}
         current = ServiceStatus.from_json(_ask(home, "POST", "/reload", body))

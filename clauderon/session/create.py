@@ -12,7 +12,7 @@ from clauderon.agents.image import ImageFacts
 from clauderon.airlock import worktree
 from clauderon.errors import ClauderonError, Conflict
 from clauderon.proxy import service
-from clauderon.session import again, hook, launch, lent, remove, request, resources
+from clauderon.session import again, hook, launch, lent, remove, request, resources, served
 from clauderon.session.beside import Beside
 from clauderon.session.context import Context, lock
 from clauderon.session.request import Plan, Request
@@ -75,7 +75,7 @@ def _carry_out(context: Context, plan: Plan, inspection: resources.Inspection) -
             with slow(context.report, "Starting the proxy"):
                 proxy.result()
             if session.ip != known.ip:
-                _announce(context, session)
+                served.tell(context, session.id)
             session = _start(context, plan, session, around)
         except BaseException as error:
             # The row knows how far it came; the value at hand is as old as the last step that returned.
@@ -163,17 +163,9 @@ def _start(context: Context, plan: Plan, session: Session, around: launch.Surrou
 
 def _serve(context: Context, session: Session) -> None:
     """The proxy up, and told of the row if that is complete."""
-    service.ensure(context.home, context.config, context.environ)
+    service.ensure(context.home, context.config, context.environ, fetch=False)
     if session.ip:
-        _announce(context, session)
-
-
-def _announce(context: Context, session: Session) -> None:
-    """Tell the proxy of the complete row, and the person of a credential that could not be had."""
-    served = service.reload(context.home, context.config, context.environ, session.id)
-    for problem in served.problems if served is not None else ():
-        if problem.startswith("credential "):
-            context.report.warn(problem)
+        served.tell(context, session.id)
 
 
 def undo(context: Context, session: Session, error: BaseException) -> None:

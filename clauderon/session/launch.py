@@ -224,7 +224,7 @@ def relaunch(
     """Make a container anew for a session that has its files already. mode: see `setup.set_mode`."""
     if not around.gateway.holds(session.ip):
         session = context.store.update(session.id, ip=around.gateway.address(context.home, session.port))
-    service.ensure(context.home, context.config, context.environ)
+    service.ensure(context.home, context.config, context.environ, fetch=False)
     service.reload(context.home, context.config, context.environ)
 
     def prepared(row: Session) -> spec.ContainerSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from clauderon.agents import registry
 from clauderon.config.schema import Agent
@@ -40,5 +41,13 @@ def missing(context: Context, agent: Agent) -> str:
     wanted = agent.credentials or ({"claude": _ANTHROPIC}.get(agent.name, ()))
     if registry.builtin(agent) is None or not wanted or set(wanted) & set(supplied(context)):
         return ""
-    credential = context.config.credentials[wanted[0]]
-    return f"no credential for {registry.title(agent)}; {credentials.hint(credential)}"
+    table = context.config.credentials
+    secrets = f"{_short(context.home.secrets, context.environ)}/"
+    hint = credentials.hint(*(table[name] for name in wanted), secrets=secrets)
+    return f"no credential for {registry.title(agent)}; {hint}"
+
+
+def _short(path: Path, environ: Mapping[str, str]) -> str:
+    """As people write it: `~` for their own home."""
+    home = environ.get("HOME")
+    return f"~/{path.relative_to(home)}" if home and path.is_relative_to(home) else str(path)

@@ -7,7 +7,7 @@ from clauderon.agents import registry, setup
 from clauderon.docker import failures
 from clauderon.errors import BackendError, ClauderonError, CommandFailed, Conflict
 from clauderon.proxy import service
-from clauderon.session import inside, launch, resources
+from clauderon.session import inside, launch, resources, served
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
 from clauderon.session.slow import slow
@@ -32,8 +32,7 @@ def start(context: Context, name: str) -> Session:
 def _start(context: Context, session: Session, mode: str) -> Session:
     if session.archived:
         raise Conflict(f"start {session.name}", "it is archived", hint=f"clauderon unarchive {session.name}")
-    service.ensure(context.home, context.config, context.environ)
-    service.reload(context.home, context.config, context.environ)
+    served.bring_up(context)
     container = names.container(session.name)
     detail = context.docker.container_inspect(container)
     if detail is not None and detail.running:
@@ -120,7 +119,7 @@ def running(context: Context, name: str, *, idle: bool = False) -> Session:
     session = find(context, name)
     detail = context.docker.container_inspect(names.container(session.name))
     if detail is not None and detail.running:
-        service.ensure(context.home, context.config, context.environ)
+        served.up(context)
         return session
     if not idle:
         raise Conflict(f"session {session.name}", "it is not running", hint=f"clauderon start {session.name}")

@@ -9,7 +9,7 @@ from clauderon.agents import registry
 from clauderon.docker import failures
 from clauderon.docker.parse import ContainerDetail
 from clauderon.errors import ClauderonError, CommandFailed, Conflict
-from clauderon.session import launch, resources
+from clauderon.session import launch, resources, served
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
 from clauderon.session.slow import slow
@@ -52,6 +52,7 @@ def refresh(context: Context, name: str, *, policy: str | None = None) -> Refres
         )  # fmt: skip
         binary = launch.agent_binary(context, agent, around.facts, newest=True)
         around = launch.Surroundings(around.image, around.facts, around.gateway, binary)
+        served.bring_up(context)
         old = _current(context, session)
         runs = old is None or old.running
         session = context.store.update(session.id, state="refreshing", step=RUNNING if runs else STOPPED)

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies
 
-from clauderon import config
+from clauderon import config, proc
 from clauderon.config.schema import Config, Credential
 from clauderon.paths import Home
 from clauderon.proxy import credentials, secret_source
 from clauderon.proxy.credentials import BadSecret, Given, Secret
+from tests.proxy_service.rig import eventually
 
 CANARY = "sk-ant-test-not-a-real-key-0001"
 
@@ -169,6 +170,44 @@ def test_a_password_manager_is_not_asked_again_for_what_is_held(home: Home, tmp_
     assert count.read_text() == "x\n"
 
 
+def test_nobody_is_asked_where_it_was_not_wanted(home: Home, tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    program(tmp_path, "print-it", f"echo x >>{count}; echo value")
+    loaded = write(home, '[credentials.a]\nhosts = ["a.test"]\ncommand = ["print-it"]\n')
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    assert secret_source.collect(loaded, home, environ, fetch=False) == ({}, [])
+    assert not count.exists()
+
+
+@pytest.mark.parametrize("how", ["too long", "interrupted"])
+def test_a_command_that_does_not_end_is_ended(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    for name in ("first", "second"):
+        program(tmp_path, name, f"echo $$ >{tmp_path}/{name}.pid; exec sleep 600")
+    loaded = write(
+        home,
+        '[credentials.a]\nhosts = ["a.test"]\ncommand = ["first"]\n'
+        '[credentials.b]\nhosts = ["b.test"]\ncommand = ["second"]\n',
+    )
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    monkeypatch.setattr(secret_source, "COMMAND_TIMEOUT_S", 0.5)
+    if how == "too long":
+        _, problems = secret_source.collect(loaded, home, environ)
+        assert [problem.split(":")[0] for problem in problems] == ["credential a", "credential b"]
+    else:
+
+        def interrupt(*_: object, **__: object) -> None:
+            eventually(lambda: (tmp_path / "second.pid").exists(), "both run")
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(proc.Running, "result", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            secret_source.collect(loaded, home, environ)
+    for name in ("first", "second"):
+        assert not Path(f"/proc/{(tmp_path / name).with_suffix('.pid').read_text().strip()}").exists()
+
+
 def test_secrets_travel_by_a_descriptor_and_come_back(home: Home) -> None:
     given_secrets = {"a": Given(Secret(CANARY), "env A")}
     descriptor = secret_source.to_descriptor(given_secrets)
@@ -243,7 +282,7 @@ def test_describe_says_what_is_set_and_from_where_and_never_the_value(home: Home
     assert rows["github"].origin == rows["github-git"].origin == "env GH_TOKEN"
     assert (rows["mine"].set, rows["mine"].origin, rows["mine"].kind) == (
         True,
-        "command print-mine",
+        "command print-mine, not obtained yet",
         "x-mine",
     )
     assert rows["anthropic-oauth"].set is False

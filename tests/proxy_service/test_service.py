@@ -491,8 +491,29 @@ def test_a_command_that_supplies_no_secret_is_reported(proxy: Service, tmp_path:
     program.write_text("#!/bin/sh\necho the vault is locked >&2\nexit 3\n")
     program.chmod(0o755)
     proxy.configure(f'[credentials.mine]\nhosts = ["mine.test"]\ncommand = ["{program}"]\n')
-    proxy.ensure()
-    (problem,) = proxy.reload().problems
+    (problem,) = proxy.ensure().problems
     assert problem.startswith("credential mine: ")
     assert problem.endswith("ended with 3: the vault is locked")
     assert proxy.status().lacking == ("mine",)
+
+
+def test_what_prints_a_secret_is_asked_by_who_starts_something_and_by_nobody_else(
+    proxy: Service, tmp_path: Path
+) -> None:
+    program, count = tmp_path / "print-it", tmp_path / "count"
+    program.write_text(f"#!/bin/sh\necho x >>{count}\nexit 3\n")
+    program.chmod(0o755)
+    proxy.configure(f'[credentials.mine]\nhosts = ["mine.test"]\ncommand = ["{program}"]\n')
+
+    def asked() -> int:
+        return count.read_text().count("x")
+
+    proxy.ensure()
+    assert asked() == 1, "the service was started"
+    proxy.ensure()
+    proxy.reload()
+    assert asked() == 1, "as by an exec, an archive"
+    service.ensure(proxy.home, proxy.config, proxy.environ, again=True)
+    assert asked() == 2, "by `proxy start`"
+    service.reload(proxy.home, proxy.config, proxy.environ, fetch=True)
+    assert asked() == 3, "as by a create"
