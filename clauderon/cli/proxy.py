@@ -10,7 +10,9 @@ import typer
 from clauderon import config
 from clauderon.cells import Column
 from clauderon.cli import common
-from clauderon.errors import BackendError
+from clauderon.errors import BackendError, NoSuchSession
+from clauderon.paths import Home
+from clauderon.store import Store
 
 _LOG_KEYS = ("time", "session", "status", "method", "host", "path", "credential", "rule")
 _LOG_COLUMNS = tuple(Column(key, key.upper()) for key in _LOG_KEYS)
@@ -106,7 +108,22 @@ def log(
     from clauderon.proxy import audit_reader
 
     out = common.speak(format_, json, quiet)
-    for record in audit_reader.read(common.home().audit, session=session, follow=follow):
+    home = common.home()
+    if session is not None and not _is_known(home, session):
+        why = "there is none of that name, nor a line of it in the audit"
+        raise NoSuchSession(f"session {session}", why, hint="clauderon list")
+    for record in audit_reader.read(home.audit, session=session, follow=follow):
         if refused and not record.get("refused"):
             continue
         out.item(record, _LOG_COLUMNS)
+
+
+def _is_known(home: Home, session: str) -> bool:
+    """Whether there is a session of that name or id, or was: the audit outlives it."""
+    from clauderon.proxy import audit_reader
+
+    if home.database.exists():
+        with Store.open(home) as store:
+            if any(session in (row.name, row.id) for row in store.all()):
+                return True
+    return next(audit_reader.read(home.audit, session=session), None) is not None

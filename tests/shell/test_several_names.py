@@ -10,6 +10,7 @@ import pytest
 from clauderon.paths import Home
 from clauderon.store import Session, Store
 from tests.standins.cli import Cli
+from tests.standins.sessions import a_session
 
 
 @pytest.fixture
@@ -21,18 +22,6 @@ def asked(home: Home, tmp_path: Path) -> Path:
     log.touch()
     home.config.write_text(f'[docker]\ncommand = "{program}"\n')
     return log
-
-
-def a_session(home: Home, name: str, session_id: str, *, archived: bool = False) -> Session:
-    with Store.open(home) as store:
-        return store.add(
-            Session(
-                id=session_id, name=name, state="running", step="", port=0, repo="/none", git_dir="/none/.git",
-                branch=name, base="0" * 40, agent="claude", image="x", created_at=1.0, updated_at=1.0,
-                archived=archived,
-            ),
-            range(3100, 3200),
-        )  # fmt: skip
 
 
 def rows(home: Home) -> list[Session]:

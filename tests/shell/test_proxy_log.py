@@ -1,0 +1,41 @@
+"""`proxy log`: whose lines it prints, and what it says of a session that never was."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from clauderon.paths import Home
+from tests.standins.cli import Cli
+from tests.standins.sessions import a_session
+
+
+@pytest.fixture
+def audited(home: Home) -> Home:
+    lines = [
+        {"id": f"{name}-id", "session": name, "path": f"/{name}"} for name in ("gone", "fix-bug", "gone")
+    ]
+    home.audit.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return home
+
+
+@pytest.mark.parametrize("word", ["gone", "gone-id"])
+def test_a_deleted_sessions_lines_are_still_there(cli: Cli, audited: Home, word: str) -> None:
+    answer = cli.ok("proxy", "log", "--session", word, "--json")
+    assert [json.loads(line)["path"] for line in answer.out.splitlines()] == ["/gone", "/gone"]
+
+
+@pytest.mark.parametrize("more", [[], ["--follow"]])
+def test_a_session_that_never_was_is_said_and_not_waited_for(
+    cli: Cli, audited: Home, more: list[str]
+) -> None:
+    answer = cli("proxy", "log", "--session", "fix-bgu", *more)
+    assert (answer.status, answer.out) == (3, b"")
+    assert b"session fix-bgu" in answer.err
+
+
+def test_a_session_without_a_line_yet_has_none(cli: Cli, audited: Home) -> None:
+    a_session(audited, "new", "0123456789ab")
+    for word in ("new", "0123456789ab"):
+        assert cli.ok("proxy", "log", "--session", word).out.splitlines()[1:] == []
