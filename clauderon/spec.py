@@ -46,7 +46,6 @@ _REFERENCE = re.compile(
 )
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}\Z")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
-_HOST_PATTERN = re.compile(r"(?:\*\.)?[A-Za-z0-9_.:\[\]-]+\Z")
 
 
 def engine_needs(image_reference: str, network: str) -> list[str]:
@@ -107,12 +106,16 @@ def environment(items: Iterable[str], environ: Mapping[str, str]) -> dict[str, s
 
 
 def hosts(patterns: Iterable[str], *, what: str) -> tuple[str, ...]:
-    """Host patterns for the allow and deny lists, in lower case. Raises UsageError."""
+    """The entries of an allow list, in their usual form, as config.toml takes them. Raises UsageError."""
+    from clauderon.config import checks
+
     found = []
     for pattern in patterns:
-        if not _HOST_PATTERN.match(pattern):
-            raise UsageError(f"{what} {pattern!a}", "not a host name or a pattern like '*.example.com'")
-        found.append(pattern.lower())
+        try:
+            found.append(checks.destination(pattern))
+        except ValueError as error:
+            hint = f"{what} '*.example.com'   # or a host, either with :PORT or without"
+            raise UsageError(f"{what} {pattern!a}", str(error), hint=hint) from error
     return tuple(found)
 
 

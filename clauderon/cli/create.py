@@ -84,7 +84,7 @@ def create(
         typer.Option("--network", metavar="open|proxied", help="proxied: no way out but the proxy."),
     ] = None,
     allow: Annotated[
-        list[str] | None, typer.Option("--allow", metavar="HOST", help="Only these hosts; repeatable.")
+        list[str] | None, typer.Option("--allow", metavar="HOST[:PORT]", help="Only these hosts; repeatable.")
     ] = None,
     env: Annotated[
         list[str] | None, typer.Option("--env", "-e", metavar="K=V", help="A variable in the container.")

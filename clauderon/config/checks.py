@@ -168,7 +168,7 @@ def host(name: str) -> str:
         import ipaddress
 
         try:
-            return str(ipaddress.IPv6Address(bare.strip("[]")))
+            return str(ipaddress.IPv6Address(bare[1:-1] if bare[0] + bare[-1] == "[]" else bare))
         except ValueError:
             pass
     raise ValueError(f"{name!r} is not a host name; leave out scheme, port and path")
@@ -179,7 +179,27 @@ def host_pattern(value: object) -> str:
     pattern = filled(value)
     if pattern == "*":
         return pattern
-    return f"*.{host(pattern[2:])}" if pattern.startswith("*.") else host(pattern)
+    if not pattern.startswith("*."):
+        return host(pattern)
+    below = host(pattern[2:])
+    if ":" in below or below.rpartition(".")[2].isdigit():
+        raise ValueError(f"{pattern!r}: there are no names below an address")
+    return f"*.{below}"
+
+
+def destination(value: object) -> str:
+    """A `host_pattern` with `:port` or without; an IPv6 address that has one stands in brackets."""
+    name, colon, number = filled(value).rpartition(":")
+    if not colon or not number.isascii() or not number.isdigit() or (":" in name and name[-1] != "]"):
+        return host_pattern(value)
+    pattern = host_pattern(name)
+    if not 1 <= int(number) <= LAST_PORT:
+        raise ValueError(f"{number} is no port")
+    return f"[{pattern}]:{int(number)}" if ":" in pattern else f"{pattern}:{int(number)}"
+
+
+def destinations(value: object) -> tuple[str, ...]:
+    return tuple(destination(item) for item in texts(value))
 
 
 def host_patterns(value: object) -> tuple[str, ...]:

@@ -165,7 +165,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         ),
         Key(
             "passthrough",
-            checks.host_patterns,
+            checks.destinations,
             "Hosts tunnelled without interception or credential.",
         ),
         Key(
@@ -212,10 +212,11 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         ),
         Key(
             "allow",
-            checks.host_patterns,
-            "The hosts the proxy lets through. Absent: all. `[]`: none. `--allow` stands in its place.",
+            checks.destinations,
+            "The hosts the proxy lets through, each with `:port` or without. Absent: all. `[]`: none. "
+            "`--allow` stands in its place.",
         ),
-        Key("deny", checks.host_patterns, "Hosts the proxy refuses; stronger than `allow`."),
+        Key("deny", checks.destinations, "Hosts the proxy refuses; stronger than `allow`."),
     ),
     "hooks": (
         Key(

@@ -40,6 +40,8 @@ def parse_pattern(text: str) -> Pattern:
     body = text.strip()
     if body == "*":
         return Pattern(text, "", True, None)
+    if body.startswith("*:"):
+        return Pattern(text, "", True, parse_authority(b"any" + body[1:].encode(), None)[1])
     below = body.startswith("*.")
     if below:
         body = body[2:]

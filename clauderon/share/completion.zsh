@@ -112,7 +112,7 @@ _clauderon_create() {
         '--plan[Let the agent plan, not change.]' \
         '--access-mode=[What the proxy lets through.]:read-write|read-only:(read-write read-only)' \
         '--network=[proxied\: no way out but the proxy.]:open|proxied:(open proxied)' \
-        '*--allow=[Only these hosts; repeatable.]:HOST: ' \
+        '*--allow=[Only these hosts; repeatable.]:HOST[ PORT]: ' \
         '*--env=[A variable in the container.]:K=V: ' \
         '*-e+[A variable in the container.]:K=V: ' \
         '*--volume=[A mount more, as docker takes it.]:SRC DST: ' \

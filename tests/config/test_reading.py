@@ -15,13 +15,14 @@ import tomli
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clauderon import config
+from clauderon import config, spec
 from clauderon.config import keys, mistakes, schema
 from clauderon.config.builtin_agents import BUILTIN_AGENTS
 from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
 from clauderon.config.schema import Config
 from clauderon.errors import UsageError
 from clauderon.paths import Home
+from clauderon.proxy import rules
 
 
 def load(tmp_path: Path, text: str | None = None, **environ: str) -> Config:
@@ -170,6 +171,60 @@ connect_to = { "API.example.test:443" = "[0:0::1]:8443" }
     )
     assert loaded.network.allow == ("api.example.com", "*.github.com", "10.0.0.1", "::1")
     assert loaded.proxy.connect_to == {"api.example.test:443": "[::1]:8443"}
+
+
+@pytest.mark.parametrize(
+    ("text", "normal", "lets", "does_not"),
+    [
+        ("API.Example.com.", "api.example.com", ("api.example.com", 443), ("x.api.example.com", 443)),
+        ("*.Example.com:8443", "*.example.com:8443", ("a.example.com", 8443), ("a.example.com", 443)),
+        ("example.com:22", "example.com:22", ("example.com", 22), ("example.com", 443)),
+        ("*", "*", ("any.test", 1), None),
+        ("*:443", "*:443", ("any.test", 443), ("any.test", 80)),
+        ("0:0::1", "::1", ("::1", 443), ("::2", 443)),
+        ("[0:0::1]:443", "[::1]:443", ("::1", 443), ("::1", 80)),
+        ("10.0.0.1:443", "10.0.0.1:443", ("10.0.0.1", 443), ("10.0.0.1", 80)),
+    ],
+)
+def test_the_file_the_flag_and_the_proxy_take_the_same_destinations(
+    tmp_path: Path, text: str, normal: str, lets: tuple[str, int], does_not: tuple[str, int] | None
+) -> None:
+    loaded = load(
+        tmp_path, f"[network]\nallow = ['{text}']\ndeny = ['{text}']\n[proxy]\npassthrough = ['{text}']"
+    )
+    for found in (loaded.network.allow, loaded.network.deny, loaded.proxy.passthrough):
+        assert found == (normal,)
+    assert spec.hosts([text], what="--allow") == (normal,)
+    pattern = rules.parse_pattern(normal)
+    assert pattern.matches(*lets)
+    assert does_not is None or not pattern.matches(*does_not)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a:0",
+        "a:65536",
+        "a:x",
+        "https://a",
+        "a/b",
+        "[::1",
+        "::1]:443",
+        "*.",
+        "a*",
+        "**",
+        "a b",
+        "a:443:1",
+        "*.10.0.0.1",
+        "*.::1",
+    ],
+)
+def test_what_is_no_destination_is_refused_in_the_file_and_by_the_flag(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError):
+        load(tmp_path, f"[network]\nallow = ['{text}']\n")
+    with pytest.raises(UsageError):
+        spec.hosts([text], what="--allow")
 
 
 # --- what is refused --------------------------------------------------------------------------------------
