@@ -125,10 +125,10 @@ def create(
     out = common.speak(format_, json, quiet)
     if attach and (print_ or detach):
         raise UsageError("create", f"--attach and --{'print' if print_ else 'detach'} exclude each other")
-    if timeout and detach:
+    if timeout is not None and detach:
         hint = "clauderon wait --timeout 30m NAME || clauderon stop NAME"
         raise UsageError("--timeout", "with --detach nobody is there to stop the agent", hint=hint)
-    if timeout and not print_:
+    if timeout is not None and not print_:
         raise UsageError("--timeout", "it needs --print", hint="clauderon wait --timeout 30m NAME")
     request = Request(
         repo=_repository(repo),

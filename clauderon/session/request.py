@@ -86,12 +86,21 @@ def duration_s(text: str, *, flag: str, command: str = "create") -> float:
     return seconds
 
 
+def _given(value: str | None, default: str, flag: str) -> str:
+    """Raises UsageError for an empty value: that is a script's variable that was not set, not the default."""
+    if value == "":
+        raise UsageError(flag, "it is empty", hint=f"clauderon create {flag} {default} ...")
+    return default if value is None else value
+
+
 def image_reference(context: Context, request: Request) -> str:
-    return spec.image(request.image if request.image is not None else context.config.docker.default_image)
+    return spec.image(_given(request.image, context.config.docker.default_image, "--image"))
 
 
 def network_mode(context: Context, request: Request) -> str:
-    return one_of(request.network or context.config.network.mode, NETWORK_MODES, "--network")
+    return one_of(
+        _given(request.network, context.config.network.mode, "--network"), NETWORK_MODES, "--network"
+    )
 
 
 def reader(context: Context, request: Request) -> Callable[[str], git.Repository]:
@@ -108,7 +117,7 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
     one_of(request.backend, BACKENDS, "--backend")
     name = names.validated(request.name) if request.name is not None else None
     prompt = _prompt(request)
-    agent = registry.find(config, request.agent or config.general.default_agent)
+    agent = registry.find(config, _given(request.agent, config.general.default_agent, "--agent"))
     now = time.time()
     session_id = names.new_id()
     if name is None:
@@ -118,7 +127,7 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
     memory = defaults.memory if request.memory_limit is None else request.memory_limit
     what = "[docker.limits] cpu" if request.cpu_limit is None else "--cpu-limit"
     what_memory = "[docker.limits] memory" if request.memory_limit is None else "--memory-limit"
-    policy = request.pull_policy or config.docker.pull_policy
+    policy = _given(request.pull_policy, config.docker.pull_policy, "--pull-policy")
     # The file's lists are not copied: the proxy reads them there, so that they can be changed.
     allow = spec.hosts(request.allow, what="--allow") if request.allow else None
     draft = Session(
@@ -129,7 +138,7 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
         port=0,
         repo="",
         git_dir="",
-        branch=request.branch or names.branch(name),
+        branch=_given(request.branch, names.branch(name), "--branch"),
         base="",
         agent=agent.name,
         image=image_reference(context, request),
@@ -154,7 +163,7 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
         extra_args=config.docker.extra_args,
         agent_args=request.agent_args,
         budget=_budget(request.budget),
-        timeout_s=duration_s(request.timeout, flag="--timeout") if request.timeout else None,
+        timeout_s=None if request.timeout is None else duration_s(request.timeout, flag="--timeout"),
     )
     _refuse_name_in_use(context, name)
     repository = read_repository(draft.branch)

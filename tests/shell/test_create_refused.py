@@ -32,6 +32,21 @@ def test_an_empty_key_is_no_key(
         assert store.all() == []
 
 
+@pytest.mark.parametrize(
+    "flag",
+    ["--agent", "--network", "--pull-policy", "--branch", "--name", "--image", "--base", "--access-mode", "--budget",
+     "--timeout", "--allow", "--env", "--volume", "--publish"],
+)  # fmt: skip
+def test_an_empty_value_is_not_taken_for_the_default(refused: Cli, home: Home, repo: Path, flag: str) -> None:
+    """A script's variable that was not set."""
+    answer = refused("create", "--repo", str(repo), "--prompt", "x", "--print", flag, "")
+    assert (answer.status, answer.text) == (125, ""), repr(answer)
+    assert answer.error.startswith("clauderon: session name" if flag == "--name" else f"clauderon: {flag}")
+    assert "/bin/false" not in answer.error, "it was understood, and docker was asked"
+    with Store.open(home) as store:
+        assert store.all() == []
+
+
 def test_a_key_that_is_in_use_says_by_whom(home: Home) -> None:
     with Store.open(home) as store:
         first = Session(
