@@ -207,6 +207,11 @@ answer() {
     call clauderon wait --timeout 1s "$two" "$three"
     has_status 124
     grep -qx "Not ended in time: $three." "$err" || fails 'expected who is late'
+    # Less than docker takes to say that the first two are long over.
+    call clauderon wait --timeout 0.001s --format tsv "$one" "$two" "$three"
+    has_status 124
+    grep -qx "$one	0" "$out" || fails 'expected the one that has ended'
+    grep -qx "$two	7" "$out" || fails 'expected the other one too'
     clauderon stop --quiet "$three"
     # shellcheck disable=SC2016 # for that shell
     call sh -eu -c '. "$(clauderon path sh)"; clauderon_wait "$@"' sh "$one" "$two"

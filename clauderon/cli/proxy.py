@@ -44,8 +44,8 @@ def start(
         current = service.ensure(context.home, context.config, context.environ, again=True)
         for problem in current.problems:
             out.warn(problem)
-        out.note(f"The proxy answers on port {context.config.proxy.port}.")
-        out.done({"port": context.config.proxy.port})
+        out.note(f"The proxy answers on port {current.port}.")
+        out.done({"port": current.port})
 
 
 def stop(

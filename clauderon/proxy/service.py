@@ -42,9 +42,10 @@ def ensure(
     again: bool = False,
     fetch: bool | None = None,
 ) -> ServiceStatus:
-    """The CA made, and the service running: this version, this configuration's port, holding what `environ` has.
+    """The CA made, and the service running: this version, this configuration, holding what `environ` has.
 
-    Starts or restarts it if need be and waits until it answers. again: have it read everything again in any case.
+    Starts or restarts it if need be and waits until it answers. again: have it read everything again in any case, and
+    restart it if it has another port than `environ` asks for.
     fetch: run the commands that print a secret it lacks; None: if this call started it. Raises BackendError with the
     log's last lines.
     """
@@ -62,7 +63,9 @@ def ensure(
             continue  # it ended between two looks
         except ValueError:
             current = None
-        if current is None or current.version != clauderon.__version__ or current.port != config.proxy.port:
+        # Another port is in our environment alone: nothing to cut everybody's connections for, unless it is asked for.
+        elsewhere = current is not None and current.port != config.proxy.port
+        if current is None or current.version != clauderon.__version__ or (again and elsewhere):
             stop(home)
             continue
         offered = credentials.from_environ(config, home, environ)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from clauderon import names, proc
+from clauderon import config, names, proc
 from clauderon.errors import BackendError, UsageError
 from clauderon.proxy import control_client, lockfile, service
 from clauderon.store import Session, Store
@@ -326,6 +326,17 @@ def test_the_main_port_follows_the_configuration(proxy: Service) -> None:
     assert second.supervisor_pid == first.supervisor_pid
     assert listening("127.0.0.1", proxy.ports[2])
     assert not listening("127.0.0.1", proxy.ports[0])
+
+
+def test_another_port_in_one_shells_environment_cuts_nobody_off(pointed: Service) -> None:
+    first = pointed.ensure()
+    environ = {**pointed.environ, "CLAUDERON_PROXY_PORT": str(pointed.ports[2])}
+    other = config.load(pointed.home, environ)
+    second = service.ensure(pointed.home, other, environ)
+    assert (second.supervisor_pid, second.port) == (first.supervisor_pid, first.port)
+    # Whoever starts the proxy by hand means it.
+    third = service.ensure(pointed.home, other, environ, again=True)
+    assert (third.supervisor_pid != first.supervisor_pid, third.port) == (True, pointed.ports[2])
 
 
 def test_a_new_main_port_that_is_taken_leaves_the_old_one(proxy: Service) -> None:
