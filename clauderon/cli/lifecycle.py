@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import typer
 
 from clauderon.cells import Column
 from clauderon.cli import common
-from clauderon.errors import UsageError
+from clauderon.errors import ClauderonError, UsageError
 from clauderon.session import lifecycle
 from clauderon.session.context import Context
 from clauderon.session.lookup import find
 from clauderon.store import Session
 
+Done = TypeVar("Done")
 Names = Annotated[
     list[str], typer.Argument(metavar="NAME...", help="The sessions' names.", show_default=False)
 ]
@@ -23,8 +25,26 @@ def _each(names: list[str], act, format_: str, json: bool, quiet: bool) -> None:
     """Do something to each session in turn; the answer is the list of names and ids, but for a person."""
     out = common.speak(format_, json, quiet)
     with common.opened(changing=True) as context:
-        sessions: list[Session] = [act(context, name) for name in _existing(context, names)]
+        sessions: list[Session] = _in_turn(context, names, lambda name: act(context, name))
         out.done([{"name": session.name, "id": session.id} for session in sessions])
+
+
+def _in_turn(context: Context, names: list[str], act: Callable[[str], Done]) -> list[Done]:
+    """What `act` returns for each name. One that fails is no reason to leave out the others; it is raised after all."""
+    done: dict[str, Done] = {}
+    failures: list[ClauderonError] = []
+    for name in _existing(context, names):
+        try:
+            done[name] = act(name)
+        except ClauderonError as error:
+            if failures and str(error) != str(failures[0]):
+                context.report.warn(str(error))
+            failures.append(error)
+    if not failures:
+        return list(done.values())
+    if done:
+        context.report.warn(f"done all the same: {', '.join(done)}")
+    raise failures[0]
 
 
 def _existing(context: Context, names: list[str]) -> list[str]:
@@ -154,10 +174,11 @@ def delete(
 
     out = common.speak(format_, json, quiet)
     with common.opened(changing=True) as context:
-        done = [
-            delete_session(context, name, force=force or yes, confirm=out.confirm)
-            for name in _existing(context, names)
-        ]
+        done = _in_turn(
+            context,
+            names,
+            lambda name: delete_session(context, name, force=force or yes, confirm=out.confirm),
+        )
         out.done(
             [
                 {

@@ -46,3 +46,18 @@ def test_a_name_given_twice_is_one_session(cli: Cli, home: Home, asked: Path) ->
     a_session(home, "first", "0123456789ab", archived=True)
     answer = cli.ok("unarchive", "first", "first", "--json")
     assert [row["name"] for row in answer.json["data"]] == ["first"]
+
+
+def test_one_that_fails_does_not_keep_the_others_from_being_done(
+    cli: Cli, home: Home, asked: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "engine").write_text(
+        f'#!/bin/sh\necho "$@" >>{asked}\ncase $* in *stop*second*) echo boom >&2; exit 1 ;; esac\n'
+    )
+    for number, name in enumerate(("first", "second", "third")):
+        a_session(home, name, f"{number}" * 12)
+    answer = cli("archive", "first", "second", "third", "--json")
+    assert answer.status == 4, repr(answer)
+    assert "boom" in json.dumps(json.loads(answer.out)["error"])
+    assert "done all the same: first, third" in answer.error
+    assert {row.name for row in rows(home) if row.archived} == {"first", "third"}
