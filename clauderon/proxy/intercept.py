@@ -24,8 +24,9 @@ def begin(client: Client, first: bytes) -> None:
         return
     try:
         context = client.session.shared.leaves.server_context(host)
-    except ValueError as error:
-        client.refuse(Problem(400, "no-leaf", f"no certificate can be made for {host}: {error}"), None)
+    except (ValueError, OSError) as error:
+        status = 400 if isinstance(error, ValueError) else 500
+        client.refuse(Problem(status, "no-leaf", f"no certificate can be made for {host}: {error}"), None)
         return
     if context.sni_callback is None:
         context.options |= ssl.OP_NO_RENEGOTIATION
@@ -37,7 +38,7 @@ def begin(client: Client, first: bytes) -> None:
 def _on_sni(tls: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
     """The ClientHello says whom the client wants."""
     client: Client = tls.client  # type: ignore[attr-defined]
-    if name is None:
+    if name is None or name == client.host:
         return
     try:
         host = normalise_host(name)
@@ -50,6 +51,6 @@ def _on_sni(tls: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> No
     client.sni = host
     try:
         other = client.session.shared.leaves.server_context(host, apart=True)
-    except ValueError:
+    except (ValueError, OSError):
         return
     tls.context = other

@@ -1,8 +1,9 @@
 """The certificates the authority signs, one for each host, and the TLS contexts that show them.
 
 Most of what a host's first connection cost was OpenSSL reading the leaves' one key back from PEM, which every context
-of its own wants (0.45 ms, and 40 KiB of memory). So a host is first shown by a context that all share and that takes
-one certificate after the other; a host that is asked for again after that gets a context of its own.
+of its own wants (0.45 ms, and 40 KiB of memory). So a host's first connection is made in a context that all share and
+that takes one certificate after the other; a host that comes again gets a context of its own, in which its sessions are
+resumed. The shared one gives no tickets: they would resume one host's session for another.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ class Authority:
         self._own.clear()
         first, other = (self._leaf(f"{name}.invalid", time.time())[1] for name in ("first", "other"))
         self._shared = self._context(first)
-        self._shown = ""  # the host whose certificate is in the shared context
+        self._shared.num_tickets = 0
+        self._shared.options |= ssl.OP_NO_TICKET
         self._quick = _takes_certificates_alone(self._shared, other)
 
     def server_context(self, host: str, *, apart: bool = False) -> ssl.SSLContext:
@@ -84,28 +86,22 @@ class Authority:
             leaf = self._mint(host, now)
             if not apart:
                 self._show(leaf[1])
-                self._shown = host
-        else:
-            self._leaves.move_to_end(host)
-        if self._shown == host and not apart:
-            return self._shared
+                return self._shared
+        self._leaves.move_to_end(host)
         own = self._own.get(host)
         if own is None:
             own = self._own[host] = self._context(leaf[1])
         return own
 
     def _mint(self, host: str, now: float) -> tuple[float, bytes]:
-        leaf = self._leaves[host] = self._leaf(host, now)
-        self._forget_contexts(host)
+        leaf = self._leaf(host, now)
+        self._leaves[host] = leaf
+        self._leaves.move_to_end(host)
+        self._own.pop(host, None)
         if len(self._leaves) > self._kept:
             oldest, _ = self._leaves.popitem(last=False)
-            self._forget_contexts(oldest)
+            self._own.pop(oldest, None)
         return leaf
-
-    def _forget_contexts(self, host: str) -> None:
-        self._own.pop(host, None)
-        if self._shown == host:
-            self._shown = ""
 
     def _leaf(self, host: str, now: float) -> tuple[float, bytes]:
         """When a new certificate for `host` will be due, and its PEM."""
@@ -235,6 +231,10 @@ def _memory_file(content: bytes) -> int:
 
         descriptor, path = tempfile.mkstemp()
         os.unlink(path)  # noqa: PTH108 - the descriptor is all that is wanted
-    os.write(descriptor, content)
-    os.lseek(descriptor, 0, os.SEEK_SET)
+    try:
+        os.write(descriptor, content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    except BaseException:
+        os.close(descriptor)
+        raise
     return descriptor

@@ -249,7 +249,7 @@ class Supervisor:
             delay = 1.0 if often else 0.0
         else:
             self._failures += 1
-            delay = min(0.1 * 2**self._failures, MAX_DELAY_S)
+            delay = min(0.1 * 2 ** min(self._failures, 16), MAX_DELAY_S)
         if not self._ever_ready and (self._fatal or self._failures >= FIRST_TRIES):
             why = self._fatal or f"the worker cannot start ({how})"
             logfile.say(FATAL + why)

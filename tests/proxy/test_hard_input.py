@@ -299,16 +299,21 @@ def test_refused_requests_do_not_pile_up_answers_either(rig: Rig) -> None:
     sender.join()
 
 
-def test_a_leaf_that_cannot_be_made_is_said_and_survived(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "status"), [(ValueError("no such name"), b"400"), (OSError(24, "Too many open files"), b"500")]
+)
+def test_a_leaf_that_cannot_be_made_is_said_and_survived(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception, status: bytes
+) -> None:
     def fail(host: str, *, apart: bool = False) -> ssl.SSLContext:
-        raise ValueError("no such name")
+        raise error
 
     monkeypatch.setattr(rig.leaves, "server_context", fail)
     client = rig.connect()
     client.send(b"CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n\r\n\x16\x03\x01")
     client.head()
     head, body = client.message()
-    assert head.startswith(b"HTTP/1.1 400 ") and b"no certificate can be made" in body
+    assert head.startswith(b"HTTP/1.1 %b " % status) and b"no certificate can be made" in body
 
 
 def test_requests_in_flight_are_finished_when_the_proxy_is_told_to_stop(rig: Rig) -> None:

@@ -15,10 +15,16 @@ STRICT = ssl.VERIFY_X509_STRICT
 class Handshake:
     """One between a server's context and a client's, begun when it is made."""
 
-    def __init__(self, server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> None:
+    def __init__(
+        self,
+        server: ssl.SSLContext,
+        client: ssl.SSLContext,
+        name: str,
+        session: ssl.SSLSession | None = None,
+    ) -> None:
         to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.server = server.wrap_bio(to_server, to_client, server_side=True)
-        self.client = client.wrap_bio(to_client, to_server, server_hostname=name)
+        self.client = client.wrap_bio(to_client, to_server, server_hostname=name, session=session)
         with contextlib.suppress(ssl.SSLWantReadError):
             self.client.do_handshake()
 

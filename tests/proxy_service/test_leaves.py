@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -65,6 +66,7 @@ def test_tls_sessions_can_be_resumed(made: Home) -> None:
     authority = leaves.Authority.load(made)
     client = trusting(made)
     client.maximum_version = ssl.TLSVersion.TLSv1_2  # resumption shows at once there
+    handshake(authority, "a.example.com", client)
     first = handshake(authority, "a.example.com", client)
     to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
     server = authority.server_context("a.example.com").wrap_bio(to_server, to_client, server_side=True)
@@ -108,6 +110,7 @@ def test_a_handshake_that_has_begun_keeps_its_leaf_when_another_host_comes(made:
     authority = leaves.Authority.load(made)
     context = authority.server_context("a.example.com")
     begun = Handshake(context, trusting(made), "a.example.com")
+    assert authority.server_context("a.example.com") is not context, "it comes again"
     assert authority.server_context("b.example.com") is context, (
         "they do not share, and nothing is tried here"
     )
@@ -125,6 +128,42 @@ def test_a_handshake_can_change_to_another_hosts_leaf(made: Home) -> None:
 
         context.sni_callback = change
         assert Handshake(context, trusting(made), "other.example.com").complete().version() == "TLSv1.3"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_no_ticket_of_one_host_resumes_a_session_for_another(made: Home, version: ssl.TLSVersion) -> None:
+    authority = leaves.Authority.load(made)
+    client = trusting(made)
+    client.minimum_version = client.maximum_version = version
+    first = handshake(authority, "a.example.com", client).session
+    assert not first.has_ticket
+    own = handshake(authority, "a.example.com", client).session
+    assert own.has_ticket
+    for host in ("b.example.com", "b.example.com"):
+        context = authority.server_context(host)
+        again = Handshake(context, client, host, session=own).complete()
+        assert not again.session_reused
+        assert ("DNS", host) in again.getpeercert()["subjectAltName"]
+
+
+def test_a_certificate_that_could_not_be_loaded_is_nobodys(
+    made: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The context may have taken it all the same: it must not be shown for the host before."""
+    authority = leaves.Authority.load(made)
+    seen = leaf(authority, made, "a.example.com")
+    load_alone = leaves._load_alone
+
+    def no_descriptor(context: ssl.SSLContext, cert_pem: bytes) -> None:
+        load_alone(context, cert_pem)
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="too many"):
+        patched.setattr(leaves, "_load_alone", no_descriptor)
+        authority.server_context("b.example.com")
+    for host in ("a.example.com", "b.example.com", "a.example.com"):
+        assert handshake(authority, host, trusting(made)).version() == "TLSv1.3"
+    assert leaf(authority, made, "a.example.com") == seen
 
 
 @pytest.mark.parametrize("how", ["fails", "does nothing"])
