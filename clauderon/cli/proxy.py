@@ -10,7 +10,7 @@ import typer
 from clauderon import config
 from clauderon.cells import Column
 from clauderon.cli import common
-from clauderon.errors import BackendError, NoSuchSession
+from clauderon.errors import BackendError, ClauderonError, NoSuchSession
 from clauderon.paths import Home
 from clauderon.store import Store
 
@@ -110,8 +110,10 @@ def log(
     out = common.speak(format_, json, quiet)
     home = common.home()
     if session is not None and not _is_known(home, session):
-        why = "there is none of that name, nor a line of it in the audit"
-        raise NoSuchSession(f"session {session}", why, hint="clauderon list")
+        if not follow:
+            why = "there is none of that name, nor a line of it in the audit"
+            raise NoSuchSession(f"session {session}", why, hint="clauderon list")
+        out.warn(f"there is no session {session} yet")
     for record in audit_reader.read(home.audit, session=session, follow=follow):
         if refused and not record.get("refused"):
             continue
@@ -122,8 +124,12 @@ def _is_known(home: Home, session: str) -> bool:
     """Whether there is a session of that name or id, or was: the audit outlives it."""
     from clauderon.proxy import audit_reader
 
-    if home.database.exists():
+    if next(audit_reader.read(home.audit, session=session), None) is not None:
+        return True
+    if not home.database.exists():
+        return False
+    try:
         with Store.open(home) as store:
-            if any(session in (row.name, row.id) for row in store.all()):
-                return True
-    return next(audit_reader.read(home.audit, session=session), None) is not None
+            return any(session in (row.name, row.id) for row in store.all())
+    except ClauderonError:
+        return True  # the audit is wanted most when nothing else can be read

@@ -19,6 +19,7 @@ _USER = r"[0-9]+(:[0-9]+)?"
 _PORTS = r"([0-9]{1,5})-([0-9]{1,5})"
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = rf"{_LABEL}(\.{_LABEL})*"
+_NUMBER = r"[0-9]+|0x[0-9a-f]*"
 _PROXY_URL = r"https?://[^\s/?#]+/?"
 # Framing and routing belong to the proxy; a credential in one of these would break every request.
 _FRAMING_HEADERS = {"host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer"}
@@ -163,8 +164,10 @@ def host(name: str) -> str:
     if not bare.isascii():
         raise ValueError(f"{name!r} is not ASCII; write the name as it is in the DNS (xn--...)")
     if re.fullmatch(_HOST, bare) and len(bare) <= 253:
+        if re.fullmatch(_NUMBER, bare.rpartition(".")[2].lower()):
+            _refuse_unusual(bare)
         return bare.lower()
-    if ":" in bare:
+    if ":" in bare and "%" not in bare:
         import ipaddress
 
         try:
@@ -172,6 +175,16 @@ def host(name: str) -> str:
         except ValueError:
             pass
     raise ValueError(f"{name!r} is not a host name; leave out scheme, port and path")
+
+
+def _refuse_unusual(text: str) -> None:
+    """What ends in a number is an address to a resolver; the proxy takes only the usual notation (`proxy.hosts`)."""
+    import ipaddress
+
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is an unusual notation of an address; write it as a.b.c.d") from None
 
 
 def host_pattern(value: object) -> str:
@@ -182,7 +195,7 @@ def host_pattern(value: object) -> str:
     if not pattern.startswith("*."):
         return host(pattern)
     below = host(pattern[2:])
-    if ":" in below or below.rpartition(".")[2].isdigit():
+    if ":" in below or re.fullmatch(_NUMBER, below.rpartition(".")[2]):
         raise ValueError(f"{pattern!r}: there are no names below an address")
     return f"*.{below}"
 

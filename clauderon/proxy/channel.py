@@ -56,6 +56,16 @@ class Channel:
         except OSError as error:
             raise Closed(str(error)) from error
 
+    def receive_hello(self) -> tuple[Message, dict[str, int]]:
+        """What a worker is told first, with the sockets held for it by name. Waits without end; raises Closed."""
+        held: dict[str, int] = {}
+        while True:
+            for message, descriptors in self.receive(None):
+                if message["op"] == "held":
+                    held.update(zip(message["names"], descriptors, strict=True))
+                elif message["op"] == "hello":
+                    return message, held
+
     def receive(self, timeout_s: float | None = 0.0) -> list[tuple[Message, list[int]]]:
         """What has arrived: messages with their descriptors, perhaps none. None as timeout waits without end.
 

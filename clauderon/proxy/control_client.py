@@ -19,19 +19,13 @@ class NotListening(ConnectionError):
     """Nobody listens at the socket, or went away before answering."""
 
 
-class NoAnswer(BackendError):
-    """Somebody listens, and says nothing."""
-
-
-def ask(
-    path: Path, method: str, resource: str, body: Any = None, *, timeout_s: float = ANSWER_TIMEOUT_S
-) -> Any:
-    """The answer's JSON. Raises NotListening, NoAnswer, BackendError, or the error the service names."""
+def ask(path: Path, method: str, resource: str, body: Any = None) -> Any:
+    """The answer's JSON. Raises NotListening, BackendError for no answer in time, or the error the service names."""
     content = b"" if body is None else json.dumps(body).encode()
     head = f"{method} {resource} HTTP/1.1\r\nHost: clauderon\r\nConnection: close\r\nContent-Length: {len(content)}\r\n"
     if content:
         head += "Content-Type: application/json\r\n"
-    raw = _exchange(path, head.encode() + b"\r\n" + content, timeout_s)
+    raw = _exchange(path, head.encode() + b"\r\n" + content)
     status_line, _, rest = raw.partition(b"\r\n")
     _headers, _, text = rest.partition(b"\r\n\r\n")
     try:
@@ -44,11 +38,11 @@ def ask(
     return answer
 
 
-def _exchange(path: Path, request: bytes, timeout_s: float) -> bytes:
+def _exchange(path: Path, request: bytes) -> bytes:
     import socket
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(timeout_s)
+        sock.settimeout(ANSWER_TIMEOUT_S)
         try:
             with address(path) as name:
                 sock.connect(name)
@@ -57,8 +51,8 @@ def _exchange(path: Path, request: bytes, timeout_s: float) -> bytes:
             while data := sock.recv(1 << 16):
                 received.append(data)
         except TimeoutError as error:
-            why = f"it runs but does not answer within {timeout_s:g} s"
-            raise NoAnswer("proxy", why, hint="clauderon proxy stop") from error
+            why = f"it runs but does not answer within {ANSWER_TIMEOUT_S:g} s"
+            raise BackendError("proxy", why, hint="clauderon proxy stop") from error
         except PermissionError as error:
             raise BackendError("proxy", f"{path} belongs to another user", hint=f"ls -l {path}") from error
         except OSError as error:

@@ -69,9 +69,10 @@ def _is_exclusive(descriptor: int) -> bool:
 
 
 def holder(home: Home) -> dict[str, Any] | None:
-    """What the running service wrote (`pid`, `version`, `held`, `problem`), empty while it starts; None if none runs.
+    """What the running service wrote, empty while it starts; None if none runs.
 
-    problem: why its worker does not start, with the hint after a tab; empty unless it was tried in vain.
+    `pid`, `version`; `held`: name to origin of its secrets; `problem`: why its worker does not start, with the hint
+    after a tab, empty unless it was tried in vain; `failures`: how often.
     """
     try:
         descriptor = os.open(_path(home), os.O_RDONLY | os.O_CLOEXEC)

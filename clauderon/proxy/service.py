@@ -5,6 +5,7 @@ Every `create` comes through here, so nothing slow is imported; the conversation
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -26,8 +27,6 @@ from clauderon.proxy.status import ServiceStatus
 START_TIMEOUT_S = 30.0
 # The supervisor gives requests in flight 5 s, and kills after 8.
 STOP_TIMEOUT_S = 15.0
-# A worker that can start does so in half a second.
-STUCK_TIMEOUT_S = 3.0
 POLL_S = 0.01
 LOG_TAIL_CHARS = 4000
 # How the supervisor begins the line that says why it gave up.
@@ -125,6 +124,11 @@ def status(home: Home) -> ServiceStatus | None:
         ) from None
 
 
+def is_running(home: Home) -> bool:
+    """Whether a service runs, or is being started. Asks nobody."""
+    return lockfile.holder(home) is not None
+
+
 def held(home: Home) -> Mapping[str, str]:
     """Name to origin of the credentials a running service holds; empty if none runs. Asks nobody."""
     found = (lockfile.holder(home) or {}).get("held")
@@ -172,7 +176,7 @@ def _ask(home: Home, method: str, path: str, body: Any = None) -> Any:
     """Ask, waiting for a service that is still starting. Raises NotListening once none runs any more."""
     running = lockfile.holder(home) or {}
     if running.get("problem"):
-        return _ask_stuck(home, running, method, path, body)
+        _try_again(home, running)
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
@@ -187,16 +191,23 @@ def _ask(home: Home, method: str, path: str, body: Any = None) -> Any:
             time.sleep(POLL_S)
 
 
-def _ask_stuck(home: Home, running: Mapping[str, Any], method: str, path: str, body: Any) -> Any:
-    """Ask a service whose worker could not start, having it try once more: what was in its way may be mended."""
-    os.kill(running["pid"], signal.SIGHUP)  # it holds the lock, so the pid is still its own
-    try:
-        return control_client.ask(home.control_socket, method, path, body, timeout_s=STUCK_TIMEOUT_S)
-    except control_client.NoAnswer as error:
-        now = (lockfile.holder(home) or {}).get("problem") or running["problem"]
-        why, _, hint = str(now).partition("\t")
-        hint = hint or f"tail {home.logs / 'proxy.log'}"
-        raise BackendError("proxy", f"its worker does not start: {why}", hint=hint) from error
+def _try_again(home: Home, running: Mapping[str, Any]) -> None:
+    """Have a service whose worker could not start try once more: what was in its way may be mended.
+
+    Raises BackendError with the reason if it was in vain.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(running["pid"], signal.SIGHUP)  # it held the lock an instant ago, so the pid was its own
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        now = lockfile.holder(home)
+        if now is None or not now.get("problem"):
+            return
+        if now.get("failures") != running.get("failures") or time.monotonic() > deadline:
+            why, _, hint = str(now["problem"]).partition("\t")
+            hint = hint or f"tail {home.logs / 'proxy.log'}"
+            raise BackendError("proxy", f"its worker does not start: {why}", hint=hint)
+        time.sleep(POLL_S)
 
 
 def _start(home: Home, environ: Mapping[str, str]) -> None:

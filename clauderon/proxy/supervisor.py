@@ -63,6 +63,11 @@ def run(home: Home, config: Config, environ: Mapping[str, str]) -> NoReturn:
     proc.replace(argv, env=secret_source.service_environ(environ))
 
 
+def restart_delay_s(failures: int) -> float:
+    """How long the next start waits after so many that failed, one after the other."""
+    return min(0.1 * 2.0 ** min(failures, 16), MAX_DELAY_S)  # months of failures are no number for a float
+
+
 class Supervisor:
     def __init__(
         self, home: Home, lock: lockfile.Lock, given: dict[str, Any], environ: Mapping[str, str]
@@ -249,7 +254,7 @@ class Supervisor:
             delay = 1.0 if often else 0.0
         else:
             self._failures += 1
-            delay = min(0.1 * 2 ** min(self._failures, 16), MAX_DELAY_S)
+            delay = restart_delay_s(self._failures)
         if not self._ever_ready and (self._fatal or self._failures >= FIRST_TRIES):
             why = self._fatal or f"the worker cannot start ({how})"
             logfile.say(FATAL + why)
@@ -258,7 +263,7 @@ class Supervisor:
         logfile.say(
             f"the worker ended with {how}{why}; the next one starts" + (f" in {delay:.1f} s" if delay else "")
         )
-        if self._failures > 1:
+        if self._ever_ready and self._failures > 1:
             self._problem = self._fatal or f"it ended with {how}"
             self._write_lock()
         self._fatal = ""
@@ -304,7 +309,7 @@ class Supervisor:
     def _write_lock(self) -> None:
         held = {name: origin for name, (_value, origin) in self._given.items()}
         facts = {"pid": os.getpid(), "version": clauderon.__version__, "held": held}
-        self._lock.write({**facts, "problem": self._problem})
+        self._lock.write({**facts, "problem": self._problem, "failures": self._failures})
 
 
 def _main() -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import clauderon
-from clauderon.errors import ClauderonError, UsageError
+from clauderon.errors import BackendError, ClauderonError, UsageError
 from clauderon.paths import Home
 from clauderon.proxy import ca, leaves, limits, secret_source, snapshot, unix_socket
 from clauderon.proxy.audit import AuditLog
@@ -59,49 +59,60 @@ class Worker:
 
     async def run(self) -> None:
         """Serve until told to stop or the supervisor is gone."""
-        from clauderon.proxy.server import DataPlane
-
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._finished.set)
         loop.add_signal_handler(signal.SIGINT, lambda: None)
         loop.add_reader(self._channel.fileno(), self._hear)
         await asyncio.to_thread(ca.ensure, self._home)
-        self._looked = snapshot.look(self._home)
-        self._snapshot = await self._first_snapshot()
-        settings = self._snapshot.config.proxy
-        self._audit = AuditLog(
-            self._home.audit, max_bytes=settings.audit_max_mib * MIB, keep=settings.audit_keep
-        )
-        self._audit.start()
         self._authority = leaves.Authority.load(self._home)
-        self._grants = LiveGrants(self._snapshot.config.credentials, self._snapshot.secrets)
+        async with self._reloading:
+            await self._begin()
+            self._tell_supervisor()
+            self._channel.send("ready")
+        try:
+            await self._serve()
+        finally:
+            await self._close()
+
+    async def _begin(self) -> None:
+        """Listen by the configuration there is or, if that cannot be used, by what a worker before us could use."""
+        self._looked = snapshot.look(self._home)
+        earlier = self._hello["config"]
+        try:
+            await self._listen(None)
+        except (UsageError, BackendError) as error:
+            if earlier is None:
+                raise
+            log.warning("%s", error)
+            await self._listen(earlier.encode())
+            self._keep_to_earlier(error)
+
+    async def _listen(self, raw: bytes | None) -> None:
+        """raw: what to take for config.toml's content; None reads it."""
+        from clauderon.proxy.server import DataPlane
+
+        self._snapshot = await asyncio.to_thread(
+            snapshot.read, self._home, self._environ, self._given, raw=raw
+        )
+        config = self._snapshot.config
+        self._audit = AuditLog(
+            self._home.audit, max_bytes=config.proxy.audit_max_mib * MIB, keep=config.proxy.audit_keep
+        )
+        self._grants = LiveGrants(config.credentials, self._snapshot.secrets)
         self._plane = DataPlane(
             leaves=self._authority,
             credentials=self._grants,
             audit=self._audit,
-            settings=settings,
+            settings=config.proxy,
             environ=self._environ,
         )
         self._listening = Listening(self._plane, self._channel, self._drop, self._held, self.health)
         try:
             await self._listening.reconcile(self._snapshot)
-            self._tell_supervisor()
-            self._channel.send("ready")
-            await self._serve()
-        finally:
-            await self._close()
-
-    async def _first_snapshot(self) -> Snapshot:
-        """What a worker before us could still read serves while what there is now cannot be read."""
-        try:
-            return await asyncio.to_thread(snapshot.read, self._home, self._environ, self._given)
-        except UsageError as error:
-            if self._hello["config"] is None:
-                raise
-            log.warning("%s", error)
-            self._keep_to_earlier(error)
-            raw = self._hello["config"].encode()
-            return await asyncio.to_thread(snapshot.read, self._home, self._environ, self._given, raw=raw)
+        except BaseException:
+            await self._plane.drain(0.0)
+            raise
+        self._audit.start()
 
     async def _serve(self) -> None:
         """With the sessions served, the rest: control last, because importing it takes longest."""
@@ -221,11 +232,10 @@ class Worker:
     async def _reload_quietly(self) -> None:
         try:
             await self.reload({})
-        except Closed as error:
-            log.warning("reload: %s", error)
         except (ClauderonError, OSError) as error:
             log.warning("reload: %s", error)
-            self._keep_to_earlier(error)
+            if not isinstance(error, Closed):
+                self._keep_to_earlier(error)
 
     def _keep_to_earlier(self, error: Exception) -> None:
         self._unread = f"what was read before still holds: {error}"
@@ -260,22 +270,12 @@ class Worker:
                 log.warning("%s", error)
 
 
-def _receive_hello(channel: Channel) -> tuple[Message, dict[str, int]]:
-    held: dict[str, int] = {}
-    while True:
-        for message, descriptors in channel.receive(None):
-            if message["op"] == "held":
-                held.update(zip(message["names"], descriptors, strict=True))
-            elif message["op"] == "hello":
-                return message, held
-
-
 def main() -> int:
     limits.apply()
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s proxy: %(name)s: %(message)s")
     try:
-        hello, held = _receive_hello(channel)
+        hello, held = channel.receive_hello()
     except Closed:
         return 1
     import uvloop

@@ -72,7 +72,7 @@ def _carry_out(context: Context, plan: Plan, inspection: resources.Inspection) -
             known = session
             proxy = Beside(lambda: _serve(context, known))
             session, around = _gather(context, plan, session, inspection, cached)
-            with slow(context.report, "Starting the proxy"):
+            with slow(context.report, served.waits_for(context) or "Starting the proxy"):
                 proxy.result()
             if session.ip != known.ip:
                 served.tell(context, session.id)
@@ -165,7 +165,7 @@ def _serve(context: Context, session: Session) -> None:
     """The proxy up, and told of the row if that is complete."""
     service.ensure(context.home, context.config, context.environ, fetch=False)
     if session.ip:
-        served.tell(context, session.id)
+        served.tell_in_silence(context, session.id)
 
 
 def undo(context: Context, session: Session, error: BaseException) -> None:

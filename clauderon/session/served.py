@@ -6,7 +6,7 @@ Those commands (a password manager) are run by what makes or starts a session, o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from clauderon.proxy import secret_source, service
 from clauderon.proxy.status import ServiceStatus
@@ -16,6 +16,9 @@ from clauderon.session.slow import slow
 
 def up(context: Context) -> None:
     """The service runs, and if this started it, it was given its secrets."""
+    if service.is_running(context.home):
+        service.ensure(context.home, context.config, context.environ)
+        return
     with _waiting(context):
         _warn(context, service.ensure(context.home, context.config, context.environ))
 
@@ -32,17 +35,25 @@ def tell(context: Context, session_id: str | None = None) -> None:
     session_id: BackendError is raised if its port does not listen.
     """
     with _waiting(context):
-        _warn(context, service.reload(context.home, context.config, context.environ, session_id, fetch=True))
+        tell_in_silence(context, session_id)
+
+
+def tell_in_silence(context: Context, session_id: str | None) -> None:
+    """As `tell`, for a thread beside another that says what is waited for (`waits_for`)."""
+    _warn(context, service.reload(context.home, context.config, context.environ, session_id, fetch=True))
+
+
+def waits_for(context: Context) -> str:
+    """What `tell` would wait for, as a title, or empty."""
+    wanted = secret_source.to_fetch(context.config, context.home, context.environ, service.held(context.home))
+    named = ", ".join(f"{name} ({located.argv[0]})" for name, located in wanted.items())
+    return f"Waiting for the secret of {named}" if named else ""
 
 
 @contextmanager
 def _waiting(context: Context) -> Iterator[None]:
-    wanted = secret_source.to_fetch(context.config, context.home, context.environ, service.held(context.home))
-    if not wanted:
-        yield
-        return
-    what = ", ".join(f"{name} ({located.argv[0]})" for name, located in wanted.items())
-    with slow(context.report, f"Waiting for the secret of {what}"):
+    title = waits_for(context)
+    with slow(context.report, title) if title else nullcontext():
         yield
 
 

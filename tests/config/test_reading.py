@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clauderon import config, spec
-from clauderon.config import keys, mistakes, schema
+from clauderon.config import checks, keys, mistakes, schema
 from clauderon.config.builtin_agents import BUILTIN_AGENTS
 from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
 from clauderon.config.schema import Config
@@ -200,6 +200,24 @@ def test_the_file_the_flag_and_the_proxy_take_the_same_destinations(
     assert does_not is None or not pattern.matches(*does_not)
 
 
+@given(
+    text=st.one_of(
+        st.text(alphabet="a1.:*[]%x0-_", max_size=12),
+        st.sampled_from(
+            ["127.1", "010.0.0.1", "256.1.1.1", "a.0x7f", "fe80::1%eth0", "*.0x7f", "1", "::ffff:1.2.3.4"]
+        ),
+    )
+)
+def test_what_the_configuration_takes_the_proxy_understands(text: str) -> None:
+    """Else a worker that reads it cannot start, or the entry lets nothing through without a word."""
+    try:
+        normal = checks.destination(text)
+    except ValueError:
+        return
+    rules.parse_pattern(normal)
+    assert checks.destination(normal) == normal
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -217,6 +235,8 @@ def test_the_file_the_flag_and_the_proxy_take_the_same_destinations(
         "a b",
         "a:443:1",
         "*.10.0.0.1",
+        "127.1",
+        "fe80::1%eth0",
         "*.::1",
     ],
 )

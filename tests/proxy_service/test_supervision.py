@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import re
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -15,7 +18,9 @@ from pathlib import Path
 import pytest
 
 from clauderon.errors import BackendError
+from clauderon.paths import Home
 from clauderon.proxy import lockfile, service
+from clauderon.proxy.supervisor import restart_delay_s
 from clauderon.store import Session
 from tests.proxy_service.rig import CANARY, Service, Upstream, eventually
 
@@ -158,25 +163,36 @@ def test_a_secret_handed_over_later_survives_a_crash_in_memory_only(pointed: Ser
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("broken", ["[proxy\n", "unreadable"])
+@pytest.mark.parametrize("broken", ["[proxy\n", "unreadable", "a port that is taken", "no certificates"])
 def test_a_worker_that_dies_beside_a_broken_configuration_is_replaced_all_the_same(
     pointed: Service, broken: str
 ) -> None:
     session = pointed.session("one")
     pointed.ensure()
     before = pointed.home.config.read_text()
-    if broken == "unreadable":
-        pointed.home.config.unlink()
-        pointed.home.config.mkdir()
-    else:
-        pointed.home.config.write_text(broken)
-    for _ in range(2):
-        kill_worker(pointed)
-        assert pointed.request(session, "plain.test")[0] == 200
-    (problem,) = eventually(lambda: pointed.status().problems, "it is said")
-    assert problem.startswith("what was read before still holds: ") and "config.toml" in problem
-    if broken == "unreadable":
-        pointed.home.config.rmdir()
+    says = "config.toml"
+    with contextlib.ExitStack() as cleanup:
+        if broken == "unreadable":
+            pointed.home.config.unlink()
+            pointed.home.config.mkdir()
+            cleanup.callback(pointed.home.config.rmdir)
+        elif broken == "a port that is taken":
+            stranger = cleanup.enter_context(socket.socket())
+            stranger.bind(("127.0.0.1", pointed.ports[2]))
+            stranger.listen()
+            pointed.home.config.write_text(before.replace(str(pointed.ports[0]), str(pointed.ports[2])))
+            says = "is taken by"
+        elif broken == "no certificates":
+            (pointed.home.root / "empty.pem").touch()
+            pointed.home.config.write_text(re.sub(r'upstream_ca = ".*"', 'upstream_ca = "empty.pem"', before))
+            says = "empty.pem"
+        else:
+            pointed.home.config.write_text(broken)
+        for _ in range(2):
+            kill_worker(pointed)
+            assert pointed.request(session, "plain.test")[0] == 200
+        (problem,) = eventually(lambda: pointed.status().problems, "it is said")
+        assert problem.startswith("what was read before still holds: ") and says in problem
     pointed.home.config.write_text(before)
     eventually(lambda: not pointed.status().problems, "it is none any more")
     kill_worker(pointed)
@@ -226,6 +242,34 @@ def test_a_worker_that_dies_again_and_again_is_not_started_without_pause(proxy: 
     again = service.status(proxy.home)
     assert again is not None and again.supervisor_pid == first.supervisor_pid
     assert (lockfile.holder(proxy.home) or {})["problem"] == ""
+
+
+def test_a_worker_that_fails_for_months_is_still_tried_again() -> None:
+    assert [restart_delay_s(failures) for failures in (1, 2, 8, 9, 5000)] == [0.2, 0.4, 25.6, 30.0, 30.0]
+
+
+def test_a_service_that_is_stuck_before_it_has_a_socket_is_neither_gone_nor_stopped(home: Home) -> None:
+    """Its worker died between `ready` and its control socket, and the next ones cannot start."""
+    script = (
+        "import os, signal, sys, time; from pathlib import Path; from clauderon.paths import Home\n"
+        "from clauderon.proxy import lockfile\n"
+        "lock = lockfile.acquire(Home(Path(sys.argv[1])))\n"
+        "facts = {'pid': os.getpid(), 'version': '1', 'held': {}, 'problem': 'no luck\\tdo this', 'failures': 2}\n"
+        "signal.signal(signal.SIGHUP, lambda *_: lock.write({**facts, 'failures': 3}))\n"
+        "lock.write(facts); print('held', flush=True)\n"
+        "while True: time.sleep(1)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script, str(home.root)], stdout=subprocess.PIPE)
+    try:
+        assert child.stdout is not None and child.stdout.readline() == b"held\n"
+        with pytest.raises(BackendError, match="its worker does not start: no luck") as caught:
+            service.status(home)
+        assert caught.value.hint == "do this"
+        assert service.stop(home)
+        assert child.wait(10) == -signal.SIGTERM
+    finally:
+        child.kill()
+        child.communicate()
 
 
 def test_a_service_whose_worker_cannot_start_can_be_stopped(proxy: Service) -> None:

@@ -26,11 +26,8 @@ def test_a_deleted_sessions_lines_are_still_there(cli: Cli, audited: Home, word:
     assert [json.loads(line)["path"] for line in answer.out.splitlines()] == ["/gone", "/gone"]
 
 
-@pytest.mark.parametrize("more", [[], ["--follow"]])
-def test_a_session_that_never_was_is_said_and_not_waited_for(
-    cli: Cli, audited: Home, more: list[str]
-) -> None:
-    answer = cli("proxy", "log", "--session", "fix-bgu", *more)
+def test_a_session_that_never_was_is_said(cli: Cli, audited: Home) -> None:
+    answer = cli("proxy", "log", "--session", "fix-bgu")
     assert (answer.status, answer.out) == (3, b"")
     assert b"session fix-bgu" in answer.err
 
@@ -39,3 +36,9 @@ def test_a_session_without_a_line_yet_has_none(cli: Cli, audited: Home) -> None:
     a_session(audited, "new", "0123456789ab")
     for word in ("new", "0123456789ab"):
         assert cli.ok("proxy", "log", "--session", word).out.splitlines()[1:] == []
+
+
+def test_a_database_that_cannot_be_read_keeps_nobody_from_the_audit(cli: Cli, audited: Home) -> None:
+    audited.database.write_bytes(b"no database" * 1000)
+    assert len(cli.ok("proxy", "log", "--session", "gone", "--json").out.splitlines()) == 2
+    assert cli.ok("proxy", "log", "--session", "unknown").out.splitlines()[1:] == []
