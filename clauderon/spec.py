@@ -114,7 +114,7 @@ def hosts(patterns: Iterable[str], *, what: str) -> tuple[str, ...]:
         try:
             found.append(checks.destination(pattern))
         except ValueError as error:
-            hint = f"{what} '*.example.com'   # or a host, either with :PORT or without"
+            hint = f"clauderon create {what} '*.example.com' ...   # or a host, with :PORT or without"
             raise UsageError(f"{what} {pattern!a}", str(error), hint=hint) from error
     return tuple(found)
 

@@ -69,9 +69,9 @@ def ensure(
             continue
         offered = credentials.from_environ(config, home, environ)
         known = all(current.held.get(name) == given.origin for name, given in offered.items())
-        run = (started or again) if fetch is None else fetch
-        if again or not known or (run and current.lacking):
-            return reload(home, config, environ, fetch=run) or current
+        fetching = (started or again) if fetch is None else fetch
+        if again or not known or (fetching and current.lacking):
+            return reload(home, config, environ, fetch=fetching) or current
         if offered:
             return _offer(home, offered) or current
         return current
