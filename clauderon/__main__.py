@@ -10,6 +10,8 @@ import gc
 import os
 import sys
 
+from clauderon import aliases
+
 
 def entry() -> None:
     """The console script: `main`, without the 10 ms that taking all the modules down costs. Does not return."""
@@ -27,7 +29,7 @@ def entry() -> None:
 def main() -> int:
     """Run the command line of this process; returns the exit status."""
     try:
-        status = _main(sys.argv[1:])
+        status = _main(aliases.expand(sys.argv[1:]))
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:

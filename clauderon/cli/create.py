@@ -2,6 +2,7 @@
 
 # Without `from __future__ import annotations`, which has typer compile every annotation anew at each start.
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,12 @@ _OptionalText = str | None
 
 
 def create(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PROMPT]", help="What the agent is to do; the same as --prompt.", show_default=False
+        ),
+    ] = None,
     repo: Annotated[
         Path | None,
         typer.Option("--repo", metavar="DIR", help="The git repository; default: this directory."),
@@ -132,7 +139,7 @@ def create(
         raise UsageError("--timeout", "it needs --print", hint="clauderon wait --timeout 30m NAME")
     request = Request(
         repo=_repository(repo),
-        prompt=_prompt(prompt, prompt_file),
+        prompt=_prompt(_words(words or [], prompt), prompt_file),
         name=name,
         backend=backend,
         agent=agent,
@@ -154,7 +161,11 @@ def create(
         timeout=timeout,
         budget=budget,
         idempotency=idempotency_key,
-        prompt_flag="--prompt" if prompt_file is None else f"--prompt-file {prompt_file}",
+        prompt_flag=f"--prompt-file {prompt_file}"
+        if prompt_file is not None
+        else "PROMPT"
+        if words
+        else "--prompt",
         agent_args=("--output-format", "json") if print_ and out.json and not detach else (),
     )
     from clauderon.session.create import create as create_session
@@ -232,10 +243,23 @@ def _repository(repo: Path | None) -> Path:
     return repo or here
 
 
+def _words(words: list[str], flag: str | None) -> str | None:
+    """The prompt of the command line: the one plain word, or the value of --prompt. Raises UsageError."""
+    if not words:
+        return flag
+    if flag is not None:
+        raise UsageError("create", "the prompt was given twice: as a word and with --prompt")
+    if len(words) > 1:
+        # Quoting was forgotten, or the prompt stands beside something that was meant for a flag.
+        quoted = shlex.join(["clauderon", "create", " ".join(words)])
+        raise UsageError("create", "the prompt is one argument, so quote it", hint=quoted)
+    return words[0]
+
+
 def _prompt(text: str | None, file: str | None) -> bytes | None:
     hint = "clauderon create --prompt-file prompt.txt ..."
     if text is not None and file is not None:
-        raise UsageError("create", "--prompt and --prompt-file exclude each other", hint=hint)
+        raise UsageError("create", "a prompt and --prompt-file exclude each other", hint=hint)
     if file is None:
         return None if text is None else text.encode("utf-8", "surrogateescape")
     if file == "-":

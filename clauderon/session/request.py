@@ -27,7 +27,7 @@ class Request(NamedTuple):
     """The flags of `create`, as typed; None and () mean "not given".
 
     prompt: the bytes the agent gets.
-    prompt_flag: where they are from, for what is wrong with them.
+    prompt_flag: where the bytes are from, for what is wrong with them.
     """
 
     repo: Path

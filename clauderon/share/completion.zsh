@@ -126,7 +126,8 @@ _clauderon_create() {
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
-        '(- *)--help[Show the help.]'
+        '(- *)--help[Show the help.]' \
+        '*:[PROMPT]: '
 }
 
 _clauderon_list() {

@@ -87,6 +87,31 @@ def test_a_prompt_that_is_typed_is_refused_by_that_name(refused: Cli, repo: Path
 def test_two_prompts_are_refused_with_a_hint(refused: Cli) -> None:
     answer = refused("create", "--prompt", "x", "--prompt-file", "-")
     assert answer.error == (
-        "clauderon: create: --prompt and --prompt-file exclude each other\n"
+        "clauderon: create: a prompt and --prompt-file exclude each other\n"
         "hint: clauderon create --prompt-file prompt.txt ...\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (
+            ("Fix", "the bug"),
+            "clauderon: create: the prompt is one argument, so quote it\nhint: clauderon create 'Fix the bug'\n",
+        ),
+        (
+            ("Fix it", "--prompt", "x"),
+            "clauderon: create: the prompt was given twice: as a word and with --prompt\n",
+        ),
+    ],
+)
+def test_a_prompt_of_several_words_or_given_twice_is_refused(
+    refused: Cli, words: tuple[str, ...], error: str
+) -> None:
+    answer = refused("create", *words)
+    assert (answer.status, answer.error) == (2, error)
+
+
+def test_an_empty_word_as_the_prompt_is_refused(refused: Cli, repo: Path) -> None:
+    answer = refused("create", "--repo", str(repo), "")
+    assert answer.error.startswith("clauderon: PROMPT: it is empty\nhint: ")
