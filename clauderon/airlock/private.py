@@ -41,7 +41,7 @@ def make_private(
 ) -> None:
     """Build `home.git_dir(session_id)` for a worktree that `open_worktree` has just made; safe to repeat.
 
-    https_hosts: hosts whose ssh URLs become https inside, where the proxy can lend a credential.
+    https_hosts: names, with `:port` or without, whose ssh URLs become https inside, where a credential is lent.
     owner:       uid and gid of the container's user, when that is not ours.
     Raises BackendError when the worktree is not registered.
     """
@@ -197,7 +197,8 @@ def private_config(repository: Repository, *, https_hosts: Iterable[str] = (), s
                 values.append(("partialclonefilter", repository.promisor_filter))
         lines.append(_section("remote", values, remote.name))
     for host in https_hosts:
-        ssh = (f"git@{host}:", f"ssh://git@{host}/", f"ssh://{host}/")
+        name = host.partition(":")[0]  # ssh has a port of its own
+        ssh = (f"git@{name}:", f"ssh://git@{name}/", f"ssh://{name}/")
         lines.append(_section("url", [("insteadOf", prefix) for prefix in ssh], f"https://{host}/"))
     return "".join(lines)
 

@@ -215,17 +215,14 @@ def destinations(value: object) -> tuple[str, ...]:
     return tuple(destination(item) for item in texts(value))
 
 
-def host_patterns(value: object) -> tuple[str, ...]:
-    return tuple(host_pattern(item) for item in texts(value))
-
-
 def credential_hosts(value: object) -> tuple[str, ...]:
-    """Host patterns narrow enough to send a secret to."""
-    patterns = host_patterns(value)
-    for pattern in patterns:
-        if pattern == "*" or (pattern.startswith("*.") and pattern.count(".") < 2):
-            raise ValueError(f"{pattern!r} would send the secret to anybody; name the hosts")
-    return patterns
+    """Destinations narrow enough to send a secret to."""
+    found = destinations(value)
+    for text in found:
+        name = text.partition(":")[0]
+        if name == "*" or (name.startswith("*.") and name.count(".") < 2):
+            raise ValueError(f"{text!r} would send the secret to anybody; name the hosts")
+    return found
 
 
 def host_port(value: object) -> str:

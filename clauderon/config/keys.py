@@ -185,7 +185,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key(
             "hosts",
             checks.credential_hosts,
-            "Who gets it: names, or `*.example.com` for all below.",
+            "Who gets it: names, or `*.example.com` for all below; on port 443, or on `:port`.",
         ),
         Key("header", checks.header, "The header it travels in."),
         Key("format", checks.header_format, "The header's value; `{secret}` or `{basic}` is replaced."),

@@ -83,7 +83,7 @@ class Proxy(NamedTuple):
 class Credential(NamedTuple):
     """A secret's source and the hosts it belongs to; never the secret itself.
 
-    hosts: exact names, or `*.example.com` for any name below it.
+    hosts: exact names, or `*.example.com` for any name below it; on port 443, or on the `:port` that is named.
     header, format: what is injected; `{secret}` is replaced, `{basic}` by base64 of `basic_user:secret`.
     env, command, file: where the secret comes from, in that order; file is relative to `secrets/`.
     env: names of variables, the first that is set to something counts; command: argv, no shell.

@@ -75,7 +75,7 @@ def _begin(client: Client, head: RequestHead, key: Key, verdict: Verdict, first_
     if verdict.problem is not None:
         raise _refusal(verdict)
     shared = session.shared
-    grant = None if session.main else shared.credentials.grant(key.host)
+    grant = None if session.main else shared.credentials.grant(key.host, key.port)
     injected = None
     if grant is not None:
         if shared.headers is not shared.credentials.headers:
@@ -94,6 +94,8 @@ def _begin(client: Client, head: RequestHead, key: Key, verdict: Verdict, first_
                 injected = b"%b: %b" % (grant.header, grant.value)
             elif grant.model_api:
                 what = f"no credential is set for {key.host} ({grant.name})"
+                if grant.elsewhere:
+                    what = f"the credential {grant.name} is not for port {key.port} of {key.host}"
                 raise Problem(401, "no-credential", what, grant.hint, True, "no-credential")
     message = head.render(injected=injected, strip=grant is not None, first_line=first_line)
     client.begin_exchange(Exchange(client, head, key, verdict.rule, grant), message)
@@ -263,7 +265,7 @@ def record_connection(client: Client, problem: Problem) -> None:
 def wants_json(client: Client, head: RequestHead) -> bool:
     """Whether an error is better said in the JSON of the model APIs than in words."""
     if client.host:
-        grant = client.session.shared.credentials.grant(client.host)
+        grant = client.session.shared.credentials.grant(client.host, client.port)
         if grant is not None and grant.model_api:
             return True
     return any(line[:7].lower() == b"accept:" and b"json" in line for line in head.lines[1:])

@@ -11,13 +11,17 @@ from dataclasses import replace
 
 from clauderon.config.schema import Credential
 from clauderon.proxy.credentials import Secret, hint
+from clauderon.proxy.hosts import format_authority
 from clauderon.proxy.interfaces import Grant
+from clauderon.proxy.rules import parse_pattern
 
 # Removed from every request to a credentialed host, even where no credential travels in them. A cookie is one too: with
 # it a container could act as somebody else beside the credential it is lent.
 ALWAYS_REMOVED = frozenset(
     {b"authorization", b"x-api-key", b"x-goog-api-key", b"proxy-authorization", b"cookie"}
 )
+# Where an entry of `hosts` names no port.
+USUAL_PORT = 443
 # What is shorter would be found everywhere by chance.
 SHORTEST_NEEDLE = 8
 _REMEMBERED = 4096
@@ -30,45 +34,61 @@ class Grants:
 
     def __init__(self, credentials: Mapping[str, Credential], secrets: Mapping[str, Secret]) -> None:
         """credentials: in order of precedence; secrets: by credential name, those that are set."""
-        self._exact: dict[str, Grant] = {}
-        self._below: dict[str, Grant] = {}
+        self._exact: dict[str, dict[int, Grant]] = {}
+        self._below: dict[str, dict[int, Grant]] = {}
         self._headers = ALWAYS_REMOVED | {c.header.lower().encode() for c in credentials.values()}
-        self._remembered: dict[str, Grant | None] = {}
-        unset: dict[str, list[Credential]] = {}
+        self._remembered: dict[tuple[str, int], Grant | None] = {}
+        unset: dict[tuple[str, int], list[Credential]] = {}
         for credential in credentials.values():
             grant = _grant(credential, secrets.get(credential.name))
-            for pattern in credential.hosts:
-                table = self._below if pattern.startswith("*.") else self._exact
-                key = pattern.removeprefix("*").lower()
-                before = table.get(key)
+            for text in credential.hosts:
+                pattern = parse_pattern(text)
+                port = pattern.port or USUAL_PORT
+                ports = (self._below if pattern.below else self._exact).setdefault(pattern.host, {})
+                before = ports.get(port)
                 # Of several for one host the first that has a secret counts, else the first.
                 if before is None or (before.value is None and grant.value is not None):
-                    table[key] = grant
+                    ports[port] = grant
                 if grant.value is None:
-                    unset.setdefault(key, []).append(credential)
-                    if table[key].value is None:
-                        table[key] = replace(table[key], hint=hint(*unset[key], secrets=_SECRETS))
+                    lacking = unset.setdefault((pattern.host, port), [])
+                    lacking.append(credential)
+                    if ports[port].value is None:
+                        ports[port] = replace(ports[port], hint=hint(*lacking, secrets=_SECRETS))
 
     @property
     def headers(self) -> frozenset[bytes]:
         return self._headers
 
-    def grant(self, host: str) -> Grant | None:
+    def grant(self, host: str, port: int) -> Grant | None:
         try:
-            return self._remembered[host]
+            return self._remembered[host, port]
         except KeyError:
             pass
-        found = [self._exact[host]] if host in self._exact else []
+        grant = self._find(host, port)
+        if len(self._remembered) >= _REMEMBERED:
+            self._remembered.clear()
+        self._remembered[host, port] = grant
+        return grant
+
+    def _find(self, host: str, port: int) -> Grant | None:
+        tables = [self._exact[host]] if host in self._exact else []
         if self._below and ":" not in host:
             # The longest pattern is the most particular.
             labels = host.split(".")
             names = ("." + ".".join(labels[start:]) for start in range(1, len(labels)))
-            found += [self._below[name] for name in names if name in self._below]
-        grant = next((each for each in found if each.value is not None), found[0] if found else None)
-        if len(self._remembered) >= _REMEMBERED:
-            self._remembered.clear()
-        self._remembered[host] = grant
-        return grant
+            tables += [self._below[name] for name in names if name in self._below]
+        if not tables:
+            return None
+        here = [ports[port] for ports in tables if port in ports]
+        if here:
+            grant = next((each for each in here if each.value is not None), here[0])
+        else:
+            grant = _withheld(next(iter(tables[0].values())), host, port)
+        # What one port of a host was lent, another may show.
+        needles = dict.fromkeys(
+            needle for ports in tables for each in ports.values() for needle in each.needles
+        )
+        return replace(grant, needles=tuple(needles))
 
 
 class LiveGrants:
@@ -84,8 +104,17 @@ class LiveGrants:
     def headers(self) -> frozenset[bytes]:
         return self._grants.headers
 
-    def grant(self, host: str) -> Grant | None:
-        return self._grants.grant(host)
+    def grant(self, host: str, port: int) -> Grant | None:
+        return self._grants.grant(host, port)
+
+
+def _withheld(grant: Grant, host: str, port: int) -> Grant:
+    """The same for a port that the credential's table does not name: nothing is lent there."""
+    named = f'"{format_authority(host, port)}"'
+    words = (
+        f"if it is meant for this port too, add {named} to hosts of [credentials.{grant.name}] in config.toml"
+    )
+    return replace(grant, value=None, elsewhere=True, hint=words)
 
 
 def _grant(credential: Credential, secret: Secret | None) -> Grant:

@@ -35,6 +35,7 @@ class Grant:
             removed all the same, and `hint` says what would supply the secret.
     needles: every form of the secret that must not come back to the client: the secret itself, its base64 in Basic.
     model_api: exempt from the read-only access mode; without a secret its requests are refused with `hint`.
+    elsewhere: the credential belongs to other ports of this host; nothing is lent, `hint` says how to name this one.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Grant:
     needles: tuple[bytes, ...] = field(default=(), repr=False)
     hint: str = ""
     model_api: bool = False
+    elsewhere: bool = False
 
 
 class Credentials(Protocol):
@@ -53,8 +55,8 @@ class Credentials(Protocol):
         """Lower-case names of every header any credential may travel in: removed from what a client sends."""
         ...
 
-    def grant(self, host: str) -> Grant | None:
-        """The grant for a normalised host name (`rules.normalise_host`), or None for a host without credential."""
+    def grant(self, host: str, port: int) -> Grant | None:
+        """The grant for a normalised host name (`hosts.normalise_host`), or None for a host without credential."""
         ...
 
 

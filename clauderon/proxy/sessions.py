@@ -72,7 +72,7 @@ class Session:
             return False
         if verdict.passthrough or not self.rules.read_only:
             return True
-        grant = self.shared.credentials.grant(key.host)
+        grant = self.shared.credentials.grant(key.host, key.port)
         return grant is None or grant.model_api
 
     def note(self, record: AuditRecord) -> None:

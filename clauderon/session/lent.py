@@ -30,10 +30,16 @@ def supplied(context: Context) -> tuple[str, ...]:
 
 
 def https_hosts(context: Context) -> tuple[str, ...]:
-    """The hosts whose git URLs go over https inside, since a credential for that is there."""
+    """The hosts, with `:port` or without, whose git URLs go over https inside, since a credential is there."""
     names = supplied(context)
     found = [c for c in context.config.credentials.values() if c.name in names and "{basic}" in c.format]
-    return tuple(host for credential in found for host in credential.hosts)
+    # git takes no patterns here, and an IPv6 address is not written as a name in ssh URLs.
+    return tuple(
+        host.removesuffix(":443")
+        for credential in found
+        for host in credential.hosts
+        if "*" not in host and host.count(":") < 2
+    )
 
 
 def missing(context: Context, agent: Agent) -> str:

@@ -84,6 +84,12 @@ def test_identity_and_remotes_come_along_without_credentials(repo: Path, home: H
     assert url == "https://github.com/o/r.git"
 
 
+def test_a_credentials_own_port_is_in_the_url_inside(repo: Path, home: Home) -> None:
+    world = open_session(repo, home, https_hosts=("git.example.test:8443",))
+    for url in ("git@git.example.test:o/r.git", "ssh://git@git.example.test/o/r.git"):
+        assert world.inside("ls-remote", "--get-url", url) == "https://git.example.test:8443/o/r.git"
+
+
 def test_a_host_without_an_identity_still_lets_the_agent_commit(repo: Path, home: Home) -> None:
     for key in ("user.name", "user.email"):
         call("git", "config", "--unset", key, cwd=repo)

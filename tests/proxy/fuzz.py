@@ -344,7 +344,7 @@ class Dialler:
 class Table:
     headers = HEADERS
 
-    def grant(self, host: str) -> Grant | None:
+    def grant(self, host: str, port: int) -> Grant | None:
         return Grant("b", b"x-api-key", SECRET, (SECRET,)) if host == "b.test" else None
 
 

@@ -21,7 +21,7 @@ import trustme
 import uvloop
 
 from clauderon.config.schema import Proxy
-from clauderon.proxy.grants import ALWAYS_REMOVED
+from clauderon.proxy import grants
 from clauderon.proxy.interfaces import AuditRecord, Grant
 from clauderon.proxy.policy import SessionPolicy
 from clauderon.proxy.server import DataPlane
@@ -52,7 +52,8 @@ class Grants:
 
     def __init__(self) -> None:
         self.table: dict[str, Grant] = {}
-        self.headers = ALWAYS_REMOVED
+        self.real: grants.Grants | None = None  # in the place of `table`
+        self.headers = grants.ALWAYS_REMOVED
 
     def add(self, host: str, header: bytes = b"x-api-key", value: str | None = CANARY, **more: Any) -> None:
         secret = value.rsplit(" ", 1)[-1].encode() if value else None
@@ -65,8 +66,8 @@ class Grants:
             **more,
         )
 
-    def grant(self, host: str) -> Grant | None:
-        return self.table.get(host)
+    def grant(self, host: str, port: int) -> Grant | None:
+        return self.real.grant(host, port) if self.real is not None else self.table.get(host)
 
 
 class Records:

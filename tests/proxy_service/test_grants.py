@@ -27,13 +27,13 @@ SET = {name: Secret(f"{CANARY}-{name}") for name in BUILTIN_CREDENTIALS}
     ],
 )
 def test_built_in_credentials_go_to_their_hosts(host: str, name: str, header: bytes, value: str) -> None:
-    grant = Grants(BUILTIN_CREDENTIALS, SET).grant(host)
+    grant = Grants(BUILTIN_CREDENTIALS, SET).grant(host, 443)
     assert grant is not None
     assert (grant.name, grant.header, grant.value) == (name, header, value.encode())
 
 
 def test_git_over_https_gets_basic_and_both_forms_are_needles() -> None:
-    grant = Grants(BUILTIN_CREDENTIALS, SET).grant("github.com")
+    grant = Grants(BUILTIN_CREDENTIALS, SET).grant("github.com", 443)
     secret = f"{CANARY}-github-git".encode()
     encoded = base64.b64encode(b"x-access-token:" + secret)
     assert grant is not None
@@ -57,31 +57,33 @@ def test_git_over_https_gets_basic_and_both_forms_are_needles() -> None:
     ],
 )
 def test_look_alikes_get_nothing(host: str) -> None:
-    assert Grants(BUILTIN_CREDENTIALS, SET).grant(host) is None
+    assert Grants(BUILTIN_CREDENTIALS, SET).grant(host, 443) is None
 
 
 def test_of_two_for_one_host_the_first_that_is_set_counts() -> None:
     oauth = {"anthropic-oauth": Secret(CANARY)}
-    grant = Grants(BUILTIN_CREDENTIALS, oauth).grant("api.anthropic.com")
+    grant = Grants(BUILTIN_CREDENTIALS, oauth).grant("api.anthropic.com", 443)
     assert grant is not None
     assert (grant.header, grant.value) == (b"authorization", f"Bearer {CANARY}".encode())
-    both = Grants(BUILTIN_CREDENTIALS, {**oauth, "anthropic": Secret("first")}).grant("api.anthropic.com")
+    both = Grants(BUILTIN_CREDENTIALS, {**oauth, "anthropic": Secret("first")}).grant(
+        "api.anthropic.com", 443
+    )
     assert both is not None and both.value == b"first"
 
 
 def test_one_that_is_set_for_a_pattern_beats_one_that_is_not_for_the_very_host() -> None:
     own = Credential(name="mine", hosts=("*.github.com",), header="authorization", format="Bearer {secret}")
     table = {**BUILTIN_CREDENTIALS, "mine": own}
-    grant = Grants(table, {"mine": Secret(CANARY)}).grant("api.github.com")
+    grant = Grants(table, {"mine": Secret(CANARY)}).grant("api.github.com", 443)
     assert grant is not None and grant.name == "mine" and grant.value is not None
-    both = Grants(table, {"mine": Secret(CANARY), "github": Secret("first")}).grant("api.github.com")
+    both = Grants(table, {"mine": Secret(CANARY), "github": Secret("first")}).grant("api.github.com", 443)
     assert both is not None and both.name == "github"
-    neither = Grants(table, {}).grant("api.github.com")
+    neither = Grants(table, {}).grant("api.github.com", 443)
     assert neither is not None and neither.name == "github"
 
 
 def test_without_a_secret_there_is_a_grant_that_says_what_would_supply_it() -> None:
-    grant = Grants(BUILTIN_CREDENTIALS, {}).grant("api.anthropic.com")
+    grant = Grants(BUILTIN_CREDENTIALS, {}).grant("api.anthropic.com", 443)
     assert grant is not None
     assert grant.value is None
     assert grant.model_api
@@ -97,7 +99,7 @@ def test_patterns_match_below_and_the_most_particular_wins() -> None:
     }
     grants = Grants(table, {name: Secret(f"secret-{name}") for name in table})
     names = {
-        host: (grants.grant(host) or Credential("none")).name
+        host: (grants.grant(host, 443) or Credential("none")).name
         for host in (
             "x.example.com",
             "x.a.example.com",
@@ -126,16 +128,16 @@ def test_printing_a_grant_shows_no_secret() -> None:
     grants = Grants(BUILTIN_CREDENTIALS, SET)
     for credential in BUILTIN_CREDENTIALS.values():
         for host in credential.hosts:
-            assert CANARY not in repr(grants.grant(host))
+            assert CANARY not in repr(grants.grant(host, 443))
 
 
 @given(strategies.text(strategies.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1))
 def test_a_secret_with_braces_passes_as_it_is(secret: str) -> None:
     table = {"x": Credential("x", hosts=("x.test",), format="{secret}")}
-    grant = Grants(table, {"x": Secret(secret)}).grant("x.test")
+    grant = Grants(table, {"x": Secret(secret)}).grant("x.test", 443)
     assert grant is not None and grant.value == secret.encode()
 
 
 def test_short_secrets_are_no_needles() -> None:
-    grant = Grants({"x": Credential("x", hosts=("x.test",))}, {"x": Secret("abc")}).grant("x.test")
+    grant = Grants({"x": Credential("x", hosts=("x.test",))}, {"x": Secret("abc")}).grant("x.test", 443)
     assert grant is not None and grant.needles == ()
