@@ -94,7 +94,6 @@ config shw|clauderon config show   # did you mean this?
 config nonsense|clauderon config --help
 lst|clauderon list   # did you mean this?
 nonsense|clauderon --help
-help|clauderon --help
 list extra|clauderon list --help
 WORDS
 }

@@ -116,9 +116,13 @@ class Output:
         self._write_bytes(data)
 
     def done(self, data: Any = None) -> None:
-        """What a person knows from the command's success; JSON and tsv say it: a record, or a list of them."""
+        """What was acted on, a record or a list of them; a table has the names alone, as docker prints them."""
         if self.json:
             self._envelope(data)
+        elif self.format == "table":
+            for row in [data] if isinstance(data, Mapping) else data or ():
+                if "name" in row:
+                    self._write(f"{row['name']}\n")
         elif self.format == "tsv" and isinstance(data, Mapping):
             self.record(data)
         elif self.format == "tsv":

@@ -115,7 +115,7 @@ def variables(home: Home, name: str) -> Mapping[str, str]:
     if home.database.exists():
         with Store.open(home) as store:
             return spec.host_variables(store.named(name), home)
-    raise NoSuchSession(f"session {name}", "there is none of that name", hint="clauderon list")
+    raise NoSuchSession(f"session {name}", "no session has this name", hint="clauderon list")
 
 
 def statements(home: Home, name: str | None, shell: str, unset: bool) -> str:

@@ -263,7 +263,7 @@ class Store:
         """The session of that name. Raises NoSuchSession."""
         session = self.get(name)
         if session is None:
-            raise NoSuchSession(f"session {name}", "there is none of that name", hint="clauderon list")
+            raise NoSuchSession(f"session {name}", "no session has this name", hint="clauderon list")
         return session
 
     def by_idempotency(self, key: str) -> Session | None:

@@ -255,7 +255,7 @@ def _both(first: ClauderonError | None, second: ClauderonError) -> ClauderonErro
         return second
     detail = "\n".join(text for text in (f"{second.what}: {second.why}", second.detail) if text)
     return Unreachable(
-        first.what, f"{first.why}; and npm did not help either", hint=second.hint, detail=detail
+        first.what, f"{first.why}; and npm could not fetch it either", hint=second.hint, detail=detail
     )
 
 

@@ -81,7 +81,11 @@ def _view(spec: str, field: str, environ: Mapping[str, str]) -> Any:
     except CommandFailed as error:
         raise _failed(spec, error) from error
     except CommandTimeout as error:
-        raise Unreachable(f"npm view {spec}", error.why, hint="npm ping") from error
+        raise Unreachable(
+            f"npm view {spec}",
+            error.why,
+            hint="npm ping   # or set [agents.NAME] path to a program on this machine",
+        ) from error
     except ToolMissing as error:
         raise _no_npm(spec) from error
     return json.loads(answer.stdout or b"null")
@@ -159,12 +163,22 @@ def _unpack(tarball: Path, strip: str, folder: Path, progress: Progress, title: 
 def _failed(spec: str, error: CommandFailed) -> FetchError:
     what = f"npm: {spec}"
     if any(word in error.detail for word in _OFFLINE):
-        return Unreachable(what, "the registry cannot be reached", hint="npm ping", detail=error.detail)
+        return Unreachable(
+            what,
+            "the registry cannot be reached",
+            hint="npm ping   # or set [agents.NAME] path to a program on this machine",
+            detail=error.detail,
+        )
     if "E404" in error.detail or "ETARGET" in error.detail:
         return FetchError(what, "there is no such version", hint="clauderon config show", detail=error.detail)
     if "ENOSPC" in error.detail:
         return FetchError(what, "the disk is full", hint="clauderon clean-cache", detail=error.detail)
-    return Unreachable(what, error.why, hint="npm ping", detail=error.detail)
+    return Unreachable(
+        what,
+        error.why,
+        hint="npm ping   # or set [agents.NAME] path to a program on this machine",
+        detail=error.detail,
+    )
 
 
 def _no_npm(spec: str) -> FetchError:

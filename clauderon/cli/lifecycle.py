@@ -30,7 +30,7 @@ def _each(names: list[str], act, format_: str, json: bool, quiet: bool) -> None:
 
 
 def _in_turn(context: Context, names: list[str], act: Callable[[str], Done]) -> list[Done]:
-    """What `act` returns for each name. One that fails is no reason to leave out the others; it is raised after all."""
+    """What `act` returns for each name. Carry on after a failure; raise the first error at the end."""
     done: dict[str, Done] = {}
     failures: list[ClauderonError] = []
     for name in _existing(context, names):
@@ -43,7 +43,7 @@ def _in_turn(context: Context, names: list[str], act: Callable[[str], Done]) -> 
     if not failures:
         return list(done.values())
     if done:
-        context.report.warn(f"done all the same: {', '.join(done)}")
+        context.report.warn(f"succeeded: {', '.join(done)}")
     raise failures[0]
 
 

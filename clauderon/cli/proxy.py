@@ -111,7 +111,7 @@ def log(
     home = common.home()
     if session is not None and not _is_known(home, session):
         if not follow:
-            why = "there is none of that name, nor a line of it in the audit"
+            why = "no session has this name, and the audit has no line of it"
             raise NoSuchSession(f"session {session}", why, hint="clauderon list")
         out.warn(f"there is no session {session} yet")
     for record in audit_reader.read(home.audit, session=session, follow=follow):

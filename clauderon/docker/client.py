@@ -134,7 +134,7 @@ class Docker:
         return self.start(*argv.container_list_argv(filters), what="list containers")
 
     def container_inspect(self, name: str) -> parse.ContainerDetail | None:
-        """The container's details, or None if there is none of that name or id."""
+        """The container's details, or None if no container has that name or id."""
         try:
             answer = self.attempt(*argv.container_inspect_argv(name))
         except CommandFailed as failure:

@@ -19,7 +19,7 @@ def notes(settings: Settings, *, lfs: bool, submodules: bool, env: Mapping[str, 
     if submodules:
         yield "Submodules are empty in the session; `git submodule update --init` inside fetches them."
     if not (settings.user_name and settings.user_email) and "GIT_AUTHOR_EMAIL" not in env:
-        yield f"git knows no user.name and user.email here; the session commits as {NOBODY[0]} <{NOBODY[1]}>."
+        yield f"git user.name and user.email are not set; the session commits as {NOBODY[0]} <{NOBODY[1]}>."
     if settings.promisor:
         yield (
             f"This is a partial clone: objects it lacks come from {settings.promisor}, "

@@ -50,7 +50,7 @@ def missing(context: Context, agent: Agent) -> str:
     table = context.config.credentials
     secrets = f"{_short(context.home.secrets, context.environ)}/"
     hint = credentials.hint(*(table[name] for name in wanted), secrets=secrets)
-    return f"no credential for {registry.title(agent)}; {hint}"
+    return f"no credential for {registry.title(agent)}, so its requests will be refused (401); {hint}"
 
 
 def _short(path: Path, environ: Mapping[str, str]) -> str:

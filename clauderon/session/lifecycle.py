@@ -122,7 +122,7 @@ def running(context: Context, name: str, *, idle: bool = False) -> Session:
         served.up(context)
         return session
     if not idle:
-        raise Conflict(f"session {session.name}", "it is not running", hint=f"clauderon start {session.name}")
+        raise Conflict(f"session {session.name}", "it is stopped", hint=f"clauderon start {session.name}")
     with lock(context, session):
         return _start(context, session, "idle")
 

@@ -20,7 +20,7 @@ def find(context: Context, name: str) -> Session:
         return session
     for container in context.docker.container_list({**context.labels, spec.LABEL_SESSION: name}):
         return adopt(context, container)
-    raise NoSuchSession(f"session {name}", "there is none of that name", hint=_nearest(context, name))
+    raise NoSuchSession(f"session {name}", "no session has this name", hint=_nearest(context, name))
 
 
 def adopt(context: Context, container: Container) -> Session:

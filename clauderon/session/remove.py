@@ -74,7 +74,7 @@ def _ask(context: Context, session: Session, running: bool, confirm: Callable[[s
     _sync_if_possible(context, session)
     reasons = []
     if running:
-        reasons.append("it is running")
+        reasons.append("its agent is running")
     try:
         state = airlock.state(context.home, session, context.environ)
     except ClauderonError as error:

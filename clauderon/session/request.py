@@ -74,7 +74,8 @@ def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
     """`value` if it is allowed; else UsageError listing what is."""
     if value in allowed:
         return value
-    raise UsageError(f"{flag} {value}", f"use {', '.join(allowed[:-1])} or {allowed[-1]}")
+    choice = allowed[0] if len(allowed) == 1 else f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+    raise UsageError(f"{flag} {value}", f"use {choice}")
 
 
 def duration_s(text: str, *, flag: str, command: str = "create") -> float:

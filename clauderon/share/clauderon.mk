@@ -113,11 +113,11 @@ $(CLAUDERON_STATE)/%.tested: $(CLAUDERON_STATE)/%.ended
 	mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
 
 $(CLAUDERON_STATE)/%.merged: $(CLAUDERON_STATE)/%.tested
-	$(CLAUDERON) merge --quiet $(CLAUDERON_MERGE) '$*'
+	$(CLAUDERON) merge --quiet $(CLAUDERON_MERGE) '$*' >/dev/null
 	touch $(call clauderon_quoted,$@)
 
 # 3: there is no such session, and that is what was wanted.
-clauderon_delete = $(CLAUDERON) delete --quiet --yes '$*' || [ $$? -eq 3 ]
+clauderon_delete = $(CLAUDERON) delete --quiet --yes '$*' >/dev/null || [ $$? -eq 3 ]
 
 .PHONY: clauderon-clean clauderon-forget
 clauderon-clean: $(clauderon_names:%=clauderon-clean-%)

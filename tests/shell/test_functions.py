@@ -101,7 +101,7 @@ def test_a_missing_session_is_status_3_and_stays_where_it_is(shell: str) -> None
     script += 'clauderon_in nosuch true; echo "$?"; clauderon_use nosuch; echo "$?"; clauderon_dir nosuch; echo "$?"'
     answer = run(shell, script, strict=False)
     assert answer.stdout.split() == ["3", "stayed", "3", "3", "3"]
-    assert answer.stderr.count("clauderon: session nosuch: there is none of that name") == 4
+    assert answer.stderr.count("clauderon: session nosuch: no session has this name") == 4
 
 
 @each_shell
@@ -191,7 +191,7 @@ def test_fish_has_the_same_functions(home: Home) -> None:
     )
     old, new = str(home.worktree("old")), str(home.worktree("new"))
     assert answer.stdout.splitlines() == [old, new, "new", old, "7", "old", "0", "3", "3", "3"]
-    assert answer.stderr.count("there is none of that name") == 3
+    assert answer.stderr.count("no session has this name") == 3
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

@@ -100,9 +100,11 @@ def test_every_command_that_answers_speaks_three_formats() -> None:
         assert ("format_" in inspect.signature(function).parameters) == (name not in NO_FORMAT), name
 
 
-def test_what_is_done_is_a_line_a_session_in_tsv(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_what_is_done_is_a_name_a_line_and_in_tsv_the_whole_record(
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
     rows = [{"name": "a", "rescued": ["x", "y"]}, {"name": "b", "rescued": []}]
-    for format_, said in (("table", b""), ("tsv", b"a\tx, y\nb\t\n")):
+    for format_, said in (("table", b"a\nb\n"), ("tsv", b"a\tx, y\nb\t\n")):
         Output(format_).done(rows)  # type: ignore[arg-type]
         assert capsysbinary.readouterr().out == said
     Output("tsv").done({"name": "a", "changed": False})

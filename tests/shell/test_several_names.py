@@ -59,5 +59,5 @@ def test_one_that_fails_does_not_keep_the_others_from_being_done(
     answer = cli("archive", "first", "second", "third", "--json")
     assert answer.status == 4, repr(answer)
     assert "boom" in json.dumps(json.loads(answer.out)["error"])
-    assert "done all the same: first, third" in answer.error
+    assert "succeeded: first, third" in answer.error
     assert {row.name for row in rows(home) if row.archived} == {"first", "third"}
