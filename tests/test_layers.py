@@ -21,7 +21,7 @@ ROOMS = {
     "shellhelp": "face", "aliases": "face", "__main__": "face",
     "session": "use cases", "doctor": "use cases", "cache": "use cases",
     "docker": "tools", "git": "tools", "airlock": "tools", "agents": "tools",
-    "config": "facts", "spec": "facts", "limits": "facts", "extras": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts",
+    "config": "facts", "spec": "facts", "limits": "facts", "extras": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts", "tls": "facts",
     "__init__": "facts",
     "store": "state",
     "proc": "ground", "confined": "ground",
@@ -232,6 +232,19 @@ def test_only_output_writes_to_stdout(path: Path) -> None:
         and re.fullmatch(r"print|(sys\.)?stdout(\.buffer)?\.write(lines)?", ast.unparse(node.func))
     ]
     assert written == [] or name_of(path) in WRITERS
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_tls_context_begins_in_tls(path: Path) -> None:
+    """What a Python sets on a context by itself differs from one to the next."""
+    made = [
+        f"line {node.lineno}: {ast.unparse(node.func)}"
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call)
+        and re.search(r"SSLContext$|_context$", ast.unparse(node.func))
+        and ast.unparse(node.func).startswith("ssl.")
+    ]
+    assert made == [] or name_of(path) == "tls"
 
 
 def test_the_table_of_the_page_names_every_room() -> None:

@@ -127,14 +127,19 @@ def _open(url: str, environ: Mapping[str, str], headers: dict[str, str]) -> Any:
 
 def _opener(environ: Mapping[str, str]) -> urllib.request.OpenerDirector:
     """A client with the proxies and the CA file of `environ`, not of the process."""
-    import ssl
     import urllib.request
+
+    from clauderon import tls
 
     proxies = {
         scheme: environ.get(f"{scheme}_proxy") or environ.get(f"{scheme.upper()}_PROXY", "")
         for scheme in ("http", "https", "no")
     }
-    context = ssl.create_default_context(cafile=environ.get("SSL_CERT_FILE") or None)
+    context = tls.client_context()
+    if cafile := environ.get("SSL_CERT_FILE"):
+        context.load_verify_locations(cafile=cafile)
+    else:
+        context.load_default_certs()
     return urllib.request.build_opener(
         urllib.request.ProxyHandler({scheme: url for scheme, url in proxies.items() if url}),
         urllib.request.HTTPSHandler(context=context),

@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from clauderon import tls
 from clauderon.errors import BackendError
 from clauderon.paths import Home
 from clauderon.proxy.ca import BACKDATE_S
@@ -127,9 +128,7 @@ class Authority:
         return not_after - LEAF_MARGIN_S, certs.pem(certificate)
 
     def _context(self, cert_pem: bytes) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols(["http/1.1"])
+        context = tls.server_context()
         context.num_tickets = 1  # a client that resumes gets a new one each time; the second is never used
         self._load(context, cert_pem)
         return context
@@ -199,7 +198,7 @@ def _takes_certificates_alone(context: ssl.SSLContext, cert_pem: bytes) -> bool:
         _load_alone(context, cert_pem)
         to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         server = context.wrap_bio(to_server, to_client, server_side=True)
-        looking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        looking = tls.client_context()
         looking.check_hostname = False
         looking.verify_mode = ssl.CERT_NONE
         client = looking.wrap_bio(to_client, to_server)

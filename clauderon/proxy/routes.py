@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from clauderon import tls
 from clauderon.config.schema import Proxy
 from clauderon.errors import UsageError
 from clauderon.proxy.hosts import HostError, parse_authority
@@ -102,9 +103,8 @@ def upstream_context(upstream_ca: str) -> ssl.SSLContext:
 
     Raises UsageError if the file cannot be read.
     """
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context = tls.client_context()
+    context.load_default_certs()
     if upstream_ca:
         try:
             context.load_verify_locations(cafile=upstream_ca)

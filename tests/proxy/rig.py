@@ -20,6 +20,7 @@ from typing import Any
 import trustme
 import uvloop
 
+from clauderon import tls as contexts
 from clauderon.config.schema import Proxy
 from clauderon.proxy import grants
 from clauderon.proxy.interfaces import AuditRecord, Grant
@@ -40,8 +41,7 @@ class Leaves:
 
     def server_context(self, host: str, *, apart: bool = False) -> ssl.SSLContext:
         if host not in self._made:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.set_alpn_protocols(["http/1.1"])
+            context = contexts.server_context()
             self.ca.issue_cert(host).configure_cert(context)
             self._made[host] = context
         return self._made[host]
@@ -298,8 +298,7 @@ class Rig:
     # What stands around the proxy.
 
     def server_context(self, *names: str) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.set_alpn_protocols(["http/1.1"])
+        context = contexts.server_context()
         self.upstream_ca.issue_cert(*names).configure_cert(context)
         return context
 
@@ -355,7 +354,7 @@ class Rig:
         return peer
 
     def client_context(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = contexts.client_context()
         self.leaves.ca.configure_trust(context)
         return context
 

@@ -94,10 +94,13 @@ class TlsSocket:
             return bytes(self._step(self.tls.read, size))
         except ssl.SSLZeroReturnError:
             return b""
-        except ssl.SSLEOFError:
+        except ssl.SSLError as error:
+            # Python 3.11.2 has no SSLEOFError for what OpenSSL 3 says of a cut connection.
+            if not isinstance(error, ssl.SSLEOFError) and error.reason != "UNEXPECTED_EOF_WHILE_READING":
+                raise
             if self.suppress_ragged_eofs:
                 return b""
-            raise
+            raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "cut") from error
 
     def unwrap(self) -> socket.socket:
         """Say goodbye and wait for the peer's."""
