@@ -53,12 +53,13 @@ def run(
     local.env.clear()
     command = LocalCommand(local.path(find(argv[0], env)))
     try:
-        child = command.popen(
-            list(argv[1:]), cwd=os.fspath(cwd or Path.cwd()), env=dict(env), process_group=0
-        )
+        with held_signals() as came:
+            child = command.popen(
+                list(argv[1:]), cwd=os.fspath(cwd or Path.cwd()), env=dict(env), process_group=0
+            )
     except OSError as error:
         raise cannot_start(argv, cwd, error) from error
-    return finish(tuple(argv), child, stdin, timeout_s, ok, settle_s)
+    return finish(tuple(argv), child, stdin, timeout_s, ok, settle_s, came)
 
 
 class Running:
@@ -135,27 +136,30 @@ def pipe(
     stdin goes to the producer. Raises CommandFailed for whichever failed first in the pipe.
     """
     with contextlib.ExitStack() as children:
-        first = subprocess.Popen(
-            [find(producer[0], env), *producer[1:]],
-            cwd=cwd,
-            env=dict(env),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,
-        )
-        children.callback(stop, first)
         second_env = env if consumer_env is None else consumer_env
-        second = subprocess.Popen(
-            [find(consumer[0], second_env), *consumer[1:]],
-            cwd=cwd,
-            env=dict(second_env),
-            stdin=first.stdout,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,
-        )
-        children.callback(stop, second)
+        with held_signals() as came:
+            first = subprocess.Popen(
+                [find(producer[0], env), *producer[1:]],
+                cwd=cwd,
+                env=dict(env),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                process_group=0,
+            )
+            children.callback(stop, first)
+            second = subprocess.Popen(
+                [find(consumer[0], second_env), *consumer[1:]],
+                cwd=cwd,
+                env=dict(second_env),
+                stdin=first.stdout,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                process_group=0,
+            )
+            children.callback(stop, second)
+        if came:
+            signal.raise_signal(came[0])
         assert first.stdout is not None
         first.stdout.close()  # so that the producer gets SIGPIPE when the consumer ends early
         first.stdout = None
@@ -219,8 +223,13 @@ def stream(
         "_ok_code": list(range(256)),
         "_return_cmd": True,
     }
-    command = sh.Command(find(argv[0], env))(*argv[1:], **{k: v for k, v in options.items() if v is not None})
+    with held_signals() as came:
+        command = sh.Command(find(argv[0], env))(
+            *argv[1:], **{k: v for k, v in options.items() if v is not None}
+        )
     try:
+        if came:
+            signal.raise_signal(came[0])
         command.wait(timeout=timeout_s)
         status = int(command.exit_code)
     except sh.TimeoutException as error:

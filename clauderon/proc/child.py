@@ -78,8 +78,15 @@ def finish(
     timeout_s: float | None,
     ok: Collection[int] | None,
     settle_s: float = 0.0,
+    came: Sequence[int] = (),
 ) -> Completed:
+    """Wait for a child and judge its answer; an interrupt lets it settle, then stops it.
+
+    came: the signals that were held back while it started; the first of them interrupts us now.
+    """
     try:
+        if came:
+            signal.raise_signal(came[0])
         stdout, stderr = child.communicate(stdin or None, timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
         stop(child)

@@ -123,16 +123,19 @@ def foreground(argv: Sequence[str], *, env: Env, stdin: bytes = b"", capture: bo
     attach` gives up listening when its input ends (client 28 with engine 20.10).
     """
     try:
-        child = subprocess.Popen(
-            [find(argv[0], env), *argv[1:]],
-            env=dict(env),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE if capture else None,
-            process_group=0,
-        )
+        with held_signals() as came:
+            child = subprocess.Popen(
+                [find(argv[0], env), *argv[1:]],
+                env=dict(env),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE if capture else None,
+                process_group=0,
+            )
     except OSError as error:
         raise cannot_start(argv, None, error) from error
     try:
+        if came:
+            signal.raise_signal(came[0])
         with contextlib.suppress(BrokenPipeError), child.stdin as pipe_end:  # type: ignore[union-attr]
             pipe_end.write(stdin)
             pipe_end.flush()
