@@ -21,6 +21,8 @@ BIN = Path(sys.executable).parent
 WORKERS = "2"
 # More failures than these are no accident of a busy machine.
 MOST_TO_REPEAT = 12
+# The system's Python, where it is another one than ours.
+STOCK_PYTHON = "/usr/bin/python3"
 # What a live test may lack where everything else must run (CLAUDERON_REQUIRE_LIVE=1), by the reason it gives.
 MAY_LACK = (
     "no JDK on this machine that can be mounted",
@@ -49,9 +51,9 @@ class Tally:
 PASSED, FAILED = Tally(passed=1), Tally(failed=1)
 
 
-def environment() -> dict[str, str]:
-    """The environment of every tool: ours, with the virtual environment's programs first on PATH."""
-    path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+def environment(programs: Path = BIN) -> dict[str, str]:
+    """The environment of every tool: ours, with a virtual environment's programs first on PATH."""
+    path = f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     return {**os.environ, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -59,13 +61,13 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def run(argv: Sequence[str], *, quiet: bool = False) -> tuple[int, str]:
+def run(argv: Sequence[str], *, quiet: bool = False, programs: Path = BIN) -> tuple[int, str]:
     """Run one tool; quiet keeps its output for a failure. Returns status and stdout (empty if not quiet)."""
     try:
         child = subprocess.run(
             argv,
             cwd=ROOT,
-            env=environment(),
+            env=environment(programs),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if quiet else None,
             stderr=subprocess.STDOUT if quiet else None,
@@ -136,29 +138,30 @@ def skips(report: ElementTree.Element) -> list[str]:
     return found
 
 
-def pytest(*arguments: str) -> Tally:
+def pytest(*arguments: str, python: str = sys.executable) -> Tally:
     """Run pytest; what failed beside other tests is run once more alone, and named if it passes then.
 
     A test that fails both times has failed. No test at all is a failure.
     """
     with tempfile.TemporaryDirectory(prefix="clauderon-report-") as directory:
-        tally = _pytest(Path(directory), "-n", WORKERS, "--dist", "worksteal", *arguments)
+        tally = _pytest(Path(directory), "-n", WORKERS, "--dist", "worksteal", *arguments, python=python)
         if not 0 < tally.failed <= MOST_TO_REPEAT:
             return tally
         say("   once more, alone:")
-        again = _pytest(Path(directory), "--last-failed", "--last-failed-no-failures=none", *arguments)
+        alone = ("--last-failed", "--last-failed-no-failures=none")
+        again = _pytest(Path(directory), *alone, *arguments, python=python)
         if again.failed or again.passed == 0:
             return tally
         say(f"   {again.passed} failed on the busy machine and passed alone: see above which")
         return Tally(tally.passed + again.passed, 0, tally.skipped)
 
 
-def _pytest(directory: Path, *arguments: str) -> Tally:
+def _pytest(directory: Path, *arguments: str, python: str = sys.executable) -> Tally:
     """One run, its counts read from the report it writes."""
     report = directory / "junit.xml"
     options = ["-q", "-o", f"cache_dir={directory / 'cache'}", f"--junitxml={report}"]
     report.unlink(missing_ok=True)
-    status, _ = run([sys.executable, "-m", "pytest", *options, *arguments])
+    status, _ = run([python, "-m", "pytest", *options, *arguments], programs=Path(python).parent)
     try:
         root = ElementTree.parse(report).getroot()
         suite = next(root.iter("testsuite"))
@@ -178,6 +181,22 @@ def _pytest(directory: Path, *arguments: str) -> Tally:
 
 def fast() -> Tally:
     return pytest("-m", "not live", *EXTRA)
+
+
+def stock() -> Tally:
+    """The fast tests with the system's own Python: its patch release, its `ssl`, its sqlite."""
+    status, found = run([STOCK_PYTHON, "-c", "import sys; print(sys.version)"], quiet=True)
+    if status != 0 or found.strip() == sys.version:
+        say(f"   {STOCK_PYTHON} is no other Python: nothing to do")
+        return Tally()
+    say(f"   {STOCK_PYTHON} is {found.split()[0]}")
+    venv = BIN.parent.with_name(f"{BIN.parent.name}-stock")
+    settings = [f"CLAUDERON_VENV={venv}", f"CLAUDERON_PYTHON={STOCK_PYTHON}"]
+    status, output = run(["env", *settings, "scripts/setup", "test"], quiet=True)
+    if status != 0:
+        say(output.rstrip())
+        return FAILED
+    return pytest("-m", "not live", *EXTRA, python=str(venv / "bin" / "python"))
 
 
 def bats() -> Tally:
@@ -249,7 +268,15 @@ def live() -> Tally:
     return tally
 
 
-SUITES: dict[str, Callable[[], Tally]] = {"lint": lint, "fast": fast, "bats": bats, "live": live}
+SUITES: dict[str, Callable[[], Tally]] = {
+    "lint": lint,
+    "fast": fast,
+    "stock": stock,
+    "bats": bats,
+    "live": live,
+}
+# Without a word on the command line; "stock" is CI's.
+USUAL = [name for name in SUITES if name != "stock"]
 EXTRA: list[str] = []
 
 
@@ -266,7 +293,7 @@ def main(arguments: list[str]) -> int:
         say(f"scripts/test: unknown suite {unknown[0]}; there are {', '.join(SUITES)}")
         return 2
     total = Tally()
-    for name in arguments or SUITES:
+    for name in arguments or USUAL:
         started = time.monotonic()
         say(f"== {name}")
         tally = SUITES[name]()
