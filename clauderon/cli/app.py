@@ -82,6 +82,9 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "doctor", "doctor", "doctor", _HOUSE, brief="Check everything a session needs, and how to mend it."
     ),
+    Command(
+        "build", "image", "build", _HOUSE, group="image", brief="Build an image that has what agents expect."
+    ),
     Command("run", "proxy", "run", _HOUSE, group="proxy"),
     Command("start", "proxy", "start", _HOUSE, group="proxy"),
     Command(
@@ -119,6 +122,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
 )
 GROUPS = {
+    "image": "Build an image for sessions to start from.\n\nExample: clauderon image build",
     "proxy": "Run, start, stop, look at the proxy; read its audit.\n\nExample: clauderon proxy status",
     "config": "Show or begin the configuration; see the credentials.\n\nExample: clauderon config show",
 }

@@ -124,6 +124,10 @@ def volume_users_argv(volume: str) -> list[str]:
     return [*_CONTAINER_LS, "--filter", f"volume={volume}", "--format", _CONTAINER]
 
 
+def image_list_argv() -> list[str]:
+    return ["image", "ls", "--no-trunc", "--filter", "dangling=false", "--format", "{{json .}}"]
+
+
 def inspect_argv(names: Collection[str]) -> list[str]:
     """Images, networks and volumes of these names, whichever there are."""
     return ["inspect", "--format", "{{json .}}", *names]

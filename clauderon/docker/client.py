@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from clauderon import proc
 from clauderon.config.schema import Docker as DockerConfig
 from clauderon.docker import argv, failures, parse
-from clauderon.errors import BackendError, CommandFailed
+from clauderon.errors import CommandFailed
 
 if TYPE_CHECKING:
     from clauderon.spec import ContainerSpec
 
 # A healthy engine answers these questions in milliseconds; a hung one must not hang us for ever.
 QUESTION_TIMEOUT_S = 60.0
+# A registry that has not answered by then is as good as out of reach, for somebody who waits for a report.
+REGISTRY_TIMEOUT_S = 15.0
 # How long an interrupt waits for the answer to an act. What the engine was asked to make it makes, also when docker is
 # gone; whoever undoes it must not look before it is there.
 SETTLE_S = 10.0
@@ -179,7 +181,24 @@ class Docker:
         try:
             proc.stream(self.argv("pull", "--", reference), env=self.env, on_stdout=on_line)
         except CommandFailed as failure:
-            raise pull_failed(failure, reference, offline) from failure
+            raise failures.pull_failed(failure, reference, offline) from failure
+
+    def image_list(self) -> list[tuple[str, str]]:
+        """(`repository:tag`, content id) of the engine's named images, newest first."""
+        return parse.parse_image_list(self.run(*argv.image_list_argv(), what="list images").text)
+
+    def image_in_registry(self, reference: str) -> bool:
+        """Whether the registry has the image; nothing is pulled. Raises CommandFailed where it does not say."""
+        registry = reference.partition("/")[0]
+        # docker itself takes a registry on loopback without TLS, and `manifest` only when told.
+        insecure = ["--insecure"] if registry.startswith(("127.", "localhost")) else []
+        try:
+            self.attempt("manifest", "inspect", *insecure, "--", reference, timeout_s=REGISTRY_TIMEOUT_S)
+        except CommandFailed as failure:
+            if "no such manifest" in failure.detail or "manifest unknown" in failure.detail:
+                return False
+            raise
+        return True
 
     # Networks, volumes, and all three at once
 
@@ -274,22 +293,3 @@ class Docker:
                 return False
             raise failures.explain(failure, what) from failure
         return True
-
-
-def pull_failed(failure: CommandFailed, reference: str, offline: str) -> BackendError:
-    """A refused pull, with what to try."""
-    explained = failures.explain(failure, f"pull {reference}")
-    if explained.hint is None:
-        text = failure.detail
-        if "denied" in text or "unauthorized" in text:
-            explained.why, explained.hint = "the registry refused it", "docker login"
-        elif "manifest unknown" in text or "not found" in text:
-            explained.why, explained.hint = (
-                "the registry has no such image",
-                f"docker manifest inspect {reference}",
-            )
-        else:
-            explained.why = "the registry cannot be reached, or the pull broke off"
-            explained.hint = offline
-    assert isinstance(explained, BackendError)
-    return explained

@@ -110,6 +110,25 @@ def explain(failure: CommandFailed, what: str) -> ClauderonError:
     return BackendError(what, f"docker failed with status {failure.status}", detail=text)
 
 
+def pull_failed(failure: CommandFailed, reference: str, offline: str) -> BackendError:
+    """A refused pull, with what to try."""
+    explained = explain(failure, f"pull {reference}")
+    if explained.hint is None:
+        text = failure.detail
+        if "denied" in text or "unauthorized" in text:
+            explained.why, explained.hint = "the registry refused it", "docker login"
+        elif "manifest unknown" in text or "not found" in text:
+            explained.why, explained.hint = (
+                "the registry has no such image",
+                f"docker manifest inspect {reference}",
+            )
+        else:
+            explained.why = "the registry cannot be reached, or the pull broke off"
+            explained.hint = offline
+    assert isinstance(explained, BackendError)
+    return explained
+
+
 def _each_line_once(text: str) -> str:
     """docker asked about five things says five times that nobody answers."""
     return "\n".join(dict.fromkeys(text.splitlines()))

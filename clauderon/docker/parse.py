@@ -96,6 +96,15 @@ def json_lines(text: str) -> list[dict[str, Any]]:
     return found
 
 
+def parse_image_list(text: str) -> list[tuple[str, str]]:
+    """(`repository:tag`, content id) of every image that has a name, in docker's order: newest first."""
+    return [
+        (f"{item['Repository']}:{item['Tag']}", item["ID"])
+        for item in json_lines(text)
+        if "<none>" not in (item["Repository"], item["Tag"])
+    ]
+
+
 def parse_container_list(text: str) -> list[Container]:
     return [
         Container(

@@ -40,6 +40,7 @@ def examine(home: Home, environ: Mapping[str, str]) -> Iterator[Check]:
     yield from found
     if docker is None:
         return
+    yield engine.image(docker, settings)
     yield engine.disk(docker)
     yield engine.names_taken(home, docker)
     yield engine.orphans(home, settings, docker, environ)

@@ -16,7 +16,7 @@ from clauderon.docker import Docker
 from clauderon.docker.parse import Container
 from clauderon.doctor import machine
 from clauderon.doctor.check import Check, fail, ok, warn
-from clauderon.errors import ClauderonError, ToolMissing
+from clauderon.errors import ClauderonError, CommandTimeout, ToolMissing
 from clauderon.paths import Home
 from clauderon.session.context import Context, Progress
 from clauderon.store import Store
@@ -86,6 +86,38 @@ def disk(docker: Docker) -> Check:
     except PermissionError:
         pass
     return ok(name, f"{root} is not to be seen from here; ask with: docker system df")
+
+
+def image(docker: Docker, settings: Config) -> Check:
+    """Whether the default image is here, or would be pulled: what the pull policy asks for."""
+    name, reference, policy = "image", settings.docker.default_image, settings.docker.pull_policy
+    another = "clauderon image build   # or set docker.default_image to one that is here: docker images"
+    try:
+        here = docker.image_inspect(reference) is not None
+    except ClauderonError as error:
+        return warn(name, f"not looked at: {error}", error.hint or "")
+    if here and policy != "always":
+        return ok(name, f"{reference} is on this engine")
+    if policy == "never":
+        return fail(name, f"{reference} is not on this engine, and the pull policy is never", another)
+    try:
+        known = docker.image_in_registry(reference)
+    except ClauderonError as error:
+        if here:
+            return warn(
+                name, f"{reference} is on this engine; its registry could not be asked", "docker pull"
+            )
+        why = "did not answer" if isinstance(error, CommandTimeout) else _registry_says(str(error))
+        return fail(name, f"{reference} is not on this engine, and its registry {why}", another)
+    if not known:
+        return fail(name, f"the registry has no {reference}", another)
+    return ok(name, f"{reference} can be pulled" if not here else f"{reference} is on this engine")
+
+
+def _registry_says(text: str) -> str:
+    if "denied" in text or "unauthorized" in text:
+        return "refuses it (a login may be missing, or the image does not exist)"
+    return "cannot be reached"
 
 
 def names_taken(home: Home, docker: Docker) -> Check:

@@ -88,7 +88,7 @@ def script(context: Context, wanted: Request, ending: Ending) -> str:
 
     say_what_stays_out(context, plan)
     image = found.images[0]
-    facts = probe.image_facts(context, plan.session.id, image)
+    facts = probe.image_facts(context, plan.session.id, image.id)
     gateway = resources.ensure_network(
         context, inspection, found.networks, internal=plan.session.network == "proxied"
     )

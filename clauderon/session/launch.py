@@ -17,7 +17,7 @@ from clauderon.config.schema import Agent
 from clauderon.confined import Tree
 from clauderon.docker import failures
 from clauderon.docker.parse import Image
-from clauderon.errors import CommandFailed
+from clauderon.errors import BackendError, CommandFailed, UsageError
 from clauderon.mount import Mount
 from clauderon.proxy import service
 from clauderon.session import lent, probe, resources
@@ -44,20 +44,30 @@ def surroundings(
     inspection: resources.Inspection,
     *,
     policy: str,
-    offline: str = "clauderon create --pull-policy never --image IMAGE ...",
+    offline: str | None = None,
 ) -> Surroundings:
     """Everything the container needs from outside, made or fetched if missing.
 
-    offline: what a person can type to do without the registry.
+    offline: what a person can type to do without the registry; by default a create with an image that is here.
     """
     found = inspection.result()
     there = found.images[0] if found.images else None
-    image = resources.ensure_image(context, session.image, policy, there, offline)
+    try:
+        image = resources.ensure_image(context, session.image, policy, there, offline or "")
+    except (BackendError, UsageError) as error:
+        if offline is None:
+            from clauderon.session.images import alternatives
+
+            # A login or a pull may be what is missing; often the image does not exist, and then another one helps.
+            known = error.hint == "docker login" or isinstance(error, UsageError)
+            first = f"{error.hint}   # or: " if known else ""
+            error.hint = first + alternatives(context, session.id)
+        raise
     gateway = resources.ensure_network(
         context, inspection, found.networks, internal=session.network == "proxied"
     )
     resources.ensure_volumes(context, session.id, image, found)
-    facts = probe.image_facts(context, session.id, image)
+    facts = probe.image_facts(context, session.id, image.id)
     return Surroundings(image, facts, gateway, agent_binary(context, agent, facts))
 
 

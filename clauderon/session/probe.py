@@ -27,19 +27,19 @@ def _throwaway(context: Context, session_id: str) -> Iterator[tuple[str, list[st
         context.docker.container_remove(name)
 
 
-def image_facts(context: Context, session_id: str, image: Image) -> ImageFacts:
-    """What is inside an image, looked up once per content id; what it lacks is said then."""
-    known = context.store.image_facts(image.id)
+def image_facts(context: Context, session_id: str, image_id: str, *, quiet: bool = False) -> ImageFacts:
+    """What is inside an image, looked up once per content id; unless `quiet`, what it lacks is said then."""
+    known = context.store.image_facts(image_id)
     if known is not None:
         return ImageFacts.from_dict(known)
     with _throwaway(context, session_id) as (_, words):
         answer = context.docker.run(
-            "run", "-i", *words, "--cap-drop", "ALL", "--entrypoint", "sh", image.id,
-            what=f"look into image {image.id[:19]}", stdin=probe_script().encode(), act=True,
+            "run", "-i", *words, "--cap-drop", "ALL", "--entrypoint", "sh", image_id,
+            what=f"look into image {image_id[:19]}", stdin=probe_script().encode(), act=True,
         )  # fmt: skip
     facts = parse_image_facts(answer.text)
-    context.store.keep_image_facts(image.id, facts.to_dict())
-    for lack in warnings(facts):
+    context.store.keep_image_facts(image_id, facts.to_dict())
+    for lack in () if quiet else warnings(facts):
         context.report.warn(lack)
     return facts
 

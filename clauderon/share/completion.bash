@@ -6,7 +6,7 @@
 _clauderon_known() {
     case $1 in
     '')
-        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge reconcile clean-cache doctor env path shell-init proxy config'
+        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge reconcile clean-cache doctor env path shell-init image proxy config'
         options='--version -V --debug --help'
         ;;
     ' create')
@@ -109,6 +109,13 @@ names'
         options=--help
         arguments='choice sh bash zsh fish'
         ;;
+    ' image')
+        commands=build
+        options=--help
+        ;;
+    ' image build')
+        options='--tag -t --base --with --default --dry-run --format --json --quiet -q --help'
+        ;;
     ' proxy')
         commands='run start stop status log'
         options=--help
@@ -199,6 +206,10 @@ _clauderon_kind() {
     ' clean-cache --format') kind='choice table tsv json' ;;
     ' doctor --format') kind='choice table tsv json' ;;
     ' env --shell') kind='choice sh fish make' ;;
+    ' image build --tag' | ' image build -t') kind='none' ;;
+    ' image build --base') kind='none' ;;
+    ' image build --with') kind='none' ;;
+    ' image build --format') kind='choice table tsv json' ;;
     ' proxy start --format') kind='choice table tsv json' ;;
     ' proxy stop --format') kind='choice table tsv json' ;;
     ' proxy status --format') kind='choice table tsv json' ;;

@@ -49,6 +49,7 @@ _clauderon() {
                 'env:Print a session'\''s variables as statements to evaluate.'
                 'path:Print where a file of clauderon'\''s is: the functions for sh, the rules for make, a completion, a worktree.'
                 'shell-init:Print the functions and the completion to source from a shell'\''s start file.'
+                'image:Build an image for sessions to start from.'
                 'proxy:Run, start, stop, look at the proxy; read its audit.'
                 'config:Show or begin the configuration; see the credentials.'
             )
@@ -81,6 +82,7 @@ _clauderon() {
                 env) _clauderon_env ;;
                 path) _clauderon_path ;;
                 shell-init) _clauderon_shell_init ;;
+                image) _clauderon_image ;;
                 proxy) _clauderon_proxy ;;
                 config) _clauderon_config ;;
             esac
@@ -378,6 +380,44 @@ _clauderon_shell_init() {
     _arguments -s -S \
         '(- *)--help[Show the help.]' \
         '1:[sh|bash|zsh|fish]:(sh bash zsh fish)'
+}
+
+_clauderon_image() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    _arguments -C -s -S \
+        '(- *)--help[Show the help.]' \
+        '1:command:->command' \
+        '*::argument:->argument' && return
+    case $state in
+        command)
+            local -a commands
+            commands=(
+                'build:Build an image with git, a compiler, Node.js, Python and the usual tools.'
+            )
+            _describe -t commands command commands
+            ;;
+        argument)
+            case $line[1] in
+                build) _clauderon_image_build ;;
+            esac
+            ;;
+    esac
+}
+
+_clauderon_image_build() {
+    _arguments -s -S \
+        '--tag=[The image'\''s name.]:NAME: ' \
+        '-t+[The image'\''s name.]:NAME: ' \
+        '--base=[The Debian or Ubuntu image to start from.]:IMAGE: ' \
+        '--with=[Add rust, go, java.]:LANGUAGE,...: ' \
+        '--default[Make it the default image in config.toml; do not ask.]' \
+        '--dry-run[Print the Dockerfile; build nothing.]' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
+        '--json[Short for --format json.]' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
+        '(- *)--help[Show the help.]'
 }
 
 _clauderon_proxy() {

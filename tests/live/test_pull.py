@@ -91,8 +91,28 @@ def test_an_image_the_registry_has_not_is_said_so_and_nothing_is_left(published:
     missing = published.name.replace("agent", "nobody")
     answer = published.engine.cli("create", "--repo", "repo", "--prompt", "x", "--image", missing)
     assert answer.status == 4, answer
-    assert missing in answer.error and "hint: " in answer.error
+    # What works on this engine is offered as something to type.
+    assert missing in answer.error and "hint: clauderon create --image " in answer.error
     assert published.engine.containers() == []
+
+
+def test_the_doctor_asks_for_the_image_under_the_pull_policy(published: Published) -> None:
+    published.publish("1")
+    missing = published.name.replace("agent", "nobody")
+    assert look(published, published.name, "if-not-present")["outcome"] == "ok"
+    assert look(published, published.name, "never")["outcome"] == "fail"
+    refused = look(published, missing, "if-not-present")
+    assert (refused["outcome"], refused["found"]) == ("fail", f"the registry has no {missing}")
+    assert str(refused["mend"]).startswith("clauderon image build")
+    published.engine.docker("pull", "-q", published.name)
+    assert look(published, published.name, "never")["outcome"] == "ok"
+
+
+def look(published: Published, image: str, policy: str) -> dict[str, object]:
+    """The doctor's row about the image."""
+    environ = {"CLAUDERON_DOCKER_IMAGE": image, "CLAUDERON_PULL_POLICY": policy}
+    rows = published.engine.cli("doctor", "--json", env=environ).json["data"]
+    return next(row for row in rows if row["check"] == "image")
 
 
 def test_an_image_by_digest(published: Published) -> None:

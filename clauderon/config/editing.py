@@ -1,0 +1,43 @@
+"""Writes one value into config.toml, comments and order kept. It reads no meaning into the file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from clauderon.errors import UsageError
+from clauderon.paths import Home
+
+
+def set_value(home: Home, path: tuple[str, ...], value: str) -> None:
+    """Set `path` (tables, then the key) to a text; the file is made if it is missing.
+
+    The new file takes the old one's place at once. Raises UsageError where the file is no TOML.
+    """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    file = home.config.resolve()
+    try:
+        document = tomlkit.parse(file.read_text("utf-8-sig")) if file.exists() else tomlkit.document()
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise UsageError(str(home.config), f"it is no TOML: {error}", hint="clauderon config show") from error
+    table: tomlkit.TOMLDocument | tomlkit.items.Table = document
+    for name in path[:-1]:
+        if name not in table:
+            table[name] = tomlkit.table()
+        table = table[name]
+    table[path[-1]] = value
+    home.create()
+    descriptor, beside = tempfile.mkstemp(dir=file.parent, prefix=".config-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as new:
+            new.write(tomlkit.dumps(document))
+            new.flush()
+            os.fsync(new.fileno())
+        Path(beside).chmod(file.stat().st_mode & 0o777 if file.exists() else 0o644)
+        Path(beside).replace(file)
+    except BaseException:
+        Path(beside).unlink()
+        raise
