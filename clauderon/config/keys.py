@@ -200,7 +200,12 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key(
             "model_api",
             checks.flag,
-            "These hosts serve a model: read-only sessions may write to them.",
+            "These hosts serve a model: read-only sessions may POST to them.",
+        ),
+        Key(
+            "git",
+            checks.flag,
+            "These hosts serve git: read-only sessions may fetch. Absent: where the format has `{basic}`.",
         ),
     ),
     "network": (

@@ -87,8 +87,10 @@ class Credential(NamedTuple):
     header, format: what is injected; `{secret}` is replaced, `{basic}` by base64 of `basic_user:secret`.
     env, command, file: where the secret comes from, in that order; file is relative to `secrets/`.
     env: names of variables, the first that is set to something counts; command: argv, no shell.
-    model_api: these hosts serve a model: read-only sessions may send them anything, and a request without a
+    model_api: these hosts serve a model: read-only sessions may POST to them, and a request without a
         secret is refused with a hint instead of being passed on.
+    git: these hosts serve git over HTTPS: read-only sessions may fetch, and ssh URLs become https inside. None: as
+        `serves_git` finds.
     """
 
     name: str
@@ -100,6 +102,12 @@ class Credential(NamedTuple):
     command: tuple[str, ...] = ()
     file: str = ""
     model_api: bool = False
+    git: bool | None = None
+
+    @property
+    def serves_git(self) -> bool:
+        """As configured; else by the format, since git's servers take Basic."""
+        return "{basic}" in self.format if self.git is None else self.git
 
 
 class Network(NamedTuple):

@@ -40,6 +40,7 @@ _OWN_TABLES = {
 # env = "EXAMPLE_TOKEN"
 # command = ["op", "read", "op://vault/example/token"]
 # file = "example_token"
+# git = true
 """,
 }
 

@@ -83,12 +83,9 @@ def _begin(client: Client, head: RequestHead, key: Key, verdict: Verdict, first_
             shared.headers = shared.credentials.headers
             shared.table = request_table(shared.headers)
             head = parse_request(head.wire, shared.table)
-        rules = session.rules
-        if rules.read_only and not grant.model_api:
-            path, query = split_target(head.target)
-            problem = rules.request_problem(head.method, path, query, head.names())
-            if problem is not None:
-                raise _refusal(problem)
+        problem = session.rules.request_problem(head, grant)
+        if problem is not None:
+            raise _refusal(problem)
         if key.secure:
             if grant.value is not None:
                 injected = b"%b: %b" % (grant.header, grant.value)

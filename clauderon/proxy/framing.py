@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from clauderon.proxy.head import CHUNKED, UNTIL_CLOSE
-from clauderon.proxy.rules import OVERRIDES
+from clauderon.proxy.read_only import overrides
 
 MAX_LINE = 1024  # a chunk's size with its extension
 MAX_TRAILER = 16 * 1024
@@ -50,7 +50,6 @@ _NOT_IN_TRAILERS = frozenset(
         b"content-type",
         b"content-range",
     }
-    | OVERRIDES
 )
 
 Data = bytes | bytearray | memoryview
@@ -231,7 +230,7 @@ class Chunked:
             match = _TRAILER.match(data, at)
             if match is None:
                 break
-            if _plain_name(bytes(match[1])) in self.refused:
+            if self._is_refused(bytes(match[1])):
                 raise FramingError("a trailer field that may only stand in the head")
             self._trailing += match.end() - at
             at = match.end()
@@ -242,10 +241,13 @@ class Chunked:
             self._trailing + len(rest) > MAX_TRAILER and rest != b"\r"
         ):
             raise FramingError("a trailer that is malformed or too long")
-        if b":" in rest and _plain_name(rest.partition(b":")[0]) in self.refused:
+        if b":" in rest and self._is_refused(rest.partition(b":")[0]):
             raise FramingError("a trailer field that may only stand in the head")
         self._held = rest
         return size
+
+    def _is_refused(self, name: bytes) -> bool:
+        return bool(self.refused) and (_plain_name(name) in self.refused or overrides(name))
 
 
 def _plain_name(name: bytes) -> bytes:

@@ -133,4 +133,5 @@ def _grant(credential: Credential, secret: Secret | None) -> Grant:
         value=value,
         needles=needles,
         model_api=credential.model_api,
+        git=credential.serves_git,
     )

@@ -84,10 +84,6 @@ class RequestHead:
         self.edited = False
         self.credentials: list[int] | None = None
 
-    def names(self) -> list[bytes]:
-        """The names of the fields that travel on, lower case."""
-        return [line[: line.index(b":")].lower() for line in self.lines[1:] if line]
-
     def accepted_codings(self) -> frozenset[bytes]:
         """The codings that Accept-Encoding and TE name, lower case, and not with a weight of nothing."""
         found = set()

@@ -34,7 +34,8 @@ class Grant:
     value:  the header's whole value, or None while no secret is set. Then the client's own credential headers are
             removed all the same, and `hint` says what would supply the secret.
     needles: every form of the secret that must not come back to the client: the secret itself, its base64 in Basic.
-    model_api: exempt from the read-only access mode; without a secret its requests are refused with `hint`.
+    model_api: read-only sessions may send it POST; without a secret its requests are refused with `hint`.
+    git: these hosts serve git, so that read-only sessions may fetch from them.
     elsewhere: the credential belongs to other ports of this host; nothing is lent, `hint` says how to name this one.
     """
 
@@ -44,6 +45,7 @@ class Grant:
     needles: tuple[bytes, ...] = field(default=(), repr=False)
     hint: str = ""
     model_api: bool = False
+    git: bool = False
     elsewhere: bool = False
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from clauderon.proxy import read_only
 from clauderon.proxy.addresses import guarded
+from clauderon.proxy.head import RequestHead
 from clauderon.proxy.hosts import HostError, is_address, normalise_host, parse_authority
+from clauderon.proxy.interfaces import Grant
 from clauderon.proxy.policy import SessionPolicy
 
-_READING = frozenset({b"GET", b"HEAD", b"OPTIONS"})
-# The one POST that only reads. The path is compared as typed: nothing in it that a server would rewrite first.
-_UPLOAD_PACK = re.compile(rb"(?:/(?!\.{1,2}/)[A-Za-z0-9._~+@-]+)+/git-upload-pack")
-# Servers that turn fields into variables read `X_HTTP_METHOD` as `X-HTTP-Method`: a joint may be either.
-OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
 _CACHED = 4096
 
 
@@ -184,29 +181,18 @@ class Rules:
         fix = f'if this is meant, name it: [proxy] connect_to = {{ "HOST:{port}" = "{address}:{port}" }}'
         return Verdict("address-guard", f"{address} is guarded ({word})", fix)
 
-    def request_problem(
-        self, method: bytes, path: bytes, query: bytes, names: Iterable[bytes]
-    ) -> Verdict | None:
-        """In read-only mode, the verdict that refuses this request to a credentialed host; None if it may pass.
-
-        path, query: as on the wire. names: the header names, lower case. Not asked for model APIs.
-        """
-        if not self.read_only:
+    def request_problem(self, head: RequestHead, grant: Grant) -> Verdict | None:
+        """In read-only mode, the verdict that refuses this request to a credentialed host; None if it may pass."""
+        found = read_only.refused(head, grant) if self.read_only else None
+        if found is None:
             return None
-        if method in _READING:
-            if path.endswith(b"/info/refs") and b"git-receive-pack" in query:
-                return _read_only("git push")
-            for name in names:
-                if name.replace(b"_", b"-") in OVERRIDES:
-                    return _read_only(f"a method override ({name.decode('ascii', 'replace')})")
-                if name == b"upgrade":
-                    return _read_only("an upgraded connection")
-            return None
-        if method == b"POST" and not query and _UPLOAD_PACK.fullmatch(path):
-            return None
-        return _read_only(method.decode("ascii", "replace"))
-
-
-def _read_only(what: str) -> Verdict:
-    fix = "clauderon set-access-mode NAME read-write (on the host, for this session)"
-    return Verdict("read-only", f"{what} is not open to a read-only session on a host with credentials", fix)
+        what, fix = found
+        return Verdict(
+            "read-only",
+            f"{what} is not open to a read-only session on a host with credentials",
+            "; ".join(
+                filter(
+                    None, (fix, "clauderon set-access-mode NAME read-write (on the host, for this session)")
+                )
+            ),
+        )

@@ -32,7 +32,7 @@ def supplied(context: Context) -> tuple[str, ...]:
 def https_hosts(context: Context) -> tuple[str, ...]:
     """The hosts, with `:port` or without, whose git URLs go over https inside, since a credential is there."""
     names = supplied(context)
-    found = [c for c in context.config.credentials.values() if c.name in names and "{basic}" in c.format]
+    found = [c for c in context.config.credentials.values() if c.name in names and c.serves_git]
     # git takes no patterns here, and an IPv6 address is not written as a name in ssh URLs.
     return tuple(
         host.removesuffix(":443")

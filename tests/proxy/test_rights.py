@@ -292,8 +292,9 @@ def test_an_address_of_this_machine_is_known_once_it_is_reached(
 
 # Which requests.
 
+FETCH = b"\r\nContent-Type: application/x-git-upload-pack-request"
 READING = [b"GET / HTTP/1.1", b"HEAD / HTTP/1.1", b"OPTIONS / HTTP/1.1", b"GET /o/r.git/info/refs?service=git-upload-pack HTTP/1.1",
-           b"POST /o/r.git/git-upload-pack HTTP/1.1", b"POST /a/b/c-d_e~/git-upload-pack HTTP/1.1"]  # fmt: skip
+           b"POST /o/r.git/git-upload-pack HTTP/1.1%b" % FETCH, b"POST /a/b/c-d_e~.git/git-upload-pack HTTP/1.1%b" % FETCH]  # fmt: skip
 CHANGING = [
     b"POST / HTTP/1.1", b"PUT / HTTP/1.1", b"PATCH / HTTP/1.1", b"DELETE / HTTP/1.1", b"get / HTTP/1.1", b"PURGE / HTTP/1.1",
     b"POST /o/r.git/git-receive-pack HTTP/1.1", b"POST /o/r.git/git-upload-pack/ HTTP/1.1",
@@ -314,7 +315,7 @@ def _request(line: bytes) -> bytes:
 @pytest.mark.parametrize("line", READING)
 def test_a_read_only_session_may_read(rig: Rig, line: bytes) -> None:
     rig.upstream()
-    rig.grants.add("api.test", name="github")
+    rig.grants.add("api.test", name="github", git=True)
     rig.session(access_mode="read-only")
     assert rig.ask(_request(line))[0].startswith(b"HTTP/1.1 200 ")
 
