@@ -1,35 +1,25 @@
-"""Merging a session's branch into the user's checkout: the user's own `git merge`, without what the branch could run.
+"""Merging a session's branch into the user's checkout: computed without touching it, then written there in one step.
 
-Changes nothing unless the merge is clean: conflicts are found without touching the checkout.
+No `git merge` runs: which verb it is must not depend on `branch.*.mergeOptions`, `merge.*` or `pull.twohead`. What the
+user's configuration has to say of contents (attributes, renames, line endings, signatures) goes on counting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from clauderon import paths, proc
-from clauderon.airlock.carry import printable
-from clauderon.airlock.layout import branch_ref
+from clauderon import paths
+from clauderon.airlock.checkout import Checkout
+from clauderon.airlock.joining import join
+from clauderon.airlock.layout import branch_ref, host_side
 from clauderon.airlock.syncing import common_dir_of
-from clauderon.errors import BackendError, CommandFailed, Conflict, Refused, UsageError
-from clauderon.git.environment import environment
-from clauderon.git.settings import Settings, parse_settings
+from clauderon.errors import BackendError, Conflict, UsageError
+from clauderon.git.settings import is_true
 from clauderon.store import Session
-
-_TIMEOUT_S = 3600.0
-# The user's hooks do not run: with core.hooksPath in the tree (husky and its like) they would be the branch's own,
-# the moment it is checked out. Filters and merge drivers are the user's programs and do run (without git-lfs its
-# files could not be merged), except those that lie in the tree themselves.
-_MERGING = (
-    *("-c", "core.hooksPath=/dev/null"),
-    *("-c", "core.fsmonitor=false"),
-    *("-c", "submodule.recurse=false"),
-    *("-c", "merge.verifySignatures=false"),
-    *("-c", "merge.autoStash=false"),
-)
-_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +32,16 @@ class Merged:
     text: str
 
 
+class _Sides(NamedTuple):
+    """The branch merged into, where it is, the session's tip; `contained`: the tip lies ahead of it, or behind it."""
+
+    into: str
+    head: str
+    tip: str
+    ahead: bool
+    behind: bool
+
+
 def merge(
     home: paths.Home,
     session: Session,
@@ -50,61 +50,63 @@ def merge(
     message: str | None = None,
     squash: bool = False,
     ff_only: bool = False,
+    trusted: Collection[str] = (),
 ) -> Merged:
     """Merge what has been synced into the branch that the user's checkout is on.
 
     message: of the merge commit, git's own when None. squash: one commit with all changes instead.
+    trusted: filters and merge drivers of the user's configuration that may run (`[git] trusted_filters`).
     Raises UsageError (bare repository, detached HEAD), Conflict (the merge is not clean, or local changes are in its
-    way; the checkout is as before) and Refused (a filter or merge driver that lies in the tree).
+    way; the checkout is as before) and Refused (a filter or merge driver that could run what the branch brings).
     """
-    del home  # the worktree has no part in this
     common_dir_of(session)
-    return _Merge(session, environ).run(message=message, squash=squash, ff_only=ff_only)
+    side = host_side(home, session.id).root
+    side.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="merge-", dir=side) as scratch:
+        checkout = Checkout(home, session, environ, trusted, Path(scratch))
+        return _Merge(session, checkout).run(message=message, squash=squash, ff_only=ff_only)
 
 
 class _Merge:
-    def __init__(self, session: Session, environ: Mapping[str, str]) -> None:
+    def __init__(self, session: Session, checkout: Checkout) -> None:
         self._session = session
-        self._top = Path(session.repo)
-        self._env = environment(environ)
-        self._what = f"merge {session.name}"
+        self._checkout = checkout
+        self._call = checkout.call
+        self._what = checkout.what
 
     def run(self, *, message: str | None, squash: bool, ff_only: bool) -> Merged:
-        into, head, tip = self._sides()
-        if self._call("merge-base", "--is-ancestor", tip, head, ok=(0, 1)).status == 0:
-            return Merged(into, head, False, f"{into} has all of {self._session.branch} already")
-        settings = parse_settings(self._call("config", "--list", "-z").stdout)
-        self._refuse_programs_of_the_tree(settings)
-        if "lfs" in settings.filters:
-            self._refuse_lfs_elsewhere(head, tip)
+        sides = self._sides()
+        into, head, branch = sides.into, sides.head, self._session.branch
+        if sides.behind:
+            return Merged(into, head, False, f"{into} has all of {branch} already")
+        self._checkout.read_configuration()
         self._refuse_unfinished()
-        if not ff_only:
-            self._refuse_conflicts(head, tip)
-        words = ["merge", "--no-edit", "--quiet"]
-        words += ["--squash"] if squash else ["--ff-only"] if ff_only else []
-        if not squash:
-            words += ["-m", message or self._message(into)]
-        # The commit that was looked at, not the name: a tag of that name would win, and the branch may move.
-        answer = self._call(*words, tip, ok=None)
-        if answer.status != 0:
-            raise self._failed(answer, squash)
-        if squash:
-            self._commit_squashed(message)
-        now = self._call("rev-parse", "HEAD^{commit}").text.strip()
-        return Merged(
-            into, now, now != head, f"{into} is now at {now[:12]}, with {self._session.branch} merged"
-        )
+        if not sides.ahead and ff_only:
+            raise Conflict(
+                self._what,
+                f"it is no fast-forward: {into} has commits that {branch} has not",
+                hint=f"clauderon merge {self._session.name}",
+            )
+        if sides.ahead:
+            tree = self._tree(sides.tip)
+        else:
+            tree = join(self._checkout, head, sides.tip)
+        if squash and tree == self._tree(head):
+            return Merged(into, head, False, f"{into} has all changes of {branch} already")
+        self._checkout.refuse_programs(head, sides.tip, tree)
+        if sides.ahead and not squash:
+            commit, how = sides.tip, "Fast-forward"
+        else:
+            commit = self._commit(sides, tree, message, squash)
+            how = "Squash" if squash else "Merge made by the 'ort' strategy."
+        self._checkout.move(head, commit, into=into, reason=f"merge {branch}: {how}")
+        text = f"{into} is now at {commit[:12]}, with {branch} " + ("squashed" if squash else "merged")
+        return Merged(into, commit, True, text + self._checkout.note())
 
-    def _message(self, into: str) -> str:
-        """git's own words for it."""
-        suffix = "" if into in ("main", "master") else f" into {into}"
-        return f"Merge branch '{self._session.branch}'{suffix}"
+    def _tree(self, commit: str) -> str:
+        return self._call("rev-parse", f"{commit}^{{tree}}").text.strip()
 
-    def _call(self, *words: str, ok: tuple[int, ...] | None = (0,)) -> proc.Completed:
-        argv = ["git", "--no-pager", *_MERGING, *words]
-        return proc.start(argv, env=self._env, cwd=self._top).result(ok=ok, timeout_s=_TIMEOUT_S)
-
-    def _sides(self) -> tuple[str, str, str]:
+    def _sides(self) -> _Sides:
         if self._call("rev-parse", "--is-inside-work-tree", ok=None).text.strip() != "true":
             raise UsageError(
                 self._what,
@@ -116,35 +118,24 @@ class _Merge:
             raise UsageError(
                 self._what,
                 "HEAD of your checkout is detached, so there is no branch to merge into",
-                hint=f"git -C '{self._top}' switch main",
+                hint=f"git -C '{self._checkout.top}' switch main",
             )
-        tip = self._call(
+        found = self._call(
             "rev-parse", "--verify", "--quiet", f"{branch_ref(self._session)}^{{commit}}", ok=None
         )
-        if tip.status != 0:
+        if found.status != 0:
             raise BackendError(
                 self._what,
                 f"there is no branch {self._session.branch} in {self._session.repo}",
                 hint=f"clauderon sync {self._session.name}",
             )
-        head = self._call("rev-parse", "HEAD^{commit}").text.strip()
-        return symbolic.removeprefix("refs/heads/"), head, tip.text.strip()
+        head, tip = self._call("rev-parse", "HEAD^{commit}").text.strip(), found.text.strip()
+        behind = self._is_ancestor(tip, head)
+        into = symbolic.removeprefix("refs/heads/")
+        return _Sides(into, head, tip, not behind and self._is_ancestor(head, tip), behind)
 
-    def _refuse_programs_of_the_tree(self, settings: Settings) -> None:
-        for key, command in drivers_in_tree(settings):
-            raise Refused(
-                self._what,
-                f"{key} is {command!a}: a program in the tree, which the session may have changed",
-                hint=f"git -C '{self._top}' merge {self._session.branch}  # after a look at it",
-            )
-
-    def _refuse_lfs_elsewhere(self, head: str, tip: str) -> None:
-        if self._call("diff", "--quiet", "--no-ext-diff", head, tip, "--", ".lfsconfig", ok=None).status:
-            raise Refused(
-                self._what,
-                "the branch changes .lfsconfig, which tells your git-lfs where to send its requests",
-                hint=f"git -C '{self._top}' merge {self._session.branch}  # after a look at it",
-            )
+    def _is_ancestor(self, older: str, newer: str) -> bool:
+        return self._call("merge-base", "--is-ancestor", older, newer, ok=(0, 1)).status == 0
 
     def _refuse_unfinished(self) -> None:
         for name, word in (
@@ -156,68 +147,35 @@ class _Merge:
                 raise Conflict(
                     self._what,
                     f"a {word} is under way in your checkout",
-                    hint=f"git -C '{self._top}' {word} --continue  # or --abort",
+                    hint=f"git -C '{self._checkout.top}' {word} --continue  # or --abort",
                 )
 
-    def _refuse_conflicts(self, head: str, tip: str) -> None:
-        """Merge in memory first. Before git 2.38 this is no option of merge-tree: the merge itself then tells."""
+    def _commit(self, sides: _Sides, tree: str, message: str | None, squash: bool) -> str:
+        """The commit object; no ref moves yet. Signed where the user signs commits, before any file of the branch's
+        is there for the program to come upon."""
+        parents = ("-p", sides.head) if squash else ("-p", sides.head, "-p", sides.tip)
+        sign = ("-S",) if is_true(self._checkout.setting("commit.gpgsign")) else ()
+        text = message or (self._squashed(sides) if squash else self._message(sides.into))
         answer = self._call(
-            "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", head, tip, ok=None
+            *("-c", "i18n.commitEncoding=UTF-8", "commit-tree", *sign, *parents, "-F", "-", tree),
+            stdin=f"{text.rstrip()}\n".encode("utf-8", "surrogateescape"),
         )
-        if answer.status != 1:
-            return
-        names = [name for name in answer.text.split("\0")[1:] if name]
-        raise self._conflict(names)
+        return answer.text.strip()
 
-    def _conflict(self, names: list[str], detail: str = "") -> Conflict:
-        shown = ", ".join(printable(name) for name in names[:_SHOWN])
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        return Conflict(
-            self._what,
-            f"both sides changed {shown}{more}" if names else "it conflicts",
-            hint=f"git -C '{self._top}' merge {self._session.branch}",
-            detail=detail,
+    def _message(self, into: str) -> str:
+        """git's own words for it."""
+        suffix = "" if into in ("main", "master") else f" into {into}"
+        return f"Merge branch '{self._session.branch}'{suffix}"
+
+    def _squashed(self, sides: _Sides) -> str:
+        """What `git merge --squash` proposes. Plumbing, which no `log.*` or `format.pretty` changes."""
+        words = (
+            "rev-list",
+            "--pretty=medium",
+            "--no-merges",
+            "--encoding=UTF-8",
+            sides.tip,
+            f"^{sides.head}",
         )
-
-    def _failed(self, answer: proc.Completed, squash: bool) -> Exception:
-        text = printable(answer.error_text)
-        in_the_way = ("would be overwritten by merge", "local changes", "Your index", "not uptodate")
-        if any(words in text for words in in_the_way):
-            return Conflict(
-                self._what,
-                "local changes in your checkout are in the way; nothing was changed",
-                hint=f"git -C '{self._top}' stash  # then merge again",
-                detail=text,
-            )
-        unmerged = self._call("diff", "--name-only", "--diff-filter=U", "-z", ok=None).text.split("\0")
-        if any(unmerged):
-            # `reset --merge` is what `merge --abort` does, and works for --squash too.
-            self._call("reset", "--merge", ok=None)
-            return self._conflict([name for name in unmerged if name], text)
-        if "fast-forward" in text:
-            return Conflict(self._what, "it is no fast-forward", hint=f"clauderon merge {self._session.name}")
-        if not squash and self._call("rev-parse", "--verify", "--quiet", "MERGE_HEAD", ok=None).status == 0:
-            # Merged, but not committed: no identity, or a signature that failed.
-            self._call("merge", "--abort", ok=None)
-        return CommandFailed(answer.argv, answer.status, answer.stdout, answer.stderr)
-
-    def _commit_squashed(self, message: str | None) -> None:
-        if self._call("diff", "--cached", "--quiet", ok=(0, 1)).status == 0:
-            return
-        words = ("--no-edit",) if message is None else ("-m", message)
-        answer = self._call("commit", "--quiet", *words, ok=None)
-        if answer.status != 0:
-            self._call("reset", "--merge", ok=None)
-            raise CommandFailed(answer.argv, answer.status, answer.stdout, answer.stderr)
-
-
-def drivers_in_tree(settings: Settings) -> list[tuple[str, str]]:
-    """Filters and merge drivers whose program is a path inside the checkout: (setting, command)."""
-    return [(key, command) for key, command in settings.drivers if _is_in_tree(command)]
-
-
-def _is_in_tree(command: str) -> bool:
-    # The shell runs it at the checkout's top: any word with a slash that is not absolute may be a file there
-    # (`./clean.sh`, `python tools/clean.py`); an option (`--x=a/b`) or a placeholder (%f) is none.
-    words = command.replace("'", " ").replace('"', " ").replace(";", " ").replace("|", " ").split()
-    return any("/" in word and not word.startswith(("/", "~", "-", "%", "$")) for word in words)
+        listed = self._call(*words, "--").text
+        return f"Squashed commit of the following:\n\n{listed}"

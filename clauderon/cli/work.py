@@ -98,7 +98,14 @@ def merge(
             collect.sync(context, name)
             # Others may be merging into the same checkout, each in its turn.
             with checkout_lock(context, session):
-                result = airlock.merge(context.home, session, context.environ, message=message, squash=squash)
+                result = airlock.merge(
+                    context.home,
+                    session,
+                    context.environ,
+                    message=message,
+                    squash=squash,
+                    trusted=context.config.git.trusted_filters,
+                )
         out.note(result.text)
         out.done(
             {"name": session.name, "into": result.into, "commit": result.commit, "changed": result.changed}

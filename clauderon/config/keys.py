@@ -223,6 +223,13 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         ),
         Key("deny", checks.destinations, "Hosts the proxy refuses; stronger than `allow`."),
     ),
+    "git": (
+        Key(
+            "trusted_filters",
+            checks.texts,
+            "Filters and merge drivers of your git configuration that `merge` may run, by name.",
+        ),
+    ),
     "hooks": (
         Key(
             "on_create",

@@ -16,6 +16,7 @@ from clauderon.config.schema import (
     Credential,
     Docker,
     General,
+    Git,
     Hooks,
     Limits,
     Network,
@@ -220,6 +221,7 @@ def _build(values: Values, agent_names: set[str], origins: Mapping[str, str]) ->
             for name, credential in credentials.items()
         },
         network=Network(**values.get("network", {})),
+        git=Git(**values.get("git", {})),
         hooks=Hooks(**values.get("hooks", {})),
         origins=origins,
     )

@@ -116,6 +116,12 @@ class Network(NamedTuple):
     deny: tuple[str, ...] = ()
 
 
+class Git(NamedTuple):
+    """trusted_filters: names of the user's own filters and merge drivers that run where a branch is merged."""
+
+    trusted_filters: tuple[str, ...] = ()
+
+
 class Hooks(NamedTuple):
     on_create: str = ""
 
@@ -133,5 +139,6 @@ class Config(NamedTuple):
     proxy: Proxy = Proxy()
     credentials: Mapping[str, Credential] = NOTHING
     network: Network = Network()
+    git: Git = Git()
     hooks: Hooks = Hooks()
     origins: Mapping[str, str] = NOTHING

@@ -6,7 +6,7 @@ Builds values only; starts nothing and reads no disk.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 # What survives of GIT_*: who the person is and where their own configuration lives, and how their ssh is
@@ -80,11 +80,18 @@ def without_filters(env: Mapping[str, str], filters: Iterable[str]) -> dict[str,
 
     Through GIT_CONFIG_COUNT rather than `-c`: a filter's name may hold a `=`.
     """
-    pairs = [
-        (f"filter.{name}.{key}", value)
-        for name in filters
-        for key, value in (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
-    ]
+    return with_settings(
+        env,
+        [
+            (f"filter.{name}.{key}", value)
+            for name in filters
+            for key, value in (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
+        ],
+    )
+
+
+def with_settings(env: Mapping[str, str], pairs: Collection[tuple[str, str]]) -> dict[str, str]:
+    """`env` with these settings for git, above those of every file."""
     numbered = {"GIT_CONFIG_COUNT": str(len(pairs))}
     for index, (key, value) in enumerate(pairs):
         numbered[f"GIT_CONFIG_KEY_{index}"] = key

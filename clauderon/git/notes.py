@@ -25,6 +25,12 @@ def notes(settings: Settings, *, lfs: bool, submodules: bool, env: Mapping[str, 
             f"This is a partial clone: objects it lacks come from {settings.promisor}, "
             "from inside through the proxy."
         )
+    filters = [name for name in settings.filters if name != "lfs"]
+    if filters:
+        yield (
+            f"Your git configuration has filters ({', '.join(filters)}): run no git command by hand "
+            "in the session's worktree, where the agent chooses what they find."
+        )
     if settings.hooks_path and not settings.hooks_path.startswith(("/", "~")):
         yield (
             f"core.hooksPath is {settings.hooks_path}, inside the tree the agent writes: "

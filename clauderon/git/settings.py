@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 # Settings that decide how a file looks on disk: inside and outside must agree, or `git status` would not.
@@ -18,6 +20,8 @@ _CHECKOUT_KEYS = (
     "core.symlinks",
     "index.sparse",
 )
+# `required` alone stops a checkout half-way, at the first file whose attributes name such a filter.
+_FILTER_KEYS = ("clean", "smudge", "process", "required")
 # Who commits in a session when git knows nobody on the host: an agent that cannot commit loses its work.
 NOBODY = ("clauderon", "clauderon@localhost")
 _TRUE = frozenset({"true", "yes", "on", "1"})
@@ -36,7 +40,8 @@ class Settings(NamedTuple):
     """The user's effective git configuration, as far as a session needs it.
 
     filters: names of configured content filters. checkout: settings that decide how files look on disk.
-    drivers: programs of filters and merges, by their key. fsck: `receive.fsck.*`, as `id=severity`.
+    drivers: programs of filters, merges and git-lfs's extensions, by their key.
+    fsck: `receive.fsck.*`, as `id=severity`.
     hooks_path: core.hooksPath as written, empty if unset. promisor: the remote a partial clone fetches from.
     """
 
@@ -71,7 +76,7 @@ def parse_settings(output: bytes) -> Settings:
         remotes=tuple(_remotes(values)),
         user_name=last("user.name"),
         user_email=last("user.email"),
-        filters=tuple(sorted(set(_subsections(values, "filter", ("clean", "smudge", "process"))))),
+        filters=tuple(sorted(set(_subsections(values, "filter", _FILTER_KEYS)))),
         checkout={key: values[key][-1] for key in _CHECKOUT_KEYS if key in values},
         hooks_path=last("core.hookspath"),
         promisor=promisor,
@@ -80,7 +85,8 @@ def parse_settings(output: bytes) -> Settings:
             (key, value[-1])
             for key, value in values.items()
             if (key.startswith("filter.") and key.endswith((".clean", ".smudge", ".process")))
-            or (key.startswith("merge.") and key.endswith(".driver"))
+            or (key.startswith("merge.") and key.endswith(".driver") and key.count(".") >= 2)
+            or key.startswith("lfs.extension.")
         ),
         fsck=tuple(
             f"{key.removeprefix('receive.fsck.')}={value[-1]}"
@@ -88,6 +94,31 @@ def parse_settings(output: bytes) -> Settings:
             if key.startswith("receive.fsck.") and value[-1] in ("error", "warn", "ignore")
         ),
     )
+
+
+class Origins(NamedTuple):
+    """values: the last value of each key. files: where the configuration is read from, and what it would include if
+    that existed; as written, so relative paths are relative to where git ran."""
+
+    values: Mapping[str, str]
+    files: tuple[Path, ...]
+
+
+def parse_origins(output: bytes) -> tuple[Origins, bytes]:
+    """Read `git config --list --show-origin -z`; with it the same list without origins, for `parse_settings`."""
+    fields = output.split(b"\0")[:-1]
+    values: dict[str, str] = {}
+    files: dict[Path, None] = {}
+    for origin, item in zip(fields[::2], fields[1::2], strict=True):
+        key, newline, value = item.decode("utf-8", "surrogateescape").partition("\n")
+        values[key] = value if newline else "true"
+        kind, _, name = os.fsdecode(origin).partition(":")
+        source = Path(name)
+        if kind == "file":
+            files[source] = None
+        if key == "include.path" or (key.startswith("includeif.") and key.endswith(".path")):
+            files[source.parent / Path(value).expanduser()] = None
+    return Origins(values, tuple(files)), b"".join(item + b"\0" for item in fields[1::2])
 
 
 def is_true(value: str) -> bool:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from clauderon.airlock import merging
+from clauderon.airlock import joining, merging
 from clauderon.errors import BackendError, CommandFailed, Conflict, Refused, UsageError
-from clauderon.git.settings import parse_settings
 from tests.airlock.world import World, call
 
 
@@ -75,7 +74,7 @@ def test_a_conflict_leaves_the_checkout_as_it_was(
     world: World, squash: bool, before_2_38: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if before_2_38:
-        monkeypatch.setattr(merging._Merge, "_refuse_conflicts", lambda *_args: None)
+        monkeypatch.setattr(merging, "join", joining._join_before_2_38)
     world.commit("README.md", "theirs\n")
     world.commit("harmless.txt")
     world.sync()
@@ -160,42 +159,6 @@ def test_hooks_that_the_branch_brings_along_do_not_run(world: World, tmp_path: P
     world.merge()
     assert (world.repo / ".husky/post-merge").exists()
     assert not canary.exists()
-
-
-@pytest.mark.parametrize(
-    ("key", "command"),
-    [
-        ("filter.x.clean", "./tools/clean.sh"),
-        ("filter.x.smudge", "python3 tools/smudge.py %f"),
-        ("filter.a=b.process", "sh -c 'tools/process'"),
-        ("merge.x.driver", "bin/merge %O %A %B"),
-    ],
-)
-def test_a_program_of_the_tree_is_refused_before_anything_is_touched(
-    world: World, key: str, command: str
-) -> None:
-    world.commit()
-    world.sync()
-    world.host("config", key, command)
-    before = unchanged(world)
-    with pytest.raises(Refused, match="a program in the tree"):
-        world.merge()
-    assert unchanged(world) == before
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "git-lfs smudge -- %f",
-        "/usr/bin/nbdime merge %O %A %B",
-        "git-crypt smudge",
-        "~/bin/x %f",
-        "prog --opt=a/b %P",
-    ],
-)
-def test_the_users_own_programs_are_not_refused(command: str) -> None:
-    settings = parse_settings(f"filter.x.smudge\n{command}\0".encode())
-    assert merging.drivers_in_tree(settings) == []
 
 
 def test_a_merge_git_cannot_commit_is_taken_back(world: World) -> None:

@@ -378,6 +378,7 @@ def test_every_field_has_a_key_and_every_key_a_field() -> None:
         "proxy": schema.Proxy,
         "credentials.<name>": schema.Credential,
         "network": schema.Network,
+        "git": schema.Git,
         "hooks": schema.Hooks,
     }
     assert list(keys.SECTIONS) == list(classes)

@@ -153,6 +153,13 @@ def test_our_paths_are_looked_for_in_the_base(tmp_path: Path) -> None:
     assert read(repo, "HEAD~").tracks == {".claude.json"}
 
 
+def test_filters_are_told_of_since_git_by_hand_would_run_them(repo: Path) -> None:
+    call("git", "config", "filter.lfs.smudge", "git-lfs smudge -- %f", cwd=repo)
+    assert read(repo).notes == ()
+    call("git", "config", "filter.nbstripout.clean", "python3 -m nbstripout", cwd=repo)
+    assert any("filters (nbstripout): run no git command" in note for note in read(repo).notes)
+
+
 def test_hooks_in_the_tree_are_warned_of(repo: Path) -> None:
     call("git", "config", "core.hooksPath", ".husky", cwd=repo)
     assert any("core.hooksPath is .husky" in note for note in read(repo).notes)
