@@ -24,7 +24,7 @@ ROOMS = {
     "config": "facts", "spec": "facts", "limits": "facts", "extras": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts", "tls": "facts",
     "__init__": "facts",
     "store": "state",
-    "proc": "ground", "confined": "ground",
+    "proc": "ground", "confined": "ground", "files": "ground",
     "proxy": "beside",
 }  # fmt: skip
 MAY_IMPORT = {

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clauderon import files
 from clauderon.agents import registry
 from clauderon.agents.image import ImageFacts
 from clauderon.agents.registry import Builtin
@@ -139,7 +140,7 @@ def _folder(home: Home, agent: Agent, version: str, platform: str) -> Path:
 def _pointer(home: Home, agent: Agent) -> tuple[str, float]:
     """(version, when it was asked for in seconds since the epoch); ("", 0.0) if nobody has yet."""
     try:
-        value = json.loads((home.agents / agent.name / f"{agent.version}.json").read_bytes())
+        value = json.loads(files.read(home.agents / agent.name / f"{agent.version}.json"))
         return str(value["version"]), float(value["checked_at"])
     except (OSError, ValueError, KeyError, TypeError):
         return "", 0.0

@@ -10,7 +10,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from clauderon import paths
+from clauderon import files, paths
 from clauderon.errors import UsageError
 
 HOOKS_FILE = "hooks.json"
@@ -143,9 +143,13 @@ def _scripts(hooks_dir: Path, inside: str) -> list[tuple[str, str]]:
 def _declared(hooks_dir: Path) -> dict[str, list[Any]]:
     path = hooks_dir / HOOKS_FILE
     try:
-        text = path.read_text("utf-8")
+        text = files.text(path)
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise UsageError(
+            str(path), error.strerror or str(error), hint=f"ls -l {shlex.quote(str(path))}"
+        ) from error
     hint = f'put {{"hooks": {{"Stop": [{{"hooks": [...]}}]}}}} into {path}'
     try:
         hooks = json.loads(text)["hooks"]

@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from clauderon import files
 from clauderon.errors import UsageError
 from clauderon.paths import Home
 
@@ -20,7 +21,7 @@ def set_value(home: Home, path: tuple[str, ...], value: str) -> None:
 
     file = home.config.resolve()
     try:
-        document = tomlkit.parse(file.read_text("utf-8-sig")) if file.exists() else tomlkit.document()
+        document = tomlkit.parse(files.text(file)) if file.exists() else tomlkit.document()
     except (TOMLKitError, UnicodeDecodeError) as error:
         raise UsageError(str(home.config), f"it is no TOML: {error}", hint="clauderon config show") from error
     table: tomlkit.TOMLDocument | tomlkit.items.Table = document

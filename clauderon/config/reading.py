@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clauderon import files
 from clauderon.config.builtin_agents import BUILTIN_AGENTS
 from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
 from clauderon.config.keys import ANY, SECTIONS, Key, variable
@@ -74,7 +76,7 @@ def load(home: Home, environ: Mapping[str, str], *, raw: bytes | None = None) ->
 def content(home: Home) -> bytes:
     """What is in `config.toml`; nothing when there is none. Raises UsageError for what cannot be read."""
     try:
-        return home.config.read_bytes()
+        return files.read(home.config)
     except FileNotFoundError:
         return b""
     except OSError as error:
@@ -89,7 +91,7 @@ def _document(source: _Source, raw: bytes) -> dict[str, Any]:
     import tomli
 
     try:
-        source.text = raw.decode()
+        source.text = raw.decode("utf-8-sig")  # editors on Windows write a byte-order mark
         return tomli.loads(source.text)
     except (UnicodeDecodeError, tomli.TOMLDecodeError) as error:
         from clauderon.config.mistakes import not_toml
@@ -103,7 +105,7 @@ def _way_to_read(path: Path, error: OSError) -> str:
     quoted = shlex.quote(str(path))
     if isinstance(error, PermissionError):
         return f'sudo chown "$(id -u)" {quoted} && chmod u+r {quoted}'
-    if isinstance(error, IsADirectoryError):
+    if isinstance(error, IsADirectoryError) or (error.errno == errno.EINVAL and not path.is_symlink()):
         return f"mv {quoted} {shlex.quote(f'{path}.before')}"
     return "clauderon doctor" if isinstance(error, NotADirectoryError) else f"ls -ld {quoted}"
 

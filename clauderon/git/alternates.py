@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from clauderon import files
+
 _DEPTH = 5  # git itself follows no more
 
 
@@ -23,7 +25,7 @@ def object_dirs(own: Path) -> tuple[Path, ...]:
                 continue
             found[real] = None
             try:
-                listed = (Path(real) / "info" / "alternates").read_bytes()
+                listed = files.read(Path(real) / "info" / "alternates")
             except OSError:
                 continue
             following += [Path(real) / os.fsdecode(line) for line in parse_alternates(listed)]

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from clauderon import files
 from clauderon.errors import BackendError
 from clauderon.paths import Home
 from clauderon.proxy import ca_record, trust
@@ -90,7 +91,7 @@ def _read_key(home: Home) -> bytes | None:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        key_pem = home.ca_key.read_bytes()
+        key_pem = files.read(home.ca_key)
         load_pem_private_key(key_pem, password=None)
     except (FileNotFoundError, ValueError, TypeError):
         return None
@@ -105,7 +106,7 @@ def _current_certificate(home: Home, key_pem: bytes, now: float) -> bytes | None
     from clauderon.proxy import certs
 
     try:
-        cert_pem = home.ca_cert.read_bytes()
+        cert_pem = files.read(home.ca_cert)
         certificate, key = certs.load(cert_pem, key_pem)
     except (OSError, ValueError):
         return None

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from clauderon import files
 from clauderon.paths import Home
 from clauderon.proxy import trust
 
@@ -76,7 +77,7 @@ def _plain(facts: CaFacts) -> dict[str, Any]:
 
 def _load(home: Home) -> dict[str, Any] | None:
     try:
-        record = json.loads(home.ca_record.read_bytes())
+        record = json.loads(files.read(home.ca_record))
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) else None

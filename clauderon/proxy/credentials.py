@@ -228,6 +228,8 @@ def _file_text(home: Home, name: str) -> str | None:
         # Non-blocking, so that a pipe of that name stops nobody.
         descriptor = os.open(home.secrets / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
+        if (home.secrets / name).is_symlink():
+            raise BadSecret("it is a link to a file that does not exist") from None
         return None
     except OSError as error:
         raise BadSecret(f"it cannot be read: {error.strerror}") from error

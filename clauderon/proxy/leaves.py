@@ -17,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from clauderon import tls
+from clauderon import files, tls
 from clauderon.errors import BackendError
 from clauderon.paths import Home
 from clauderon.proxy.ca import BACKDATE_S
@@ -55,15 +55,15 @@ class Authority:
     def load(cls, home: Home) -> Authority:
         """The CA of `home`, which `ca.ensure` has made."""
         try:
-            return cls(home.ca_cert.read_bytes(), home.ca_key.read_bytes())
+            return cls(files.read(home.ca_cert), files.read(home.ca_key))
         except (OSError, ValueError) as error:
             raise BackendError("proxy CA", f"cannot be loaded: {error}", hint="clauderon doctor") from error
 
     def refresh(self, home: Home) -> None:
         """Take the CA of `home` if it has changed meanwhile."""
-        cert_pem = home.ca_cert.read_bytes()
+        cert_pem = files.read(home.ca_cert)
         if cert_pem != self._cert_pem:
-            self._take(cert_pem, home.ca_key.read_bytes())
+            self._take(cert_pem, files.read(home.ca_key))
 
     def _take(self, cert_pem: bytes, key_pem: bytes) -> None:
         from clauderon.proxy import certs

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clauderon import tls
+from clauderon import files, tls
 from clauderon.config.schema import Proxy
 from clauderon.errors import UsageError
 from clauderon.proxy.hosts import HostError, parse_authority
@@ -46,6 +46,10 @@ def parse_upstream_proxy(text: str, origin: str) -> UpstreamProxy | None:
     return UpstreamProxy(host, port, authorization)
 
 
+# Path, inode, time of the last change and size of each file of roots.
+Trusted = tuple[tuple[str, int, int, int], ...]
+
+
 class Routes:
     """The settings that say how upstreams are reached. Raises UsageError for what cannot be understood."""
 
@@ -55,9 +59,12 @@ class Routes:
             self.targets = Targets(settings.connect_to, settings.passthrough)
         except (HostError, UnicodeError) as error:
             raise UsageError("[proxy] connect_to or passthrough", str(error)) from None
-        self._trusted = _identity(settings.upstream_ca)
+        self._upstream_ca = settings.upstream_ca
+        self.trusted = _identity(
+            settings.upstream_ca
+        )  # before it is read: a change meanwhile is seen afterwards
         self.context: ssl.SSLContext
-        if before is not None and before._trusted == self._trusted:
+        if before is not None and before.trusted == self.trusted:
             self.context = before.context
         else:
             self.context = upstream_context(settings.upstream_ca)
@@ -74,6 +81,10 @@ class Routes:
             }
         self.direct_all, self.direct = _no_proxy(lower.get("no_proxy", ""))
 
+    def trusted_now(self) -> Trusted:
+        """Another value than `trusted` once the roots on the disk are other ones than those in force."""
+        return _identity(self._upstream_ca)
+
     def proxy_for(self, secure: bool, host: str, port: int) -> UpstreamProxy | None:
         proxy = self.proxies[secure]
         if proxy is None or self.direct_all or any(p.matches(host, port) for p in self.direct):
@@ -81,13 +92,17 @@ class Routes:
         return proxy
 
 
-def _identity(path: str) -> tuple[str, int, int]:
-    """What changes when the file at `path` does."""
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return path, 0, 0
-    return path, found.st_mtime_ns, found.st_size
+def _identity(upstream_ca: str) -> Trusted:
+    """What changes when the file of that name or the system's roots do."""
+    found: list[tuple[str, int, int, int]] = []
+    for path in (upstream_ca, ssl.get_default_verify_paths().cafile or ""):
+        try:
+            status = Path(path).stat()
+        except OSError:
+            found.append((path, 0, 0, 0))
+        else:
+            found.append((path, status.st_ino, status.st_mtime_ns, status.st_size))
+    return tuple(found)
 
 
 def _no_proxy(text: str) -> tuple[bool, tuple[Pattern, ...]]:
@@ -107,7 +122,7 @@ def upstream_context(upstream_ca: str) -> ssl.SSLContext:
     context.load_default_certs()
     if upstream_ca:
         try:
-            context.load_verify_locations(cafile=upstream_ca)
-        except (OSError, ssl.SSLError) as error:
+            context.load_verify_locations(cadata=files.read(upstream_ca).decode("ascii", "replace"))
+        except (OSError, ValueError) as error:
             raise UsageError("[proxy] upstream_ca", f"{upstream_ca} cannot be read: {error}") from None
     return context

@@ -9,6 +9,8 @@ import os
 import warnings
 from pathlib import Path
 
+from clauderon import files
+
 # Where distributions keep the bundle that OpenSSL, GnuTLS and friends read, most common first.
 KNOWN_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch, Gentoo
@@ -47,7 +49,7 @@ def certificates(pem: bytes) -> list[bytes]:
 
 def bundle(ca_pem: bytes, roots: Path | None) -> bytes:
     """The host's roots followed by our CA."""
-    system = certificates(roots.read_bytes()) if roots is not None else []
+    system = certificates(files.read(roots)) if roots is not None else []
     return b"".join([*system, *certificates(ca_pem)])
 
 

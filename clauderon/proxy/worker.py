@@ -53,7 +53,7 @@ class Worker:
         self._gone = False
         self._reloading = asyncio.Lock()
         self._dropped: asyncio.Future[None]
-        self._looked: object = None  # what config.toml and secrets/ were like when they were last read
+        self._looked: tuple[object, object]  # what the files, and the roots, were like when last read
         self._unread = ""  # why they could not be read again
         self._snapshot: Snapshot
 
@@ -76,7 +76,7 @@ class Worker:
 
     async def _begin(self) -> None:
         """Listen by the configuration there is or, if that cannot be used, by what a worker before us could use."""
-        self._looked = snapshot.look(self._home)
+        looked = snapshot.look(self._home)
         earlier = self._hello["config"]
         try:
             await self._listen(None)
@@ -86,6 +86,7 @@ class Worker:
             log.warning("%s", error)
             await self._listen(earlier.encode())
             self._keep_to_earlier(error)
+        self._looked = looked, self._plane.routes.trusted
 
     async def _listen(self, raw: bytes | None) -> None:
         """raw: what to take for config.toml's content; None reads it."""
@@ -152,10 +153,10 @@ class Worker:
         """
         async with self._reloading:
             given = {**self._given, **secret_source.parse_plain(secrets)}
-            self._looked = snapshot.look(self._home)
+            self._looked = snapshot.look(self._home), self._plane.routes.trusted_now()
             fresh = await asyncio.to_thread(snapshot.read, self._home, self._environ, given)
             settings = fresh.config.proxy
-            if settings != self._snapshot.config.proxy:
+            if settings != self._snapshot.config.proxy or self._looked[1] != self._plane.routes.trusted:
                 self._plane.update_settings(settings)
                 self._audit.limit(max_bytes=settings.audit_max_mib * MIB, keep=settings.audit_keep)
             self._authority.refresh(self._home)
@@ -243,7 +244,7 @@ class Worker:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            if snapshot.look(self._home) != self._looked:
+            if (snapshot.look(self._home), self._plane.routes.trusted_now()) != self._looked:
                 await self._reload_quietly()
 
     async def _beat(self) -> None:

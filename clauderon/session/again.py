@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clauderon import files
 from clauderon.errors import Conflict
 from clauderon.session.context import Context, is_locked
 from clauderon.session.slow import slow
@@ -65,7 +66,7 @@ def check_same(context: Context, wanted: Request, found: Session) -> None:
     if Path(found.repo) not in (place, *place.parents) and not (place / ".git").is_file():
         raise _other(found, f"in another repository ({found.repo})")
     with suppress(OSError):
-        made_for = (context.home.session_dir(found.id) / "prompt").read_bytes()
+        made_for = files.read(context.home.session_dir(found.id) / "prompt")
         if wanted.prompt is not None and wanted.prompt != made_for:
             raise _other(found, "with another prompt")
 

@@ -7,6 +7,7 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -338,13 +339,34 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert error.hint == f"mv {tmp_path}/config.toml {tmp_path}/config.toml.before"
 
 
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (os.mkfifo, "it is a pipe, not a file"),
+        (lambda path: path.symlink_to("nowhere.toml"), "it is a link to a file that does not exist"),
+        (lambda path: path.symlink_to("/dev/zero"), "it is a device, not a file"),
+    ],
+)
+def test_what_stands_in_the_files_place_is_refused_and_never_taken_for_no_file(
+    tmp_path: Path, make: Callable[[Path], object], why: str
+) -> None:
+    """A dangling link was "no config.toml", and its allow list was gone; a pipe held every command up."""
+    make(tmp_path / "config.toml")
+    assert refusal(tmp_path).why == f"cannot be read: {why}"
+
+
+def test_a_byte_order_mark_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(b"\xef\xbb\xbf[proxy]\nport = 4000\n")
+    assert load(tmp_path).proxy.port == 4000
+
+
 def test_a_file_that_is_somebody_elses_is_refused_with_the_way_to_own_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def denied(_path: Path) -> bytes:  # nobody keeps root from reading
+    def denied(_path: object) -> bytes:  # nobody keeps root from reading
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", denied)
+    monkeypatch.setattr("clauderon.files.read", denied)
     error = refusal(tmp_path)
     place = tmp_path / "config.toml"
     assert (error.what, error.why) == (f"{place}", "cannot be read: permission denied")

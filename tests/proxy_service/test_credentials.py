@@ -70,11 +70,13 @@ def test_a_file_of_another_user_is_refused(home: Home) -> None:
     assert "another user" in credentials.locate(Credential("x", file="x"), home, {}).problem
 
 
-def test_a_pipe_or_directory_in_secrets_stops_nobody(home: Home) -> None:
+def test_a_pipe_a_directory_or_a_dangling_link_in_secrets_stops_nobody(home: Home) -> None:
     os.mkfifo(home.secrets / "pipe", 0o600)
     (home.secrets / "dir").mkdir(mode=0o700)
     assert "not a file" in credentials.locate(Credential("x", file="pipe"), home, {}).problem
     assert not credentials.locate(Credential("x", file="dir"), home, {}).supplied
+    (home.secrets / "gone").symlink_to("nowhere")
+    assert "does not exist" in credentials.locate(Credential("x", file="gone"), home, {}).problem
 
 
 @pytest.mark.parametrize(("text", "value"), [("a\n", "a"), ("a\r\n", "a"), ("a", "a"), ("a b", "a b")])

@@ -1,0 +1,59 @@
+"""Reads small files of ours and of the person's: only regular ones, without waiting, and never more than expected.
+
+A pipe, a device or a terminal in the place of a file would hold the reader up for ever, and an endless file would fill
+the memory. Files that a container writes to are `confined`'s: here links are followed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+# More than any file of ours or a person's needs: configuration, certificates, records, prompts.
+MOST_BYTES = 64 << 20
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def read(path: str | os.PathLike[str], most: int = MOST_BYTES) -> bytes:
+    """The content of a regular file, at once.
+
+    Raises OSError: FileNotFoundError where nothing has that name, ELOOP's kin for a link that leads nowhere, EINVAL for
+    what is no regular file, EFBIG for one of more than `most` bytes.
+    """
+    name = os.fspath(path)
+    try:
+        # O_NONBLOCK: opening a pipe waits for its writer; a terminal must not become ours (O_NOCTTY).
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if os.path.islink(name):  # noqa: PTH114 - pathlib would be imported for this
+            raise OSError(errno.EINVAL, "it is a link to a file that does not exist", name) from None
+        raise
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # what opening a socket says
+            raise OSError(errno.EINVAL, "it is a socket, not a file", name) from None
+        raise
+    try:
+        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+        if kind == stat.S_IFDIR:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+        if kind != stat.S_IFREG:
+            raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'something else')}, not a file", name)
+        # /proc and the like have a size of 0 and content; so what is read is what is counted.
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(most + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most} bytes", name)
+    return data
+
+
+def text(path: str | os.PathLike[str], errors: str = "strict") -> str:
+    """The same as UTF-8 text, a byte-order mark left out. Raises UnicodeDecodeError too."""
+    return read(path).decode("utf-8-sig", errors)
