@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 # The rest waits its turn: a burst of commits in many sessions must not start as many gits.
 AT_ONCE = 2
+# A session whose sync took long rests so many times as long, and ten minutes at the most: what it puts in the way of
+# one sync, and of the next, takes a part of one core and no more.
+QUICK_S = 2.0
+REST = 4
+LONGEST_REST_S = 600.0
 
 
 @dataclass(slots=True)
@@ -35,7 +41,8 @@ class BranchWatch:
         self._environ = {**environ, "CLAUDERON_HOME": str(home.root)}
         self._seen: dict[str, _Seen] = {}
         self._moved: dict[str, str] = {}
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
+        self._resting: dict[str, float] = {}
 
     def set_sessions(self, records: Mapping[str, str]) -> None:
         """The sessions to watch: id to `store.Session.to_json`. A new one is compared to its last sync,
@@ -43,6 +50,7 @@ class BranchWatch:
         for gone in self._seen.keys() - records.keys():
             del self._seen[gone]
             self._moved.pop(gone, None)
+            self._resting.pop(gone, None)
         for session_id, record in records.items():
             if session_id in self._seen:
                 self._seen[session_id].record = record
@@ -51,9 +59,12 @@ class BranchWatch:
 
     def look(self) -> None:
         """Look at every branch, start what is due, and reap what is done."""
-        for session_id, child in list(self._running.items()):
+        now = time.monotonic()
+        for session_id, (child, since) in list(self._running.items()):
             if child.poll() is not None:
                 del self._running[session_id]
+                took = now - since
+                self._resting[session_id] = now + min(took * REST, LONGEST_REST_S) if took > QUICK_S else 0.0
         for session_id, seen in self._seen.items():
             name, tip = self._tip(seen.record)
             if tip is not None and tip != seen.tip:
@@ -62,7 +73,7 @@ class BranchWatch:
         for session_id in list(self._moved):
             if len(self._running) >= AT_ONCE:
                 break
-            if session_id not in self._running:
+            if session_id not in self._running and self._resting.get(session_id, 0.0) <= now:
                 self._start(session_id, self._moved.pop(session_id))
 
     def stop(self) -> None:
@@ -73,7 +84,7 @@ class BranchWatch:
         # `--` keeps a name from ever being read as an option.
         argv = [sys.executable, "-P", "-m", "clauderon", "sync", "--quiet", "--", name]
         with contextlib.suppress(Exception):
-            self._running[session_id] = proc.attend(argv, env=self._environ)
+            self._running[session_id] = proc.attend(argv, env=self._environ), time.monotonic()
 
     def _tip(self, record: str) -> tuple[str, str | None]:
         from clauderon import airlock

@@ -228,6 +228,27 @@ def test_a_branch_that_moved_is_synced_once(home: Home, monkeypatch: pytest.Monk
     assert syncs.started == ["one", "one"]
 
 
+def test_a_session_whose_sync_takes_long_rests_longer(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the rest, a session that makes each sync expensive keeps a core busy for good."""
+    now = 100.0
+    monkeypatch.setattr(watch.time, "monotonic", lambda: now)
+    syncs = Syncs(monkeypatch)
+    watching = watch.BranchWatch(home, {})
+    syncs.tips = {"slow": "a" * 40, "quick": "a" * 40}
+    watching.set_sessions(rows("slow", "quick"))
+    watching.look()
+    now += 20.0
+    syncs.finish()
+    syncs.tips = {"slow": "b" * 40, "quick": "a" * 40}
+    watching.look()
+    now += 20.0 * watch.REST - 1
+    watching.look()
+    assert syncs.started.count("slow") == 1
+    now += 1
+    watching.look()
+    assert syncs.started.count("slow") == 2
+
+
 def test_few_syncs_run_at_once_and_none_is_forgotten(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     syncs = Syncs(monkeypatch)
     names = [f"s{number}" for number in range(7)]
