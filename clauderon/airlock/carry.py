@@ -9,16 +9,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clauderon import proc
 from clauderon.airlock.expanse import refuse_endless
+from clauderon.airlock.landing import allowance, receive
+from clauderon.airlock.layout import HostSide
+from clauderon.airlock.manifest import manifest
 from clauderon.errors import BackendError, CommandFailed
 from clauderon.git.alternates import alternates
 from clauderon.git.environment import hardened, offline
 
 # Below this many objects they are stored loose, as `receive.unpackLimit` does for a push: a pack for every commit
-# would make the user's next git command repack the repository.
+# would make the user's next git command repack the repository. Not when they are large, or grow by it.
 _UNPACK_LIMIT = 100
-_TIMEOUT_S = 3600.0
+_UNPACK_BYTES = 1 << 20
 # One allocation of git's at most; larger blobs are streamed (`core.bigFileThreshold`).
 _ALLOCATION = "2g"
 _CANNOT_WRITE = ("No space left", "Read-only file system", "insufficient permission", "Permission denied")
@@ -29,7 +31,12 @@ _BOUNDED = (
     "pack.windowMemory=256m",
     "-c",
     "pack.writeReverseIndex=false",
+    # What the user has against compression is no reason to store what somebody else has blown up.
+    "-c",
+    "pack.compression=-1",
 )
+# As it lies inside: a delta that is undone may be a thousand times as large.
+_PACK = ("pack-objects", "-q", "--stdout", "--delta-base-offset", "--depth=4095")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +52,6 @@ def untrusting(env: Mapping[str, str]) -> dict[str, str]:
     return {**offline(env), "GIT_ALLOC_LIMIT": _ALLOCATION}
 
 
-def listed_argv(common_dir: Path) -> list[str]:
-    """New objects: reachable from what stdin names, not from what the user's branches hold already."""
-    words = ("rev-list", "--objects", "--stdin", "--not", "--branches", "--remotes")
-    return hardened(common_dir, *_BOUNDED, *words)
-
-
 def carry(
     common_dir: Path,
     *sources: Path,
@@ -58,7 +59,7 @@ def carry(
     known: Iterable[str],
     env: Mapping[str, str],
     partial: bool,
-    cache: Path,
+    side: HostSide,
     fsck: tuple[str, ...],
     what: str,
 ) -> Carried:
@@ -68,60 +69,65 @@ def carry(
     known:   commits the repository has, beside its branches.
     partial: a partial clone, where links may dangle and only the objects themselves can be checked.
     fsck:    the user's own exceptions from the rules, `receive.fsck.*`.
-    cache:   where `expanse` remembers what it measured.
+    side:    where it is remembered what was measured, and how much the repository has grown.
     what:    for messages, "sync fix-bug".
     Raises BackendError when an object is missing, damaged or refused by `git fsck`'s rules, and Refused for trees
     that would fill the memory of whoever checks them out.
     """
     env = untrusting(env)
     reading = {**env, "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(*sources)}
-    asked = "".join(f"{oid}\n" for oid in tips) + "".join(f"^{oid}\n" for oid in known)
     try:
-        argv = listed_argv(common_dir)
-        if partial:
-            argv.insert(argv.index("rev-list") + 1, "--missing=allow-promisor")
-        listed = (
-            proc.start(argv, env=reading, cwd="/", stdin=asked.encode()).result(timeout_s=_TIMEOUT_S).stdout
-        )
-        lines = listed.splitlines()
-        if not lines:
+        new = manifest(common_dir, tips=tips, known=known, env=reading, partial=partial, what=what)
+        if not new.oids:
             return Carried(0, ())
-        refuse_endless(common_dir, lines, env=reading, what=what, cache=cache)
-        packing = hardened(common_dir, *_BOUNDED, "pack-objects", "-q", "--stdout", "--delta-base-offset")
+        refuse_endless(common_dir, new.trees, env=reading, what=what, cache=side.expanse)
+        allowed = allowance(side, new.disk)
+        small = len(new.oids) < _UNPACK_LIMIT and new.size <= _UNPACK_BYTES and new.loose <= allowed
+        packing = hardened(common_dir, *_BOUNDED, *_PACK)
         if partial:
             packing.append("--missing=allow-promisor")
-        proc.pipe(
+        receiver = _receiver(small, partial, fsck)
+        oids = new.oids if receiver[0] == "unpack-objects" else [*new.oids, *new.bases]
+        receive(
+            common_dir,
+            side,
             packing,
-            hardened(common_dir, *_BOUNDED, *_receiver(len(lines), partial, fsck)),
-            env=reading,
-            consumer_env=env,
-            cwd="/",
-            stdin=listed,
+            hardened(common_dir, *_BOUNDED, *receiver, f"--max-input-size={allowed}"),
+            stdin="".join(f"{oid}\n" for oid in oids).encode(),
+            reading=reading,
+            env=env,
+            disk=new.disk,
+            what=what,
         )
     except CommandFailed as error:
         if any(words in error.detail for words in _CANNOT_WRITE):
-            raise BackendError(
-                what,
-                f"{common_dir} cannot be written",
-                hint=f"df -h '{common_dir}'",
-                detail=printable(error.detail),
-            ) from error
+            raise _not_written(what, common_dir, printable(error.detail)) from error
         raise BackendError(
             what,
             "the container's history cannot be carried over: it is incomplete or git refuses it",
             hint="git fsck  # inside the session",
             detail=printable(error.detail),
         ) from error
-    return Carried(len(lines), tuple(line.decode("ascii") for line in lines if b" " not in line))
+    except OSError as error:
+        raise _not_written(what, common_dir, str(error)) from error
+    return Carried(len(new.oids), tuple(new.commits))
 
 
-def _receiver(count: int, partial: bool, fsck: tuple[str, ...]) -> tuple[str, ...]:
+class NotWritten(BackendError):
+    """The user's repository could not be written; another time it can."""
+
+
+def _not_written(what: str, common_dir: Path, detail: str) -> NotWritten:
+    return NotWritten(what, f"{common_dir} cannot be written", hint=f"df -h '{common_dir}'", detail=detail)
+
+
+def _receiver(small: bool, partial: bool, fsck: tuple[str, ...]) -> tuple[str, ...]:
     if partial:
         return ("index-pack", "--fsck-objects", "--stdin")
     if fsck:
         # unpack-objects takes no exceptions.
         return ("index-pack", f"--strict={','.join(fsck)}", "--stdin")
-    if count < _UNPACK_LIMIT:
+    if small:
         return ("unpack-objects", "-q", "--strict")
     return ("index-pack", "--strict", "--stdin")
 

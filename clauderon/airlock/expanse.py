@@ -6,7 +6,7 @@ Reads trees through git, each once; refuses before anything of the host's (an in
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,13 +28,15 @@ class Expanse(NamedTuple):
 
 # What git on the host may be made to hold in memory: about 100 bytes a path and its name.
 LIMIT = Expanse(paths=4_000_000, name_bytes=1 << 30, depth=2000)
-_NOTHING = Expanse(0, 0, 0)
-_FILE = Expanse(1, 0, 0)
+# Trees are read this many bytes at a time, and of their entries only what leads further down is kept.
+_BATCH_BYTES = 16 << 20
+_LINKS = 4_000_000
+_LIKELY_BYTES = 4096
 
 
 def refuse_endless(
     common_dir: Path,
-    listed: Sequence[bytes],
+    new: Sequence[tuple[str, int]],
     *,
     env: Mapping[str, str],
     what: str,
@@ -43,15 +45,14 @@ def refuse_endless(
 ) -> None:
     """Raise Refused if a new tree spreads beyond `limit`.
 
-    listed: lines of `git rev-list --objects`: an object name, and for trees and blobs a space and a path.
-    cache:  a file of ours that remembers trees measured before: those of a large repository take a while.
+    new:   trees that are new, by name, with their size in bytes.
+    cache: a file of ours that remembers trees measured before: those of a large repository take a while.
     """
     limit = limit or LIMIT
-    trees = _Trees(common_dir, env)
-    new = trees.of_kind_tree([line.split(b" ")[0] for line in listed if b" " in line])
+    trees = _Trees(common_dir, env, what, dict(new))
     trees.remember(cache)
-    trees.measure(new)
-    for oid in new:
+    trees.measure()
+    for oid, _ in new:
         found = trees.known[oid]
         if any(have > most for have, most in zip(found, limit, strict=True)):
             raise Refused(
@@ -62,21 +63,23 @@ def refuse_endless(
     trees.keep(cache)
 
 
+class _Below(NamedTuple):
+    """What a tree holds: its files added up, and its directories, each with the length of its name."""
+
+    files: Expanse
+    directories: tuple[tuple[int, str], ...]
+
+
 class _Trees:
-    def __init__(self, common_dir: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, common_dir: Path, env: Mapping[str, str], what: str, sizes: dict[str, int]) -> None:
         self._common_dir = common_dir
         self._env = env
+        self._what = what
+        self._sizes = sizes
         self._remembered = 0
+        self._links = 0
+        self._names: dict[str, str] = {}
         self.known: dict[str, Expanse] = {}
-
-    def _cat_file(self, oids: Iterable[bytes], *words: str) -> proc.Completed:
-        argv = hardened(self._common_dir, "cat-file", *words)
-        stdin = b"".join(oid + b"\n" for oid in oids)
-        return proc.start(argv, env=self._env, cwd="/", stdin=stdin).result(timeout_s=_TIMEOUT_S)
-
-    def of_kind_tree(self, oids: Iterable[bytes]) -> list[str]:
-        answer = self._cat_file(oids, "--batch-check=%(objecttype) %(objectname)")
-        return [line[5:] for line in answer.text.splitlines() if line.startswith("tree ")]
 
     def remember(self, cache: Path | None) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -94,25 +97,60 @@ class _Trees:
             partial.write_text("".join(lines), encoding="ascii")
             partial.replace(cache)
 
-    def measure(self, tops: Iterable[str]) -> None:
-        """Fill `known` for these trees. One process for each level of what is not known, not for each tree."""
-        children: dict[str, list[tuple[int, str | None]]] = {}
-        level = [oid for oid in dict.fromkeys(tops) if oid not in self.known]
+    def measure(self) -> None:
+        """Fill `known` for the new trees, level by level."""
+        children: dict[str, _Below] = {}
+        level = [oid for oid in self._sizes if oid not in self.known]
         while level:
-            answers = parse_batch(
-                self._cat_file((oid.encode() for oid in level), "--batch").stdout, len(level)
-            )
-            for oid, answer in zip(level, answers, strict=True):
-                # One that is not there, in a partial clone, cannot be spread out either.
-                content = answer[2] if answer is not None and answer[1] == "tree" else b""
-                children[oid] = parse_tree(content, len(oid) // 2)
-            below = (child for oid in level for _, child in children[oid] if child is not None)
+            for batch in self._batches(level):
+                children.update(self._read(batch))
+            below = (child for oid in level for _, child in children[oid].directories)
             level = [
                 child for child in dict.fromkeys(below) if child not in children and child not in self.known
             ]
         self._add_up(children)
 
-    def _add_up(self, children: Mapping[str, list[tuple[int, str | None]]]) -> None:
+    def _batches(self, level: Sequence[str]) -> Iterator[list[str]]:
+        """Trees that are read together by one process."""
+        batch, size = list[str](), 0
+        for oid in level:
+            more = self._sizes.get(oid, _LIKELY_BYTES)
+            if batch and size + more > _BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+            batch.append(oid)
+            size += more
+        yield batch
+
+    def _read(self, oids: Sequence[str]) -> Iterator[tuple[str, _Below]]:
+        argv = hardened(self._common_dir, "cat-file", "--buffer", "--batch")
+        stdin = "".join(f"{oid}\n" for oid in oids).encode()
+        answer = proc.start(argv, env=self._env, cwd="/", stdin=stdin).result(timeout_s=_TIMEOUT_S)
+        for oid, found in zip(oids, parse_batch(answer.stdout, len(oids)), strict=True):
+            # One that is not there, in a partial clone, cannot be spread out either.
+            yield (
+                oid,
+                self._parsed(found[2] if found is not None and found[1] == "tree" else b"", len(oid) // 2),
+            )
+
+    def _parsed(self, content: bytes, oid_bytes: int) -> _Below:
+        files, name_bytes, directories = 0, 0, list[tuple[int, str]]()
+        for length, child in parse_tree(content, oid_bytes):
+            if child is None:
+                files += 1
+                name_bytes += length + 1
+            else:
+                directories.append((length, self._names.setdefault(child, child)))
+        self._links += len(directories)
+        if self._links > _LINKS:
+            raise Refused(
+                self._what,
+                f"the directories of the container's history name more than {_LINKS} others",
+                hint="git reset --hard HEAD~  # inside the session",
+            )
+        return _Below(Expanse(files, name_bytes, int(files > 0)), tuple(directories))
+
+    def _add_up(self, children: Mapping[str, _Below]) -> None:
         """Each tree once, children before parents, without recursion: the nesting is the container's to choose."""
         waiting = list(children)
         while waiting:
@@ -120,13 +158,13 @@ class _Trees:
             if oid in self.known:
                 waiting.pop()
                 continue
-            unknown = {child for _, child in children[oid] if child is not None and child not in self.known}
+            unknown = {child for _, child in children[oid].directories if child not in self.known}
             if unknown:
                 waiting.extend(unknown)
                 continue
-            total = _NOTHING
-            for name_bytes, child in children[oid]:
-                below = _FILE if child is None else self.known[child]
+            total = children[oid].files
+            for name_bytes, child in children[oid].directories:
+                below = self.known[child]
                 total = Expanse(
                     total.paths + below.paths,
                     total.name_bytes + below.name_bytes + (name_bytes + 1) * below.paths,
@@ -135,9 +173,8 @@ class _Trees:
             self.known[oid] = total
 
 
-def parse_tree(content: bytes, oid_bytes: int) -> list[tuple[int, str | None]]:
+def parse_tree(content: bytes, oid_bytes: int) -> Iterator[tuple[int, str | None]]:
     """The entries of a tree object: length of the name, and the object name where it is a tree itself."""
-    found: list[tuple[int, str | None]] = []
     offset = 0
     while offset < len(content):
         space = content.find(b" ", offset)
@@ -146,6 +183,5 @@ def parse_tree(content: bytes, oid_bytes: int) -> list[tuple[int, str | None]]:
             break
         oid = content[end + 1 : end + 1 + oid_bytes]
         is_tree = content[offset:space] in (b"40000", b"040000")
-        found.append((end - space - 1, oid.hex() if is_tree and len(oid) == oid_bytes else None))
+        yield end - space - 1, oid.hex() if is_tree and len(oid) == oid_bytes else None
         offset = end + 1 + oid_bytes
-    return found

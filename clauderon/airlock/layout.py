@@ -71,6 +71,21 @@ class HostSide(NamedTuple):
         return self.root / "expanse"
 
     @property
+    def grown(self) -> Path:
+        """How many bytes the user's repository has taken beyond what the objects take inside."""
+        return self.root / "grown"
+
+    @property
+    def refused(self) -> Path:
+        """What was refused last, and for what state of things."""
+        return self.root / "refused"
+
+    @property
+    def left_out(self) -> Path:
+        """Objects inside that were looked at and are not what they should be."""
+        return self.root / "left-out"
+
+    @property
     def lock(self) -> Path:
         return self.root / "lock"
 

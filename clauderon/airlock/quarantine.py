@@ -6,11 +6,9 @@ files (indexes, bitmaps, alternates, commit graphs) are never taken. The copies 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,28 +17,48 @@ from clauderon import proc
 from clauderon.airlock.carry import untrusting
 from clauderon.airlock.inside import Inside, names_in, open_regular, opened
 from clauderon.airlock.layout import HostSide
-from clauderon.errors import CommandFailed, Refused
+from clauderon.airlock.leftout import MOST, LeftOut
+from clauderon.airlock.loose import copy_loose
+from clauderon.airlock.packs import DamagedPack, copy_pack
+from clauderon.errors import CommandFailed, CommandTimeout, Refused
 from clauderon.git.environment import hardened
 
 _PACK = re.compile(r"pack-(?:[0-9a-f]{40}|[0-9a-f]{64})\.pack\Z")
 _CHUNK = 1 << 20
-_HEADER = re.compile(rb"(blob|tree|commit|tag) (0|[1-9][0-9]{0,18})\x00")
-_HEADER_BYTES = 32
-_INDEX_PACK_TIMEOUT_S = 1800.0
+# What indexing may take at the most: a chain of deltas can be laid out so that its links are undone again and again.
+_INDEX_PACK_TIMEOUT_S = 60.0
+_INDEX_PACK_BYTES_PER_S = 16 << 20
+_INDEXING = (
+    *("-c", "core.deltaBaseCacheLimit=256m"),
+    *("-c", "core.bigFileThreshold=64m"),
+    *("-c", "pack.writeReverseIndex=false"),
+    *("index-pack", "--threads=2"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What one session may make the host copy and inflate; beyond it is refused, not attempted.
 
-    Bytes of files copied, bytes of content inflated while verifying, bytes of one commit or tree, number of files.
+    copied:    bytes of files.
+    inflated:  bytes of content in any case; of that `free` bytes, and `ratio` times what the files take, since a
+               few bytes can be made to stand for any number.
+    structure: bytes of one commit, tag or tree.
+    files:     number of files, and of objects in packs.
+    left_free: bytes of the disk.
     """
 
     copied: int = 16 << 30
     inflated: int = 64 << 30
+    free: int = 1 << 30
+    ratio: int = 64
     structure: int = 64 << 20
     files: int = 4_000_000
     left_free: int = 256 << 20
+
+
+class NoRoom(Refused):
+    """The disk is nearly full; another time it may not be."""
 
 
 class Quarantine:
@@ -56,12 +74,14 @@ class Quarantine:
         bounds: Bounds | None = None,
     ) -> None:
         self.objects = side.objects
+        self._left_out = LeftOut(side.left_out)
         self._common_dir = common_dir
         self._env = untrusting(env)
         self._name = name
         self._bounds = bounds or Bounds()
         self._copied = 0
         self._inflated = 0
+        self._objects = 0
         self.notes: list[str] = []
 
     def mirror(self, inside: Inside) -> None:
@@ -71,10 +91,13 @@ class Quarantine:
         vanishes between the two looks is in a pack by then.
         """
         (self.objects / "pack").mkdir(parents=True, exist_ok=True)
-        self._mirror_loose(inside)
-        for _ in range(5):
-            if self._mirror_packs(inside):
-                break
+        try:
+            self._mirror_loose(inside)
+            for _ in range(5):
+                if self._mirror_packs(inside):
+                    break
+        finally:
+            self._left_out.keep()
 
     def _mirror_loose(self, inside: Inside) -> None:
         present = 0
@@ -99,58 +122,70 @@ class Quarantine:
             if descriptor is None:
                 continue
             with open(descriptor, "rb") as file:
-                self._copy_loose(file.read, os.fstat(descriptor).st_size, target / name, fan + name)
+                self._copy_loose(file.fileno(), file.read, target / name, fan + name)
 
-    def _copy_loose(self, read: Callable[[int], bytes], size: int, target: Path, oid: str) -> None:
-        self._charge(size)
+    def _copy_loose(self, descriptor: int, read: Callable[[int], bytes], target: Path, oid: str) -> None:
+        found = os.fstat(descriptor)
+        if self._is_left_out(oid, found) or self._has_holes(oid, descriptor, found):
+            return
+        self._charge(found.st_size)
         partial = target.with_name("tmp_" + target.name)
         target.parent.mkdir(exist_ok=True)
         try:
             with open(partial, "wb") as copy:
-                genuine = self._verified(read, size, copy.write, oid)
+                genuine = copy_loose(
+                    read, found.st_size, copy.write, oid, largest=self._largest, inflates=self._inflates
+                )
             if genuine:
                 partial.replace(target)
+            else:
+                self._leave_out(oid, found, "")
         finally:
             partial.unlink(missing_ok=True)
 
-    def _verified(
-        self, read: Callable[[int], bytes], size: int, write: Callable[[bytes], object], oid: str
-    ) -> bool:
-        """Copy at most `size` bytes while inflating them; whether the content has the name `oid`."""
-        digest = hashlib.sha1(usedforsecurity=False) if len(oid) == 40 else hashlib.sha256()
-        inflate = zlib.decompressobj()
-        expected, produced, head = -1, 0, b""
-        while size > 0 and not inflate.eof:
-            raw = read(min(size, _CHUNK))
-            if not raw:
-                return False
-            size -= len(raw)
-            write(raw)
-            while raw:
-                try:
-                    content = inflate.decompress(raw, _CHUNK)
-                except zlib.error:
-                    return False
-                raw = inflate.unconsumed_tail
-                digest.update(content)
-                produced += len(content)
-                self._inflated += len(content)
-                if self._inflated > self._bounds.inflated:
-                    raise self._too_much(f"objects of more than {self._bounds.inflated >> 30} GiB together")
-                if expected < 0:
-                    head += content[:_HEADER_BYTES]
-                    header = _HEADER.match(head)
-                    if header is None:
-                        if len(head) >= _HEADER_BYTES or inflate.eof:
-                            return False
-                        continue
-                    expected = len(header[0]) + int(header[2])
-                    if header[1] != b"blob" and expected > self._bounds.structure:
-                        raise self._too_much(f"a {header[1].decode()} of {int(header[2])} bytes")
-                if produced > expected:
-                    return False
-        whole = inflate.eof and not inflate.unused_data and size == 0 and produced == expected
-        return whole and digest.hexdigest() == oid
+    def _is_left_out(self, name: str, found: os.stat_result) -> bool:
+        reason = self._left_out.reason(name, found)
+        if reason:
+            self.notes.append(reason)
+        return reason is not None
+
+    def _leave_out(self, name: str, found: os.stat_result, reason: str) -> None:
+        self._left_out.add(name, found, reason)
+        if self._left_out.full:
+            raise self._too_much(f"more than {MOST} damaged objects")
+        if reason:
+            self.notes.append(reason)
+
+    def _has_holes(self, name: str, descriptor: int, found: os.stat_result) -> bool:
+        """Whether a file says it is larger than what is on the disk: a copy would not be."""
+        if found.st_size <= _CHUNK:
+            return False
+        try:
+            hole = os.lseek(descriptor, 0, os.SEEK_HOLE)
+        except OSError:
+            return False
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        if hole < found.st_size:
+            self._leave_out(
+                name, found, "a file of objects inside has holes and was left out: git makes none such"
+            )
+            return True
+        return False
+
+    def _largest(self, kind: str, size: int) -> None:
+        """Refuse a commit, a tag or a tree that git would have to hold in memory as a whole."""
+        if kind != "blob" and size > self._bounds.structure:
+            raise self._too_much(f"a {kind} of {size} bytes")
+
+    def _inflates(self, size: int) -> None:
+        """Count content that is about to be inflated. Raises Refused for too much."""
+        self._inflated += size
+        if self._inflated > self._bounds.inflated:
+            raise self._too_much(f"objects of more than {self._bounds.inflated >> 30} GiB together")
+        if self._inflated > self._bounds.free + self._bounds.ratio * self._copied:
+            raise self._too_much(
+                f"{self._copied >> 10} KiB that inflate to {self._inflated >> 20} MiB or more"
+            )
 
     def _mirror_packs(self, inside: Inside) -> bool:
         """Whether every pack that was listed could be looked at; a repack inside may take one away meanwhile."""
@@ -171,24 +206,37 @@ class Quarantine:
                         return False
                     continue
                 with open(descriptor, "rb") as file:
-                    self._copy_pack(file.read, os.fstat(descriptor).st_size, target / name)
+                    self._copy_pack(file.fileno(), file.read, target / name, inside.oid_chars // 2)
         return True
 
-    def _copy_pack(self, read: Callable[[int], bytes], size: int, target: Path) -> None:
-        self._charge(size)
-        partial = target.with_name("tmp_" + target.name)
+    def _copy_pack(
+        self, descriptor: int, read: Callable[[int], bytes], target: Path, digest_bytes: int
+    ) -> None:
+        found, name = os.fstat(descriptor), target.name
+        if self._is_left_out(name, found) or self._has_holes(name, descriptor, found):
+            return
+        self._charge(found.st_size)
+        partial = target.with_name("tmp_" + name)
+        before = self._inflated
         try:
             with open(partial, "wb") as copy:
-                while size > 0 and (raw := read(min(size, _CHUNK))):
-                    size -= len(raw)
-                    copy.write(raw)
+                self._objects += copy_pack(
+                    read,
+                    found.st_size,
+                    copy.write,
+                    made=self._inflates,
+                    digest_bytes=digest_bytes,
+                    most_objects=self._bounds.files - self._objects,
+                )
             # git names packs by their content, but nothing holds the container to it; our own index does.
             index = target.with_suffix(".idx")
-            argv = hardened(self._common_dir, "index-pack", "-o", str(index), str(partial))
-            proc.start(argv, env=self._env, cwd="/").result(timeout_s=_INDEX_PACK_TIMEOUT_S)
+            argv = hardened(self._common_dir, *_INDEXING, "-o", str(index), str(partial))
+            timeout_s = _INDEX_PACK_TIMEOUT_S + (self._inflated - before) / _INDEX_PACK_BYTES_PER_S
+            proc.start(argv, env=self._env, cwd="/").result(timeout_s=timeout_s)
             partial.replace(target)
-        except CommandFailed as error:
-            self.notes.append(f"a pack inside is damaged and was left out: {_last_line(error.detail)}")
+        except (DamagedPack, CommandFailed, CommandTimeout) as error:
+            why = _last_line(error.detail if isinstance(error, CommandFailed) else str(error))
+            self._leave_out(name, found, f"a pack inside is damaged and was left out: {why}")
         finally:
             partial.unlink(missing_ok=True)
             if not target.exists():
@@ -204,7 +252,7 @@ class Quarantine:
         if self._copied > self._bounds.copied:
             raise self._too_much(f"new objects of more than {self._bounds.copied >> 30} GiB")
         if size > _CHUNK and shutil.disk_usage(self.objects).free - size < self._bounds.left_free:
-            raise Refused(
+            raise NoRoom(
                 f"sync {self._name}",
                 "the disk has no room for the session's new objects",
                 hint="clauderon doctor",

@@ -142,7 +142,7 @@ class _Rescue:
                 known=self.known,
                 env=self.env,
                 partial=bool(self.settings.promisor),
-                cache=self.side.expanse,
+                side=self.side,
                 fsck=self.settings.fsck,
                 what=f"rescue {self.session.name}",
             )

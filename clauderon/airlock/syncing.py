@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Literal
 
 from clauderon import paths, proc
-from clauderon.airlock.carry import carry
+from clauderon.airlock.bringing import bring
 from clauderon.airlock.following import follow
 from clauderon.airlock.inside import Inside, tip
 from clauderon.airlock.layout import HostSide, branch_ref, host_side, own_ref
-from clauderon.airlock.quarantine import Quarantine
 from clauderon.airlock.refs import Change, parse_refs, refs_argv, update_refs
+from clauderon.airlock.refusals import remembered, state_of
 from clauderon.errors import BackendError, Conflict
 from clauderon.git.environment import environment, hardened, offline
 from clauderon.git.settings import parse_settings
@@ -172,35 +172,12 @@ class _Sync:
             last = refs.get(own_ref(session.name, "synced")) or refs.get(own_ref(session.name, "base"))
             if old is not None and new in (old, last):
                 return self._nothing_new(old, new, last, notes)
-            quarantine = Quarantine(self.side, common_dir=self.common_dir, env=env, name=session.name)
-            quarantine.mirror(inside)
-        known = [oid for oid in {last, old, *refs.values()} if oid is not None]
-        carried = carry(
-            self.common_dir,
-            quarantine.objects,
-            tips=[new],
-            known=known,
-            env=env,
-            partial=bool(settings.promisor),
-            cache=self.side.expanse,
-            fsck=settings.fsck,
-            what=f"sync {session.name}",
-        )
-        if new not in carried.commits:
-            self._require_commit(new)
-        notes += tuple(quarantine.notes)
+            known = [oid for oid in {last, old, *refs.values()} if oid is not None]
+            with remembered(self.side.refused, state_of(inside, self.common_dir, new, settings.fsck)):
+                notes += bring(
+                    inside, self.side, self.common_dir, session, env, new=new, known=known, settings=settings
+                )
         return self._update(refs, new=new, old=old, last=last, notes=notes)
-
-    def _require_commit(self, oid: str) -> None:
-        kind = proc.start(
-            hardened(self.common_dir, "cat-file", "-t", oid), env=self._reading, cwd="/"
-        ).result(ok=None)
-        if kind.text.strip() != "commit":
-            raise BackendError(
-                f"sync {self.session.name}",
-                f"inside, {self.session.branch} names no commit",
-                hint="git fsck  # inside the session",
-            )
 
     @property
     def _reading(self) -> dict[str, str]:

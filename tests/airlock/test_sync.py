@@ -256,18 +256,18 @@ def test_two_sessions_on_one_repository_do_not_mix(repo: Path, home: Home) -> No
 def test_a_branch_that_moves_on_the_host_during_the_sync_is_not_overwritten(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from clauderon.airlock import syncing
+    from clauderon.airlock import bringing
 
     inside = world.commit("inside.txt")
-    real = syncing.carry
+    real = bringing.carry
 
     def carry_then_move(*args: object, **kwargs: object) -> object:
         carried = real(*args, **kwargs)  # type: ignore[arg-type]
-        monkeypatch.setattr(syncing, "carry", real)
+        monkeypatch.setattr(bringing, "carry", real)
         world.host("commit", "--quiet", "--allow-empty", "--message", "Meanwhile", cwd=world.worktree)
         return carried
 
-    monkeypatch.setattr(syncing, "carry", carry_then_move)
+    monkeypatch.setattr(bringing, "carry", carry_then_move)
     result = world.sync()
     assert result.outcome == "diverged"
     assert world.host("log", "-1", "--format=%s", world.branch) == "Meanwhile"
@@ -393,7 +393,7 @@ def test_the_users_own_exceptions_from_fsck_hold(world: World) -> None:
 def test_a_repository_that_cannot_be_written_is_said_to_be(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from clauderon.airlock import carry
+    from clauderon.airlock import landing
     from clauderon.errors import CommandFailed
 
     world.commit()
@@ -401,7 +401,7 @@ def test_a_repository_that_cannot_be_written_is_said_to_be(
     def full(*_args: object, **_options: object) -> None:
         raise CommandFailed(["git"], 128, b"", b"fatal: write error: No space left on device\n")
 
-    monkeypatch.setattr(carry.proc, "pipe", full)
+    monkeypatch.setattr(landing.proc, "pipe", full)
     with pytest.raises(BackendError, match="cannot be written") as caught:
         world.sync()
     assert "No space left" in caught.value.detail

@@ -1,0 +1,67 @@
+"""One branch tip and what it needs, from the private directory into the user's repository; no ref is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from clauderon import proc
+from clauderon.airlock.carry import carry, untrusting
+from clauderon.airlock.inside import Inside
+from clauderon.airlock.layout import HostSide
+from clauderon.airlock.quarantine import Quarantine
+from clauderon.errors import BackendError
+from clauderon.git.alternates import alternates
+from clauderon.git.environment import hardened, offline
+from clauderon.git.settings import Settings
+from clauderon.store import Session
+
+
+def bring(
+    inside: Inside,
+    side: HostSide,
+    common_dir: Path,
+    session: Session,
+    env: Mapping[str, str],
+    *,
+    new: str,
+    known: Iterable[str],
+    settings: Settings,
+) -> tuple[str, ...]:
+    """Carry commit `new`; returns sentences for a person. Raises as `carry` and `Quarantine.mirror` do.
+
+    known: commits that the repository has beside its branches.
+    """
+    what = f"sync {session.name}"
+    quarantine = Quarantine(side, common_dir=common_dir, env=env, name=session.name)
+    quarantine.mirror(inside)
+    _require_commit(side, common_dir, session, env, new)
+    carry(
+        common_dir,
+        quarantine.objects,
+        tips=[new],
+        known=known,
+        env=env,
+        partial=bool(settings.promisor),
+        side=side,
+        fsck=settings.fsck,
+        what=what,
+    )
+    return tuple(quarantine.notes)
+
+
+def _require_commit(
+    side: HostSide, common_dir: Path, session: Session, env: Mapping[str, str], oid: str
+) -> None:
+    """Before anything is carried. One that is not there at all is for the carry to explain."""
+    reading = {
+        **untrusting(offline(env)),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(side.objects),
+    }
+    kind = proc.start(hardened(common_dir, "cat-file", "-t", oid), env=reading, cwd="/").result(ok=None)
+    if kind.status == 0 and kind.text.strip() != "commit":
+        raise BackendError(
+            f"sync {session.name}",
+            f"inside, {session.branch} names no commit",
+            hint="git fsck  # inside the session",
+        )

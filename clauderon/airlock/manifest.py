@@ -1,0 +1,118 @@
+"""What a carry would bring: the objects that are new, their kinds, and what they take on disk and in memory.
+
+Asks git, in the user's repository, before anything is written. Names no paths: the container makes them as long
+as it likes, and git would repeat them for every object below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clauderon import proc
+from clauderon.errors import Refused
+from clauderon.git.environment import hardened
+
+_TIMEOUT_S = 1800.0
+_FORMAT = "%(objectname) %(objecttype) %(objectsize) %(objectsize:disk) %(deltabase)"
+# What git holds in memory as a whole, and prints in one piece: a commit with its message, a tag, a directory.
+_LARGEST = {"commit": 4 << 20, "tag": 4 << 20, "tree": 64 << 20}
+
+
+@dataclass(slots=True)
+class Manifest:
+    """New objects.
+
+    oids:    all of them, commits newest first.
+    commits: those that are commits, newest first. trees: name and size.
+    disk:    bytes they take where they lie now.
+    loose:   bytes they would take one by one: a delta as much as it makes, at most.
+    size:    bytes of their content.
+    bases:   blobs that are not new, or not reachable, but that new blobs are deltas of; with them on the way a pack
+             stays as small as it is.
+    """
+
+    oids: list[str] = field(default_factory=list)
+    commits: list[str] = field(default_factory=list)
+    trees: list[tuple[str, int]] = field(default_factory=list)
+    disk: int = 0
+    loose: int = 0
+    size: int = 0
+    bases: list[str] = field(default_factory=list)
+
+
+def listed_argv(common_dir: Path) -> list[str]:
+    """New objects: reachable from what stdin names, not from what the user's branches hold already."""
+    words = ("--objects", "--no-object-names", "--stdin", "--not", "--branches", "--remotes")
+    return hardened(common_dir, "rev-list", *words)
+
+
+def manifest(
+    common_dir: Path,
+    *,
+    tips: Iterable[str],
+    known: Iterable[str],
+    env: Mapping[str, str],
+    partial: bool,
+    what: str,
+) -> Manifest:
+    """List what `tips` need and the repository does not have. Raises CommandFailed for a history with a hole, and
+    Refused for a commit, tag or directory that is too large for anybody to look at."""
+    argv = listed_argv(common_dir)
+    if partial:
+        argv.insert(argv.index("rev-list") + 1, "--missing=allow-promisor")
+    asked = "".join(f"{oid}\n" for oid in tips) + "".join(f"^{oid}\n" for oid in known)
+    listed = proc.start(argv, env=env, cwd="/", stdin=asked.encode()).result(timeout_s=_TIMEOUT_S).stdout
+    found = Manifest()
+    wanted = set[str]()
+    for oid, kind, size, disk, base in _described(common_dir, listed, env):
+        if size > _LARGEST.get(kind, size):
+            raise Refused(
+                what,
+                f"inside, there is a {kind} of {size} bytes ({oid[:12]}), beyond what is carried",
+                hint="git reset --hard HEAD~  # inside the session",
+            )
+        found.oids.append(oid)
+        if kind == "commit":
+            found.commits.append(oid)
+        elif kind == "tree":
+            found.trees.append((oid, size))
+        found.disk += disk
+        found.size += size
+        found.loose += disk if base is None else size
+        if base is not None and kind == "blob":
+            wanted.add(base)
+    _add_bases(common_dir, found, wanted, env)
+    return found
+
+
+def _add_bases(common_dir: Path, found: Manifest, wanted: set[str], env: Mapping[str, str]) -> None:
+    """Follow deltas down to what they begin at. Blobs only: nothing is linked from them."""
+    seen = set(found.oids)
+    level = wanted - seen
+    while level:
+        seen |= level
+        asked = "".join(f"{oid}\n" for oid in level).encode()
+        following = set[str]()
+        for oid, _kind, _size, disk, base in _described(common_dir, asked, env):
+            found.bases.append(oid)
+            found.disk += disk
+            if base is not None:
+                following.add(base)
+        level = following - seen
+
+
+def _described(
+    common_dir: Path, oids: bytes, env: Mapping[str, str]
+) -> Iterable[tuple[str, str, int, int, str | None]]:
+    """For each object: its name, kind, size, size on disk, and what it is a delta of."""
+    if not oids:
+        return
+    argv = hardened(common_dir, "cat-file", "--buffer", f"--batch-check={_FORMAT}")
+    answer = proc.start(argv, env=env, cwd="/", stdin=oids).result(timeout_s=_TIMEOUT_S)
+    for line in answer.text.splitlines():
+        fields = line.split(" ")
+        if len(fields) == 5:  # else "missing": a hole in a partial clone
+            oid, kind, size, disk, base = fields
+            yield oid, kind, int(size), int(disk), base if base.strip("0") else None
