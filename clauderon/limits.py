@@ -72,6 +72,29 @@ def memory(text: str, *, what: str = "--memory-limit") -> str:
     return f"{size}b"
 
 
+def size_bytes(text: str) -> int | None:
+    """Bytes in `16g`, `512m`, `8GiB`, `0`; None for what is no such amount, the empty text among them."""
+    match = _MEMORY.match(text.strip())
+    unit = match["unit"].lower() if match else ""
+    if len(unit) > 1:
+        unit = unit.removesuffix("b").removesuffix("i")
+    if match is None or unit not in _UNITS:
+        return None
+    from decimal import Decimal
+
+    found = int(Decimal(match["number"]) * _UNITS[unit])
+    return found if found <= _MAX_MEMORY_BYTES else None
+
+
+def checked(value: object) -> str:
+    """A configured amount of bytes, or empty; the text is kept. Raises ValueError."""
+    if not isinstance(value, (str, int)) or isinstance(value, bool):
+        raise ValueError('expected an amount of bytes, as "16g"')
+    if value != "" and size_bytes(str(value)) is None:
+        raise ValueError(f'{value!r} is not an amount of bytes; write it as "16g"')
+    return str(value)
+
+
 def memory_text(limit: str) -> str:
     """A limit as `memory` returns it, in the largest unit that divides it, for a person to read."""
     size = int(limit.removesuffix("b") or 0)

@@ -22,6 +22,8 @@ LABEL_ID = "clauderon.id"
 LABEL_HOME = "clauderon.home"
 LABEL_SPEC = "clauderon.spec"
 LABEL_SCHEMA = "clauderon.schema"
+# Of a session that was given what undoes its protection: how many things.
+LABEL_UNSAFE = "clauderon.unsafe"
 # Of a throwaway container: the session it is made for.
 LABEL_PROBE = "clauderon.probe"
 
@@ -138,6 +140,9 @@ class ContainerSpec(NamedTuple):
     cpus: str = ""
     memory: str = ""
     pids: int = 0
+    ulimits: Mapping[str, int] = NOTHING
+    log_max_mib: int = 0
+    disk: int = 0
     tty: bool = True
     volumes: tuple[str, ...] = ()
     publish: tuple[str, ...] = ()
@@ -146,11 +151,13 @@ class ContainerSpec(NamedTuple):
 
 def labels(session: Session, home: paths.Home) -> dict[str, str]:
     """The labels that let `reconcile` and `delete` finish without the database."""
+    marked = {LABEL_UNSAFE: str(len(session.unsafe))} if session.unsafe else {}
     return {
         LABEL_SESSION: session.name,
         LABEL_ID: session.id,
         LABEL_HOME: str(home.root),
         LABEL_SCHEMA: SCHEMA,
+        **marked,
         LABEL_SPEC: session.to_json(),
     }
 
@@ -249,6 +256,9 @@ def container(
         cpus=session.cpus,
         memory=session.memory,
         pids=session.pids,
+        ulimits=session.ulimits,
+        log_max_mib=session.log_max_mib,
+        disk=session.disk,
         tty=not session.print_mode,
         volumes=session.volumes,
         publish=session.publish,

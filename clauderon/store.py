@@ -23,7 +23,7 @@ BUSY_TIMEOUT_S = 10.0
 # creating, refreshing and deleting are intents: `step` says how far they came.
 State = Literal["creating", "running", "refreshing", "deleting"]
 
-_NOTHING: Mapping[str, str] = {}
+_NOTHING: Mapping[str, Any] = {}
 _SCHEMA = """
 CREATE TABLE session (
     id          TEXT PRIMARY KEY,
@@ -55,6 +55,8 @@ class Session(NamedTuple):
     (in the session directory), access mode, network, ports.
     ip: the container's address on its network, chosen by us so that the proxy knows it before the start.
     tracks: which of `.claude.json`, `.clauderon`, `.clauderon/hooks` the repository has; they are not covered.
+    ulimits: what `--ulimit` is told, by docker's names. disk: bytes, 0 for no limit.
+    unsafe: what of it undoes which protection, in sentences; it was asked for aloud.
     conversation: the agent's own session id (a UUID), the same one at every restart.
     """
 
@@ -86,6 +88,9 @@ class Session(NamedTuple):
     cpus: str = ""
     memory: str = ""
     pids: int = 4096
+    ulimits: Mapping[str, int] = _NOTHING
+    log_max_mib: int = 64
+    disk: int = 0
     user: str = ""
     env: Mapping[str, str] = _NOTHING
     volumes: tuple[str, ...] = ()
@@ -96,14 +101,16 @@ class Session(NamedTuple):
     budget: str = ""
     timeout_s: float | None = None
     exit_status: int | None = None
+    unsafe: tuple[str, ...] = ()
 
     def changed(self, **changes: Any) -> Session:
         return self._replace(**changes)
 
     def to_json(self) -> str:
         """The whole record, for the `clauderon.spec` label; holds no secret."""
-        # The default environment is a read-only view, which json does not know.
-        return json.dumps({**self._asdict(), "env": dict(self.env)}, separators=(",", ":"))
+        # The defaults of mappings are read-only views, which json does not know.
+        plain = {"env": dict(self.env), "ulimits": dict(self.ulimits)}
+        return json.dumps({**self._asdict(), **plain}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Session:
@@ -112,7 +119,7 @@ class Session(NamedTuple):
         if not isinstance(data, dict):
             raise ValueError("not a session record")
         values = {key: value for key, value in data.items() if key in cls._fields}
-        for key in ("deny", "volumes", "publish", "extra_args", "agent_args", "tracks"):
+        for key in ("deny", "volumes", "publish", "extra_args", "agent_args", "tracks", "unsafe"):
             values[key] = tuple(values.get(key, ()))
         if values.get("allow") is not None:
             values["allow"] = tuple(values["allow"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from clauderon import limits
 from clauderon.config import checks
 from clauderon.config.checks import Check
 
@@ -75,7 +76,18 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "The name of the bridge network sessions are put on; it is made when missing.",
             env="CLAUDERON_DOCKER_NETWORK",
         ),
-        Key("extra_args", checks.texts, "More arguments for `docker run`, one list item each."),
+        Key("extra_args", checks.texts, "More options for `docker run`, one list item each."),
+        Key(
+            "unsafe",
+            checks.flag,
+            "Whether `extra_args` may hold what undoes the protection (docs/security.md); sessions are marked.",
+        ),
+        Key(
+            "log_max_mib",
+            checks.integer(0, 1048576),
+            "What the engine keeps of a container's output, in MiB; 0 for the engine's own settings.",
+            env="CLAUDERON_LOG_MAX_MIB",
+        ),
     ),
     "docker.limits": (
         Key(
@@ -95,6 +107,24 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             checks.integer(0, 4194304),
             "Processes and threads a session may have; 0 for no limit.",
             env="CLAUDERON_PIDS_LIMIT",
+        ),
+        Key(
+            "nofile",
+            checks.integer(0, 1048576),
+            "Files a program may have open; 0 for the engine's own limit.",
+            env="CLAUDERON_NOFILE_LIMIT",
+        ),
+        Key(
+            "fsize",
+            limits.checked,
+            "Size a file may grow to (`16g`); empty for no limit.",
+            env="CLAUDERON_FSIZE_LIMIT",
+        ),
+        Key(
+            "core",
+            limits.checked,
+            "Size of a core dump (`0` for none, `1g`); empty for the engine's own limit.",
+            env="CLAUDERON_CORE_LIMIT",
         ),
     ),
     f"agents.{ANY}": (
@@ -228,6 +258,15 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "trusted_filters",
             checks.texts,
             "Filters and merge drivers of your git configuration that `merge` may run, by name.",
+        ),
+    ),
+    "limits": (
+        Key(
+            "disk",
+            limits.checked,
+            "Size of a session's directories and of its container's own files (`20g`); empty for no limit, and a "
+            "warning at 10 GiB.",
+            env="CLAUDERON_DISK_LIMIT",
         ),
     ),
     "hooks": (

@@ -23,6 +23,7 @@ from clauderon.config.schema import (
     Limits,
     Network,
     Proxy,
+    SessionLimits,
 )
 from clauderon.errors import UsageError
 from clauderon.paths import Home, current_directory
@@ -224,6 +225,7 @@ def _build(values: Values, agent_names: set[str], origins: Mapping[str, str]) ->
         },
         network=Network(**values.get("network", {})),
         git=Git(**values.get("git", {})),
+        limits=SessionLimits(**values.get("limits", {})),
         hooks=Hooks(**values.get("hooks", {})),
         origins=origins,
     )

@@ -22,11 +22,14 @@ class General(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """`cpu` and `memory` as typed by the person, empty for no limit; `spec` checks and converts them."""
+    """`cpu`, `memory`, `fsize` and `core` as typed by the person, empty for no limit; `limits` converts them."""
 
     cpu: str = ""
     memory: str = ""
     pids: int = 4096
+    nofile: int = 16384
+    fsize: str = "16g"
+    core: str = "0"
 
 
 class Docker(NamedTuple):
@@ -37,6 +40,8 @@ class Docker(NamedTuple):
     user: str = "host"
     network: str = "clauderon"
     extra_args: tuple[str, ...] = ()
+    unsafe: bool = False
+    log_max_mib: int = 64
     limits: Limits = Limits()
 
 
@@ -122,6 +127,12 @@ class Git(NamedTuple):
     trusted_filters: tuple[str, ...] = ()
 
 
+class SessionLimits(NamedTuple):
+    """disk: as typed by the person; empty for no limit, with a warning all the same (`session.disk`)."""
+
+    disk: str = ""
+
+
 class Hooks(NamedTuple):
     on_create: str = ""
 
@@ -140,5 +151,6 @@ class Config(NamedTuple):
     credentials: Mapping[str, Credential] = NOTHING
     network: Network = Network()
     git: Git = Git()
+    limits: SessionLimits = SessionLimits()
     hooks: Hooks = Hooks()
     origins: Mapping[str, str] = NOTHING

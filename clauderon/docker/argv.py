@@ -6,10 +6,14 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from clauderon.mount import Mount
-from clauderon.spec import LABEL_HOME, LABEL_ID, LABEL_PROBE, LABEL_SESSION
+from clauderon.spec import LABEL_HOME, LABEL_ID, LABEL_PROBE, LABEL_SESSION, LABEL_UNSAFE
 
 if TYPE_CHECKING:
     from clauderon.spec import ContainerSpec
+
+
+# The files of a container's log.
+LOG_FILES = 4
 
 
 def mount_value(mount: Mount) -> str:
@@ -47,6 +51,11 @@ def _container_argv(spec: ContainerSpec) -> list[str]:
         argv += ["--cpus", spec.cpus]
     if spec.memory:
         argv += ["--memory", spec.memory]
+    for name, most in spec.ulimits.items():
+        argv += ["--ulimit", f"{name}={most}:{most}"]
+    argv += _log_argv(spec)
+    if spec.disk:
+        argv += ["--storage-opt", f"size={spec.disk}"]
     if spec.network:
         argv += ["--network", spec.network]
     if spec.ip:
@@ -69,6 +78,20 @@ def _container_argv(spec: ContainerSpec) -> list[str]:
     # An image's own entry point would get our start script as its arguments.
     argv += ["--entrypoint", spec.command[0]]
     return argv
+
+
+def _log_argv(spec: ContainerSpec) -> list[str]:
+    """A log of a bounded size. `json-file` is named since no two drivers take the same options.
+
+    Who chooses a driver with `extra_args` bounds it there: ours would be given the other's options.
+    """
+    if not spec.log_max_mib or any(
+        word.startswith(("--log-driver", "--log-opt")) for word in spec.extra_args
+    ):
+        return []
+    # json-file's `k` is 1000 bytes; a whole file is dropped when the last one is full.
+    size = f"max-size={spec.log_max_mib * 1024 // LOG_FILES}k"
+    return ["--log-driver", "json-file", "--log-opt", size, "--log-opt", f"max-file={LOG_FILES}"]
 
 
 def container_run_argv(spec: ContainerSpec) -> list[str]:
@@ -103,7 +126,7 @@ _CONTAINER_LS = ("container", "ls", "--all", "--no-trunc")
 # session's whole record.
 _LABELS = ",".join(
     f'"{label}":{{{{json (.Label "{label}")}}}}'
-    for label in (LABEL_SESSION, LABEL_ID, LABEL_HOME, LABEL_PROBE)
+    for label in (LABEL_SESSION, LABEL_ID, LABEL_HOME, LABEL_PROBE, LABEL_UNSAFE)
 )
 _FIELDS = ",".join(
     f'"{field}":{{{{json .{field}}}}}' for field in ("ID", "Names", "State", "Status", "Image")

@@ -29,6 +29,8 @@ _PORT_TAKEN = re.compile(
 )
 _NO_SUCH = re.compile(r"No such (?:object|image|container|network|volume)|not found", re.IGNORECASE)
 _CPU_RANGE = re.compile(r"Range of CPUs is from [\d.]+ to (?P<most>[\d.]+)")
+_ULIMIT = re.compile(r"error setting rlimit|setrlimit", re.IGNORECASE)
+_NO_QUOTA = re.compile(r"--?storage-opt|pquota|storage option", re.IGNORECASE)
 _DISK_FULL = re.compile(r"no space left on device", re.IGNORECASE)
 
 
@@ -68,6 +70,16 @@ def most_cpus(failure: CommandFailed) -> str | None:
     """The engine's number of CPUs, if it refused a limit above it."""
     match = _CPU_RANGE.search(failure.detail)
     return match["most"] if match else None
+
+
+def ulimit_refused(failure: CommandFailed) -> bool:
+    """Whether the engine may not set a `--ulimit`: a rootless one, or one whose own limit is lower."""
+    return bool(_ULIMIT.search(failure.detail))
+
+
+def no_quota(failure: CommandFailed) -> bool:
+    """Whether the engine cannot bound a container's files: that takes overlay2 on xfs with `pquota`."""
+    return bool(_NO_QUOTA.search(failure.detail))
 
 
 def no_container(what: str, session: str) -> BackendError:

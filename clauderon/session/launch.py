@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from clauderon import airlock, confined, names, paths, spec
 from clauderon.agents import binary, setup
@@ -188,23 +188,18 @@ def run(
     Raises the explained error; a container that was made and could not start is removed.
     """
     make = context.docker.container_run if start else context.docker.container_create
-    most_cpus: str | None = None
+    without: dict[str, Any] = {}
     attempt = 0
     while True:
-        container = describe(session)
-        if most_cpus is not None:
-            container = container._replace(cpus=most_cpus)
+        container = describe(session)._replace(**without)
         try:
             make(container)
             return session
         except CommandFailed as failure:
             _remove_unstarted(context, session)
-            refused = failures.most_cpus(failure)
-            if refused is not None and most_cpus is None:
-                most_cpus = refused
-                context.report.warn(
-                    f"the engine has {refused} CPUs, so a limit of {session.cpus} does not bind there"
-                )
+            changed = _less(context, container, failure)
+            if changed:
+                without |= changed
             elif failures.address_taken(failure) and attempt < ADDRESS_ATTEMPTS:
                 attempt += 1
                 session = context.store.update(
@@ -213,6 +208,25 @@ def run(
                 service.reload(context.home, context.config, context.environ)
             else:
                 raise failures.explain(failure, f"start {session.name}") from failure
+
+
+def _less(context: Context, asked: spec.ContainerSpec, failure: CommandFailed) -> dict[str, Any]:
+    """What to ask of an engine that cannot hold one of the limits, said aloud; empty for any other failure."""
+    cpus = failures.most_cpus(failure)
+    if cpus is not None and asked.cpus != cpus:
+        context.report.warn(f"the engine has {cpus} CPUs, so a limit of {asked.cpus} does not bind there")
+        return {"cpus": cpus}
+    if asked.ulimits and failures.ulimit_refused(failure):
+        limits = ", ".join(f"{name} {most}" for name, most in asked.ulimits.items())
+        context.report.warn(f"the engine may not set these limits, so its own apply: {limits}")
+        return {"ulimits": {}}
+    if asked.disk and failures.no_quota(failure):
+        context.report.warn(
+            "the engine cannot hold [limits] disk (that takes overlay2 on xfs with pquota): `list` and `doctor` "
+            "warn when a session's directories pass it"
+        )
+        return {"disk": 0}
+    return {}
 
 
 def _remove_unstarted(context: Context, session: Session) -> None:

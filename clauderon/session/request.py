@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from clauderon import git, limits, names, spec
 from clauderon.agents import launch, registry
-from clauderon.config.schema import Agent
+from clauderon.config.schema import Agent, Limits
 from clauderon.errors import Conflict, UsageError
 from clauderon.paths import current_directory
 from clauderon.session.context import Context
@@ -157,6 +157,9 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
         cpus=limits.cpus(cpus, what=what),
         memory=limits.memory(memory, what=what_memory),
         pids=defaults.pids,
+        ulimits=_ulimits(defaults),
+        log_max_mib=config.docker.log_max_mib,
+        disk=limits.size_bytes(config.limits.disk) or 0,
         user=spec.user(config.docker.user, uid=os.getuid(), gid=os.getgid()),
         env=spec.environment(request.env, context.environ),
         volumes=_volumes(request.volumes),
@@ -208,6 +211,13 @@ def _volumes(items: tuple[str, ...]) -> tuple[str, ...]:
 
     is_relative = any(item.startswith(".") for item in items)
     return extras.volumes(items, current_directory("--volume") if is_relative else Path("/"))
+
+
+def _ulimits(configured: Limits) -> dict[str, int]:
+    """What `--ulimit` is told, by docker's names."""
+    fsize, core = limits.size_bytes(configured.fsize), limits.size_bytes(configured.core)
+    wanted = {"nofile": configured.nofile or None, "fsize": fsize or None, "core": core}
+    return {name: most for name, most in wanted.items() if most is not None}
 
 
 def _publish(items: tuple[str, ...]) -> tuple[str, ...]:

@@ -401,6 +401,7 @@ def test_every_field_has_a_key_and_every_key_a_field() -> None:
         "credentials.<name>": schema.Credential,
         "network": schema.Network,
         "git": schema.Git,
+        "limits": schema.SessionLimits,
         "hooks": schema.Hooks,
     }
     assert list(keys.SECTIONS) == list(classes)
@@ -422,6 +423,8 @@ def test_every_scalar_key_has_a_variable_and_no_two_share_one() -> None:
                 is_list = is_list or isinstance(key.check({}), dict)
             if is_list or section.startswith("credentials."):
                 assert not key.env, key
+            elif key.name == "unsafe":
+                assert not key.env, "a variable is set once and forgotten: that is not aloud"
             elif key.name != "npm":
                 assert key.env.startswith("CLAUDERON_"), key
                 assert key.env not in scalars, key
@@ -443,7 +446,17 @@ def test_every_variable_overrides_its_key(tmp_path: Path, section: str, key: key
         "path": "/opt/agent",
         "upstream_ca": "/etc/ca.pem",
     }
-    numbers = ("pids", "port", "audit_max_mib", "audit_keep")
+    numbers = (
+        "pids",
+        "nofile",
+        "fsize",
+        "core",
+        "disk",
+        "log_max_mib",
+        "port",
+        "audit_max_mib",
+        "audit_keep",
+    )
     raw = examples.get(key.name) or ("17" if key.name in numbers else "other")
     name = keys.variable(key, "claude")
     loaded = load(tmp_path, **{name: raw})

@@ -48,6 +48,21 @@ def test_no_limit_means_no_flag() -> None:
     assert not {"--cpus", "--memory", "--pids-limit"} & set(words())
 
 
+def test_the_log_is_bounded_unless_its_driver_is_chosen_elsewhere() -> None:
+    """Fails without `_log_argv`: `yes` in a container wrote 525 MB in 10 s into the engine's directory."""
+    found = pairs(words(log_max_mib=64))
+    assert ("--log-driver", "json-file") in found
+    assert ("--log-opt", "max-size=16384k") in found and ("--log-opt", "max-file=4") in found
+    assert "--log-driver" not in words(log_max_mib=0)
+    assert "--log-opt" not in words(log_max_mib=64, extra_args=("--log-driver=journald",))
+
+
+def test_what_a_program_may_open_write_and_dump_is_passed() -> None:
+    found = pairs(words(ulimits={"nofile": 16384, "core": 0}, disk=1 << 30))
+    assert ("--ulimit", "nofile=16384:16384") in found and ("--ulimit", "core=0:0") in found
+    assert ("--storage-opt", "size=1073741824") in found
+
+
 def test_limits_are_passed() -> None:
     found = pairs(words(cpus="4", memory="8589934592b"))
     assert ("--cpus", "4") in found and ("--memory", "8589934592b") in found
