@@ -9,6 +9,10 @@ from clauderon.errors import UsageError
 
 # A name becomes a directory, a git branch, a container name and a hostname; this is what all four allow.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+# What no part of a ref may hold: gitrevisions(7) has a meaning for it, or a file system has none.
+_NO_REF = re.compile(r"\.\.|@\{|[\x00-\x20\x7f~^:?*\[\\]")
+# A file's name is at most 255 bytes, and git writes NAME.lock beside it.
+_PART_BYTES = 250
 _WORD = re.compile(r"[a-z0-9]+")
 # 32 letters and digits that are not mistaken for one another.
 _TAIL_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -32,6 +36,38 @@ def validated(name: str) -> str:
     else:
         return name
     raise UsageError(f"session name {shown}", why, hint="clauderon create --name fix-bug ...")
+
+
+def branch_problem(name: str) -> str | None:
+    """Why git would make no branch of this name, in words; None if it would. The rules of `git check-ref-format`."""
+    parts = name.split("/")
+    if not name:
+        return "it is empty"
+    if name.startswith("-"):
+        return "it begins with '-', and git would take it for an option"
+    if name in ("HEAD", "@") or _NO_REF.search(name):
+        return "git takes no branch of that name"
+    if any(not part or part.startswith(".") or part.endswith(".lock") for part in parts) or name.endswith(
+        "."
+    ):
+        return "git takes no branch with a part that is empty, begins with '.' or ends with '.lock'"
+    if any(len(part.encode("utf-8", "surrogateescape")) > _PART_BYTES for part in parts):
+        return f"a part of it is longer than {_PART_BYTES} bytes"
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
+    return None
+
+
+def branch_named(name: str, what: str) -> str:
+    """`name` itself if git can make a branch of it. Raises UsageError, on `what`."""
+    why = branch_problem(name)
+    if why is not None:
+        raise UsageError(
+            f"{what} {ascii(name)[1:-1]}".rstrip(), why, hint=f"clauderon create {what} fix-bug ..."
+        )
+    return name
 
 
 def from_prompt(prompt: str) -> str:

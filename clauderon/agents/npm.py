@@ -75,9 +75,7 @@ def fetch(
 
 def _view(spec: str, field: str, environ: Mapping[str, str]) -> Any:
     try:
-        answer = proc.run(
-            ["npm", "view", spec, field, "--json"], env=environ, cwd="/", timeout_s=VIEW_TIMEOUT_S
-        )
+        answer = proc.run(view_argv(spec, field), env=environ, cwd="/", timeout_s=VIEW_TIMEOUT_S)
     except CommandFailed as error:
         raise _failed(spec, error) from error
     except CommandTimeout as error:
@@ -91,22 +89,21 @@ def _view(spec: str, field: str, environ: Mapping[str, str]) -> Any:
     return json.loads(answer.stdout or b"null")
 
 
+def view_argv(spec: str, field: str) -> list[str]:
+    return ["npm", "view", proc.operand(spec), proc.operand(field), "--json"]
+
+
+def pack_argv(spec: str, work: Path, cache: Path) -> list[str]:
+    """Fetch the package's tarball into `work`, running none of its scripts."""
+    places = ("--pack-destination", str(work), "--cache", str(cache))
+    return ["npm", "pack", proc.operand(spec), "--json", "--ignore-scripts", *places]
+
+
 def _pack(spec: str, work: Path, environ: Mapping[str, str], progress: Progress, title: str) -> Path:
     """`npm pack` into `work`, telling of its growth: npm itself says nothing while it downloads."""
     cache = work / "cache"
-    argv = [
-        "npm",
-        "pack",
-        spec,
-        "--json",
-        "--ignore-scripts",
-        "--pack-destination",
-        str(work),
-        "--cache",
-        str(cache),
-    ]
     try:
-        running = proc.start(argv, env=environ, cwd=work)
+        running = proc.start(pack_argv(spec, work, cache), env=environ, cwd=work)
     except ToolMissing as error:
         raise _no_npm(spec) from error
     try:

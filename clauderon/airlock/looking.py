@@ -130,7 +130,7 @@ def diff_argv(common_dir: str, old: str, new: str, *, stat: bool, name_only: boo
         words += ["-p"] if color else ["-p", "--binary", "--full-index"]
     if color:
         words.append("--color=always")
-    return hardened(common_dir, *words, old, new, "--")
+    return hardened(common_dir, *words, proc.operand(old), proc.operand(new), "--")
 
 
 def diff(

@@ -166,17 +166,23 @@ def start_worktree(repository: Repository, worktree: Path, *, branch: str, base:
 def pin_argv(common_dir: Path, name: str, base: str, *, fresh: bool) -> list[str]:
     """Pin what the private directory borrows against a `git gc`. fresh: the pin must not exist yet."""
     old = ("0" * len(base),) if fresh else ()
-    return hardened(common_dir, "update-ref", "-m", "clauderon: base", own_ref(name, "base"), base, *old)
+    pin = own_ref(name, "base")
+    return hardened(common_dir, "update-ref", "-m", "clauderon: base", pin, proc.operand(base), *old)
 
 
 def worktree_add_argv(repository: Repository, worktree: Path, *, branch: str, base: str) -> list[str]:
     """`--no-track`: writing the upstream would take the configuration's lock. `--lock`: `git worktree prune` must
     not take the worktree while its directory is out of reach. `worktree.useRelativePaths` would mark the user's
-    repository with an extension that older programs refuse."""
+    repository with an extension that older programs refuse.
+
+    Raises UsageError for a branch that begins with '-': behind `-b` git hands it to its own `git branch`, whose option
+    it then is (`-m` renames the branch that is checked out).
+    """
     return hardened(
         repository.git_dir,
         *("-c", "worktree.useRelativePaths=false", "-c", "checkout.defaultRemote="),
-        *("worktree", "add", "--quiet", "--no-track", "--lock", "-b", branch, str(worktree), base),
+        *("worktree", "add", "--quiet", "--no-track", "--lock", "-b", proc.operand(branch)),
+        *(str(worktree), proc.operand(base)),
     )
 
 

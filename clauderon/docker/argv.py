@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from clauderon.mount import Mount
+from clauderon.proc import operand
 from clauderon.spec import LABEL_HOME, LABEL_ID, LABEL_PROBE, LABEL_SESSION, LABEL_UNSAFE
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def container_run_argv(spec: ContainerSpec) -> list[str]:
         "never",
         *_container_argv(spec),
         *spec.extra_args,
-        spec.image,
+        operand(spec.image),
         *spec.command[1:],
     ]
 
@@ -116,7 +117,7 @@ def container_create_argv(spec: ContainerSpec) -> list[str]:
         "never",
         *_container_argv(spec),
         *spec.extra_args,
-        spec.image,
+        operand(spec.image),
         *spec.command[1:],
     ]
 
@@ -153,11 +154,11 @@ def image_list_argv() -> list[str]:
 
 def inspect_argv(names: Collection[str]) -> list[str]:
     """Images, networks and volumes of these names, whichever there are."""
-    return ["inspect", "--format", "{{json .}}", *names]
+    return ["inspect", "--format", "{{json .}}", *map(operand, names)]
 
 
 def container_inspect_argv(name: str) -> list[str]:
-    return ["container", "inspect", "--format", "{{json .}}", name]
+    return ["container", "inspect", "--format", "{{json .}}", operand(name)]
 
 
 def network_create_argv(name: str, *, subnet: str, internal: bool, labels: Mapping[str, str]) -> list[str]:
@@ -168,8 +169,57 @@ def network_create_argv(name: str, *, subnet: str, internal: bool, labels: Mappi
         argv.append("--internal")
     if subnet:
         argv += ["--subnet", subnet]
-    return [*argv, *labels_argv(labels), name]
+    return [*argv, *labels_argv(labels), operand(name)]
 
 
 def volume_create_argv(name: str, labels: Mapping[str, str]) -> list[str]:
-    return ["volume", "create", *labels_argv(labels), name]
+    return ["volume", "create", *labels_argv(labels), operand(name)]
+
+
+def container_remove_argv(name: str) -> list[str]:
+    return ["container", "rm", "--force", "--volumes", operand(name)]
+
+
+def container_stop_argv(name: str, grace_s: int) -> list[str]:
+    return ["stop", "--time", str(grace_s), operand(name)]
+
+
+def container_start_argv(name: str) -> list[str]:
+    return ["start", operand(name)]
+
+
+def container_rename_argv(name: str, new_name: str) -> list[str]:
+    return ["rename", operand(name), operand(new_name)]
+
+
+def container_wait_argv(name: str) -> list[str]:
+    return ["wait", operand(name)]
+
+
+def copy_into_argv(container: str, directory: str) -> list[str]:
+    """Unpack the tar archive on stdin."""
+    return ["cp", "-", f"{operand(container)}:{directory}"]
+
+
+def image_pull_argv(reference: str) -> list[str]:
+    return ["pull", "--", reference]
+
+
+def image_in_registry_argv(reference: str) -> list[str]:
+    registry = reference.partition("/")[0]
+    # docker itself takes a registry on loopback without TLS, and `manifest` only when told.
+    insecure = ["--insecure"] if registry.startswith(("127.", "localhost")) else []
+    return ["manifest", "inspect", *insecure, "--", reference]
+
+
+def inspect_kind_argv(kind: str, names: Collection[str]) -> list[str]:
+    """As `inspect_argv`, for things of one kind: `image`, `network` or `volume`."""
+    return [operand(kind), "inspect", "--format", "{{json .}}", *map(operand, names)]
+
+
+def network_remove_argv(name: str) -> list[str]:
+    return ["network", "rm", operand(name)]
+
+
+def volume_remove_argv(name: str) -> list[str]:
+    return ["volume", "rm", operand(name)]

@@ -147,29 +147,28 @@ class Docker:
 
     def container_remove(self, name: str) -> bool:
         """Stop at once and remove; False if there was none."""
-        return self._unless_missing("container", "rm", "--force", "--volumes", name, what=f"remove {name}")
+        return self._unless_missing(*argv.container_remove_argv(name), what=f"remove {name}")
 
     def container_stop(self, name: str, grace_s: int) -> bool:
         """Ask to end, kill after `grace_s` seconds; False if there is none."""
-        return self._unless_missing("stop", "--time", str(grace_s), name, what=f"stop {name}")
+        return self._unless_missing(*argv.container_stop_argv(name, grace_s), what=f"stop {name}")
 
     def container_start(self, name: str) -> None:
         """Start a stopped container. Raises the bare CommandFailed."""
-        self.attempt("start", name, act=True)
+        self.attempt(*argv.container_start_argv(name), act=True)
 
     def container_rename(self, name: str, new_name: str) -> None:
-        self.run("rename", name, new_name, what=f"rename {name}", act=True)
+        self.run(*argv.container_rename_argv(name, new_name), what=f"rename {name}", act=True)
 
     def container_wait(self, name: str) -> int:
         """Wait until the container ends, however long; returns its exit status."""
-        answer = self.run("wait", name, what=f"wait for {name}", timeout_s=None)
+        answer = self.run(*argv.container_wait_argv(name), what=f"wait for {name}", timeout_s=None)
         return int(answer.text.strip())
 
     def copy_into(self, container: str, directory: str, archive: bytes) -> None:
         """Unpack a tar archive into a container's directory; works on a container that never ran."""
-        self.run(
-            "cp", "-", f"{container}:{directory}", what=f"copy into {container}", stdin=archive, act=True
-        )
+        words = argv.copy_into_argv(container, directory)
+        self.run(*words, what=f"copy into {container}", stdin=archive, act=True)
 
     # Images
 
@@ -179,7 +178,7 @@ class Docker:
         offline: what to type to do without the registry, the hint when it cannot be reached.
         """
         try:
-            proc.stream(self.argv("pull", "--", reference), env=self.env, on_stdout=on_line)
+            proc.stream(self.argv(*argv.image_pull_argv(reference)), env=self.env, on_stdout=on_line)
         except CommandFailed as failure:
             raise failures.pull_failed(failure, reference, offline) from failure
 
@@ -189,11 +188,8 @@ class Docker:
 
     def image_in_registry(self, reference: str) -> bool:
         """Whether the registry has the image; nothing is pulled. Raises CommandFailed where it does not say."""
-        registry = reference.partition("/")[0]
-        # docker itself takes a registry on loopback without TLS, and `manifest` only when told.
-        insecure = ["--insecure"] if registry.startswith(("127.", "localhost")) else []
         try:
-            self.attempt("manifest", "inspect", *insecure, "--", reference, timeout_s=REGISTRY_TIMEOUT_S)
+            self.attempt(*argv.image_in_registry_argv(reference), timeout_s=REGISTRY_TIMEOUT_S)
         except CommandFailed as failure:
             if "no such manifest" in failure.detail or "manifest unknown" in failure.detail:
                 return False
@@ -223,7 +219,7 @@ class Docker:
     def inspect_by_kind(self, names: Collection[str]) -> parse.Objects:
         """`inspect` where a container bears one of the names: docker then shows the container alone."""
         kinds = ("image", "network", "volume")
-        pending = [self.start(k, "inspect", "--format", "{{json .}}", *names, what="inspect") for k in kinds]
+        pending = [self.start(*argv.inspect_kind_argv(k, names), what="inspect") for k in kinds]
         # A kind that knows none of the names fails, and that is an answer.
         texts = [one.running.result(timeout_s=QUESTION_TIMEOUT_S, ok=None).text for one in pending]
         return parse.parse_inspect("\n".join(texts))
@@ -231,7 +227,7 @@ class Docker:
     def image_inspect(self, reference: str) -> parse.Image | None:
         """The image in the engine's store, or None. Asked by type: a container may bear the same name."""
         try:
-            answer = self.attempt("image", "inspect", "--format", "{{json .}}", reference)
+            answer = self.attempt(*argv.inspect_kind_argv("image", [reference]))
         except CommandFailed as failure:
             if failures.is_missing(failure):
                 return None
@@ -243,13 +239,13 @@ class Docker:
         self.run(*words, what=f"create network {name}", act=True)
 
     def network_remove(self, name: str) -> bool:
-        return self._unless_missing("network", "rm", name, what=f"remove network {name}")
+        return self._unless_missing(*argv.network_remove_argv(name), what=f"remove network {name}")
 
     def volume_create(self, name: str, labels: Mapping[str, str]) -> None:
         self.run(*argv.volume_create_argv(name, labels), what=f"create volume {name}", act=True)
 
     def volume_remove(self, name: str) -> bool:
-        return self._unless_missing("volume", "rm", name, what=f"remove volume {name}")
+        return self._unless_missing(*argv.volume_remove_argv(name), what=f"remove volume {name}")
 
     def volume_users(self, name: str) -> list[parse.Container]:
         """Every container, running or not, that mounts the volume."""

@@ -6,6 +6,7 @@ Reads only; whatever cannot carry a session is refused here, before anything exi
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +20,7 @@ from clauderon.git.environment import HARDENED, environment
 from clauderon.git.notes import notes, refuse_linked_packs
 from clauderon.git.settings import Remote as Remote
 from clauderon.git.settings import parse_settings
+from clauderon.names import branch_problem
 
 READ_TIMEOUT_S = 60.0
 # Paths of ours in a worktree; a repository that tracks one of them keeps its own file.
@@ -125,7 +127,7 @@ def repository_read(
     if config.status or cat_file.status:
         failed = config if config.status else cat_file
         raise CommandFailed(failed.argv, failed.status, failed.stdout, failed.stderr)
-    found = parse_batch(cat_file.stdout, len(words))
+    found, chosen = _branch_first(parse_batch(cat_file.stdout, len(words)), base)
     head, base_commit = _commits(place.shown, found, base)
     if branch is not None:
         _check_branch(branch, found)
@@ -135,7 +137,7 @@ def repository_read(
     attributes = found[_ATTRIBUTES]
     lfs = attributes is not None and b"filter=lfs" in attributes[2]
     submodules = found[_GITMODULES] is not None
-    said = tuple(notes(settings, lfs=lfs, submodules=submodules, env=env))
+    said = (*chosen, *notes(settings, lfs=lfs, submodules=submodules, env=env))
     if changed.status and not place.bare:
         # A filter that is not installed, say; no reason not to make a worktree.
         said += (f"Your checkout's own changes could not be looked at: {changed.error_text}",)
@@ -190,14 +192,39 @@ def _tracked(place: _Place, claude_json: Batch | None, directory: Batch | None) 
 
 
 def _objects_wanted(base: str | None, branch: str | None) -> list[str]:
-    start = "HEAD" if base is None else base
-    words = ["HEAD^{commit}", f"{start}^{{commit}}", f"{start}:.gitmodules", f"{start}:.gitattributes"]
-    words += [f"{start}:{name}" for name in OUR_PATHS]
+    words = ["HEAD^{commit}", *_start_words(base or "HEAD")]
     if branch is not None:
         # `a/b` cannot be created beside a branch `a`.
         parts = branch.split("/")
         words += ["refs/heads/" + "/".join(parts[:count]) for count in range(len(parts), 0, -1)]
-    return words
+    return [*words, *_start_words(f"refs/heads/{base}")] if _may_be_branch(base) else words
+
+
+def _start_words(start: str) -> list[str]:
+    found = [f"{start}^{{commit}}", f"{start}:.gitmodules", f"{start}:.gitattributes"]
+    return found + [f"{start}:{name}" for name in OUR_PATHS]
+
+
+def _may_be_branch(base: str | None) -> bool:
+    """Whether `base` begins with what may be a branch's name (`main~2`), which git takes for a tag's first."""
+    name = re.split(r"[~^:]|@\{", base or "", maxsplit=1)[0]
+    # `HEAD`, `FETCH_HEAD` and the like, and whole object names, are no branch whatever else is called so.
+    other = name.endswith("HEAD") or re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", name)
+    return branch_problem(name) is None and not other
+
+
+def _branch_first(found: list[Batch | None], base: str | None) -> tuple[list[Batch | None], tuple[str, ...]]:
+    """What was found, with the branch's answers in place of a tag's of the same name; and a sentence about it."""
+    if base is None or not _may_be_branch(base):
+        return found, ()
+    size = len(_start_words(base))
+    found, rival = found[:-size], found[-size:]
+    here = found[_BASE]
+    if rival[0] is None or (here is not None and here[0] == rival[0][0]):
+        return found, ()
+    found[_BASE : _BASE + size] = rival
+    said = f"{base} is a tag too; the session begins at the branch (at the tag: --base refs/tags/{base})."
+    return found, (said,) if here is not None else ()
 
 
 class _Place(NamedTuple):

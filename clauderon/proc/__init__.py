@@ -15,10 +15,10 @@ them in order.
 
 from clauderon.proc.answering import Running, pipe, run, start, stream
 from clauderon.proc.apart import attend, daemon
-from clauderon.proc.child import Completed, Env, find
+from clauderon.proc.child import Completed, Env, find, operand
 from clauderon.proc.here import foreground, pass_through, reader_left, replace, until_reader_leaves, visit
 
 __all__ = [
-    "Completed", "Env", "Running", "attend", "daemon", "find", "foreground", "pass_through", "pipe", "reader_left",
-    "replace", "run", "start", "stream", "until_reader_leaves", "visit",
+    "Completed", "Env", "Running", "attend", "daemon", "find", "foreground", "operand", "pass_through", "pipe",
+    "reader_left", "replace", "run", "start", "stream", "until_reader_leaves", "visit",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clauderon.errors import EXIT_SIGNAL_BASE, CommandFailed, CommandTimeout, ToolMissing
+from clauderon.errors import EXIT_SIGNAL_BASE, CommandFailed, CommandTimeout, ToolMissing, UsageError
 
 Env = Mapping[str, str]
 # How long a child may take to answer each step of the stop ladder (interrupt, terminate, kill).
@@ -35,6 +35,13 @@ class Completed(NamedTuple):
     @property
     def error_text(self) -> str:
         return self.stderr.decode("utf-8", "replace").rstrip("\n")
+
+
+def operand(value: str) -> str:
+    """`value`, as a word of its own where a program also takes options. Raises UsageError if it would be one."""
+    if value.startswith("-"):
+        raise UsageError(ascii(value), "it begins with '-', and would be taken for an option")
+    return value
 
 
 def find(program: str, env: Env) -> str:

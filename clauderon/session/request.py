@@ -139,7 +139,7 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
         port=0,
         repo="",
         git_dir="",
-        branch=_given(request.branch, names.branch(name), "--branch"),
+        branch=names.branch_named(_given(request.branch, names.branch(name), "--branch"), "--branch"),
         base="",
         agent=agent.name,
         image=image_reference(context, request),

@@ -74,3 +74,49 @@ def test_a_conversation_is_a_random_uuid() -> None:
     found = [uuid.UUID(names.new_conversation()) for _ in range(50)]
     assert {(u.version, u.variant) for u in found} == {(4, uuid.RFC_4122)}
     assert len(set(found)) == 50
+
+
+NO_BRANCH = [
+    "-m",
+    "-q",
+    "-f",
+    "-c",
+    "--force",
+    "a..b",
+    "HEAD",
+    "@",
+    "x.lock",
+    "a.lock/b",
+    "a/.b",
+    "/a",
+    "a/",
+    "a//b",
+    "a@{1}",
+    "a~1",
+    "a^",
+    "a:b",
+    "a?",
+    "a*",
+    "a[",
+    "a\\b",
+    "a.",
+]
+
+
+@pytest.mark.parametrize("name", [*NO_BRANCH, "", "a b", "a\tb", "a\x7f", "\udcff", "a" * 251])
+def test_what_git_makes_no_branch_of_is_a_usage_error(name: str) -> None:
+    """Seen to fail without the check: `-m` renamed the branch that was checked out."""
+    with pytest.raises(UsageError, match="--branch"):
+        names.branch_named(name, "--branch")
+
+
+BRANCHES = st.text(st.sampled_from("ab-/.@{~^:?*[\\ \tHEADlock\x01é"), min_size=1, max_size=12)
+
+
+@given(BRANCHES | st.sampled_from(["HEAD", "@", "a/HEAD", "a/@", "x.lock", "refs/heads/a", "a.b", "a/-b"]))
+def test_a_branch_is_what_git_says_it_is(name: str) -> None:
+    argv = ["git", "check-ref-format", "--branch", name]
+    git = subprocess.run(argv, capture_output=True, check=False, cwd="/")
+    # git takes `@{-1}` here, as another name for the branch before, and a branch `@` that it cannot find again.
+    taken = git.returncode == 0 and git.stdout.decode().removesuffix("\n") == name != "@"
+    assert (names.branch_problem(name) is None) == taken

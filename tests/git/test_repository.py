@@ -80,7 +80,22 @@ def test_any_name_for_a_commit_is_a_base(repo: Path, base: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "base", ["nosuch", "HEAD~9", "HEAD:README.md", "HEAD^{tree}", "", " ", "a\nb", "--all", "-x"]
+    "base",
+    [
+        "nosuch",
+        "HEAD~9",
+        "HEAD:README.md",
+        "HEAD^{tree}",
+        "",
+        " ",
+        "a\nb",
+        "--all",
+        "-x",
+        "HEAD..main",
+        "main...HEAD",
+        "@{",
+        "x.lock",
+    ],
 )
 def test_a_base_that_is_no_commit_is_refused(repo: Path, base: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -297,3 +312,26 @@ def test_a_file_where_our_directory_has_to_be_is_refused(tmp_path: Path) -> None
     repo = make_repo(tmp_path / "r", files={".clauderon": "", "x": ""})
     with pytest.raises(UsageError, match=r"it tracks a file called \.clauderon"):
         read(repo)
+
+
+@pytest.mark.parametrize("base", ["same", "same~0", "same^{commit}", "deep/same"])
+def test_a_branch_comes_before_a_tag_of_its_name_and_that_is_said(repo: Path, base: str) -> None:
+    """git itself takes the tag, with a warning on stderr that nobody sees."""
+    name = "deep/same" if "deep" in base else "same"
+    call("git", "tag", name, cwd=repo)
+    call("git", "branch", "other", cwd=repo)
+    call("git", "commit", "--quiet", "--allow-empty", "-m", "Second", cwd=repo)
+    call("git", "branch", name, cwd=repo)
+    found = read(repo, base)
+    assert found.base_commit == call("git", "rev-parse", f"refs/heads/{name}", cwd=repo)
+    assert any("is a tag too" in note for note in found.notes)
+    assert read(repo, f"refs/tags/{name}").base_commit == call("git", "rev-parse", "other", cwd=repo)
+    assert not any("is a tag too" in note for note in read(repo, "other").notes)
+
+
+def test_head_is_head_whatever_a_branch_is_called(repo: Path) -> None:
+    first = call("git", "rev-parse", "HEAD", cwd=repo)
+    call("git", "commit", "--quiet", "--allow-empty", "-m", "Second", cwd=repo)
+    for name in ("HEAD", call("git", "rev-parse", "HEAD", cwd=repo)):
+        call("git", "update-ref", f"refs/heads/{name}", first, cwd=repo)
+        assert read(repo, name).base_commit == call("git", "rev-parse", "HEAD", cwd=repo)

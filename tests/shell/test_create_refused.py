@@ -9,6 +9,7 @@ import pytest
 from clauderon.errors import Conflict
 from clauderon.paths import Home
 from clauderon.store import Session, Store
+from tests.airlock.world import call
 from tests.standins.cli import Cli
 
 
@@ -45,6 +46,20 @@ def test_an_empty_value_is_not_taken_for_the_default(refused: Cli, home: Home, r
     assert "/bin/false" not in answer.error, "it was understood, and docker was asked"
     with Store.open(home) as store:
         assert store.all() == []
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [*(("--branch", value) for value in ("-m", "-q", "-f", "-c", "a..b", "HEAD", "@", "x.lock")),
+     *(("--base", value) for value in ("-m", "a..b", "main..main", "x.lock"))],
+)  # fmt: skip
+def test_a_value_is_never_an_option_of_gits(refused: Cli, repo: Path, flag: str, value: str) -> None:
+    """Seen to fail without the check of the branch's name: `--branch -m` renamed main to a commit's name."""
+    before = call("git", "for-each-ref", cwd=repo)
+    answer = refused("create", "--repo", str(repo), "--prompt", "x", flag, value)
+    assert (answer.status, answer.text) == (2, ""), repr(answer)
+    assert answer.error.startswith(f"clauderon: {flag} {value}: "), repr(answer)
+    assert call("git", "for-each-ref", cwd=repo) == before
 
 
 def test_a_key_that_is_in_use_says_by_whom(home: Home) -> None:
