@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from clauderon import proc
@@ -27,10 +27,12 @@ def bring(
     new: str,
     known: Iterable[str],
     settings: Settings,
+    planted: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Carry commit `new`; returns sentences for a person. Raises as `carry` and `Quarantine.mirror` do.
 
     known: commits that the repository has beside its branches.
+    planted: paths at which a planted repository may come along.
     """
     what = f"sync {session.name}"
     quarantine = Quarantine(side, common_dir=common_dir, env=env, name=session.name)
@@ -46,6 +48,7 @@ def bring(
         side=side,
         fsck=settings.fsck,
         what=what,
+        planted=planted,
     )
     return tuple(quarantine.notes)
 

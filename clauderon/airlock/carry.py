@@ -5,11 +5,13 @@ Moves objects only; refs are the caller's. git runs with the user's repository a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from clauderon import visible
 from clauderon.airlock.expanse import refuse_endless
+from clauderon.airlock.incoming import refuse_planted
 from clauderon.airlock.landing import allowance, receive
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.manifest import manifest
@@ -62,6 +64,7 @@ def carry(
     side: HostSide,
     fsck: tuple[str, ...],
     what: str,
+    planted: Collection[str] = (),
 ) -> Carried:
     """Bring everything reachable from `tips` into the repository.
 
@@ -71,8 +74,9 @@ def carry(
     fsck:    the user's own exceptions from the rules, `receive.fsck.*`.
     side:    where it is remembered what was measured, and how much the repository has grown.
     what:    for messages, "sync fix-bug".
+    planted: paths at which a planted repository may come along.
     Raises BackendError when an object is missing, damaged or refused by `git fsck`'s rules, and Refused for trees
-    that would fill the memory of whoever checks them out.
+    that would fill the memory of whoever checks them out, or plant a repository there.
     """
     env = untrusting(env)
     reading = {**env, "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(*sources)}
@@ -81,6 +85,8 @@ def carry(
         if not new.oids:
             return Carried(0, ())
         refuse_endless(common_dir, new.trees, env=reading, what=what, cache=side.expanse)
+        trees = [oid for oid, _ in new.trees]
+        refuse_planted(common_dir, trees, env=reading, what=what, allowed=planted)
         allowed = allowance(side, new.disk)
         small = len(new.oids) < _UNPACK_LIMIT and new.size <= _UNPACK_BYTES and new.loose <= allowed
         packing = hardened(common_dir, *_BOUNDED, *_PACK)
@@ -134,4 +140,4 @@ def _receiver(small: bool, partial: bool, fsck: tuple[str, ...]) -> tuple[str, .
 
 def printable(text: str) -> str:
     """A tool's message without what a terminal would act on: names in it may be the container's."""
-    return "".join(char if char == "\n" or char.isprintable() else ascii(char)[1:-1] for char in text)
+    return visible.lines(text)

@@ -14,10 +14,12 @@ from typing import NamedTuple
 
 from clauderon import paths
 from clauderon.airlock.checkout import Checkout
+from clauderon.airlock.incoming import planted_between, refuse
 from clauderon.airlock.joining import join
 from clauderon.airlock.layout import branch_ref, host_side
 from clauderon.airlock.syncing import common_dir_of
 from clauderon.errors import BackendError, Conflict, UsageError
+from clauderon.git.environment import environment, offline
 from clauderon.git.settings import is_true
 from clauderon.store import Session
 
@@ -51,24 +53,33 @@ def merge(
     squash: bool = False,
     ff_only: bool = False,
     trusted: Collection[str] = (),
+    allowed: Collection[str] = (),
 ) -> Merged:
     """Merge what has been synced into the branch that the user's checkout is on.
 
     message: of the merge commit, git's own when None. squash: one commit with all changes instead.
     trusted: filters and merge drivers of the user's configuration that may run (`[git] trusted_filters`).
+    allowed: paths at which a planted repository may come along.
     Raises UsageError (bare repository, detached HEAD), Conflict (the merge is not clean, or local changes are in its
-    way; the checkout is as before) and Refused (a filter or merge driver that could run what the branch brings).
+    way; the checkout is as before) and Refused (a filter or merge driver that could run what the branch brings,
+    a repository that the result would plant).
     """
     common_dir_of(session)
     side = host_side(home, session.id).root
     side.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="merge-", dir=side) as scratch:
         checkout = Checkout(home, session, environ, trusted, Path(scratch))
-        return _Merge(session, checkout).run(message=message, squash=squash, ff_only=ff_only)
+        return _Merge(session, checkout, environ, allowed).run(
+            message=message, squash=squash, ff_only=ff_only
+        )
 
 
 class _Merge:
-    def __init__(self, session: Session, checkout: Checkout) -> None:
+    def __init__(
+        self, session: Session, checkout: Checkout, environ: Mapping[str, str], allowed: Collection[str]
+    ) -> None:
+        self._env = offline(environment(environ))
+        self._allowed = allowed
         self._session = session
         self._checkout = checkout
         self._call = checkout.call
@@ -94,6 +105,7 @@ class _Merge:
         if squash and tree == self._tree(head):
             return Merged(into, head, False, f"{into} has all changes of {branch} already")
         self._checkout.refuse_programs(head, sides.tip, tree)
+        self._refuse_planted(head, tree)
         if sides.ahead and not squash:
             commit, how = sides.tip, "Fast-forward"
         else:
@@ -105,6 +117,11 @@ class _Merge:
 
     def _tree(self, commit: str) -> str:
         return self._call("rev-parse", f"{commit}^{{tree}}").text.strip()
+
+    def _refuse_planted(self, head: str, tree: str) -> None:
+        common_dir = Path(self._session.git_dir)
+        found = planted_between(common_dir, head, tree, env=self._env, checkout=self._checkout.top)
+        refuse(found, what=self._what, allowed=self._allowed)
 
     def _sides(self) -> _Sides:
         if self._call("rev-parse", "--is-inside-work-tree", ok=None).text.strip() != "true":

@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -52,11 +52,13 @@ class SyncResult:
     notes: tuple[str, ...] = ()
 
 
-def sync(home: paths.Home, session: Session, environ: Mapping[str, str]) -> SyncResult:
+def sync(
+    home: paths.Home, session: Session, environ: Mapping[str, str], *, allowed: Collection[str] = ()
+) -> SyncResult:
     """Carry the branch over. Cheap when the branch has not moved inside since the last time.
 
     Raises BackendError (repository gone, history damaged), Conflict (another sync holds the lock for two minutes)
-    and Refused (more than `quarantine.Bounds` inside).
+    and Refused (more than `quarantine.Bounds` inside, or a planted repository at a path that is not `allowed`).
     """
     side = host_side(home, session.id)
     unmoved = _unmoved(home, session, side)
@@ -68,7 +70,7 @@ def sync(home: paths.Home, session: Session, environ: Mapping[str, str]) -> Sync
     with locked(side, session.name):
         for attempt in range(_ATTEMPTS):
             try:
-                return _Sync(home, session, side, common_dir, environ).run()
+                return _Sync(home, session, side, common_dir, environ, tuple(sorted(allowed))).run()
             except OSError as error:
                 raise BackendError(
                     f"sync {session.name}", error.strerror or str(error), hint="clauderon doctor"
@@ -155,6 +157,7 @@ class _Sync:
     side: HostSide
     common_dir: Path
     environ: Mapping[str, str]
+    allowed: tuple[str, ...]
 
     def run(self) -> SyncResult:
         session, env = self.session, environment(self.environ)
@@ -173,9 +176,18 @@ class _Sync:
             if old is not None and new in (old, last):
                 return self._nothing_new(old, new, last, notes)
             known = [oid for oid in {last, old, *refs.values()} if oid is not None]
-            with remembered(self.side.refused, state_of(inside, self.common_dir, new, settings.fsck)):
+            rules = (*settings.fsck, *self.allowed)
+            with remembered(self.side.refused, state_of(inside, self.common_dir, new, rules)):
                 notes += bring(
-                    inside, self.side, self.common_dir, session, env, new=new, known=known, settings=settings
+                    inside,
+                    self.side,
+                    self.common_dir,
+                    session,
+                    env,
+                    new=new,
+                    known=known,
+                    settings=settings,
+                    planted=self.allowed,
                 )
         return self._update(refs, new=new, old=old, last=last, notes=notes)
 

@@ -11,28 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from clauderon.airlock.gitlike import is_dotgit, makes_repository
 from clauderon.airlock.inside import names_in, open_dir, open_regular, opened, read_file
 from clauderon.airlock.removal import make_enterable
 
 _ENTRIES = 5_000_000
 _DEPTH = 4096
-# Code points that HFS+ ignores in names: `.g\u200cit` is `.git` there.
-_IGNORED = {
-    *(ord(char) for char in "\u200c\u200d\u200e\u200f\ufeff"),
-    *range(0x202A, 0x202F),
-    *range(0x206A, 0x2070),
-}
-
-
-def is_dotgit(name: str) -> bool:
-    """Whether some file system would take `name` for `.git` (any case, NTFS's short name, HFS+'s ignorables)."""
-    plain = "".join(char for char in name if ord(char) not in _IGNORED).lower()
-    plain = plain.partition(":")[0].rstrip(" .") if plain.rstrip(" .") else plain
-    return plain in (".git", "git~1")
 
 
 def planted(worktree: Path, admin: Path | None) -> tuple[str, ...]:
-    """Paths of `.git` entries in the worktree that git on the host did not put there, relative, sorted.
+    """Paths of `.git` entries and of bare repositories in the worktree that git on the host did not put there,
+    relative, sorted.
 
     A git run by hand below such a place reads a configuration of the container's making.
     """
@@ -43,14 +32,20 @@ def planted(worktree: Path, admin: Path | None) -> tuple[str, ...]:
         relative = waiting.pop()
         try:
             with os.scandir(worktree / relative) as entries:
+                here = []
                 for entry in entries:
                     seen += 1
                     path = f"{relative}/{entry.name}" if relative else entry.name
                     if is_dotgit(entry.name):
                         if relative or entry.name != ".git":
                             found.append(path)
-                    elif entry.is_dir(follow_symlinks=False):
+                        continue
+                    is_directory = entry.is_dir(follow_symlinks=False)
+                    here.append((entry.name, is_directory))
+                    if is_directory:
                         waiting.append(path)
+            if makes_repository(here):
+                found.append(relative or ".")
         except OSError:
             # Gone meanwhile, closed to us, or deeper than a path can say: git on the host gets there no better.
             continue

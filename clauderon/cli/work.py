@@ -18,9 +18,19 @@ from clauderon.session.lookup import find
 from clauderon.session.remove import counted
 from clauderon.session.slow import slow
 
+AllowPlanted = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-planted",
+        metavar="PATH",
+        help="Carry the git repository planted at this path; may be repeated.",
+    ),
+]
+
 
 def sync(
     name: common.NameArgument,
+    allow_planted: AllowPlanted = None,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
@@ -34,7 +44,7 @@ def sync(
     out = common.speak(format_, json, quiet)
     with common.opened() as context:
         with slow(out, f"Bringing the commits of {name} over"):
-            session, result = collect.sync(context, name)
+            session, result = collect.sync(context, name, allowed=allow_planted or ())
         if result.outcome == "advanced":
             out.note(f"{session.branch}: {counted(result.commits, 'commit')}, now {(result.new or '')[:12]}")
         out.done(
@@ -64,7 +74,7 @@ def diff(
     with common.opened() as context:
         session = find(context, name)
         with slow(out, f"Comparing {name}"):
-            collect.sync(context, name)
+            collect.sync_if_possible(context, session)
             text = airlock.diff(
                 context.home,
                 session,
@@ -83,6 +93,7 @@ def merge(
         str | None, typer.Option("--message", "-m", help="The merge commit's message.")
     ] = None,
     squash: Annotated[bool, typer.Option("--squash", help="One commit instead of the branch's own.")] = False,
+    allow_planted: AllowPlanted = None,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
@@ -95,7 +106,7 @@ def merge(
     with common.opened(changing=True) as context:
         session = find(context, name)
         with slow(out, f"Merging {name}"):
-            collect.sync(context, name)
+            collect.sync(context, name, allowed=allow_planted or ())
             # Others may be merging into the same checkout, each in its turn.
             with checkout_lock(context, session):
                 result = airlock.merge(
@@ -105,6 +116,7 @@ def merge(
                     message=message,
                     squash=squash,
                     trusted=context.config.git.trusted_filters,
+                    allowed=allow_planted or (),
                 )
         out.note(result.text)
         out.done(

@@ -8,19 +8,30 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clauderon import airlock, paths
-from clauderon.errors import UsageError
+from clauderon.errors import Refused, UsageError
 from clauderon.session.context import Context
 from clauderon.session.lookup import find
 from clauderon.store import Session
 
 
-def sync(context: Context, name: str) -> tuple[Session, airlock.SyncResult]:
-    """Bring a session's commits to its branch in the user's repository."""
+def sync(context: Context, name: str, *, allowed: Sequence[str] = ()) -> tuple[Session, airlock.SyncResult]:
+    """Bring a session's commits to its branch in the user's repository.
+
+    allowed: paths at which a planted repository may come along.
+    """
     session = find(context, name)
-    result = airlock.sync(context.home, session, context.environ)
+    result = airlock.sync(context.home, session, context.environ, allowed=allowed)
     for note in result.notes:
         context.report.warn(note)
     return session, result
+
+
+def sync_if_possible(context: Context, session: Session) -> None:
+    """The same before a look at the session, which a refusal does not stand in the way of: it is said."""
+    try:
+        sync(context, session.name)
+    except Refused as error:
+        context.report.warn(f"{error}; what is not carried over is shown as uncommitted")
 
 
 def upload(context: Context, name: str, files: Sequence[Path]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from clauderon import airlock, limits, names, spec
 from clauderon.agents import setup
 from clauderon.docker.parse import Container, parse_container_list
-from clauderon.errors import ClauderonError
+from clauderon.errors import ClauderonError, Refused
 from clauderon.session.context import Context, is_locked
 from clauderon.session.lookup import find
 from clauderon.store import Session
@@ -120,7 +120,12 @@ def status(context: Context, name: str) -> dict[str, Any]:
     row["worktree"] = str(context.home.worktree(session.name))
     row["conversation"] = session.conversation
     try:
-        synced = airlock.sync(context.home, session, context.environ)
+        try:
+            synced = airlock.sync(context.home, session, context.environ)
+        except Refused as error:
+            # The more reason to show what lies in the worktree.
+            context.report.warn(str(error))
+            synced = airlock.SyncResult("up-to-date", None, None)
         work = airlock.state(context.home, session, context.environ)
     except ClauderonError as error:
         context.report.warn(str(error))

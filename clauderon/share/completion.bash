@@ -76,7 +76,7 @@ command*'
 file*'
         ;;
     ' sync')
-        options='--format --json --quiet -q --help'
+        options='--allow-planted --format --json --quiet -q --help'
         arguments=names
         ;;
     ' diff')
@@ -84,7 +84,7 @@ file*'
         arguments=names
         ;;
     ' merge')
-        options='--message -m --squash --format --json --quiet -q --help'
+        options='--message -m --squash --allow-planted --format --json --quiet -q --help'
         arguments=names
         ;;
     ' reconcile')
@@ -199,8 +199,10 @@ _clauderon_kind() {
     ' wait --timeout') kind='none' ;;
     ' wait --format') kind='choice table tsv json' ;;
     ' upload --format') kind='choice table tsv json' ;;
+    ' sync --allow-planted') kind='file' ;;
     ' sync --format') kind='choice table tsv json' ;;
     ' merge --message' | ' merge -m') kind='none' ;;
+    ' merge --allow-planted') kind='file' ;;
     ' merge --format') kind='choice table tsv json' ;;
     ' reconcile --format') kind='choice table tsv json' ;;
     ' clean-cache --format') kind='choice table tsv json' ;;

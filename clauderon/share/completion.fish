@@ -157,6 +157,7 @@ complete -c clauderon -n '__clauderon_at upload' -l null -s 0 -d 'End each recor
 complete -c clauderon -n '__clauderon_at upload' -l quiet -s q -d 'No progress on stderr.'
 complete -c clauderon -n '__clauderon_at -n 0 upload' -a '(clauderon __complete names 2>/dev/null)'
 complete -c clauderon -n '__clauderon_at -n 1+ upload' -F
+complete -c clauderon -n '__clauderon_at sync' -l allow-planted -r -F -d 'Carry the git repository planted at this path; may be repeated.'
 complete -c clauderon -n '__clauderon_at sync' -l format -x -a 'table tsv json' -d 'How to print the answer.'
 complete -c clauderon -n '__clauderon_at sync' -l json -d 'Short for --format json.'
 complete -c clauderon -n '__clauderon_at sync' -l quiet -s q -d 'No progress on stderr.'
@@ -167,6 +168,7 @@ complete -c clauderon -n '__clauderon_at diff' -l committed -d 'Leave out what i
 complete -c clauderon -n '__clauderon_at -n 0 diff' -a '(clauderon __complete names 2>/dev/null)'
 complete -c clauderon -n '__clauderon_at merge' -l message -s m -x -d 'The merge commit\'s message.'
 complete -c clauderon -n '__clauderon_at merge' -l squash -d 'One commit instead of the branch\'s own.'
+complete -c clauderon -n '__clauderon_at merge' -l allow-planted -r -F -d 'Carry the git repository planted at this path; may be repeated.'
 complete -c clauderon -n '__clauderon_at merge' -l format -x -a 'table tsv json' -d 'How to print the answer.'
 complete -c clauderon -n '__clauderon_at merge' -l json -d 'Short for --format json.'
 complete -c clauderon -n '__clauderon_at merge' -l quiet -s q -d 'No progress on stderr.'

@@ -299,6 +299,7 @@ _clauderon_upload() {
 
 _clauderon_sync() {
     _arguments -s -S \
+        '*--allow-planted=[Carry the git repository planted at this path; may be repeated.]:PATH:_files' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
@@ -321,6 +322,7 @@ _clauderon_merge() {
         '--message=[The merge commit'\''s message.]:MESSAGE: ' \
         '-m+[The merge commit'\''s message.]:MESSAGE: ' \
         '--squash[One commit instead of the branch'\''s own.]' \
+        '*--allow-planted=[Carry the git repository planted at this path; may be repeated.]:PATH:_files' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \

@@ -105,8 +105,8 @@ class World:
     def show(self, commit: str, path: str) -> str:
         return self.host("show", f"{commit}:{path}")
 
-    def sync(self) -> airlock.SyncResult:
-        return airlock.sync(self.home, self.session, self.environ)
+    def sync(self, **options: object) -> airlock.SyncResult:
+        return airlock.sync(self.home, self.session, self.environ, **options)  # type: ignore[arg-type]
 
     def state(self) -> airlock.State:
         return airlock.state(self.home, self.session, self.environ)

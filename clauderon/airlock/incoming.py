@@ -1,0 +1,226 @@
+"""What a container's trees would plant on the host: repositories that git enters by itself, in any spelling.
+
+Reads trees through git; refuses before anything moves a ref to them. See `gitlike` for the rule.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from clauderon import proc
+from clauderon.airlock.gitlike import is_dotgit, is_dotgitmodules, is_part, makes_repository
+from clauderon.errors import Refused
+from clauderon.git.batch import parse_batch
+from clauderon.git.environment import hardened
+from clauderon.visible import line
+
+_TIMEOUT_S = 600.0
+_AT_ONCE = 2000
+_SHOWN = 5
+_LINK = b"120000"
+# A submodule's place is a directory too, once it is checked out.
+_DIRECTORIES = (b"40000", b"040000", b"160000")
+NOTHING_BESIDE: Mapping[str, Collection[tuple[str, bool]]] = {}
+# A tree without any of these in its bytes has nothing to look for; most are passed over by this alone.
+_WORTH_A_LOOK = re.compile(
+    # a part of a repository, `.git`, `git~1`, `gitmod~1`; and every byte beyond ASCII, which may fold to one
+    rb"(?i) (?:head|commondir|gi[t7][^\0]*~|\.git|[^\0]*[\x80-\xff\\])"
+)
+# In `.gitmodules`: what fetches by a program, or is taken for an option, a command or a way out.
+_TRICK = re.compile(r"\A(?:[-!]|[a-z0-9+.-]+::|.*\n)", re.IGNORECASE | re.DOTALL)
+
+
+class Entry(NamedTuple):
+    """One line of a tree object. mode: as git writes it there, `40000` for a tree."""
+
+    mode: bytes
+    name: str
+    oid: str
+
+
+def parse_entries(content: bytes, oid_bytes: int) -> list[Entry]:
+    """The entries of a tree object; what is malformed ends the list."""
+    found = []
+    offset = 0
+    while offset < len(content):
+        space = content.find(b" ", offset)
+        end = content.find(b"\0", space)
+        if space < 0 or end < 0:
+            break
+        name = content[space + 1 : end].decode("utf-8", "surrogateescape")
+        found.append(Entry(content[offset:space], name, content[end + 1 : end + 1 + oid_bytes].hex()))
+        offset = end + 1 + oid_bytes
+    return found
+
+
+def planted_in(
+    common_dir: Path,
+    trees: Iterable[tuple[str, str]],
+    *,
+    env: Mapping[str, str],
+    beside: Mapping[str, Collection[tuple[str, bool]]] = NOTHING_BESIDE,
+) -> tuple[str, ...]:
+    """Paths below which git would find a repository of somebody else's making, or be led by a `.gitmodules`.
+
+    trees:  object names of trees, each with its path (empty for the top).
+    beside: what a checkout has in a directory besides, by path: the union may make a repository.
+    """
+    found = (_joined(path, leaf) for _, path, leaf in _findings(common_dir, trees, env, beside))
+    return tuple(dict.fromkeys(path or "." for path in found))
+
+
+def _findings(
+    common_dir: Path,
+    trees: Iterable[tuple[str, str]],
+    env: Mapping[str, str],
+    beside: Mapping[str, Collection[tuple[str, bool]]] = NOTHING_BESIDE,
+) -> Iterator[tuple[str, str, str]]:
+    """Object name and path of a tree, and the entry in it that is at fault; none when it is the whole."""
+    modules: dict[str, tuple[str, str, str]] = {}
+    for oid, path, content in _contents(common_dir, trees, env):
+        around = beside.get(path, ())
+        if not around and _WORTH_A_LOOK.search(content) is None:
+            continue
+        entries = parse_entries(content, len(oid) // 2)
+        if makes_repository([*((e.name, e.mode in _DIRECTORIES) for e in entries), *around]):
+            yield oid, path, ""
+        for entry in entries:
+            if is_dotgit(entry.name) or (is_dotgitmodules(entry.name) and entry.mode == _LINK):
+                yield oid, path, entry.name
+            elif is_dotgitmodules(entry.name) and entry.mode not in _DIRECTORIES:
+                modules.setdefault(entry.oid, (oid, path, entry.name))
+    for oid, finding in modules.items():
+        if _is_trick(common_dir, oid, env):
+            yield finding
+
+
+def refuse_planted(
+    common_dir: Path,
+    trees: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    what: str,
+    allowed: Collection[str] = (),
+) -> None:
+    """Raise Refused if one of the new trees would plant a repository at a path that nobody asked for by name."""
+    found = list(_findings(common_dir, ((oid, "") for oid in trees), env))
+    if found:
+        paths = _paths(common_dir, trees, env)
+        refuse(
+            (_joined(_path(paths, oid), leaf) or "." for oid, _, leaf in found), what=what, allowed=allowed
+        )
+
+
+def _paths(common_dir: Path, trees: Sequence[str], env: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """One of the places where each tree is: the tree above it, and its name there."""
+    above: dict[str, tuple[str, str]] = {}
+    for oid, _, content in _contents(common_dir, ((oid, "") for oid in trees), env):
+        for entry in parse_entries(content, len(oid) // 2):
+            if entry.mode in _DIRECTORIES:
+                above.setdefault(entry.oid, (oid, entry.name))
+    return above
+
+
+def _path(above: Mapping[str, tuple[str, str]], oid: str) -> str:
+    names: list[str] = []
+    while oid in above:
+        oid, name = above[oid]
+        names.append(name)
+    return "/".join(reversed(names))
+
+
+def _joined(path: str, leaf: str) -> str:
+    return f"{path}/{leaf}" if path and leaf else path or leaf
+
+
+def refuse(planted: Iterable[str], *, what: str, allowed: Collection[str] = ()) -> None:
+    """Raise Refused for paths that are not in `allowed`, as they are or as they are printed."""
+    asked = {path.rstrip("/") for path in allowed}
+    left = [path for path in planted if path not in asked and line(path) not in asked]
+    if not left:
+        return
+    shown = ", ".join(line(path) for path in left[:_SHOWN])
+    more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
+    command, _, name = what.partition(" ")
+    command = command if command in ("sync", "merge") else "sync"
+    raise Refused(
+        what,
+        f"the branch plants a git repository at {shown}{more}: git run by you in there would run what it says",
+        hint=f"clauderon {command} {name} --allow-planted {shlex.quote(line(left[0]))}  # after a look at it",
+    )
+
+
+def changed_trees(
+    common_dir: Path, old: str, new: str, *, env: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """The directories that differ between two commits or trees, as they are in `new`: (object name, path)."""
+    words = ("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", "--no-abbrev", old, new, "--")
+    answer = proc.start(hardened(common_dir, *words), env=env, cwd="/").result(timeout_s=_TIMEOUT_S)
+    fields = answer.stdout.split(b"\0")
+    found = []
+    for about, path in zip(fields[::2], fields[1::2], strict=False):
+        mode, oid = about.split(b" ")[1:4:2]
+        if mode == b"040000":
+            found.append((oid.decode("ascii"), path.decode("utf-8", "surrogateescape")))
+    top = hardened(common_dir, "rev-parse", f"{new}^{{tree}}")
+    root = proc.start(top, env=env, cwd="/").result(timeout_s=_TIMEOUT_S).text.strip()
+    return ((root, ""), *found)
+
+
+def planted_between(
+    common_dir: Path, old: str, new: str, *, env: Mapping[str, str], checkout: Path | None = None
+) -> tuple[str, ...]:
+    """What `new` plants that `old` did not have in the same place.
+
+    checkout: where `new` will be checked out; what lies about there untracked is looked at together with it.
+    """
+    trees = changed_trees(common_dir, old, new, env=env)
+    beside = {path: found for _, path in trees if (found := _lying_about(checkout, path))} if checkout else {}
+    return planted_in(common_dir, trees, env=env, beside=beside)
+
+
+def _lying_about(checkout: Path, path: str) -> list[tuple[str, bool]]:
+    try:
+        return [
+            (entry.name, entry.is_dir() and not entry.is_symlink())
+            for entry in (checkout / path).iterdir()
+            if is_part(entry.name)
+        ]
+    except (OSError, ValueError):
+        return []
+
+
+def _contents(
+    common_dir: Path, trees: Iterable[tuple[str, str]], env: Mapping[str, str]
+) -> Iterator[tuple[str, str, bytes]]:
+    argv = hardened(common_dir, "cat-file", "--buffer", "--batch")
+    waiting = iter(trees)
+    while some := list(islice(waiting, _AT_ONCE)):
+        stdin = "".join(f"{oid}\n" for oid, _ in some).encode("ascii")
+        answer = proc.start(argv, env=env, cwd="/", stdin=stdin).result(timeout_s=_TIMEOUT_S)
+        for (oid, path), found in zip(some, parse_batch(answer.stdout, len(some)), strict=True):
+            # One that is not there, in a partial clone, is nowhere checked out either.
+            if found is not None and found[1] == "tree":
+                yield oid, path, found[2]
+
+
+def _is_trick(common_dir: Path, oid: str, env: Mapping[str, str]) -> bool:
+    """Whether a `.gitmodules` says what no honest one does. git's own rules refuse most of it, unless it is told
+    not to (`receive.fsck.*`)."""
+    argv = hardened(common_dir, "config", f"--blob={oid}", "--list", "-z")
+    answer = proc.start(argv, env=env, cwd="/").result(ok=None, timeout_s=_TIMEOUT_S)
+    # One that git cannot read leads nowhere.
+    for item in answer.text.split("\0") if answer.status == 0 else ():
+        key, _, value = item.partition("\n")
+        section, _, rest = key.partition(".")
+        name, _, variable = rest.rpartition(".")
+        if section != "submodule" or variable not in ("path", "url", "update"):
+            continue
+        if ".." in name.replace("\\", "/").split("/") or _TRICK.match(value):
+            return True
+    return False
