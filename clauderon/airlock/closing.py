@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from clauderon import paths, proc
@@ -33,11 +33,17 @@ from clauderon.store import Session
 
 
 def close(
-    home: paths.Home, session: Session, environ: Mapping[str, str], *, keep_branch: bool = False
+    home: paths.Home,
+    session: Session,
+    environ: Mapping[str, str],
+    *,
+    keep_branch: bool = False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> bool:
     """Remove everything `open_worktree` and `make_private` made; returns whether the branch was kept.
 
     The container must be gone. keep_branch: leave the branch even if its commits are held elsewhere.
+    say: called with a sentence for a person about what stays in the repository.
     Works when the user's repository is gone, and goes on where a killed one stopped. Raises BackendError when files
     cannot be removed, with the command that can.
     """
@@ -52,9 +58,10 @@ def close(
         return False
     kept = False
     with locked(side, session.name):
+        side.removing.touch()
         _clear_directories(home, session)
         if repository_there and common_dir is not None:
-            kept = _Close(home, session, common_dir, admin, environ).run(keep_branch)
+            kept = _Close(home, session, common_dir, admin, environ, say).run(keep_branch)
         remove_tree(side.root)
     with contextlib.suppress(OSError):
         side.root.parent.rmdir()
@@ -113,6 +120,7 @@ def _remove_half_written(common_dir: Path, name: str) -> None:
 
 _ATTEMPTS = 5
 _STALE_S = 10.0
+_WORTH_SAYING = 1 << 20
 _HALF_WRITTEN_LOOKS = 10
 _HALF_WRITTEN_PAUSE_S = 0.05
 
@@ -125,12 +133,14 @@ class _Close:
         common_dir: Path,
         admin: Path | None,
         environ: Mapping[str, str],
+        say: Callable[[str], None],
     ) -> None:
         self._home = home
         self._session = session
         self._common_dir = common_dir
         self._admin = admin
         self._environ = environ
+        self._say = say
         self._env = offline(environment(environ))
 
     def run(self, keep_branch: bool) -> bool:
@@ -163,6 +173,7 @@ class _Close:
             doomed: list[Change] = [
                 (name, None, oid) for name, oid in refs.items() if not (kept and name == ref)
             ]
+            left = self._left_behind(doomed)
             try:
                 if doomed:
                     update_refs(self._common_dir, doomed, self._environ)
@@ -170,8 +181,28 @@ class _Close:
                 continue
             if tip is not None and not kept:
                 self._forget_branch()
+            if left >= _WORTH_SAYING:
+                self._say(
+                    f"{left >> 20} MiB of objects that nothing names any more stay in {self._session.repo}. "
+                    f"git gc removes them after two weeks; at once: git -C '{self._session.repo}' gc --prune=now"
+                )
+            if kept:
+                self._say(
+                    f"Kept: branch {self._session.branch}, "
+                    "since another worktree has it or nothing else holds its commits"
+                )
             return kept
         raise Conflict(f"delete {self._session.name}", "its refs keep moving", hint="clauderon reconcile")
+
+    def _left_behind(self, doomed: list[Change]) -> int:
+        """Bytes on the disk of objects that only these refs name: former tips and the like, which no rescue keeps."""
+        former = (own_ref(self._session.name, "was/"), own_ref(self._session.name, "incoming"))
+        tips = sorted({oid for name, _, oid in doomed if oid is not None and name.startswith(former)})
+        if not tips:
+            return 0
+        words = ("rev-list", "--disk-usage", "--objects", *tips, *beside(self._session), "--")
+        answer = proc.start(hardened(self._common_dir, *words), env=self._env, cwd="/").result(ok=None)
+        return int(answer.text) if answer.status == 0 and answer.text.strip().isdigit() else 0
 
     def _break_stale_locks(self) -> None:
         """Locks on this session's own refs that a git killed with the machine left behind; git never breaks one."""
@@ -214,8 +245,11 @@ class _Close:
         return self._admin is not None and _is_on(self._admin, branch_ref(self._session))
 
     def _is_alone(self, ref: str) -> bool:
-        """Whether the branch holds a commit that nothing else does."""
-        words = ("rev-list", "--max-count=1", ref, *beside(self._session), "--")
+        """Whether the branch holds a commit that nothing else does, and no equal of which is kept."""
+        equal = host_side(self._home, self._session.id).equal
+        held = ("--ignore-missing", *equal.read_text(encoding="ascii").splitlines()) if equal.exists() else ()
+        # After the `--not` in it.
+        words = ("rev-list", "--max-count=1", ref, *beside(self._session), *held, "--")
         return bool(proc.start(hardened(self._common_dir, *words), env=self._env, cwd="/").result().stdout)
 
     def _forget_branch(self) -> None:

@@ -5,7 +5,7 @@ Writes refs of ours only; the commits are in the repository by then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from clauderon import proc
@@ -17,6 +17,22 @@ from clauderon.git.environment import environment, hardened
 _ATTEMPTS = 20
 _LABEL_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./")
 _LABEL_LENGTH = 180
+
+
+class Kept(str):
+    """The name of a ref, or of a directory, that holds work of a deleted session.
+
+    earlier: it was there before, made for an earlier session of that name, and holds the very same.
+    """
+
+    __slots__ = ("earlier",)
+
+    def __new__(cls, name: str, earlier: bool = False) -> Kept:
+        kept = super().__new__(cls, name)
+        kept.earlier = earlier
+        return kept
+
+    earlier: bool
 
 
 def labelled(wanted: Mapping[str, str]) -> dict[str, str]:
@@ -37,12 +53,14 @@ def record(
     kept: Mapping[str, str],
     environ: Mapping[str, str],
     same: Callable[[str, str], bool],
-) -> tuple[str, ...]:
-    """Give each commit a ref and return their names.
+    ours: Collection[str] = (),
+) -> tuple[tuple[Kept, ...], tuple[str, ...]]:
+    """Give each commit a ref; returns the refs, and the commits that have none since an equal one is kept already.
 
-    A set that an earlier session of the name left is not touched: the new one is numbered. One that a killed delete
-    made of the very same commits is found again.
+    A set that an earlier session of the name left is not touched: the new one is numbered. One that holds the very
+    same, or that a killed delete made, is found again.
     same: whether two commits hold the same, though their names differ (a snapshot made again has another date).
+    ours: refs that this delete made before it was killed.
     """
     listing = hardened(
         common_dir, "for-each-ref", "--format=%(objectname) %(refname)", "refs/clauderon/rescue"
@@ -65,7 +83,8 @@ def record(
                 update_refs(common_dir, missing, environ)
         except Conflict:
             continue  # another delete took the name meanwhile
-        return tuple(refs)
+        kept_now = tuple(Kept(ref, earlier=ref in present and ref not in ours) for ref in refs)
+        return kept_now, tuple(oid for ref, oid in refs.items() if present.get(ref, oid) != oid)
     raise Conflict(f"rescue {name}", "the names below refs/clauderon/rescue keep being taken")
 
 

@@ -94,6 +94,21 @@ class HostSide(NamedTuple):
         """Stands when something inside could not be rescued into a ref, one reason a line."""
         return self.root / "unrescued"
 
+    @property
+    def rescued(self) -> Path:
+        """The refs of ours that a delete has made so far, one a line."""
+        return self.root / "rescued"
+
+    @property
+    def equal(self) -> Path:
+        """Commits that no ref of ours holds, since what an earlier rescue holds is the same; one a line."""
+        return self.root / "equal"
+
+    @property
+    def removing(self) -> Path:
+        """Stands from before the first file of a session is removed: what is there then is no longer its work."""
+        return self.root / "removing"
+
 
 def host_side(home: paths.Home, session_id: str) -> HostSide:
     return HostSide(home.root / "airlock" / session_id)

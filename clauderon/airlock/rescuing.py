@@ -11,55 +11,70 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clauderon import paths, proc
-from clauderon.airlock.carry import carry, untrusting
+from clauderon.airlock.carry import carry
 from clauderon.airlock.inside import Inside
-from clauderon.airlock.keeping import labelled, record
+from clauderon.airlock.keeping import Kept, labelled, record
 from clauderon.airlock.layout import HostSide, branch_ref, host_side, kept_dir, own_ref
-from clauderon.airlock.looking import beside, place_of
+from clauderon.airlock.looking import place_of
 from clauderon.airlock.quarantine import Quarantine
 from clauderon.airlock.refs import parse_refs, refs_argv
 from clauderon.airlock.snapshot import Place, Snapshot, take
 from clauderon.airlock.syncing import common_dir_of, locked
 from clauderon.airlock.tree import open_up
+from clauderon.airlock.workbench import Workbench
 from clauderon.errors import ClauderonError
-from clauderon.git.alternates import alternates
-from clauderon.git.environment import environment, hardened, offline
-from clauderon.git.settings import NOBODY, Settings, parse_settings
+from clauderon.git.environment import environment, hardened
+from clauderon.git.settings import Settings, parse_settings
 from clauderon.store import Session
 
-_TIMEOUT_S = 600.0
 # More refs than this are kept by one commit that has them all as parents, named in its message.
 _REFS_ONE_BY_ONE = 64
 _PARENTS = 500
-_WHO = {
-    f"GIT_{role}_{key}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for key, value in zip(("NAME", "EMAIL"), NOBODY, strict=True)
-}
 
 
-def rescue(home: paths.Home, session: Session, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Keep what a delete would lose; returns the refs that hold it now, or () when nothing would be lost.
+def rescue(home: paths.Home, session: Session, environ: Mapping[str, str]) -> tuple[Kept, ...]:
+    """Keep what a delete would lose; returns the refs that hold it now (`Kept`), or () when nothing would be lost.
 
-    The last entries are directories, for what git could not take: `close` moves things there. Safe to repeat.
+    The last entries are directories, for what git could not take: `close` moves things there. Safe to repeat, also
+    after a `close` that was killed: then nothing is looked at any more, since half of it is gone.
     Raises Conflict when another command carries this session's commits.
     """
     side = host_side(home, session.id)
-    if not home.worktree(session.name).is_dir() and not home.git_dir(session.id).is_dir():
+    there = home.worktree(session.name).is_dir() or home.git_dir(session.id).is_dir()
+    if not there and not side.removing.exists():
         return ()
     with locked(side, session.name):
+        before = tuple(Kept(ref) for ref in _lines(side.rescued))
+        if side.removing.exists():
+            return (*before, *((Kept(str(kept_dir(home, session))),) if side.unrescued.exists() else ()))
         side.unrescued.unlink(missing_ok=True)
-        run = _Rescue(home, session, environ, side)
+        run = _Rescue(home, session, environ, side, before)
         try:
-            refs = run.refs()
+            refs: tuple[Kept, ...] = run.refs()
         except ClauderonError as error:
             # A container must not be able to hold up its own removal, nor to have its work thrown away by it.
             run.lost.append(f"{error}\n{error.detail}".strip())
             refs = ()
+        # What an earlier attempt has kept is held by that, and not found again.
+        refs = (*(ref for ref in before if ref not in refs), *refs)
+        _write_lines(side.rescued, refs)
         if run.lost:
             side.unrescued.write_text("\n".join(run.lost) + "\n", encoding="utf-8", errors="backslashreplace")
-            refs = (*refs, str(kept_dir(home, session)))
+            refs = (*refs, Kept(str(kept_dir(home, session))))
     return refs
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    partial = path.with_name(path.name + ".tmp")
+    partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    partial.replace(path)
 
 
 @dataclass(slots=True)
@@ -68,16 +83,19 @@ class _Rescue:
     session: Session
     environ: Mapping[str, str]
     side: HostSide
+    before: tuple[Kept, ...] = ()
     lost: list[str] = field(default_factory=list)
     common_dir: Path = Path()
     env: dict[str, str] = field(default_factory=dict)
     known: list[str] = field(default_factory=list)
+    bench: Workbench = field(init=False)
     settings: Settings = field(default_factory=lambda: parse_settings(b""))
 
-    def refs(self) -> tuple[str, ...]:
+    def refs(self) -> tuple[Kept, ...]:
         session = self.session
         self.common_dir = common_dir_of(session)
         self.env = environment(self.environ)
+        self.bench = Workbench(self.side, self.common_dir, session, self.env)
         host = parse_refs(
             proc.start(refs_argv(self.common_dir, session), env=self.env, cwd="/").result().stdout
         )
@@ -107,20 +125,23 @@ class _Rescue:
             self._carried(list(kept.values()))
         if not kept:
             return ()
-        return record(self.common_dir, session.name, kept, self.environ, self._same)
+        refs, equal = record(self.common_dir, session.name, kept, self.environ, self.bench.same, self.before)
+        if equal:
+            _write_lines(self.side.equal, equal)
+        return refs
 
     def _with_snapshot(
         self, snapshot: Snapshot, wanted: Mapping[str, str], head: str | None, tip: str | None
     ) -> dict[str, str]:
         """`wanted` with a commit of the snapshot in the first place; what that stands on needs no ref of its own."""
         main = wanted.get("")
-        if main is not None and head is not None and main != head and self._is_ancestor(main, head):
+        if main is not None and head is not None and main != head and self.bench.is_ancestor(main, head):
             parents = [head]
         else:
             parents = [oid for oid in dict.fromkeys([head or tip, main]) if oid is not None]
         # Where the container's history cannot be carried, the snapshot still can, on what the host has.
         for tried in (parents, [oid for oid in [tip] if oid is not None]):
-            if tried == [tip] and self._tree(tip) == snapshot.tree:
+            if tried == [tip] and self.bench.tree(tip) == snapshot.tree:
                 break
             commit = self._commit(snapshot, tried)
             if self._carried([commit]):
@@ -210,10 +231,7 @@ class _Rescue:
             self.lost.append(f"the worktree's uncommitted changes could not be read: {error}")
             return None
         self.lost += [f"left out: {reason}" for reason in snapshot.left_out]
-        return None if snapshot.tree == self._tree(head) else snapshot
-
-    def _tree(self, commit: str | None) -> str:
-        return self._call("rev-parse", f"{commit}^{{tree}}", ok=None).text.strip()
+        return None if snapshot.tree == self.bench.tree(head) else snapshot
 
     def _host_head(self, place: Place) -> str:
         argv = hardened(place.admin, "rev-parse", "HEAD^{commit}")
@@ -224,21 +242,14 @@ class _Rescue:
         message = (
             f"Uncommitted work of session {self.session.name}\n\n{count} paths differed from the branch.\n"
         )
-        return self._commit_tree(snapshot.tree, parents, message)
-
-    def _commit_tree(self, tree: str, parents: Iterable[str], message: str) -> str:
-        words = [word for parent in parents for word in ("-p", parent)]
-        return self._call("commit-tree", tree, *words, stdin=message.encode("utf-8", "replace")).text.strip()
-
-    def _is_ancestor(self, first: str, second: str) -> bool:
-        return self._call("merge-base", "--is-ancestor", first, second, ok=(0, 1)).status == 0
+        return self.bench.commit_tree(snapshot.tree, parents, message)
 
     def _only_here(self, candidates: Mapping[str, str]) -> set[str]:
         """Which of the commits nothing else in the user's repository holds."""
         asked = sorted(set(candidates.values()))
         if not asked:
             return set()
-        checked = self._call(
+        checked = self.bench.call(
             "cat-file", "--batch-check", stdin="".join(f"{oid}^{{commit}}\n" for oid in asked).encode()
         )
         commits: dict[str, str] = {}
@@ -248,22 +259,8 @@ class _Rescue:
                 commits[oid] = fields[0]
             else:
                 self.lost.append(f"inside, a ref names {oid}, which is not there or no commit")
-        alone = self._alone(list(commits.values()))
+        alone = self.bench.alone(list(commits.values()), self.lost)
         return {oid for oid, commit in commits.items() if commit in alone}
-
-    def _alone(self, commits: list[str]) -> set[str]:
-        """As `_only_here`, for commits that exist; a history with holes is looked at tip by tip."""
-        if not commits:
-            return set()
-        stdin = "".join(f"{oid}\n" for oid in commits).encode()
-        answer = self._call("rev-list", "--stdin", *beside(self.session), stdin=stdin, ok=None)
-        if answer.status == 0:
-            return set(answer.text.split()) & set(commits)
-        if len(commits) == 1:
-            self.lost.append(f"inside, the history of {commits[0]} is incomplete")
-            return set()
-        half = len(commits) // 2
-        return self._alone(commits[:half]) | self._alone(commits[half:])
 
     def _gathered(self, kept: Mapping[str, str]) -> dict[str, str]:
         """One ref for very many: commits whose parents are the tips, chained, the names in their messages."""
@@ -274,27 +271,7 @@ class _Rescue:
             part = rest[start : start + _PARENTS]
             message = "Refs of a deleted session\n\n" + "".join(f"{oid} {label}\n" for label, oid in part)
             parents = list(dict.fromkeys([*chain, *(oid for _, oid in part)]))
-            empty = self._call("mktree", "--missing").text.strip()
-            chain = [self._commit_tree(empty, parents, message)]
+            empty = self.bench.call("mktree", "--missing").text.strip()
+            chain = [self.bench.commit_tree(empty, parents, message)]
         found = {"": main} if main else {}
         return found | {"more": chain[0]}
-
-    def _same(self, first: str, second: str) -> bool:
-        """Whether two commits have the same tree and parents."""
-        one, two = (
-            self._call("rev-parse", f"{name}^{{tree}}", f"{name}^@", ok=None) for name in (first, second)
-        )
-        return one.status == two.status == 0 and one.stdout == two.stdout
-
-    def _call(self, *words: str, stdin: bytes = b"", ok: tuple[int, ...] | None = (0,)) -> proc.Completed:
-        """git in the user's repository, able to read the copies, writing new objects beside them."""
-        self.side.snapshot.mkdir(parents=True, exist_ok=True)
-        env = {
-            **untrusting(offline(self.env)),
-            **_WHO,
-            "GIT_OBJECT_DIRECTORY": str(self.side.snapshot),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(self.common_dir / "objects", self.side.objects),
-        }
-        return proc.start(hardened(self.common_dir, *words), env=env, cwd=self.side.root, stdin=stdin).result(
-            timeout_s=_TIMEOUT_S, ok=ok
-        )

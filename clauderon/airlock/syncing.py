@@ -68,6 +68,8 @@ def sync(
     if not side.root.is_dir() and not home.git_dir(session.id).is_dir():
         return SyncResult("missing", None, None, notes=("the session's private git directory is gone",))
     with locked(side, session.name):
+        if side.removing.exists():
+            return SyncResult("missing", None, None, notes=("the session is half removed",))
         for attempt in range(_ATTEMPTS):
             try:
                 return _Sync(home, session, side, common_dir, environ, tuple(sorted(allowed))).run()

@@ -46,10 +46,11 @@ def delete(context: Context, name: str, *, force: bool, confirm: Callable[[str],
         _sync_if_possible(context, session)
         rescued = airlock.rescue(context.home, session, context.environ)
         for ref in rescued:
-            context.report.note(f"Kept: {ref}")
+            said = "The same is kept already, by an earlier session of that name" if ref.earlier else "Kept"
+            context.report.note(f"{said}: {ref}")
         for container in containers:
             context.docker.container_remove(container.id)
-        kept = airlock.close(context.home, session, context.environ)
+        kept = airlock.close(context.home, session, context.environ, say=context.report.note)
         _forget(context, session)
     return Deleted(session, rescued, kept)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clauderon import airlock, git
+from clauderon.airlock.keeping import Kept
 from clauderon.airlock.layout import HostSide, host_side
 from clauderon.errors import ClauderonError
 from clauderon.git.alternates import alternates
@@ -119,13 +120,13 @@ class World:
     def merge(self, **options: object) -> airlock.Merged:
         return airlock.merge(self.home, self.session, self.environ, **options)  # type: ignore[arg-type]
 
-    def rescue(self) -> tuple[str, ...]:
+    def rescue(self) -> tuple[Kept, ...]:
         return airlock.rescue(self.home, self.session, self.environ)
 
     def close(self) -> bool:
         return airlock.close(self.home, self.session, self.environ)
 
-    def delete(self) -> tuple[str, ...]:
+    def delete(self) -> tuple[Kept, ...]:
         """What `clauderon delete` does with git."""
         with contextlib.suppress(ClauderonError):
             self.sync()

@@ -1,0 +1,86 @@
+"""git in the user's repository while a session's work is looked through: it reads the copies of what is inside, and
+writes new objects beside them, so that a look leaves nothing in the repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from clauderon import proc
+from clauderon.airlock.carry import untrusting
+from clauderon.airlock.layout import HostSide
+from clauderon.airlock.looking import beside
+from clauderon.git.alternates import alternates
+from clauderon.git.environment import hardened, offline
+from clauderon.git.settings import NOBODY
+from clauderon.store import Session
+
+_TIMEOUT_S = 600.0
+_WHO = {
+    f"GIT_{role}_{key}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for key, value in zip(("NAME", "EMAIL"), NOBODY, strict=True)
+}
+
+
+class Workbench:
+    """env: as `git.environment` makes it. Names of objects given to it may be the container's, never its words."""
+
+    def __init__(self, side: HostSide, common_dir: Path, session: Session, env: Mapping[str, str]) -> None:
+        self._side = side
+        self._common_dir = common_dir
+        self._session = session
+        self._env = env
+
+    def tree(self, commit: str | None) -> str:
+        return self.call("rev-parse", f"{commit}^{{tree}}", ok=None).text.strip()
+
+    def commit_tree(self, tree: str, parents: Iterable[str], message: str) -> str:
+        words = [word for parent in parents for word in ("-p", parent)]
+        return self.call("commit-tree", tree, *words, stdin=message.encode("utf-8", "replace")).text.strip()
+
+    def is_ancestor(self, first: str, second: str) -> bool:
+        return self.call("merge-base", "--is-ancestor", first, second, ok=(0, 1)).status == 0
+
+    def alone(self, commits: list[str], lost: list[str]) -> set[str]:
+        """As `_only_here`, for commits that exist; a history with holes is looked at tip by tip."""
+        if not commits:
+            return set()
+        stdin = "".join(f"{oid}\n" for oid in commits).encode()
+        answer = self.call("rev-list", "--stdin", *beside(self._session), stdin=stdin, ok=None)
+        if answer.status == 0:
+            return set(answer.text.split()) & set(commits)
+        if len(commits) == 1:
+            lost.append(f"inside, the history of {commits[0]} is incomplete")
+            return set()
+        half = len(commits) // 2
+        return self.alone(commits[:half], lost) | self.alone(commits[half:], lost)
+
+    def same(self, first: str, second: str) -> bool:
+        """Whether two commits bring the same, though at another time: what they stand on, trees, authors, messages."""
+        one, two = (self._brings(oid) for oid in (first, second))
+        return one is not None and one == two
+
+    def _brings(self, oid: str) -> list[bytes] | None:
+        words = ("rev-list", "--topo-order", "--boundary", "--format=%m%x00%T%x00%an%x00%ae%x00%B%x00%x00")
+        beside_it = ("--not", f"--exclude={self._session.branch}", "--branches", "--remotes", "--tags")
+        answer = self.call(*words, f"{oid}^{{commit}}", *beside_it, "--", ok=None)
+        if answer.status:
+            return None
+        # Each begins with a line that names the commit; where it is one of the user's, it is the same one.
+        records = [record.lstrip(b"\n").partition(b"\n") for record in answer.stdout.split(b"\0\0")]
+        return [line + text if line.startswith(b"commit -") else text for line, _, text in records]
+
+    def call(self, *words: str, stdin: bytes = b"", ok: tuple[int, ...] | None = (0,)) -> proc.Completed:
+        """git in the user's repository, able to read the copies, writing new objects beside them."""
+        self._side.snapshot.mkdir(parents=True, exist_ok=True)
+        env = {
+            **untrusting(offline(self._env)),
+            **_WHO,
+            "GIT_OBJECT_DIRECTORY": str(self._side.snapshot),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(self._common_dir / "objects", self._side.objects),
+        }
+        return proc.start(
+            hardened(self._common_dir, *words), env=env, cwd=self._side.root, stdin=stdin
+        ).result(timeout_s=_TIMEOUT_S, ok=ok)
