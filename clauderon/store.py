@@ -1,7 +1,8 @@
 """The sqlite database: what was intended, and what Docker cannot know. The only importer of sqlite3.
 
 Docker's labels are the truth about containers; a row here survives a wiped engine and a label survives a lost
-database, and `session.reconcile` puts the two together again.
+database, and `session.reconcile` puts the two together again. What narrows a session is in a file beside it as well
+(`rights`), written here along with the row.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from clauderon import rights
 from clauderon.errors import BackendError, Conflict, NoSuchSession
 from clauderon.paths import Home
 
@@ -132,9 +134,10 @@ class Session(NamedTuple):
 class Store:
     """The open database. Every method is one transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, home: Home) -> None:
         self._db = connection
-        self.path = path
+        self._home = home
+        self.path = home.database
 
     @classmethod
     def open(cls, home: Home) -> Store:
@@ -156,7 +159,7 @@ class Store:
             db.execute("PRAGMA synchronous = NORMAL")
         except sqlite3.DatabaseError as error:
             raise _damaged(path, error) from error
-        return cls(db, path)
+        return cls(db, home)
 
     def close(self) -> None:
         self._db.close()
@@ -211,6 +214,8 @@ class Store:
                         session.to_json(),
                     ),
                 )
+                # No container has these rights yet, and `create` has no time to wait for the disk.
+                self.keep_rights(session, durable=False)
         except sqlite3.IntegrityError as error:
             if "idempotency" in str(error):
                 other = self.by_idempotency(session.idempotency or "")
@@ -240,7 +245,8 @@ class Store:
             row = db.execute("SELECT * FROM session WHERE id = ?", (session_id,)).fetchone()
             if row is None:
                 raise NoSuchSession(session_id, "no such session", hint="clauderon list")
-            session = _session(row).changed(**changes, updated_at=time.time())
+            before = _session(row)
+            session = before.changed(**changes, updated_at=time.time())
             db.execute(
                 "UPDATE session SET name = ?, state = ?, step = ?, port = ?, archived = ?, updated_at = ?,"
                 " record = ? WHERE id = ?",
@@ -255,7 +261,22 @@ class Store:
                     session_id,
                 ),
             )
+            was, now = rights.of(before._asdict()), rights.of(session._asdict())
+            both = rights.narrower(was, now)
+            if both != was:
+                self.keep_rights(session.changed(**both))
+        if both != now:
+            self.keep_rights(session)
         return session
+
+    def keep_rights(self, session: Session, *, durable: bool = True) -> None:
+        """Write what narrows the session beside it. durable: as for `rights.write`. Raises BackendError."""
+        try:
+            rights.write(self._home, session.id, rights.of(session._asdict()), durable=durable)
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            what = str(error.filename or self._home.session_dir(session.id))
+            raise BackendError(what, why, hint="clauderon doctor") from error
 
     def remove(self, session_id: str) -> None:
         """Forget a session; no error if it is not there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clauderon import names, spec
+from clauderon import names, rights, spec
 from clauderon.docker.parse import Container
 from clauderon.errors import NoSuchSession, UsageError
 from clauderon.session.context import Context
@@ -24,7 +24,11 @@ def find(context: Context, name: str) -> Session:
 
 
 def adopt(context: Context, container: Container) -> Session:
-    """Put a container's own record (`clauderon.spec`) back into the database."""
+    """Put a container's own record (`clauderon.spec`) back into the database.
+
+    The record is as old as the container. What was narrowed since is in the session's file; without that it may have
+    been anything, so the session may only read.
+    """
     detail = context.docker.container_inspect(container.id)
     text = detail.labels.get(spec.LABEL_SPEC, "") if detail else ""
     try:
@@ -35,6 +39,15 @@ def adopt(context: Context, container: Container) -> Session:
             "its label holds no session record",
             hint=f"docker rm -f {container.name}",
         ) from None
+    kept = rights.read(context.home, record.id)
+    if kept is None:
+        context.report.warn(
+            f"session {record.name} is read-only now: what it was allowed last was lost with the database;"
+            f" to change that: clauderon set-access-mode {record.name} read-write"
+        )
+        record = record.changed(access_mode="read-only")
+    else:
+        record = record.changed(**rights.narrower(rights.of(record._asdict()), kept))
     return context.store.add(
         record.changed(state="running", step=""), context.config.proxy.session_port_range
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import airlock, names, spec
+from clauderon import airlock, names, rights, spec
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
 from clauderon.session import refresh, remove
 from clauderon.session.context import Context, is_held, is_locked, lock
 from clauderon.session.lookup import adopt
 from clauderon.store import Session
+
+SETTLE_S = 0.1
 
 
 class Action(NamedTuple):
@@ -48,10 +51,42 @@ def reconcile(context: Context, *, dry_run: bool = False) -> list[Action]:
                 except (NoSuchSession, Conflict) as error:
                     context.report.warn(str(error))
                     actions.pop()
+    actions += _rights(context, dry_run)
     actions += _directories(context, known, dry_run)
     if actions and not dry_run:
         service.reload(context.home, context.config, context.environ)
     return actions
+
+
+def _rights(context: Context, dry_run: bool) -> list[Action]:
+    """Bring rows and the files beside them together: the narrower wins, and a file that is missing is written."""
+    actions = []
+    for session in context.store.all():
+        if session.state == "deleting" or _agreed(context, session, dry_run):
+            continue
+        # A command that widens writes its row first: what differs for a moment only is not what a killed one left.
+        time.sleep(SETTLE_S)
+        current = context.store.get(session.name)
+        if current is None or current.id != session.id or _agreed(context, current, dry_run):
+            continue
+        actions.append(Action(session.name, "session", "narrowed"))
+        kept = rights.read(context.home, session.id)
+        if kept is not None and not dry_run:
+            context.store.update(session.id, **rights.narrower(rights.of(current._asdict()), kept))
+    return actions
+
+
+def _agreed(context: Context, session: Session, dry_run: bool) -> bool:
+    """Whether the session's file is no narrower than its row; one that is missing or wider is written anew."""
+    own = rights.of(session._asdict())
+    kept = rights.read(context.home, session.id)
+    if kept == own:
+        return True
+    if kept is not None and rights.narrower(own, kept) != own:
+        return False
+    if not dry_run:
+        context.store.keep_rights(session)
+    return True
 
 
 def finish_interrupted(context: Context) -> None:

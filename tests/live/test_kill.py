@@ -208,6 +208,25 @@ def test_a_lost_database_is_rebuilt_from_the_labels(struck: Struck) -> None:
     struck.assert_nothing_left("lost")
 
 
+def test_a_lost_database_leaves_sessions_as_narrow_as_they_were(struck: Struck) -> None:
+    """Seen to fail with adoption from the labels alone: both came back read-write, the archived one in sight."""
+    engine = struck.engine
+    for word in ("narrow", "away"):
+        engine.create(word)
+    engine.cli.ok("set-access-mode", engine.name("narrow"), "read-only")
+    engine.cli.ok("archive", engine.name("away"))
+    engine.cli("proxy", "stop")
+    for path in engine.home.root.glob("clauderon.db*"):
+        path.write_bytes(b"")
+    engine.cli.ok("reconcile")
+    rows = {row["name"]: row for row in engine.cli.ok("list", "--archived", "--json").json["data"]}
+    assert rows[engine.name("away")]["archived"] and not rows[engine.name("narrow")]["archived"]
+    (shown,) = engine.cli.ok("list", "--json").json["data"]
+    assert shown["name"] == engine.name("narrow")
+    status = engine.cli.ok("status", engine.name("narrow"), "--json").json["data"]
+    assert status["access_mode"] == "read-only"
+
+
 def test_a_session_can_be_deleted_from_its_labels_alone(struck: Struck) -> None:
     engine = struck.engine
     engine.create("lost")
