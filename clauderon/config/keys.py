@@ -273,7 +273,8 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key(
             "on_create",
             checks.text,
-            "A shell command for this machine, run in the new worktree.",
+            "A shell command for this machine, run in the new worktree before the container starts; "
+            "`create` fails with it.",
             env="CLAUDERON_ON_CREATE",
         ),
     ),

@@ -55,9 +55,7 @@ def _create(context: Context, wanted: Request) -> Session:
         inspection.pending.running.stop()
         raise
     say_what_stays_out(context, plan)
-    session = _carry_out(context, plan, inspection)
-    hook.on_create(context, session)
-    return session
+    return _carry_out(context, plan, inspection)
 
 
 def _carry_out(context: Context, plan: Plan, inspection: resources.Inspection) -> Session:
@@ -108,6 +106,7 @@ def _gather(
         raise
     with slow(context.report, "Checking out the worktree"):
         opening.result()
+    hook.on_create(context, session)
     _make_private(context, session, plan.repository, around.facts)
     if around.gateway != cached:
         session = context.store.update(session.id, ip=around.gateway.address(home, session.port))
@@ -140,6 +139,7 @@ def prepare_only(context: Context, session: Session, prompt: bytes | None, *, at
     around = launch.surroundings(context, session, agent, inspection, policy="never")
     repository = git.repository_read(Path(session.repo), context.environ, session.base)
     worktree.mark_ours(repository.common_dir, context.home.worktree(session.name))
+    hook.on_create(context, session)
     _make_private(context, session, repository, around.facts)
     _serve(context, session)
     launch.prepare(context, session, agent, around, prompt)

@@ -144,11 +144,11 @@ def _lines(
         "# The image and the shared volumes, where they are missing.",
         *pull,
         *volumes,
-        "# The airlock's private git directory, the proxy, the session's files.",
+        "# The hook of the configuration, if any; the airlock's private git directory, the proxy, the session's files.",
         _prompt_line(prepare, plan.prompt),
         "# The container.",
         f"{shlex.join(run)} >/dev/null",
-        "# It stands; with the hook of the configuration, if there is one.",
+        "# It stands.",
         shlex.join([*_STEP, "running", session.id]),
         "trap - EXIT HUP INT TERM",
         "",
@@ -238,9 +238,7 @@ def step(context: Context, words: list[str], prompt: bytes | None) -> str:
     elif found is None:
         raise NoSuchSession(f"session {argument}", "its row is gone", hint="clauderon list")
     elif verb == "running":
-        from clauderon.session import hook
-
-        hook.on_create(context, context.store.update(found.id, state="running", step=""))
+        context.store.update(found.id, state="running", step="")
     else:
         from clauderon.session import create
 
