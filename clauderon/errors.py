@@ -15,6 +15,7 @@ EXIT_NO_SESSION = 3
 EXIT_BACKEND = 4
 EXIT_CONFLICT = 5
 EXIT_REFUSED = 6
+EXIT_AUTORUN = 7
 EXIT_BUG = 70
 # Some commands (`own_status` in `cli.app`) pass a foreign status on, so ours move out of its way, as in `docker run`.
 EXIT_OURS = 125
@@ -30,6 +31,7 @@ EXIT_STATUS: dict[int, str] = {
     EXIT_BACKEND: "docker or git failed, or the engine cannot be reached.",
     EXIT_CONFLICT: "Something else is in the way: the name is in use, or another command holds the lock.",
     EXIT_REFUSED: "Refused for safety; the message says what would be lost or exposed.",
+    EXIT_AUTORUN: "The branch brings what runs by itself, and was not to (`--check-autorun`, `[git] refuse_autorun`).",
     EXIT_BUG: "A bug in clauderon; `--debug` shows the traceback.",
     EXIT_OURS: "`create --print`, `attach`, `shell`, `exec`, `wait`: clauderon itself failed, not what it ran.",
     EXIT_NOT_EXECUTABLE: "`exec`: the command in the container cannot be executed.",
@@ -90,6 +92,13 @@ class Refused(ClauderonError):
 
     exit_status = EXIT_REFUSED
     code = "refused"
+
+
+class BringsAutorun(Refused):
+    """Refused for what would run by itself in the checkout, as was asked for."""
+
+    exit_status = EXIT_AUTORUN
+    code = "brings-autorun"
 
 
 class CommandFailed(BackendError):

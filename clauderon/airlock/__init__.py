@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clauderon.airlock.autorun import autorun_said as autorun_said
     from clauderon.airlock.closing import close as close
     from clauderon.airlock.inside import tip as tip
     from clauderon.airlock.looking import State as State
@@ -34,6 +35,7 @@ _ROOMS = {
     "Merged": "merging",
     "State": "looking",
     "SyncResult": "syncing",
+    "autorun_said": "autorun",
     "close": "closing",
     "diff": "looking",
     "diff_argv": "looking",

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clauderon import paths, proc
+from clauderon.airlock.autorun import Autorun, brings
 from clauderon.airlock.carry import printable
+from clauderon.airlock.incoming import planted_between
 from clauderon.airlock.layout import admin_dir, branch_ref, host_side
 from clauderon.airlock.snapshot import Place, changes, take
 from clauderon.airlock.syncing import common_dir_of, locked
@@ -133,6 +135,15 @@ def diff_argv(common_dir: str, old: str, new: str, *, stat: bool, name_only: boo
     return hardened(common_dir, *words, proc.operand(old), proc.operand(new), "--")
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a session changed. patch: git's output. autorun: what runs by itself. planted: paths of repositories."""
+
+    patch: bytes
+    autorun: tuple[Autorun, ...]
+    planted: tuple[str, ...]
+
+
 def diff(
     home: paths.Home,
     session: Session,
@@ -142,7 +153,7 @@ def diff(
     name_only: bool = False,
     committed: bool = False,
     color: bool = False,
-) -> bytes:
+) -> Difference:
     """What the session changed since its base, committed or not (untracked files too), for `git apply`.
 
     committed: leave out what no commit holds. color: for a terminal: coloured, and without control characters.
@@ -163,4 +174,7 @@ def diff(
         )
         # In a directory of ours: git would take `.gitattributes` from where it stands.
         output = proc.start(argv, env=env, cwd=side.root).result(timeout_s=_TIMEOUT_S).stdout
-    return _CONTROL.sub(lambda match: b"\\x%02x" % match[0][-1], output) if color else output
+        autorun = brings(place.common_dir, session.base, new, env=env)
+        found = planted_between(place.common_dir, session.base, new, env=env)
+    patch = _CONTROL.sub(lambda match: b"\\x%02x" % match[0][-1], output) if color else output
+    return Difference(patch, autorun, found)

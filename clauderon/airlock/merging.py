@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clauderon import paths
+from clauderon.airlock.autorun import Autorun, autorun_said, brings
 from clauderon.airlock.checkout import Checkout
 from clauderon.airlock.incoming import planted_between, refuse
 from clauderon.airlock.joining import join
 from clauderon.airlock.layout import branch_ref, host_side
 from clauderon.airlock.syncing import common_dir_of
-from clauderon.errors import BackendError, Conflict, UsageError
+from clauderon.errors import BackendError, BringsAutorun, Conflict, UsageError
 from clauderon.git.environment import environment, offline
 from clauderon.git.settings import is_true
 from clauderon.store import Session
@@ -26,12 +27,16 @@ from clauderon.store import Session
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """into: the branch merged into. commit: where it is now. changed: whether it moved. text: a line for a person."""
+    """into: the branch merged into. commit: where it is now. changed: whether it moved. text: a line for a person.
+
+    autorun: what the merge brought that runs by itself.
+    """
 
     into: str
     commit: str
     changed: bool
     text: str
+    autorun: tuple[Autorun, ...] = ()
 
 
 class _Sides(NamedTuple):
@@ -54,15 +59,17 @@ def merge(
     ff_only: bool = False,
     trusted: Collection[str] = (),
     allowed: Collection[str] = (),
+    refuse_autorun: bool = False,
 ) -> Merged:
     """Merge what has been synced into the branch that the user's checkout is on.
 
     message: of the merge commit, git's own when None. squash: one commit with all changes instead.
     trusted: filters and merge drivers of the user's configuration that may run (`[git] trusted_filters`).
     allowed: paths at which a planted repository may come along.
+    refuse_autorun: merge nothing that brings what runs by itself.
     Raises UsageError (bare repository, detached HEAD), Conflict (the merge is not clean, or local changes are in its
     way; the checkout is as before) and Refused (a filter or merge driver that could run what the branch brings,
-    a repository that the result would plant).
+    a repository that the result would plant), and of these BringsAutorun.
     """
     common_dir_of(session)
     side = host_side(home, session.id).root
@@ -70,7 +77,7 @@ def merge(
     with tempfile.TemporaryDirectory(prefix="merge-", dir=side) as scratch:
         checkout = Checkout(home, session, environ, trusted, Path(scratch))
         return _Merge(session, checkout, environ, allowed).run(
-            message=message, squash=squash, ff_only=ff_only
+            message=message, squash=squash, ff_only=ff_only, refuse_autorun=refuse_autorun
         )
 
 
@@ -85,7 +92,7 @@ class _Merge:
         self._call = checkout.call
         self._what = checkout.what
 
-    def run(self, *, message: str | None, squash: bool, ff_only: bool) -> Merged:
+    def run(self, *, message: str | None, squash: bool, ff_only: bool, refuse_autorun: bool) -> Merged:
         sides = self._sides()
         into, head, branch = sides.into, sides.head, self._session.branch
         if sides.behind:
@@ -106,6 +113,13 @@ class _Merge:
             return Merged(into, head, False, f"{into} has all changes of {branch} already")
         self._checkout.refuse_programs(head, sides.tip, tree)
         self._refuse_planted(head, tree)
+        autorun = brings(Path(self._session.git_dir), head, tree, env=self._env)
+        if autorun and refuse_autorun:
+            raise BringsAutorun(
+                self._what,
+                autorun_said(branch, autorun),
+                hint=f"clauderon merge {self._session.name} --allow-autorun  # after a look at it",
+            )
         if sides.ahead and not squash:
             commit, how = sides.tip, "Fast-forward"
         else:
@@ -113,7 +127,7 @@ class _Merge:
             how = "Squash" if squash else "Merge made by the 'ort' strategy."
         self._checkout.move(head, commit, into=into, reason=f"merge {branch}: {how}")
         text = f"{into} is now at {commit[:12]}, with {branch} " + ("squashed" if squash else "merged")
-        return Merged(into, commit, True, text + self._checkout.note())
+        return Merged(into, commit, True, text + self._checkout.note(), autorun)
 
     def _tree(self, commit: str) -> str:
         return self._call("rev-parse", f"{commit}^{{tree}}").text.strip()

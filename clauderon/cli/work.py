@@ -11,6 +11,7 @@ import typer
 from clauderon import airlock
 from clauderon.cells import Column
 from clauderon.cli import common
+from clauderon.errors import EXIT_AUTORUN
 from clauderon.output import colored
 from clauderon.session import collect
 from clauderon.session.context import checkout_lock
@@ -25,6 +26,12 @@ AllowPlanted = Annotated[
         metavar="PATH",
         help="Carry the git repository planted at this path; may be repeated.",
     ),
+]
+
+
+CheckAutorun = Annotated[
+    bool,
+    typer.Option("--check-autorun", help="End with status 7 if the branch brings what runs by itself."),
 ]
 
 
@@ -65,6 +72,7 @@ def diff(
     stat: Annotated[bool, typer.Option("--stat", help="Only how much changed in which file.")] = False,
     name_only: Annotated[bool, typer.Option("--name-only", help="Only the changed files' names.")] = False,
     committed: Annotated[bool, typer.Option("--committed", help="Leave out what is not committed.")] = False,
+    check_autorun: CheckAutorun = False,
 ) -> None:
     """Show what the session changed since its start, committed or not.
 
@@ -75,7 +83,7 @@ def diff(
         session = find(context, name)
         with slow(out, f"Comparing {name}"):
             collect.sync_if_possible(context, session)
-            text = airlock.diff(
+            found = airlock.diff(
                 context.home,
                 session,
                 context.environ,
@@ -84,7 +92,15 @@ def diff(
                 committed=committed,
                 color=colored(sys.stdout),
             )
-        out.raw(text)
+        out.raw(found.patch)
+        for path in found.planted:
+            out.warn(
+                f"{name} plants a git repository at {path}: git run by you in there would run what it says"
+            )
+        if found.autorun:
+            out.warn(airlock.autorun_said(name, found.autorun))
+    if found.autorun and check_autorun:
+        raise typer.Exit(EXIT_AUTORUN)
 
 
 def merge(
@@ -94,6 +110,10 @@ def merge(
     ] = None,
     squash: Annotated[bool, typer.Option("--squash", help="One commit instead of the branch's own.")] = False,
     allow_planted: AllowPlanted = None,
+    check_autorun: CheckAutorun = False,
+    allow_autorun: Annotated[
+        bool, typer.Option("--allow-autorun", help="Merge it all the same, against `[git] refuse_autorun`.")
+    ] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
@@ -117,10 +137,19 @@ def merge(
                     squash=squash,
                     trusted=context.config.git.trusted_filters,
                     allowed=allow_planted or (),
+                    refuse_autorun=check_autorun or (context.config.git.refuse_autorun and not allow_autorun),
                 )
         out.note(result.text)
+        if result.autorun:
+            out.warn(airlock.autorun_said(session.branch, result.autorun))
         out.done(
-            {"name": session.name, "into": result.into, "commit": result.commit, "changed": result.changed}
+            {
+                "name": session.name,
+                "into": result.into,
+                "commit": result.commit,
+                "changed": result.changed,
+                "autorun": [found._asdict() for found in result.autorun],
+            }
         )
 
 

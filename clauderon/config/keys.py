@@ -259,6 +259,11 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             checks.texts,
             "Filters and merge drivers of your git configuration that `merge` may run, by name.",
         ),
+        Key(
+            "refuse_autorun",
+            checks.flag,
+            "Whether `merge` refuses what runs by itself in a checkout (`.envrc`, ...) instead of saying it.",
+        ),
     ),
     "limits": (
         Key(

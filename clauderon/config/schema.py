@@ -122,9 +122,13 @@ class Network(NamedTuple):
 
 
 class Git(NamedTuple):
-    """trusted_filters: names of the user's own filters and merge drivers that run where a branch is merged."""
+    """trusted_filters: names of the user's own filters and merge drivers that run where a branch is merged.
+
+    refuse_autorun: whether `merge` refuses what runs by itself in a checkout, instead of saying it.
+    """
 
     trusted_filters: tuple[str, ...] = ()
+    refuse_autorun: bool = False
 
 
 class SessionLimits(NamedTuple):

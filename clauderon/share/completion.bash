@@ -80,11 +80,11 @@ file*'
         arguments=names
         ;;
     ' diff')
-        options='--stat --name-only --committed --help'
+        options='--stat --name-only --committed --check-autorun --help'
         arguments=names
         ;;
     ' merge')
-        options='--message -m --squash --allow-planted --format --json --quiet -q --help'
+        options='--message -m --squash --allow-planted --check-autorun --allow-autorun --format --json --quiet -q --help'
         arguments=names
         ;;
     ' reconcile')

@@ -313,6 +313,7 @@ _clauderon_diff() {
         '--stat[Only how much changed in which file.]' \
         '--name-only[Only the changed files'\'' names.]' \
         '--committed[Leave out what is not committed.]' \
+        '--check-autorun[End with status 7 if the branch brings what runs by itself.]' \
         '(- *)--help[Show the help.]' \
         '1:NAME: _clauderon_ask names session'
 }
@@ -323,6 +324,8 @@ _clauderon_merge() {
         '-m+[The merge commit'\''s message.]:MESSAGE: ' \
         '--squash[One commit instead of the branch'\''s own.]' \
         '*--allow-planted=[Carry the git repository planted at this path; may be repeated.]:PATH:_files' \
+        '--check-autorun[End with status 7 if the branch brings what runs by itself.]' \
+        '--allow-autorun[Merge it all the same, against `(git) refuse_autorun`.]' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \

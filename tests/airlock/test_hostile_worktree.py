@@ -334,7 +334,7 @@ def test_any_file_name_is_rescued(world: World, name: str) -> None:
 
 def test_names_and_contents_reach_a_terminal_without_control_characters(world: World) -> None:
     world.write("\x1b]0;owned\x07.txt", "\x1b[2J\x1b]52;c;b3duZWQ=\x07\u009b31m\rover\n")
-    output = airlock.diff(world.home, world.session, world.environ, color=True).decode()
+    output = airlock.diff(world.home, world.session, world.environ, color=True).patch.decode()
     assert "\x1b]" not in output
     assert "\x1b[2J" not in output
     assert not set(output) & {"\x07", "\r", "\u009b"}

@@ -60,7 +60,7 @@ def test_a_diff_is_what_git_apply_takes(world: World) -> None:
     script.chmod(0o755)
     (world.worktree / "src/hello.txt").unlink()
     world.sync()
-    patch = airlock.diff(world.home, world.session, world.environ)
+    patch = airlock.diff(world.home, world.session, world.environ).patch
     world.host("apply", "--index", stdin=patch.decode("utf-8", "surrogateescape"))
     for name in ("README.md", "one.txt", "two words.txt", "data.bin", "run.sh"):
         assert (world.repo / name).read_bytes() == (world.worktree / name).read_bytes()

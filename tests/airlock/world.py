@@ -113,7 +113,7 @@ class World:
         return airlock.state(self.home, self.session, self.environ)
 
     def diff(self, **options: bool) -> str:
-        return airlock.diff(self.home, self.session, self.environ, **options).decode(
+        return airlock.diff(self.home, self.session, self.environ, **options).patch.decode(
             "utf-8", "surrogateescape"
         )
 

@@ -1,0 +1,216 @@
+"""What a branch brings that runs by itself once it is in a checkout: said by `diff` and `merge`, before it is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from clauderon import airlock
+from clauderon.airlock.autorun import autorun_said, brings
+from clauderon.airlock.autorun_rules import RULES, who_runs
+from clauderon.errors import BringsAutorun
+from clauderon.git.environment import environment, offline
+from tests.airlock.world import World
+
+
+def brought(world: World) -> list[str]:
+    """Paths that the session's branch brings."""
+    world.sync()
+    env = offline(environment(world.environ))
+    found = brings(Path(world.session.git_dir), world.session.base, world.branch, env=env)
+    return [path for path, _ in found]
+
+
+BY_NAME = [
+    ".envrc",
+    "a/.ENVRC",
+    ".vscode/tasks.json",
+    "web/.vscode/settings.json",
+    ".idea/workspace.xml",
+    "x.code-workspace",
+    ".claude/settings.json",
+    ".claude/hooks/x.sh",
+    ".mcp.json",
+    ".cursor/mcp.json",
+    "CLAUDE.md",
+    "sub/AGENTS.md",
+    ".husky/pre-commit",
+    ".git-hooks/pre-push",
+    ".githooks/x",
+    ".pre-commit-config.yaml",
+    "lefthook.yml",
+    "lefthook-local.toml",
+    ".lefthook.json",
+    "conftest.py",
+    "tests/conftest.py",
+    "sitecustomize.py",
+    ".github/workflows/ci.yml",
+    ".github/actions/x/action.yml",
+    ".gitlab-ci.yml",
+    ".circleci/config.yml",
+    "Jenkinsfile",
+    ".npmrc",
+    ".yarnrc.yml",
+    ".yarn/releases/yarn.cjs",
+    ".cargo/config.toml",
+    ".cargo/config",
+    "build.rs",
+    "crates/x/build.rs",
+    "rust-toolchain.toml",
+    ".devcontainer/x",
+    ".devcontainer.json",
+    ".gitmodules",
+    ".gitconfig",
+    "setup.py",
+    ".mvn/extensions.xml",
+    "gradle/wrapper/gradle-wrapper.jar",
+    "GNUmakefile",
+    "node_modules/.bin/x",
+    ".venv/bin/python",
+    "x/__pycache__/y.cpython-311.pyc",
+    "evil.pth",
+    ".hg/hgrc",
+    ".exrc",
+    ".nvim.lua",
+    ".dir-locals.el",
+    ".gdbinit",
+    ".Rprofile",
+    ".pdbrc",
+    ".envrc\u200d",
+    ".VSCODE/tasks.json",
+    "mise.toml",
+    "docker-compose.override.yml",
+    ".eslintrc.js",
+    "logging.py",
+    "json/__init__.py",
+    "random.cpython-311-x86_64-linux-gnu.so",
+    "makefile",
+    ".bazelrc",
+    "tools/bazel",
+    "x.desktop",
+]
+
+
+@pytest.mark.parametrize("path", BY_NAME)
+def test_what_runs_by_its_name_is_said(world: World, path: str) -> None:
+    world.commit(path)
+    assert path in brought(world)
+
+
+def test_a_link_in_the_place_of_such_a_directory_is_said(world: World) -> None:
+    world.write("docs/tasks.json")
+    (world.worktree / ".vscode").symlink_to("docs")
+    world.commit("docs/x")
+    assert brought(world) == [".vscode"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "src/main.py",
+        "README.md",
+        "Makefile",
+        "docs/envrc.md",
+        "vscode/x",
+        ".github/ISSUE_TEMPLATE.md",
+        "src/logging.py",
+        "test/x.py",
+        "tests/__init__.py",
+        "package-lock.json",
+        ".gitignore",
+        "src/hooks/useThing.ts",
+        "a.env.md",
+        "mcp.py",
+        "claude/x",
+        "git/hooks.md",
+    ],
+)
+def test_ordinary_files_are_not_said(world: World, path: str) -> None:
+    world.commit(path)
+    assert brought(world) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "is_said"),
+    [
+        ("package.json", "{}", '{"scripts": {"postinstall": "x"}}', True),
+        ("package.json", '{"scripts": {"test": "a"}}', '{"scripts": {"test": "b"}}', False),
+        ("a/package.json", '{"version": "1"}', '{"version": "2"}', False),
+        ("package.json", "{}", '{"simple-git-hooks": {"pre-commit": "x"}}', True),
+        ("package.json", "{}", '{"scripts": {"prepare": "x"},}', True),
+        ("package.json", "{}", '\ufeff{"scripts": {"install": "x"}}', True),
+        ("package.json", "{}", "[" * 100_000, True),
+        ("package.json", "{}", '{"a": "' + "x" * (1 << 20) + '"}', True),
+        ("composer.json", "{}", '{"scripts": {"post-install-cmd": "x"}}', True),
+        ("pyproject.toml", "", '[build-system]\nbuild-backend = "x"\nbackend-path = ["."]\n', True),
+        ("pyproject.toml", "", '[tool.pytest.ini_options]\naddopts = "-p evil"\n', True),
+        ("pyproject.toml", "", '[project]\nname = "x"\n', False),
+        ("pyproject.toml", "", "[project\n", True),
+        ("Cargo.toml", '[package]\nname = "x"\n', '[package]\nname = "x"\nbuild = "src/evil.rs"\n', True),
+        ("Cargo.toml", '[package]\nname = "x"\n', '[package]\nname = "y"\n', False),
+        (".gitattributes", "", "*.txt text eol=lf\n", False),
+        (".gitattributes", "", "*.txt text filter=lfs\n", True),
+        ("sub/.gitattributes", "", "[attr]x merge=evil\n", True),
+        ("sub/.gitattributes", "", "*\tdiff=evil\n", True),
+    ],
+)
+def test_some_files_are_said_for_what_they_say(
+    world: World, path: str, before: str, after: str, is_said: bool
+) -> None:
+    world.commit(path, before)
+    world.sync()
+    base = world.tip()
+    world.commit(path, after)
+    world.sync()
+    found = brings(Path(world.session.git_dir), base, world.branch, env=offline(environment(world.environ)))
+    assert [one.path for one in found] == ([path] if is_said else [])
+
+
+def test_what_is_removed_runs_no_more(world: World) -> None:
+    world.commit(".envrc")
+    world.sync()
+    base = world.tip()
+    world.inside("rm", "--quiet", ".envrc")
+    world.commit("x")
+    world.sync()
+    assert not brings(
+        Path(world.session.git_dir), base, world.branch, env=offline(environment(world.environ))
+    )
+
+
+def test_a_diff_says_it_of_uncommitted_files_too(world: World) -> None:
+    world.write(".envrc", "x")
+    world.write("docs/HEAD", "ref: refs/heads/main\n")
+    world.write("docs/objects/x")
+    world.write("docs/refs/x")
+    found = airlock.diff(world.home, world.session, world.environ)
+    assert [one.path for one in found.autorun] == [".envrc"]
+    assert found.planted == ("docs",)
+
+
+def test_a_merge_says_it_or_refuses_before_anything_is_touched(world: World) -> None:
+    """Seen to merge with `refuse_autorun` ignored."""
+    world.commit(".envrc")
+    world.sync()
+    before = world.host("rev-parse", "HEAD")
+    with pytest.raises(BringsAutorun, match=r"brings what runs by itself: \.envrc") as caught:
+        world.merge(refuse_autorun=True)
+    assert caught.value.exit_status == 7
+    assert world.host("rev-parse", "HEAD") == before
+    assert not (world.repo / ".envrc").exists()
+    assert [one.path for one in world.merge().autorun] == [".envrc"]
+
+
+def test_names_in_the_sentence_drive_no_terminal(world: World) -> None:
+    world.commit("\x1b[8m\u202e/.envrc")
+    world.sync()
+    text = autorun_said("fix", world.merge().autorun)
+    assert text.isprintable()
+    assert "\\x1b[8m\\u202e/.envrc" in text
+
+
+def test_every_rule_matches_its_own_name() -> None:
+    for _, pattern in RULES:
+        path = pattern.strip("/").replace("*", "x").replace("?", "x")
+        assert who_runs(path + "/x" if pattern.endswith("/") else path), pattern
