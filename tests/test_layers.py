@@ -21,7 +21,7 @@ ROOMS = {
     "shellhelp": "face", "aliases": "face", "__main__": "face",
     "session": "use cases", "doctor": "use cases", "cache": "use cases",
     "docker": "tools", "git": "tools", "airlock": "tools", "agents": "tools",
-    "config": "facts", "spec": "facts", "rights": "facts", "limits": "facts", "extras": "facts", "visible": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts", "tls": "facts",
+    "config": "facts", "spec": "facts", "rights": "facts", "limits": "facts", "extras": "facts", "runoptions": "facts", "visible": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts", "tls": "facts",
     "__init__": "facts",
     "store": "state",
     "proc": "ground", "confined": "ground", "files": "ground",

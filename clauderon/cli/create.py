@@ -104,6 +104,12 @@ def create(
         list[str] | None,
         typer.Option("--publish", metavar="PORT", help="A published port, as docker takes it."),
     ] = None,
+    unsafe: Annotated[
+        bool,
+        typer.Option(
+            "--unsafe", help="Allow --volume and the like to undo the protection; marks the session."
+        ),
+    ] = False,
     timeout: Annotated[
         _OptionalText,
         typer.Option("--timeout", metavar="TIME", help="With --print: stop the agent after 30m, 2h ..."),
@@ -151,6 +157,7 @@ def create(
         branch=branch,
         print_mode=print_,
         detach=detach,
+        unsafe=unsafe,
         plan=plan,
         access_mode=access_mode,
         network=network,

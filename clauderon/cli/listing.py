@@ -34,6 +34,8 @@ COLUMNS = (
     Column("age", "AGE"),
     Column("image", "IMAGE"),
 )
+# Where there is something to mark, behind all others.
+_MARK = Column("mark", "MARK", {"unsafe": "red"})
 WATCH_S = 1.0
 
 
@@ -62,6 +64,8 @@ def list_(
 
 def _print(context: Context, out: Output, columns: tuple[Column, ...], archived: bool) -> None:
     rows = [view.row() for view in query.list_sessions(context, archived=archived)]
+    if len(columns) > 1 and any(row["mark"] for row in rows):
+        columns = (*columns, _MARK)
     out.records(rows, columns, empty='No sessions. hint: clauderon create --repo . --prompt "Fix the bug"')
 
 

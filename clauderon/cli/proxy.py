@@ -87,7 +87,9 @@ def status(
         out.note(
             "  ".join(f"{key}: {value}" for key, value in data.items() if not isinstance(value, (list, dict)))
         )
-    columns = ("name", "port", "access_mode", "tunnels", "requests", "refusals", "bytes_up", "bytes_down")
+    columns = ["name", "port", "access_mode", "tunnels", "requests", "refusals", "bytes_up", "bytes_down"]
+    if any(session["unsafe"] for session in sessions):
+        columns.append("unsafe")
     out.records(sessions, [Column(c, c.upper().replace("_", " ")) for c in columns], empty="No sessions.")
 
 

@@ -71,9 +71,13 @@ class Network(NamedTuple):
 
 
 class Volume(NamedTuple):
+    """driver, options: what it is made of; a `local` one without options is a directory of the engine's own."""
+
     name: str
     created_at: str
     labels: Mapping[str, str]
+    driver: str = "local"
+    options: Mapping[str, str] = {}
 
 
 class Objects(NamedTuple):
@@ -155,10 +159,20 @@ def parse_inspect(text: str) -> Objects:
         elif "IPAM" in item:
             networks.append(_network(item))
         elif "Mountpoint" in item:
-            volumes.append(Volume(item["Name"], item.get("CreatedAt", ""), item.get("Labels") or {}))
+            volumes.append(_volume(item))
         else:
             hidden = True
     return Objects(tuple(images), tuple(networks), tuple(volumes), hidden)
+
+
+def _volume(item: Mapping[str, Any]) -> Volume:
+    return Volume(
+        name=item["Name"],
+        created_at=item.get("CreatedAt", ""),
+        labels=item.get("Labels") or {},
+        driver=item.get("Driver") or "local",
+        options=item.get("Options") or {},
+    )
 
 
 def _image(item: Mapping[str, Any]) -> Image:

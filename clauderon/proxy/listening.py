@@ -57,6 +57,7 @@ class Listening:
                 "port": policy.port,
                 "access_mode": policy.access_mode,
                 **asdict(self._plane.counters.get(policy.id) or Counters()),
+                "unsafe": policy.unsafe,
                 "problem": self.problems.get(policy.id, ""),
             }
             for policy in policies

@@ -18,6 +18,7 @@ class SessionPolicy:
     source: the only address that may use `port`, empty while it is not known, or None where the engine hides source
             addresses.
     allow:  host patterns; None means not configured (everything), an empty tuple means nothing.
+    unsafe: the container was given what undoes its protection; for the status alone.
     own_allow: the list is the session's own (`--allow`), not the configuration's.
     """
 
@@ -29,6 +30,7 @@ class SessionPolicy:
     allow: tuple[str, ...] | None
     deny: tuple[str, ...]
     own_allow: bool = False
+    unsafe: bool = False
 
 
 def of_session(session: Session, network: Network, *, hidden: bool) -> SessionPolicy:
@@ -46,4 +48,5 @@ def of_session(session: Session, network: Network, *, hidden: bool) -> SessionPo
         allow=session.allow if own else network.allow,
         deny=tuple(dict.fromkeys((*session.deny, *network.deny))),
         own_allow=own,
+        unsafe=bool(session.unsafe),
     )

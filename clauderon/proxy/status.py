@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 class SessionStatus(NamedTuple):
     """One session at the proxy. Counters are totals since the worker started, `open_tunnels` is the present number.
 
-    problem: why its port does not listen, or empty.
+    unsafe: it was given what undoes its protection, aloud. problem: why its port does not listen, or empty.
     """
 
     id: str
@@ -25,6 +25,7 @@ class SessionStatus(NamedTuple):
     bytes_up: int
     bytes_down: int
     problem: str
+    unsafe: bool = False
 
 
 class ServiceStatus(NamedTuple):

@@ -12,7 +12,7 @@ from clauderon.agents.image import ImageFacts
 from clauderon.airlock import worktree
 from clauderon.errors import ClauderonError, Conflict
 from clauderon.proxy import service
-from clauderon.session import again, hook, launch, lent, remove, request, resources, served
+from clauderon.session import again, hook, launch, lent, remove, request, resources, served, unsafe
 from clauderon.session.beside import Beside
 from clauderon.session.context import Context, lock
 from clauderon.session.request import Plan, Request
@@ -133,6 +133,7 @@ def prepare_only(context: Context, session: Session, prompt: bytes | None, *, at
     attached: as in `Plan`.
     """
     agent = registry.find(context.config, session.agent)
+    unsafe.check_again(context, session)
     inspection = resources.Inspection.start(
         context.docker, session.image, resources.network_name(context, session.network)
     )

@@ -20,7 +20,7 @@ from clauderon.docker.parse import Image
 from clauderon.errors import BackendError, CommandFailed, UsageError
 from clauderon.mount import Mount
 from clauderon.proxy import service
-from clauderon.session import lent, probe, resources
+from clauderon.session import lent, probe, resources, unsafe
 from clauderon.session.context import Context
 from clauderon.session.resources import Gateway
 from clauderon.store import Session
@@ -246,6 +246,7 @@ def relaunch(
     mode: str = "agent",
 ) -> Session:
     """Make a container anew for a session that has its files already. mode: see `setup.set_mode`."""
+    unsafe.check_again(context, session)
     if not around.gateway.holds(session.ip):
         session = context.store.update(session.id, ip=around.gateway.address(context.home, session.port))
     service.ensure(context.home, context.config, context.environ, fetch=False)

@@ -7,7 +7,7 @@ from clauderon.agents import registry, setup
 from clauderon.docker import failures
 from clauderon.errors import BackendError, ClauderonError, CommandFailed, Conflict
 from clauderon.proxy import service
-from clauderon.session import inside, launch, resources, served
+from clauderon.session import inside, launch, resources, served, unsafe
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
 from clauderon.session.slow import slow
@@ -37,6 +37,7 @@ def _start(context: Context, session: Session, mode: str) -> Session:
     detail = context.docker.container_inspect(container)
     if detail is not None and detail.running:
         return session
+    unsafe.check_again(context, session)
     setup.set_mode(context.home, session, mode)
     inside.sweep(context.home.session_home(session.id))
     if detail is not None:

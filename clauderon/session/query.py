@@ -53,6 +53,8 @@ class View(NamedTuple):
             "base": session.base,
             "archived": session.archived,
             "exit_status": self.exit_status,
+            "unsafe": list(session.unsafe),
+            "mark": "unsafe" if session.unsafe else "",
         }
 
 
@@ -109,6 +111,7 @@ def _stranger(container: Container) -> Session:
         image=container.image,
         created_at=0.0,
         updated_at=0.0,
+        unsafe=("clauderon status NAME says what",) if spec.LABEL_UNSAFE in container.labels else (),
     )
 
 

@@ -14,6 +14,7 @@ from clauderon.agents import launch, registry
 from clauderon.config.schema import Agent, Limits
 from clauderon.errors import Conflict, UsageError
 from clauderon.paths import current_directory
+from clauderon.session import unsafe
 from clauderon.session.context import Context
 from clauderon.store import Session
 
@@ -54,6 +55,7 @@ class Request(NamedTuple):
     budget: str | None = None
     idempotency: str | None = None
     detach: bool = False
+    unsafe: bool = False
     prompt_flag: str = "--prompt"
 
 
@@ -179,6 +181,7 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
         tracks=tuple(sorted(repository.tracks)),
     )
     launch.check(session, agent, prompt, prompt_flag=request.prompt_flag)
+    session = session.changed(unsafe=unsafe.refuse(context, session, aloud=request.unsafe))
     return Plan(session, repository, agent, prompt, request.print_mode and not request.detach)
 
 

@@ -85,6 +85,7 @@ complete -c clauderon -n '__clauderon_at create' -l allow -x -d 'Only these host
 complete -c clauderon -n '__clauderon_at create' -l env -s e -x -d 'A variable in the container.'
 complete -c clauderon -n '__clauderon_at create' -l volume -s v -x -d 'A mount more, as docker takes it.'
 complete -c clauderon -n '__clauderon_at create' -l publish -x -d 'A published port, as docker takes it.'
+complete -c clauderon -n '__clauderon_at create' -l unsafe -d 'Allow --volume and the like to undo the protection; marks the session.'
 complete -c clauderon -n '__clauderon_at create' -l timeout -x -d 'With --print: stop the agent after 30m, 2h ...'
 complete -c clauderon -n '__clauderon_at create' -l budget -x -d 'The agent\'s spending limit.'
 complete -c clauderon -n '__clauderon_at create' -l idempotency-key -x -d 'Find the session made with this key before.'

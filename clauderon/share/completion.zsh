@@ -120,6 +120,7 @@ _clauderon_create() {
         '*--volume=[A mount more, as docker takes it.]:SRC DST: ' \
         '*-v+[A mount more, as docker takes it.]:SRC DST: ' \
         '*--publish=[A published port, as docker takes it.]:PORT: ' \
+        '--unsafe[Allow --volume and the like to undo the protection; marks the session.]' \
         '--timeout=[With --print\: stop the agent after 30m, 2h ...]:TIME: ' \
         '--budget=[The agent'\''s spending limit.]:USD: ' \
         '--idempotency-key=[Find the session made with this key before.]:KEY: ' \

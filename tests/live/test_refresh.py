@@ -56,7 +56,7 @@ def test_everything_that_create_was_told_is_kept(engine: Engine) -> None:
     port = engine.ports[-2]
     engine.create(
         "all", "--cpu-limit", "0.5", "--memory-limit", "64m", "--access-mode", "read-only", "--env", "A=b c",
-        "--volume", f"{engine.root}/repo:/mnt/repo:ro", "--publish", f"127.0.0.1:{port}:80", "--allow",
+        "--volume", f"{engine.root}/given:/mnt/given:ro", "--publish", f"127.0.0.1:{port}:80", "--allow",
         "api.example.com", "--pull-policy", "never", prompt="don't $(reboot)\n",
     )  # fmt: skip
     name = engine.name("all")

@@ -1,0 +1,334 @@
+"""What a session may be given, and what only after `--unsafe`. Each refusal fails with its rule in `unsafe` or
+`protected` taken out; with both tables empty every input below went to docker as typed.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clauderon import runoptions
+from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
+from clauderon.config.schema import Config
+from clauderon.config.schema import Docker as DockerConfig
+from clauderon.docker.parse import Objects, Volume
+from clauderon.errors import UsageError
+from clauderon.paths import Home
+from clauderon.session import unsafe
+from clauderon.session.context import Context
+from clauderon.store import Session, Store
+
+_VOLUMES = {
+    "plain": Volume("plain", "", {}),
+    "disguised": Volume("disguised", "", {}, options={"type": "none", "o": "bind", "device": "/"}),
+    "nfs": Volume("nfs", "", {}, driver="plugin"),
+    "memory": Volume("memory", "", {}, options={"type": "tmpfs", "device": "tmpfs"}),
+}
+
+
+class _Engine:
+    def inspect_by_kind(self, names: list[str]) -> Objects:
+        return Objects(volumes=tuple(_VOLUMES[name] for name in names if name in _VOLUMES))
+
+
+class Stage:
+    """A home directory with what people have in theirs, a repository, and a session to be made."""
+
+    def __init__(self, root: Path) -> None:
+        self.user = root / "me"
+        self.home = Home(self.user / ".clauderon")
+        self.repo = self.user / "project"
+        for made in (
+            ".ssh",
+            ".cache/pip",
+            ".cargo/registry",
+            "data/sub",
+            "project/.git/objects",
+            "project/src",
+        ):
+            (self.user / made).mkdir(parents=True)
+        (self.repo / ".git/refs").mkdir()
+        (self.repo / ".git/HEAD").write_text("ref: refs/heads/main\n")
+        self.home.create()
+        self.environ = {"HOME": str(self.user), "PATH": f"{self.user}/bin:/usr/bin"}
+        self.store = Store.open(self.home)
+
+    def session(self, **changes: Any) -> Session:
+        plain = Session(
+            id="0123456789ab", name="x", state="creating", step="", port=3101, repo=str(self.repo),
+            git_dir=str(self.repo / ".git"), branch="b", base="c" * 40, agent="claude", image="img", created_at=1.0,
+            updated_at=1.0,
+        )  # fmt: skip
+        return plain.changed(**changes)
+
+    def context(self, *, unsafe_file: bool = False) -> Context:
+        config = Config(docker=DockerConfig(unsafe=unsafe_file), credentials=BUILTIN_CREDENTIALS)
+        return Context(self.home, config, self.environ, _Engine(), self.store, None)  # type: ignore[arg-type]
+
+    def reasons(self, *extra_args: str, **changes: Any) -> tuple[str, ...]:
+        return unsafe.reasons(self.context(), self.session(extra_args=extra_args, **changes))
+
+    def volume(self, item: str) -> tuple[str, ...]:
+        return self.reasons(volumes=(item,))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("/", "//", "/.", "/..", "/etc", "/etc/", "/etc/../etc", "/etc/ssh", "/proc", "/proc/1/root", "/sys", "/dev"),
+        *("/dev/kvm", "/boot", "/run", "/var/run", "/var/run/docker.sock", "/run/containerd", "/var", "/var/lib/docker"),
+        *("{me}", "{me}/", "{me}/..", "{me}/../me", "{me}/.clauderon", "{me}/.clauderon/worktrees/other", "{me}/.ssh"),
+        *("{me}/.config", "{me}/.bashrc", "{me}/.aws/credentials", "{me}/.nobody-knows-this", "{me}/project"),
+        *("{me}/project/.git", "{me}/project/.git/hooks", "{me}/project/src/../.git", "{me}/data/../.ssh"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("mode", ["", ":ro"])
+def test_a_source_that_gives_a_protected_place_is_refused(stage: Stage, source: str, mode: str) -> None:
+    assert stage.volume(f"{source.format(me=stage.user)}:/x{mode}")
+
+
+@pytest.mark.parametrize(
+    ("item"),
+    [
+        *(
+            "{me}/data:/data",
+            "{me}/data/sub:/data:ro",
+            "{me}/project/src:/src",
+            "plain:/data",
+            "memory:/data",
+            "/data",
+        ),
+        *(
+            "{me}/.cache/pip:/pip:ro",
+            "{me}/.cargo/registry:/r:ro",
+            "/usr/share:/share:ro",
+            "{me}/data:/data:z",
+        ),
+        *(
+            "{me}/not-yet:/data",
+            "unheard-of:/data",
+            "{me}/data:/clauderon/home/.cache",
+            "{me}/data:/opt/data",
+        ),
+    ],
+)
+def test_what_gives_nothing_protected_is_let_through(stage: Stage, item: str) -> None:
+    assert stage.volume(item.format(me=stage.user)) == ()
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        *(
+            "/usr/local:/x",
+            "{me}/bin:/x",
+            "{me}/.cache/pip:/x",
+            "{me}/.cargo/registry:/x",
+            "{me}/data:/x:rshared",
+        ),
+        *(
+            "{me}/data:/x:slave",
+            "{me}/data:/x:U",
+            "{me}/data:/x:dev",
+            "clauderon-cargo-git:/x",
+            "disguised:/x",
+        ),
+        *(
+            "disguised:/x:ro",
+            "nfs:/x",
+            "{me}/data:/etc",
+            "{me}/data:/etc/clauderon",
+            "{me}/data:/clauderon/session",
+        ),
+        *(
+            "{me}/data:/workspace/.git",
+            "{me}/data:/workspace",
+            "{me}/data:/workspace/x/../.git",
+            "{me}/data:/proc/1",
+        ),
+        *(
+            "{me}/data:/clauderon",
+            "{me}/data:/",
+            "/clauderon/git",
+            "/etc/ssl/certs",
+            "{me}/data:/etc/resolv.conf",
+        ),
+        *(".:/x", "./data:/x", "a/b:/x"),
+    ],
+)
+def test_a_mount_that_undoes_something_is_refused(stage: Stage, item: str) -> None:
+    assert stage.volume(item.format(me=stage.user))
+
+
+def test_a_symlink_is_what_it_leads_to(stage: Stage) -> None:
+    (stage.user / "link").symlink_to("/etc")
+    (stage.user / "data/link").symlink_to(stage.home.root)
+    (stage.user / "away").symlink_to(stage.user / "data/link")
+    assert stage.volume(f"{stage.user}/link:/x")
+    assert stage.volume(f"{stage.user}/link/ssh:/x:ro")
+    assert stage.volume(f"{stage.user}/away/worktrees:/x")
+    assert stage.volume(f"{stage.user}/data/sub/../link:/x")
+    (stage.user / "fine").symlink_to(stage.user / "data/sub")
+    assert stage.volume(f"{stage.user}/fine:/x") == ()
+
+
+def test_a_home_reached_by_another_name_is_the_same(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "alias").symlink_to(stage.user)
+    stage.environ["HOME"] = str(tmp_path / "alias")
+    assert stage.volume(f"{stage.user}/.ssh:/x") and stage.volume(f"{tmp_path}/alias/.aws:/x:ro")
+
+
+def test_the_home_of_root_is_like_any_other(stage: Stage) -> None:
+    for environ in ({"HOME": "/root"}, stage.environ):
+        stage.environ = {**environ}
+        assert stage.volume("/root:/x:ro") and stage.volume("/root/.aws:/x:ro")
+        assert stage.volume("/root/data-of-nobody:/x") == ()
+
+
+def test_a_socket_and_what_holds_one_that_is_named_are_refused(stage: Stage) -> None:
+    (stage.user / "s").mkdir()
+    with socket.socket(socket.AF_UNIX) as door:
+        os.chdir(stage.user)
+        door.bind("s/agent")
+        assert stage.volume(f"{stage.user}/s/agent:/x")
+        assert stage.volume(f"{stage.user}/s:/x") == ()
+        stage.environ["SSH_AUTH_SOCK"] = f"{stage.user}/s/agent"
+        assert stage.volume(f"{stage.user}/s:/x:ro")
+        stage.environ["SSH_AUTH_SOCK"] = ""
+        stage.environ["DOCKER_HOST"] = f"unix://{stage.user}/s/agent"
+        assert stage.volume(f"{stage.user}/s:/x:ro")
+
+
+def test_a_repository_is_read_but_not_written(stage: Stage) -> None:
+    other = stage.user / "work/deep/other"
+    (other / ".git").mkdir(parents=True)
+    assert stage.volume(f"{stage.user}/work:/x") and stage.volume(f"{other}:/x")
+    assert stage.volume(f"{other}:/x:ro") == ()
+    bare = stage.user / "bare"
+    for made in ("objects", "refs", "hooks"):
+        (bare / made).mkdir(parents=True)
+    (bare / "HEAD").touch()
+    assert stage.volume(f"{bare}:/x") and stage.volume(f"{bare}/hooks:/x")
+
+
+def test_what_a_container_can_turn_into_a_symlink_is_refused(stage: Stage) -> None:
+    """Session a writes data; b mounts data/sub; a puts a symlink to / there; the next start of b follows it."""
+    stage.store.add(
+        stage.session(id="a" * 12, name="a", port=0, volumes=(f"{stage.user}/data:/data",)), range(1, 9)
+    )
+    assert stage.volume(f"{stage.user}/data/sub:/x:ro")
+    assert stage.volume(f"{stage.user}/data:/x") == ()
+
+
+def test_and_the_other_way_round(stage: Stage) -> None:
+    below = (f"{stage.user}/data/sub:/data:ro",)
+    stage.store.add(stage.session(id="a" * 12, name="a", port=0, volumes=below), range(1, 9))
+    assert stage.volume(f"{stage.user}/data:/x")
+    assert stage.volume(f"{stage.user}/data:/x:ro") == ()
+
+
+def test_what_became_unsafe_since_is_refused_at_the_next_start(stage: Stage) -> None:
+    row = stage.session(volumes=(f"{stage.user}/data/sub:/x",))
+    unsafe.check_again(stage.context(), row)
+    (stage.user / "data/sub").rmdir()
+    (stage.user / "data/sub").symlink_to("/")
+    with pytest.raises(UsageError, match="holds"):
+        unsafe.check_again(stage.context(), row)
+
+
+OPTIONS = [
+    ["--privileged"], ["--privileged=1"], ["--pid", "host"], ["--pid=host"], ["--network=host"], ["--net", "host"],
+    ["--network", "container:other"], ["--ipc=host"], ["--uts=host"], ["--userns=host"], ["--cgroupns=host"],
+    ["--cgroup-parent=/"], ["--device", "/dev/kvm"], ["--device=/dev/mem"], ["--device-cgroup-rule=a *:* rwm"],
+    ["--gpus", "all"], ["--cap-add", "ALL"], ["--cap-add=SYS_ADMIN"], ["--security-opt", "seccomp=unconfined"],
+    ["--security-opt=apparmor=unconfined"], ["--security-opt=label=disable"], ["--security-opt=systempaths=unconfined"],
+    ["--security-opt=no-new-privileges=false"], ["--runtime=other"], ["--group-add", "docker"], ["-u0"], ["--user=0"],
+    ["--entrypoint=x"], ["--env-file=/etc/environment"], ["--label-file=x"], ["--label", "clauderon.id=other"],
+    ["-lclauderon.home=/x"], ["--name=other"], ["--rm"], ["-v/:/host"], ["-v=/:/host"], ["-itv/:/host"],
+    ["-v", "/:/host"], ["--volume=/etc:/x:ro"], ["--mount", "type=bind,source=/,target=/x"],
+    ["--mount=type=bind,src=/etc,dst=/x,ro"], ["--mount=TYPE=bind,source=/srv,source=/,target=/x"],
+    ["--mount=type=bind,source=/srv,target=/x,bind-propagation=rslave"],
+    ["--mount=type=volume,source=v,target=/x,volume-opt=type=none,volume-opt=device=/,volume-opt=o=bind"],
+    ["--mount=type=volume,source=v,target=/x,volume-driver=other"], ["--mount=type=image,source=i,target=/x"],
+    ['--mount=type=bind,"source=/",target=/x'], ["--mount=type=tmpfs,target=/etc/clauderon"], ["--tmpfs=/workspace/.git"],
+    ["--tmpfs", "/clauderon/session"], ["--volumes-from=other"], ["--volume-driver=local"], ["--cidfile=/x"],
+    ["--sysctl=net.ipv4.ip_forward=1"], ["--add-host=host.docker.internal:198.51.100.1"], ["--link=other"],
+    ["--ip=198.51.100.2"], ["--oom-score-adj=-1000"], ["--log-opt", "path=/etc/cron.d/x"], ["--log-driver=fluentd"],
+    ["--use-api-socket"], ["--detach=false"], ["-d=0"], ["--storage-opt", "overlay2.x=1"], ["image"], ["--"],
+    ["--later-option"], ["-Z"], ["--annotation", "a=b"], ["--volume"], ["--pull=always"], ["--publish=3030:80"],
+    ["-p", "127.0.0.1:3100-3105:80-85"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", OPTIONS, ids=" ".join)
+def test_an_option_that_undoes_something_is_refused(stage: Stage, words: list[str]) -> None:
+    assert stage.reasons(*words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--cpus", "2"], ["-m", "1g"], ["--shm-size=1g"], ["--ulimit", "nofile=1024"], ["--tmpfs", "/tmp"],
+        ["--tmpfs=/dev/shm:size=1g"], ["--cap-drop=ALL"], ["--security-opt=no-new-privileges"], ["--init=false"],
+        ["--privileged=false"], ["--label", "team=a"], ["-eA=b"], ["--dns", "198.51.100.1"], ["--read-only"], [],
+        ["--add-host", "db:198.51.100.1"], ["-p", "127.0.0.1:8080:80"], ["--log-opt", "max-size=1m"], ["--ipc=private"],
+        ["--mount", "type=tmpfs,target=/scratch"], ["--mount=type=volume,source=plain,target=/x"], ["--runtime=runsc"],
+        ["--hostname", "h"], ["--restart=no"], ["--storage-opt", "size=10G"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_harmless_option_is_let_through(stage: Stage, words: list[str]) -> None:
+    assert stage.reasons(*words) == ()
+
+
+def test_dns_is_a_way_out_of_a_proxied_network_alone(stage: Stage) -> None:
+    assert stage.reasons("--dns", "198.51.100.1", network="proxied")
+
+
+@given(
+    st.lists(
+        st.sampled_from(["-i", "-t", "-it", "--init", "-m", "64m", "-eA=b", "--label", "a=b"]), max_size=4
+    )
+)
+def test_nothing_safe_before_it_hides_an_unsafe_one(
+    tmp_path_factory: pytest.TempPathFactory, before: list[str]
+) -> None:
+    """Where docker would still see the option, so do we; else the words could not be read, which is refused as well."""
+    stage = Stage(tmp_path_factory.mktemp("stage"))
+    told = runoptions.parse([*before, "--privileged"])
+    swallowed = not told.unread and told.options[-1].name != "privileged"
+    assert bool(stage.reasons(*before, "--privileged")) != swallowed or swallowed
+
+
+def test_a_credential_is_not_given_as_a_variable(stage: Stage) -> None:
+    stage.environ["GH_TOKEN"] = "ghp_obviously_fake_0123"
+    assert stage.reasons(env={"MY_TOKEN": "ghp_obviously_fake_0123"})
+    assert stage.reasons("-e", "GH_TOKEN") and stage.reasons("-eX=token ghp_obviously_fake_0123")
+    (stage.home.secrets / "openai_api_key").write_text("sk-obviously-fake-0123\n")
+    assert stage.reasons(env={"KEY": "sk-obviously-fake-0123"})
+    assert stage.reasons(env={"GH_TOKEN": "another", "DEBUG": "1"}) == ()
+
+
+def test_it_has_to_be_said_aloud_and_where_it_is_written(stage: Stage) -> None:
+    flag, file = stage.session(volumes=("/:/host",)), stage.session(extra_args=("--privileged",))
+    with pytest.raises(UsageError) as refused:
+        unsafe.refuse(stage.context(), flag, aloud=False)
+    assert refused.value.what == "--volume '/:/host'" and "--unsafe" in str(refused.value.hint)
+    with pytest.raises(UsageError, match="extra_args"):
+        unsafe.refuse(stage.context(), file, aloud=False)
+    with pytest.raises(UsageError):
+        unsafe.refuse(stage.context(unsafe_file=True), flag, aloud=False)
+    assert unsafe.refuse(stage.context(unsafe_file=True), file, aloud=False)
+    assert unsafe.refuse(stage.context(), flag, aloud=True)
+    assert unsafe.refuse(stage.context(unsafe_file=True), stage.session(), aloud=True) == ()
