@@ -89,7 +89,7 @@ def why_not(source: str, *, read_only: bool, among: Sequence[Place], environ: Ma
             relation = _relation(form, place, mounts)
             if relation:
                 return f"{relation} {place.path}, {place.what}"
-        why = _below_home(form, read_only, environ) or _by_its_kind(form)
+        why = _below_home(form, read_only, environ, mounts) or _by_its_kind(form)
         why = why or ("" if read_only else _repository(form))
         if why:
             return why
@@ -202,10 +202,13 @@ def _mounted_below(paths: Iterable[str], mounts: Sequence[_Mounted]) -> list[tup
     return [(m.device, m.root) for m in mounts for path in paths if _is_below(m.point, path)]
 
 
-def _below_home(source: str, read_only: bool, environ: Mapping[str, str]) -> str:
+def _below_home(source: str, read_only: bool, environ: Mapping[str, str], mounts: Sequence[_Mounted]) -> str:
     """Dot files are settings or credentials: what reads them has the one, what writes them runs code of its own."""
     for own in {resolved(environ.get("HOME") or "/root"), "/root"} - {"/"}:
-        inside = source[len(own) + 1 :] if _is_below(source, own) else ""
+        inside = _inside(source, own)
+        here, there = _coordinate(source, mounts), _coordinate(own, mounts)
+        if here[0] == there[0]:
+            inside = inside or _inside(here[1], there[1])
         if not inside.startswith("."):
             continue
         if not any(inside == cache or inside.startswith(cache.rstrip("/") + "/") for cache in _CACHES):
@@ -213,6 +216,10 @@ def _below_home(source: str, read_only: bool, environ: Mapping[str, str]) -> str
         if not read_only:
             return f"{source} is a cache that builds on this machine use (`:ro` is fine)"
     return ""
+
+
+def _inside(path: str, above: str) -> str:
+    return path[len(above.rstrip("/")) + 1 :] if above and _is_below(path, above) else ""
 
 
 def _by_its_kind(source: str) -> str:
