@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from clauderon.config.schema import NOTHING
+from clauderon.visible import Visible
 
-CONTROL_ESCAPES = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160))} | {
-    9: "\\t",
-    10: "\\n",
-    13: "\\r",
-}
-ESCAPES = {**CONTROL_ESCAPES, ord("\\"): "\\\\"}
-_CONTROL = re.compile(r"(\x1b\[(?:0|1|2|3[1-6])m)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+CONTROL_ESCAPES = Visible()
+ESCAPES = Visible(also="\\")
 STYLES = {"red": "31", "yellow": "33", "green": "32", "dim": "2", "bold": "1", "cyan": "36"}
 
 
@@ -59,14 +54,6 @@ def _width(text: str) -> int:
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
     )
-
-
-def printable(text: str) -> str:
-    """Control characters made visible: what a container or a file name says must not drive the terminal.
-
-    Our own colour sequences (`paint`) are the one exception.
-    """
-    return _CONTROL.sub(lambda match: match[0] if match[1] else ascii(match[0])[1:-1], text)
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], color: bool) -> str:

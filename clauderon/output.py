@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TextIO
 
+from clauderon import visible
 from clauderon.cells import (
     CONTROL_ESCAPES,
     ESCAPES,
@@ -19,7 +20,6 @@ from clauderon.cells import (
     Column,
     cell,
     person_text,
-    printable,
     table,
     text_of,
 )
@@ -72,7 +72,7 @@ class Output:
     def item(self, row: Mapping[str, Any], columns: Sequence[Column]) -> None:
         """One record of many that are not known yet: a line of its own, in JSON without an envelope."""
         if self.json:
-            self._write(json.dumps(row, ensure_ascii=False) + "\n")
+            self._write(json.dumps(row, ensure_ascii=sys.stdout.isatty()) + "\n")
         elif self.format == "tsv" or self.null:
             self._write(self._line(row, columns))
         else:
@@ -133,7 +133,10 @@ class Output:
         body: dict[str, Any] = {"schema": ENVELOPE_SCHEMA, "command": self.command, "ok": ok, "data": data}
         if self.warnings:
             body["warnings"] = self.warnings
-        self._write(json.dumps(body, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None) + "\n")
+        self._write(
+            json.dumps(body, ensure_ascii=sys.stdout.isatty(), indent=2 if sys.stdout.isatty() else None)
+            + "\n"
+        )
 
     def _write(self, text: str) -> None:
         """Bytes that were no UTF-8 when they were read (`surrogateescape`) leave as they came."""
@@ -161,7 +164,7 @@ class Output:
     def warn(self, text: str) -> None:
         """Something the person should know, though the command goes on; also in the JSON envelope."""
         self.warnings.append(text)
-        self._say(f"clauderon: {paint('warning', 'yellow', sys.stderr)}: {text}")
+        self._say(text, f"clauderon: {paint('warning', 'yellow', sys.stderr)}: ")
 
     def fail(self, error: ClauderonError, exit_status: int) -> None:
         """A failure: `clauderon: what: why`, the hint, then the tool's own stderr; in JSON an envelope as well.
@@ -183,16 +186,17 @@ class Output:
                 },
             }
             with contextlib.suppress(ClauderonError, OSError):  # stdout itself may be what failed
-                self._write(json.dumps(body, ensure_ascii=False) + "\n")
-        self._say(f"{paint('clauderon', 'red', sys.stderr)}: {error.what}: {error.why}")
+                self._write(json.dumps(body, ensure_ascii=sys.stdout.isatty()) + "\n")
+        self._say(f"{error.what}: {error.why}", f"{paint('clauderon', 'red', sys.stderr)}: ")
         if error.hint:
             self._say(f"hint: {error.hint}")
         if error.detail:
             self._say(error.detail.rstrip("\n"))
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, ours: str = "") -> None:
+        """ours: put before it as it is. The text may repeat what a container says, so it never brings a colour."""
         with contextlib.suppress(OSError, ValueError):  # a closed stderr is no reason to fail
-            sys.stderr.write(printable(text) + "\n")
+            sys.stderr.write(ours + visible.lines(text) + "\n")
             sys.stderr.flush()
 
     # Progress
@@ -228,7 +232,7 @@ class Output:
         """Ask on the terminal; without one on stdin and stderr the answer is no."""
         if not (stdin_is_terminal() and sys.stderr.isatty()):
             return False
-        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.write(f"{visible.lines(question)} [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 

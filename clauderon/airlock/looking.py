@@ -5,7 +5,6 @@ Reads the user's repository and the worktree; changes neither.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,8 +25,6 @@ from clauderon.store import Session
 
 _TIMEOUT_S = 600.0
 _DIFF_FILE_BYTES = 64 << 20
-# What a terminal acts on, but for newline, tab and the colours git puts there itself.
-_CONTROL = re.compile(rb"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]|\xc2[\x80-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +116,7 @@ def place_of(home: paths.Home, session: Session, environ: Mapping[str, str]) -> 
     )
 
 
-def diff_argv(common_dir: str, old: str, new: str, *, stat: bool, name_only: bool, color: bool) -> list[str]:
+def diff_argv(common_dir: str, old: str, new: str, *, stat: bool, name_only: bool, person: bool) -> list[str]:
     """Plumbing, so that the output is a patch whatever `diff.*` the user has set; between two trees, so that no
     file, attribute or repository of the worktree is looked at."""
     words = ["diff-tree", "-r", "-M", "--no-ext-diff", "--no-textconv", "--submodule=short"]
@@ -129,9 +126,7 @@ def diff_argv(common_dir: str, old: str, new: str, *, stat: bool, name_only: boo
     elif name_only:
         words += ["--name-only"]
     else:
-        words += ["-p"] if color else ["-p", "--binary", "--full-index"]
-    if color:
-        words.append("--color=always")
+        words += ["-p"] if person else ["-p", "--binary", "--full-index"]
     return hardened(common_dir, *words, proc.operand(old), proc.operand(new), "--")
 
 
@@ -152,11 +147,11 @@ def diff(
     stat: bool = False,
     name_only: bool = False,
     committed: bool = False,
-    color: bool = False,
+    person: bool = False,
 ) -> Difference:
     """What the session changed since its base, committed or not (untracked files too), for `git apply`.
 
-    committed: leave out what no commit holds. color: for a terminal: coloured, and without control characters.
+    committed: leave out what no commit holds. person: for reading, without what only `git apply` needs.
     """
     place = place_of(home, session, environ)
     side = host_side(home, session.id)
@@ -170,11 +165,10 @@ def diff(
             new = take(place, side, head.text.strip(), file_bytes=_DIFF_FILE_BYTES, whole=False).tree
             env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = alternates(side.snapshot)
         argv = diff_argv(
-            str(place.common_dir), session.base, new, stat=stat, name_only=name_only, color=color
+            str(place.common_dir), session.base, new, stat=stat, name_only=name_only, person=person
         )
         # In a directory of ours: git would take `.gitattributes` from where it stands.
         output = proc.start(argv, env=env, cwd=side.root).result(timeout_s=_TIMEOUT_S).stdout
         autorun = brings(place.common_dir, session.base, new, env=env)
         found = planted_between(place.common_dir, session.base, new, env=env)
-    patch = _CONTROL.sub(lambda match: b"\\x%02x" % match[0][-1], output) if color else output
-    return Difference(patch, autorun, found)
+    return Difference(output, autorun, found)

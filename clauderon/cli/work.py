@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clauderon import airlock
+from clauderon import airlock, patchview
 from clauderon.cells import Column
 from clauderon.cli import common
 from clauderon.errors import EXIT_AUTORUN
@@ -79,6 +79,8 @@ def diff(
     Example: clauderon diff fix-bug | git apply
     """
     out = common.speak()
+    # Whoever pipes it has it byte for byte, for `git apply`.
+    person = sys.stdout.isatty() or colored(sys.stdout)
     with common.opened() as context:
         session = find(context, name)
         with slow(out, f"Comparing {name}"):
@@ -90,9 +92,12 @@ def diff(
                 stat=stat,
                 name_only=name_only,
                 committed=committed,
-                color=colored(sys.stdout),
+                person=person,
             )
-        out.raw(found.patch)
+        if person:
+            out.text(patchview.shown(found.patch, colored(sys.stdout)))
+        else:
+            out.raw(found.patch)
         for path in found.planted:
             out.warn(
                 f"{name} plants a git repository at {path}: git run by you in there would run what it says"

@@ -107,10 +107,25 @@ def test_a_link_in_the_place_of_such_a_directory_is_said(world: World) -> None:
     assert brought(world) == [".vscode"]
 
 
-ORDINARY = """
-src/main.py README.md Makefile docs/envrc.md vscode/x .github/ISSUE_TEMPLATE.md src/logging.py test/x.py test/__init__.py
-package-lock.json .gitignore src/hooks/useThing.ts a.env.md mcp.py claude/x git/hooks.md src/json/__init__.py
-""".split()
+ORDINARY = [
+    "src/main.py",
+    "README.md",
+    "Makefile",
+    "docs/envrc.md",
+    "vscode/x",
+    ".github/ISSUE_TEMPLATE.md",
+    "src/logging.py",
+    "test/x.py",
+    "test/__init__.py",
+    "package-lock.json",
+    ".gitignore",
+    "src/hooks/useThing.ts",
+    "a.env.md",
+    "mcp.py",
+    "claude/x",
+    "git/hooks.md",
+    "src/json/__init__.py",
+]
 
 
 def test_ordinary_files_are_not_said(world: World) -> None:
