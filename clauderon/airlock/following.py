@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from clauderon import paths, proc
+from clauderon.airlock.disk import corrections
 from clauderon.airlock.layout import admin_dir
 from clauderon.errors import CommandTimeout
 from clauderon.git.environment import environment, hardened, offline, without_filters
@@ -47,7 +48,8 @@ def follow(
         return True
     env = environment(environ)
     config = proc.start(hardened(admin, "config", "--list", "-z"), env=env, cwd="/").result()
-    env = without_filters(offline(env), parse_settings(config.stdout).filters)
+    settings = parse_settings(config.stdout)
+    env = without_filters(offline(env), settings.filters, corrections(settings.checkout, home.root))
     index = _Index(admin, worktree, env)
     for attempt in range(_ATTEMPTS):
         if index.take():

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from clauderon import paths, proc
 from clauderon.airlock.autorun import Autorun, brings
 from clauderon.airlock.carry import printable
+from clauderon.airlock.disk import corrections
 from clauderon.airlock.incoming import planted_between
 from clauderon.airlock.layout import admin_dir, branch_ref, host_side
 from clauderon.airlock.snapshot import Place, changes, take
@@ -104,6 +105,7 @@ def place_of(home: paths.Home, session: Session, environ: Mapping[str, str]) -> 
     env = environment(environ)
     # As this worktree sees it: an include may depend on the branch or the directory.
     config = proc.start(hardened(admin, "config", "--list", "-z"), env=env, cwd="/").result()
+    settings = parse_settings(config.stdout)
     tracked = host_side(home, session.id).tracks
     own = tracked.read_text(encoding="ascii").splitlines() if tracked.exists() else ()
     return Place(
@@ -111,8 +113,10 @@ def place_of(home: paths.Home, session: Session, environ: Mapping[str, str]) -> 
         admin=admin,
         worktree=worktree,
         env=env,
-        filters=parse_settings(config.stdout).filters,
+        filters=settings.filters,
+        disk=corrections(settings.checkout, home.root),
         tracks=frozenset(name for name in own if name in OUR_PATHS),
+        oid_bytes=len(session.base) // 2,
     )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from clauderon import paths, proc
+from clauderon.airlock.disk import corrections
 from clauderon.airlock.following import shield
 from clauderon.airlock.layout import CONTAINER_OBJECTS, HostSide, admin_dir, host_side
 from clauderon.airlock.worktree import give_away
@@ -45,6 +46,9 @@ def make_private(
     owner:       uid and gid of the container's user, when that is not ours.
     Raises BackendError when the worktree is not registered.
     """
+    disk = corrections(repository.checkout, home.root)
+    repository = repository._replace(checkout={**repository.checkout, **dict(disk)})
+    env = without_filters(repository.env, repository.filters, disk)
     admin = admin_dir(repository.common_dir, worktree)
     if admin is None:
         raise BackendError(f"create {name}", f"{worktree} is not a worktree of {repository.path}")
@@ -52,7 +56,7 @@ def make_private(
     private, side = home.git_dir(session_id), host_side(home, session_id)
     for leftover in (private, side.root):
         shutil.rmtree(leftover, ignore_errors=True)
-    _give_worktree(admin, worktree, repository, owner)
+    _give_worktree(admin, worktree, env, owner)
     _write_host_side(side, repository, owner)
     for directory in ("refs/heads", "refs/tags", "objects/info", "objects/pack", "info", "logs"):
         (private / directory).mkdir(parents=True)
@@ -71,7 +75,7 @@ def make_private(
     (private / "config").write_text(config, encoding="utf-8", errors="surrogateescape")
     _hand_over(private, owner)
     # Only now: inside, the index is without the shield, and submodules work as ever.
-    shield(admin, worktree, without_filters(repository.env, repository.filters))
+    shield(admin, worktree, env)
 
 
 def refuse_closed_objects(repository: Repository, owner: tuple[int, int] | None) -> None:
@@ -103,7 +107,7 @@ def _excluded(repository: Repository) -> str:
 
 
 def _give_worktree(
-    admin: Path, worktree: Path, repository: Repository, owner: tuple[int, int] | None
+    admin: Path, worktree: Path, env: Mapping[str, str], owner: tuple[int, int] | None
 ) -> None:
     """Let the container's user own the worktree's files, where that is not us and we are root."""
     if owner is None or os.geteuid() != 0 or owner == (os.geteuid(), os.getegid()):
@@ -111,7 +115,7 @@ def _give_worktree(
     give_away(worktree, owner)
     # The index remembers each file's owner and change time; without this `git status` rereads all.
     argv = hardened(admin, "update-index", "-q", "--refresh", work_tree=worktree)
-    proc.start(argv, env=without_filters(repository.env, repository.filters), cwd="/").result(ok=None)
+    proc.start(argv, env=env, cwd="/").result(ok=None)
 
 
 def _write_host_side(side: HostSide, repository: Repository, owner: tuple[int, int] | None) -> None:

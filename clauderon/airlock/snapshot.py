@@ -6,16 +6,20 @@ nowhere. The objects go to a directory of ours; nothing of the user's is written
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import stat
+import tempfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from clauderon import proc
 from clauderon.airlock.carry import untrusting
 from clauderon.airlock.layout import HostSide
+from clauderon.airlock.marked import marked
 from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.tree import Found, files_below, look, storable
 from clauderon.git.alternates import alternates
@@ -49,18 +53,23 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A session's worktree as git on the host is to be called on it."""
+    """A session's worktree as git on the host is to be called on it.
+
+    filters: the user's, to be switched off. disk: settings in place of the user's that deny what the disk can do.
+    """
 
     common_dir: Path
     admin: Path
     worktree: Path
     env: Mapping[str, str]
     filters: tuple[str, ...] = ()
+    disk: tuple[tuple[str, str], ...] = ()
     tracks: frozenset[str] = field(default=frozenset())
+    oid_bytes: int = 20
 
     @property
     def reading(self) -> dict[str, str]:
-        return without_filters(untrusting(self.env), self.filters)
+        return without_filters(untrusting(self.env), self.filters, self.disk)
 
 
 def changes(place: Place) -> Changes:
@@ -74,7 +83,8 @@ def changes(place: Place) -> Changes:
         "--no-renames",
     )
     argv = hardened(place.admin, *words, work_tree=place.worktree)
-    answer = proc.start(argv, env=place.reading, cwd="/").result(timeout_s=_STATUS_TIMEOUT_S)
+    with _seeing_index(place) as env:
+        answer = proc.start(argv, env=env, cwd="/").result(timeout_s=_STATUS_TIMEOUT_S)
     found = parse_status(answer.stdout)
     ours = [name.encode() for name in OUR_PATHS if name not in place.tracks]
 
@@ -82,6 +92,45 @@ def changes(place: Place) -> Changes:
         return not any(path == name or path.startswith(name + b"/") for name in ours)
 
     return Changes(tuple(filter(foreign, found.modified)), tuple(filter(foreign, found.untracked)))
+
+
+@contextlib.contextmanager
+def _seeing_index(place: Place) -> Iterator[dict[str, str]]:
+    """The environment for a git that looks at every file that is there.
+
+    Files that a person marked in the worktree's index, or that `core.ignoreStat` once did, lose their marks in a copy.
+    A sparse checkout's files that are not there keep theirs, and so do submodules, which git is not to enter.
+    """
+    env, index = place.reading, place.admin / "index"
+    try:
+        content = index.read_bytes()
+    except FileNotFoundError:
+        content = b""
+    kept = [
+        entry
+        for entry in marked(content, place.oid_bytes)
+        if stat.S_ISREG(entry.mode) or stat.S_ISLNK(entry.mode)
+        if not entry.skipped or os.path.lexists(place.worktree / os.fsdecode(entry.path))
+    ]
+    if not kept:
+        yield env
+        return
+    with tempfile.TemporaryDirectory(prefix="clauderon-index-") as directory:
+        copy = Path(directory) / "index"
+        copy.write_bytes(content)
+        found = index.stat()
+        # git tells files that may have changed unseen by comparing their time with the index's own.
+        os.utime(copy, ns=(found.st_atime_ns, found.st_mtime_ns))
+        env["GIT_INDEX_FILE"] = str(copy)
+        for flag, paths in (
+            ("--no-assume-unchanged", [entry.path for entry in kept if entry.assumed]),
+            ("--no-skip-worktree", [entry.path for entry in kept if entry.skipped]),
+        ):
+            stdin = b"".join(path + b"\0" for path in paths)
+            words = ("update-index", flag, "-z", "--stdin")
+            argv = hardened(place.admin, *words, work_tree=place.worktree)
+            proc.start(argv, env=env, cwd="/", stdin=stdin).result(timeout_s=_STATUS_TIMEOUT_S)
+        yield env
 
 
 def parse_status(output: bytes) -> Changes:

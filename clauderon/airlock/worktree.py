@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from clauderon import proc
+from clauderon.airlock.disk import corrections
 from clauderon.airlock.layout import LOCK_MARK, LOCK_REASON, admin_dir, is_at, own_ref, registered
 from clauderon.errors import CommandFailed, Conflict, UsageError
 from clauderon.git.environment import hardened, without_filters
@@ -36,7 +37,9 @@ class Opening:
         self.worktree = worktree
         self.branch = branch
         self.base = base
-        self.env = without_filters(repository.env, repository.filters)
+        # Of our own directory: the worktree's is not to hold anything but worktrees.
+        disk = corrections(repository.checkout, worktree.parent.parent)
+        self.env = without_filters(repository.env, repository.filters, disk)
         argv = worktree_add_argv(repository, worktree, branch=branch, base=base)
         pin = pin_argv(repository.common_dir, worktree.name, base, fresh=True)
         self.adding = proc.start(argv, env=self.env, cwd="/")

@@ -38,6 +38,14 @@ HARDENED = (
     # An index that is one file, readable by any version of git in the container.
     *("-c", "core.splitIndex=false"),
     *("-c", "core.untrackedCache=false"),
+    *("-c", "index.skipHash=false"),
+    # Whether a file is changed is for git to look, whatever the user's settings spare it.
+    *("-c", "core.ignoreStat=false"),
+    *("-c", "core.trustctime=true"),
+    *("-c", "core.checkStat=default"),
+    *("-c", "sparse.expectFilesOutsideOfPatterns=false"),
+    # A file that may not be there, and the order of a patch is nobody's.
+    *("-c", "diff.orderFile=/dev/null"),
     # Never a step into a nested repository: its configuration may name programs.
     *("-c", "submodule.recurse=false"),
     *("-c", "status.submoduleSummary=false"),
@@ -75,17 +83,22 @@ def offline(env: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def without_filters(env: Mapping[str, str], filters: Iterable[str]) -> dict[str, str]:
-    """`env` with the named content filters switched off, whatever `.gitattributes` asks for.
+def without_filters(
+    env: Mapping[str, str], filters: Iterable[str], others: Iterable[tuple[str, str]] = ()
+) -> dict[str, str]:
+    """`env` with the named content filters switched off, whatever `.gitattributes` asks for, and `others` set.
 
     Through GIT_CONFIG_COUNT rather than `-c`: a filter's name may hold a `=`.
     """
     return with_settings(
         env,
         [
-            (f"filter.{name}.{key}", value)
-            for name in filters
-            for key, value in (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
+            *others,
+            *(
+                (f"filter.{name}.{key}", value)
+                for name in filters
+                for key, value in (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
+            ),
         ],
     )
 

@@ -1,0 +1,72 @@
+"""Entries of an index that git takes as unchanged without looking: `assume-unchanged` and `skip-worktree`.
+
+Reads an index's bytes (gitformat-index(5), versions 2 to 4); starts no process. An index that is damaged has none.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+_ASSUME_UNCHANGED = 0x8000
+_EXTENDED = 0x4000
+_SKIP_WORKTREE = 0x4000  # among the extended flags
+_STAT_BYTES = 40  # times, device, inode, mode, owner and size stand before the object's name
+_MODE_AT = 24
+
+
+class Marked(NamedTuple):
+    """mode: as the index has it, 0o160000 for a submodule, 0o040000 for a directory of a sparse index."""
+
+    path: bytes
+    mode: int
+    assumed: bool
+    skipped: bool
+
+
+def marked(index: bytes, oid_bytes: int) -> list[Marked]:
+    """The entries with one of the marks."""
+    try:
+        return _marked(index, oid_bytes)
+    except (struct.error, ValueError, IndexError):
+        return []
+
+
+def _marked(index: bytes, oid_bytes: int) -> list[Marked]:
+    signature, version, count = struct.unpack_from(">4sLL", index)
+    if signature != b"DIRC" or version not in (2, 3, 4):
+        return []
+    found = []
+    offset, previous = 12, b""
+    flags_of = struct.Struct(">H").unpack_from
+    for _ in range(count):
+        flags_at = offset + _STAT_BYTES + oid_bytes
+        (flags,) = flags_of(index, flags_at)
+        extended = flags_of(index, flags_at + 2)[0] if flags & _EXTENDED else 0
+        name_at = flags_at + (4 if flags & _EXTENDED else 2)
+        if version == 4:
+            stripped, name_at = _varint(index, name_at)
+            end = index.index(b"\0", name_at)
+            previous = previous[: len(previous) - stripped] + index[name_at:end]
+            following = end + 1
+        else:
+            end = index.index(b"\0", name_at)
+            # Padded with one to eight NULs to a multiple of eight.
+            following = offset + ((end - offset + 8) & ~7)
+        assumed, skipped = bool(flags & _ASSUME_UNCHANGED), bool(extended & _SKIP_WORKTREE)
+        if assumed or skipped:
+            (mode,) = struct.unpack_from(">L", index, offset + _MODE_AT)
+            found.append(Marked(previous if version == 4 else index[name_at:end], mode, assumed, skipped))
+        offset = following
+    return found
+
+
+def _varint(data: bytes, offset: int) -> tuple[int, int]:
+    """git's own encoding of lengths: seven bits a byte, one added for each that follows."""
+    byte = data[offset]
+    value = byte & 0x7F
+    while byte & 0x80:
+        offset += 1
+        byte = data[offset]
+        value = ((value + 1) << 7) | (byte & 0x7F)
+    return value, offset + 1
