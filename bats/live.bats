@@ -157,6 +157,10 @@ answer() {
     call clauderon create --print --json --repo "$REPO" --name "$NAME-json" --prompt-file -
     has_status 3
     is_json "it['ok'] and it['data']['exit_status'] == 3 and it['data']['result'] == 'the answer\n' and it['data']['name'] == '$NAME-json'"
+    call clauderon list --format tsv
+    grep -q "^$NAME-json	failed	" "$out" || fails 'expected the session to be listed as failed'
+    call clauderon list
+    grep -q "^$NAME-json  *failed (3) " "$out" || fails 'expected the status of the failed agent'
     clauderon delete --yes --quiet "$NAME-json"
 }
 
@@ -164,8 +168,11 @@ answer() {
     for format in table json; do
         call clauderon create --print --quiet --format $format --timeout 1s --repo "$REPO" --name "$NAME-$format" --prompt 'echo begun; sleep 3600'
         has_status 124
+        # 124 is 124 everywhere, for as long as the session is not started again.
         call clauderon status "$NAME-$format" --json
-        is_json "it['data']['state'] == 'exited'"
+        is_json "it['data']['state'] == 'timed-out' and it['data']['exit_status'] == 124"
+        call clauderon wait "$NAME-$format"
+        has_status 124
     done
     call clauderon create --print --json --timeout 1s --repo "$REPO" --name "$NAME-late" --prompt 'echo begun; sleep 3600'
     has_status 124

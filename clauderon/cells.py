@@ -11,15 +11,21 @@ from clauderon.visible import Visible
 
 CONTROL_ESCAPES = Visible()
 ESCAPES = Visible(also="\\")
+# A last column narrower than this says nothing.
+_LEAST_WIDTH = 8
 STYLES = {"red": "31", "yellow": "33", "green": "32", "dim": "2", "bold": "1", "cyan": "36"}
 
 
 class Column(NamedTuple):
-    """key: the field of each row; styles: cell text to a style, for terminals only."""
+    """key: the field of each row; styles: a cell's first word to a style, for terminals only.
+
+    optional: a table has no such column where every row is empty in it.
+    """
 
     key: str
     title: str
     styles: Mapping[str, str] = NOTHING
+    optional: bool = False
 
 
 def text_of(value: Any) -> str:
@@ -56,16 +62,36 @@ def _width(text: str) -> int:
     )
 
 
-def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], color: bool) -> str:
+def _end_of(text: str, room: int) -> str:
+    """The text, or as much of its end as there is room for: of an image or a path the end tells most."""
+    if _width(text) <= room:
+        return text
+    while _width(text) >= room:
+        text = text[1:]
+    return f"…{text}"
+
+
+def table(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], color: bool, width: int | None = None
+) -> str:
+    """The rows under their titles. width: of the terminal; the last column gives way so that a row is one line."""
+    columns = [c for c in columns if not c.optional or any(text_of(row.get(c.key)) for row in rows)]
     cells = [[cell(row, column) for column in columns] for row in rows]
     widths = [max(_width(c.title), *(_width(line[i]) for line in cells)) for i, c in enumerate(columns)]
+    if width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
+        room = width - sum(widths[:-1]) - 2 * (len(widths) - 1)
+        if room < _LEAST_WIDTH:
+            columns, widths, cells = columns[:-1], widths[:-1], [line[:-1] for line in cells]
+        else:
+            widths[-1] = room
+            cells = [[*line[:-1], _end_of(line[-1], room)] for line in cells]
     lines = [[c.title for c in columns], *cells]
     out = []
     for number, line in enumerate(lines):
         parts = []
         for index, (text, width, column) in enumerate(zip(line, widths, columns, strict=True)):
             pad = "" if index == len(columns) - 1 else " " * (width - _width(text))
-            style = "dim" if number == 0 else column.styles.get(text)
+            style = "dim" if number == 0 else column.styles.get(text.partition(" ")[0])
             shown = f"\x1b[{STYLES[style]}m{text}\x1b[0m" if color and style else text
             parts.append(shown + pad)
         out.append("  ".join(parts).rstrip() + "\n")

@@ -25,6 +25,15 @@ from clauderon.cells import (
 )
 from clauderon.errors import ClauderonError
 
+
+def _terminal_width() -> int | None:
+    """The columns of the terminal behind stdout; None where stdout is none, and a line may be any length."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None if sys.stdout.isatty() else None
+    except (OSError, ValueError):
+        return None
+
+
 Format = Literal["table", "tsv", "json"]
 ENVELOPE_SCHEMA = 1
 
@@ -65,7 +74,7 @@ class Output:
         elif self.format == "tsv" or self.null:
             self._write("".join(self._line(row, columns) for row in rows))
         elif rows:
-            self._write(table(rows, columns, colored(sys.stdout)))
+            self._write(table(rows, columns, colored(sys.stdout), _terminal_width()))
         elif empty:
             self.note(empty)
 

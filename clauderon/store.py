@@ -104,6 +104,7 @@ class Session(NamedTuple):
     timeout_s: float | None = None
     exit_status: int | None = None
     unsafe: tuple[str, ...] = ()
+    timed_out: bool = False
 
     def changed(self, **changes: Any) -> Session:
         return self._replace(**changes)

@@ -94,10 +94,10 @@ def mode(home: Home, session: Session) -> str:
 
 
 def activity(home: Home, session_id: str) -> str:
-    """What the agent is doing: `working`, `waiting` (for the person), `done`, or "" if it has not said."""
+    """What the agent is doing: `working`, `waiting` (for the person), `done`, `stopped`, or "" if it has not said."""
     # Written by a container: believe only what we know.
     word = (read(home.session_home(session_id), ".clauderon/activity", _WORD_BYTES) or b"").strip()
-    return word.decode() if word in (b"working", b"waiting", b"done") else ""
+    return word.decode() if word in (b"working", b"waiting", b"done", b"stopped") else ""
 
 
 def exit_status(home: Home, session_id: str) -> int | None:

@@ -12,7 +12,7 @@ from clauderon import proc
 from clauderon.cells import Column
 from clauderon.cli import common
 from clauderon.docker import failures
-from clauderon.errors import NoSuchSession, UsageError
+from clauderon.errors import EXIT_TIMEOUT, NoSuchSession, UsageError
 from clauderon.output import stdin_is_terminal
 from clauderon.session import inside, lifecycle
 from clauderon.session.context import Context
@@ -142,5 +142,5 @@ def wait(
         out.records(rows, (Column("name", "NAME"), Column("exit_status", "STATUS")), ok=not late)
     if late:
         out.note(f"Not ended in time: {', '.join(late)}.")
-        raise typer.Exit(124)
+        raise typer.Exit(EXIT_TIMEOUT)
     raise typer.Exit(next((status for status in statuses.values() if status), 0))

@@ -17,7 +17,10 @@ from clauderon.session.context import Context
 
 _STATES = {
     "running": "green",
-    "exited": "dim",
+    "done": "cyan",
+    "failed": "red",
+    "timed-out": "red",
+    "stopped": "dim",
     "interrupted": "red",
     "missing": "red",
     "orphan": "yellow",
@@ -34,8 +37,17 @@ COLUMNS = (
     Column("age", "AGE"),
     Column("image", "IMAGE"),
 )
-# Where there is something to mark, behind all others.
-_MARK = Column("mark", "MARK", {"unsafe": "red"})
+# For a person: the status of one that failed, the branch only where the name does not tell it, and what is marked. The
+# last column gives way on a narrow terminal.
+TABLE = (
+    COLUMNS[0],
+    Column("status", "STATE", _STATES),
+    *COLUMNS[2:4],
+    Column("own_branch", "BRANCH", optional=True),
+    COLUMNS[5],
+    Column("mark", "MARK", {"unsafe": "red"}, optional=True),
+    COLUMNS[6],
+)
 WATCH_S = 1.0
 
 
@@ -53,9 +65,9 @@ def list_(
     Example: clauderon list --format tsv | cut -f1,2
     """
     out = common.speak(format_, json, quiet, null)
-    columns = (COLUMNS[0],) if names else COLUMNS
     if names and out.format == "table":
         out.format = "tsv"
+    columns = (COLUMNS[0],) if names else COLUMNS if out.format == "tsv" or null else TABLE
     with common.opened() as context:
         if watch:
             _watch(context, out, columns, archived)
@@ -64,8 +76,6 @@ def list_(
 
 def _print(context: Context, out: Output, columns: tuple[Column, ...], archived: bool) -> None:
     rows = [view.row() for view in query.list_sessions(context, archived=archived)]
-    if len(columns) > 1 and any(row["mark"] for row in rows):
-        columns = (*columns, _MARK)
     out.records(rows, columns, empty='No sessions. hint: clauderon create --repo . --prompt "Fix the bug"')
 
 

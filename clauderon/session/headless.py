@@ -16,10 +16,8 @@ from clauderon.session import lifecycle
 from clauderon.session.beside import Beside
 from clauderon.session.context import Context
 from clauderon.session.slow import slow
-from clauderon.store import Session
+from clauderon.store import Session, Store
 
-# As coreutils' timeout: the agent was stopped because its time was up.
-STATUS_TIMEOUT = 124
 STOP_GRACE_S = 10
 # The line the start script waits for: by the time it arrives, what the agent prints is listened to.
 _GO = b"go\n"
@@ -57,7 +55,7 @@ def stream(context: Context, session: Session, *, began_before: bool = False) ->
         copying = context.docker.foreground(*_words(session, began_before), stdin=_GO).status
         if copying == _READER_LEFT and proc.reader_left():
             raise BrokenPipeError
-        status = _status(context, session, deadline)
+        status = _status(context, session)
     # docker's own status is 1, and the agent's where it had nothing to complain of.
     if copying == _NOT_COPIED != status and not deadline.struck:
         what = f"create {session.name}"
@@ -69,10 +67,10 @@ def collect(context: Context, session: Session, *, began_before: bool = False) -
     """Wait for the agent's end and take its whole stdout; its stderr goes to ours."""
     if began_before:
         _wake(context, session)
-    with _Deadline(context, session) as deadline, _stopped_on_interrupt(context, session):
+    with _Deadline(context, session), _stopped_on_interrupt(context, session):
         with slow(context.report, f"Waiting for the agent of {session.name}"):
             answer = context.docker.foreground(*_words(session, began_before), stdin=_GO, capture=True)
-        return Result(_status(context, session, deadline), answer.stdout.decode("utf-8", "replace"))
+        return Result(_status(context, session), answer.stdout.decode("utf-8", "replace"))
 
 
 def _wake(context: Context, session: Session) -> None:
@@ -108,10 +106,9 @@ def _stopped_on_interrupt(context: Context, session: Session) -> Iterator[None]:
         raise
 
 
-def _status(context: Context, session: Session, deadline: _Deadline) -> int:
+def _status(context: Context, session: Session) -> int:
     setup.set_mode(context.home, session, "agent")
-    status = lifecycle.wait(context, session)
-    return STATUS_TIMEOUT if deadline.struck else status
+    return lifecycle.wait(context, session)
 
 
 class _Deadline:
@@ -120,11 +117,15 @@ class _Deadline:
     def __init__(self, context: Context, session: Session) -> None:
         self.struck = False
         self._context = context
+        self._session = session
         self._container = names.container(session.name)
         self._timer = threading.Timer(session.timeout_s or 0, self._strike) if session.timeout_s else None
 
     def _strike(self) -> None:
         self.struck = True
+        # Before the stop: whoever waits for this session elsewhere learns the same.
+        with Store.open(self._context.home) as store:
+            store.update(self._session.id, timed_out=True)
         self._context.docker.container_stop(self._container, STOP_GRACE_S)
 
     def __enter__(self) -> _Deadline:

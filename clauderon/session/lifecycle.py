@@ -5,7 +5,7 @@ from __future__ import annotations
 from clauderon import airlock, names, proc
 from clauderon.agents import registry, setup
 from clauderon.docker import failures
-from clauderon.errors import BackendError, ClauderonError, CommandFailed, Conflict
+from clauderon.errors import EXIT_TIMEOUT, BackendError, ClauderonError, CommandFailed, Conflict
 from clauderon.proxy import service
 from clauderon.session import inside, launch, resources, served, unsafe
 from clauderon.session.context import Context, lock
@@ -38,6 +38,8 @@ def _start(context: Context, session: Session, mode: str) -> Session:
     if detail is not None and detail.running:
         return session
     unsafe.check_again(context, session)
+    if session.timed_out and mode == "agent":
+        session = context.store.update(session.id, timed_out=False)
     setup.set_mode(context.home, session, mode)
     inside.sweep(context.home.session_home(session.id))
     if detail is not None:
@@ -167,6 +169,8 @@ def wait_finish(context: Context, session: Session, waiting: proc.Running) -> in
     # A session woken for `exec` ends with the idle shell's status; the agent's own was written down.
     recorded = setup.exit_status(context.home, session.id)
     status = int(answer.text.strip()) if recorded is None else recorded
+    if (context.store.get(session.name) or session).timed_out:
+        status = EXIT_TIMEOUT
     sync_quietly(context, session)
     context.store.update(session.id, exit_status=status)
     return status

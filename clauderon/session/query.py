@@ -8,17 +8,22 @@ from typing import Any, NamedTuple
 from clauderon import airlock, limits, names, spec
 from clauderon.agents import setup
 from clauderon.docker.parse import Container, parse_container_list
-from clauderon.errors import ClauderonError, Refused
+from clauderon.errors import EXIT_TIMEOUT, ClauderonError, Refused
 from clauderon.session.context import Context, is_locked
 from clauderon.session.lookup import find
 from clauderon.store import Session
+
+# A container that was told to end: by itself, by INT, KILL or TERM, or with its engine.
+_STOPPED = (0, 130, 137, 143, 255)
 
 
 class View(NamedTuple):
     """A session as a person sees it.
 
-    state: creating, refreshing, deleting, interrupted (its command was killed), running, paused, exited, created,
-    missing (the engine has no container), archived, or orphan (a container without a row).
+    state: creating, refreshing, deleting, interrupted (its command was killed), running, paused, created,
+    done, failed, timed-out, stopped (how the agent ended), missing (the engine has no container), archived, or orphan
+    (a container without a row).
+    exit_status: the agent's own, 124 for one whose time was up; None while it runs.
     activity: what the agent's hooks said last: working, waiting, done, or "".
     """
 
@@ -34,9 +39,11 @@ class View(NamedTuple):
         return {
             "name": session.name,
             "state": self.state,
+            "status": f"{self.state} ({self.exit_status})" if self.state == "failed" else self.state,
             "activity": self.activity,
             "agent": session.agent,
             "branch": session.branch,
+            "own_branch": "" if session.branch == names.branch(session.name) else session.branch,
             "repo": session.repo,
             "image": session.image,
             "age": age_text((now or time.time()) - session.created_at),
@@ -92,7 +99,22 @@ def _view(context: Context, session: Session, container: Container | None) -> Vi
         state = container.state
         if state == "running":
             activity = setup.activity(context.home, session.id)
+        elif state == "exited":
+            state, exit_status = _ending(context, session, exit_status)
     return View(session, state, activity, container_id, exit_status)
+
+
+def _ending(context: Context, session: Session, container_status: int | None) -> tuple[str, int | None]:
+    """(state, exit status) of a session whose container has ended."""
+    if session.timed_out:
+        return "timed-out", EXIT_TIMEOUT
+    if setup.activity(context.home, session.id) == "stopped":
+        return "stopped", container_status
+    own = setup.exit_status(context.home, session.id)
+    if own is None:
+        # Its agent did not end by itself: it was stopped, or never came to its end (137 for want of memory, 127, ...).
+        return ("stopped" if container_status in _STOPPED else "failed"), container_status
+    return ("failed" if own else "done"), own
 
 
 def _stranger(container: Container) -> Session:

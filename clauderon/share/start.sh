@@ -149,7 +149,10 @@ run_agent() {
     case $status in
     126 | 127) say "$title could not be started in this image: $program ended with status $status" ;;
     esac
+    # An agent that was told to stop did not end by itself: a 0 says nothing about its work then.
+    [ -z "$stopped" ] || [ "$status" != 0 ] || status=143
     ended "$status"
+    [ -z "$stopped" ] || printf 'stopped\n' >"$state/activity"
 }
 
 # Whether anything but init, this shell and its children lives here.

@@ -239,7 +239,7 @@ def test_hooks_of_the_person_run_beside_ours(live: Engine, model: ModelApi, crea
     wait_until(lambda: setup.activity(live.home, home.name) == "waiting", "waiting for the person")
     assert json.loads((home / "hook-saw.json").read_text())["tool_name"] == "Bash"
     assert live.cli("stop", name).status == 0
-    assert setup.activity(live.home, home.name) == "done"
+    assert setup.activity(live.home, home.name) == "stopped"
 
 
 def test_the_size_of_the_terminal_reaches_the_agent(live: Engine, model: ModelApi, create: Create) -> None:

@@ -240,6 +240,7 @@ def test_a_signal_to_the_group_ends_the_agent_and_is_recorded(
     os.killpg(child.pid, signum)
     assert child.wait() == 128 + signum
     assert container.state("status") == str(128 + signum)
+    assert container.state("activity") == "stopped"
 
 
 def test_the_agent_has_the_usual_meaning_of_an_interrupt(

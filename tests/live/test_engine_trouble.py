@@ -63,7 +63,7 @@ def test_engine_down_refuses_with_the_pages_remedy_and_makes_nothing(private: Pr
     assert not engine.home.worktree(engine.name("new")).exists()
     private.up()
     (row,) = engine.cli.ok("list", "--json").json["data"]
-    assert (row["name"], row["state"]) == (engine.name("old"), "exited")
+    assert (row["name"], row["state"]) == (engine.name("old"), "stopped")
     engine.cli.ok("start", engine.name("old"))
     assert engine.inside("old", "cat /workspace/src/hello.txt") == "hello"
 

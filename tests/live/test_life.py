@@ -59,7 +59,7 @@ def test_stop_start_and_again_keep_the_worktree(session: Engine) -> None:
     for turn in ("first", "second", "third"):
         session.inside("one", f"echo {turn} >> turns")
         session.cli.ok("stop", session.name("one"))
-        assert row(session)["state"] == "exited"
+        assert row(session)["state"] == "stopped"
         session.cli.ok("stop", session.name("one"))
         session.cli.ok("start", session.name("one"))
         session.cli.ok("start", session.name("one"))
