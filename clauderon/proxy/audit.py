@@ -5,6 +5,10 @@ costs a third of making each beside its request, where everything it needs is ou
 made in the thread would hold up the loop: it lets go of the interpreter at every TLS operation and would get it back
 only after a switch interval. A disk that is full or slow never stops a request; what could not be written is counted,
 and the count is written once there is room again.
+
+No session can push out what another's requests left: a line has a longest length, refusals that repeat are counted
+(`audit_repeats`), the queue keeps room for those who have little in it, and of what a rotation would drop each session
+keeps its share (`audit_share`).
 """
 
 from __future__ import annotations
@@ -14,11 +18,13 @@ import json
 import os
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
 
+from clauderon.proxy import audit_share
+from clauderon.proxy.audit_repeats import WINDOW_S, Counted, Repeats
 from clauderon.proxy.interfaces import AuditRecord
 
 # How late a line may be, and what a kill -9 may cost.
@@ -29,6 +35,10 @@ RETRY_S = 1.0
 MAX_QUEUED = 100_000
 # So many records' lines are made at once: few enough that nobody waits for them (a tenth of a millisecond).
 BATCH = 32
+# To a queue that is full, a session may still add until it has one in so many of its places.
+ROOM = 8
+# Of a text as JSON; a line is then no longer than 4 KiB.
+LONGEST = 1024
 _REMEMBERED = 1024
 MODE = 0o600
 
@@ -42,7 +52,9 @@ class AuditLog:
         self._max_bytes = max_bytes
         self._keep = keep
         self._records: deque[AuditRecord] = deque()
-        self._queue: deque[str] = deque()
+        self._queue: deque[tuple[str, str]] = deque()  # session ids and lines
+        self._queued: Counter[str] = Counter()
+        self._repeats = Repeats()
         self._making = threading.Lock()  # lines of `_records`
         self._wanted = threading.Event()
         self._told = False  # `_wanted` is set, as far as the loop knows
@@ -85,7 +97,7 @@ class AuditLog:
 
     def _run(self) -> None:
         while True:
-            self._wanted.wait()
+            self._wanted.wait(WINDOW_S if self._repeats.waiting else None)
             # Gathers a batch: one write a tenth of a second, however many requests.
             self._ending.wait(FLUSH_S)
             self._wanted.clear()
@@ -93,7 +105,7 @@ class AuditLog:
             self._told = False
             stopping = self._ending.is_set()
             try:
-                self._drain()
+                self._drain(everything=stopping)
                 self.problem = ""
             except OSError as error:
                 self.problem = error.strerror or str(error)
@@ -107,28 +119,43 @@ class AuditLog:
 
     def _make_lines(self) -> None:
         """Turn the records there are into lines; `_making` is held."""
-        records, queue = self._records, self._queue
+        records = self._records
         for _ in range(len(records)):
             record = records.popleft()
-            if len(queue) >= MAX_QUEUED:
-                self.dropped += 1
-                self._untold += 1
-            else:
-                queue.append(self._line(record))
+            if self._repeats.admit(record):
+                self._put(record, self._line(record))
 
-    def _drain(self) -> None:
+    def _put(self, record: AuditRecord, line: str) -> None:
+        session = record.session
+        if len(self._queue) >= MAX_QUEUED and self._queued[session] >= MAX_QUEUED // ROOM:
+            self.dropped += 1
+            self._untold += 1
+        else:
+            self._queue.append((session, line))
+            self._queued[session] += 1
+
+    def _put_counted(self, counted: Counted) -> None:
+        """A line that stands for several."""
+        more = "repeated" if counted.same else "others"
+        self._put(counted.record, f'{self._line(counted.record)[:-2]}, "{more}": {counted.times}}}\n')
+
+    def _drain(self, *, everything: bool = False) -> None:
         with self._making:
             self._make_lines()
+            for counted in self._repeats.due(time.time(), everything=everything):
+                self._put_counted(counted)
         while self._queue:
             batch = [self._queue[index] for index in range(min(len(self._queue), 2000))]
             untold = self._untold
-            text = "".join(batch)
+            text = "".join(line for _, line in batch)
             if untold:
                 text += json.dumps({"time": _iso(time.time()), "kind": "lost", "records": untold}) + "\n"
             self._append(text.encode())
-            for _ in batch:
-                self._queue.popleft()
             with self._making:
+                for session, _ in batch:
+                    self._queue.popleft()
+                    self._queued[session] -= 1
+                self._queued = +self._queued  # without those that have nothing in it
                 self._untold -= untold
 
     def _append(self, data: bytes) -> None:
@@ -173,14 +200,21 @@ class AuditLog:
     def _rotate(self) -> None:
         self._close()
         rotated = rotated_paths(self._path)
-        for path in rotated[max(self._keep - 1, 0) :] if self._keep else rotated:
+        # Newest first. One more than are kept may be there: what was carried out of those before.
+        leaving = rotated[max(self._keep - 1, 0) :] if self._keep else [self._path, *rotated]
+        draft = self._path.with_name(f"{self._path.name}.carried")
+        try:
+            carried = audit_share.carry(leaving[::-1], draft, self._max_bytes)
+        except OSError:
+            carried = False  # a disk that is full: then the newest lines are worth more than old ones
+        for path in leaving:
             path.unlink(missing_ok=True)
         if self._keep:
             for number in range(min(len(rotated), self._keep - 1), 0, -1):
                 _numbered(self._path, number).replace(_numbered(self._path, number + 1))
             self._path.replace(_numbered(self._path, 1))
-        else:
-            self._path.unlink(missing_ok=True)
+        if carried:
+            draft.replace(_numbered(self._path, self._keep + 1))
         self._open()
 
     def _close(self) -> None:
@@ -198,13 +232,17 @@ class AuditLog:
         if second != self._second[0]:
             self._second = (second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
         where = self._wheres.get((session, session_name, host, port)) or self._where(record)
-        tail = "" if upgrade is None else f', "upgrade": {quoted(upgrade)}'
+        tail = "" if upgrade is None else f', "upgrade": {_bounded(upgrade)}'
         if error is not None:
-            tail += f', "error": {quoted(error)}'
+            tail += f', "error": {_bounded(error)}'
+        shown = quoted(path)
+        if len(shown) > LONGEST:
+            shown = _bounded(path)
+            tail += ', "cut": true'
         return (
             f'{{"time": "{self._second[1]}.{int((started - second) * 1000):03d}Z", "kind": "{kind}"{where}'
-            f' "method": {quoted(method)}, "path": {quoted(path)}, "status": {status}, "bytes_up": {up},'
-            f' "bytes_down": {down}, "duration_ms": {duration * 1000:.1f}, "rule": {quoted(rule)},'
+            f' "method": {quoted(method)}, "path": {shown}, "status": {status}, "bytes_up": {up},'
+            f' "bytes_down": {down}, "duration_ms": {duration * 1000:.1f}, "rule": {_bounded(rule)},'
             f' "credential": {"null" if credential is None else quoted(credential)},'
             f' "refused": {"true" if refused else "false"}{tail}}}\n'
         )
@@ -215,9 +253,18 @@ class AuditLog:
             self._wheres.clear()
         found = self._wheres[record.session, record.session_name, record.host, record.port] = (
             f', "session": {quoted(record.session_name)}, "id": {quoted(record.session)},'
-            f' "host": {quoted(record.host)}, "port": {record.port},'
+            f' "host": {_bounded(record.host)}, "port": {record.port},'
         )
         return found
+
+
+def _bounded(text: str) -> str:
+    """`text` as JSON of no more than `LONGEST` characters, cut between two characters of it."""
+    shown = quoted(text)
+    while len(shown) > LONGEST:
+        text = text[: min(len(text) - 1, len(text) * LONGEST // len(shown))]
+        shown = quoted(text)
+    return shown
 
 
 def rotated_paths(path: Path) -> list[Path]:
