@@ -30,6 +30,10 @@ def create(
         Path | None,
         typer.Option("--repo", metavar="DIR", help="The git repository; default: this directory."),
     ] = None,
+    untrusted_repo: Annotated[
+        bool,
+        typer.Option("--untrusted-repo", help="Take one that an agent can write to; git runs what it says."),
+    ] = False,
     prompt: Annotated[
         _OptionalText, typer.Option("--prompt", "-p", metavar="TEXT", help="What the agent is to do.")
     ] = None,
@@ -145,6 +149,7 @@ def create(
         raise UsageError("--timeout", "it needs --print", hint="clauderon wait --timeout 30m NAME")
     request = Request(
         repo=_repository(repo),
+        untrusted_repo=untrusted_repo,
         prompt=_prompt(_words(words or [], prompt), prompt_file),
         name=name,
         backend=backend,

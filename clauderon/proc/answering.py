@@ -21,6 +21,7 @@ from clauderon.proc.child import (
     finish,
     held_signals,
     is_nowhere,
+    own,
     stop,
 )
 
@@ -55,7 +56,7 @@ def run(
     try:
         with held_signals() as came:
             child = command.popen(
-                list(argv[1:]), cwd=os.fspath(cwd or Path.cwd()), env=dict(env), process_group=0
+                list(argv[1:]), cwd=os.fspath(cwd or Path.cwd()), env=own(env), process_group=0
             )
     except OSError as error:
         raise cannot_start(argv, cwd, error) from error
@@ -108,7 +109,7 @@ def start(
             child = subprocess.Popen(
                 [find(argv[0], env), *argv[1:]],
                 cwd=cwd,
-                env=dict(env),
+                env=own(env),
                 stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -141,7 +142,7 @@ def pipe(
             first = subprocess.Popen(
                 [find(producer[0], env), *producer[1:]],
                 cwd=cwd,
-                env=dict(env),
+                env=own(env),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -151,7 +152,7 @@ def pipe(
             second = subprocess.Popen(
                 [find(consumer[0], second_env), *consumer[1:]],
                 cwd=cwd,
-                env=dict(second_env),
+                env=own(second_env),
                 stdin=first.stdout,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -207,7 +208,7 @@ def stream(
             on_stderr(line)
 
     options: dict[str, Any] = {
-        "_env": dict(env),
+        "_env": own(env),
         "_cwd": os.fspath(cwd) if cwd is not None else "/" if is_nowhere() else None,
         "_out": on_stdout if on_stdout is not None else (lambda _line: None),
         "_err": keep_stderr,

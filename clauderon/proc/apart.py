@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from clauderon.proc.child import Env, cannot_start, find
+from clauderon.proc.child import Env, cannot_start, find, own
 
 
 def daemon(argv: Sequence[str], *, env: Env, log: Path) -> int:
@@ -19,7 +19,7 @@ def daemon(argv: Sequence[str], *, env: Env, log: Path) -> int:
     try:
         child = subprocess.Popen(
             [find(argv[0], env), *argv[1:]],
-            env=dict(env),
+            env=own(env),
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
@@ -42,7 +42,7 @@ def attend(argv: Sequence[str], *, env: Env, pass_fds: Sequence[int] = ()) -> su
     try:
         return subprocess.Popen(
             [find(argv[0], env), *argv[1:]],
-            env=dict(env),
+            env=own(env),
             cwd="/",
             stdin=subprocess.DEVNULL,
             pass_fds=tuple(pass_fds),

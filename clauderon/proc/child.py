@@ -44,9 +44,16 @@ def operand(value: str) -> str:
     return value
 
 
+def own(env: Env) -> dict[str, str]:
+    """`env` for a child, its PATH without what is relative: in an agent's worktree `.` would find the agent's `git`."""
+    if "PATH" not in env:
+        return dict(env)
+    return {**env, "PATH": ":".join(part for part in env["PATH"].split(":") if part.startswith("/"))}
+
+
 def find(program: str, env: Env) -> str:
-    """The absolute path of `program` on the PATH of `env`. Raises ToolMissing."""
-    path = shutil.which(program, path=env.get("PATH", os.defpath))
+    """The absolute path of `program` on the PATH of `env`, as `own` leaves it. Raises ToolMissing."""
+    path = shutil.which(program, path=own(env).get("PATH", os.defpath))
     if path is None:
         raise ToolMissing(program, "not found on PATH", hint=f"command -v {program}")
     return str(Path(path).absolute())

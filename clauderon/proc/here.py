@@ -20,6 +20,7 @@ from clauderon.proc.child import (
     cannot_start,
     find,
     held_signals,
+    own,
     status_of,
     stop,
 )
@@ -31,7 +32,7 @@ def replace(argv: Sequence[str], *, env: Env) -> NoReturn:
     """Become the command: it takes over the terminal, the signals and the exit status."""
     path = find(argv[0], env)
     try:
-        os.execve(path, list(argv), dict(env))
+        os.execve(path, list(argv), own(env))
     except OSError as error:
         raise cannot_start(argv, None, error) from error
 
@@ -126,7 +127,7 @@ def foreground(argv: Sequence[str], *, env: Env, stdin: bytes = b"", capture: bo
         with held_signals() as came:
             child = subprocess.Popen(
                 [find(argv[0], env), *argv[1:]],
-                env=dict(env),
+                env=own(env),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE if capture else None,
                 process_group=0,
@@ -157,7 +158,7 @@ def _begin_here(
     try:
         with held_signals() as came:
             child = subprocess.Popen(
-                [find(argv[0], env), *argv[1:]], env=dict(env), stderr=stderr, preexec_fn=_ends_with_us()
+                [find(argv[0], env), *argv[1:]], env=own(env), stderr=stderr, preexec_fn=_ends_with_us()
             )
     except OSError as error:
         raise cannot_start(argv, None, error) from error

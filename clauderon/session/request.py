@@ -16,6 +16,7 @@ from clauderon.errors import Conflict, UsageError
 from clauderon.paths import current_directory
 from clauderon.session import unsafe
 from clauderon.session.context import Context
+from clauderon.session.foreign import refuse_foreign
 from clauderon.store import Session
 
 BACKENDS = ("docker",)
@@ -57,6 +58,7 @@ class Request(NamedTuple):
     detach: bool = False
     unsafe: bool = False
     prompt_flag: str = "--prompt"
+    untrusted_repo: bool = False
 
 
 class Plan(NamedTuple):
@@ -107,7 +109,9 @@ def network_mode(context: Context, request: Request) -> str:
 
 
 def reader(context: Context, request: Request) -> Callable[[str], git.Repository]:
-    """Reads the repository of a request, for the branch it is given."""
+    """Reads the repository of a request, for the branch it is given. Raises Refused for one that an agent can write."""
+    if not request.untrusted_repo:
+        refuse_foreign(context, request.repo)
     return lambda branch: git.repository_read(request.repo, context.environ, request.base, branch=branch)
 
 

@@ -10,7 +10,7 @@ _clauderon_known() {
         options='--version -V --debug --help'
         ;;
     ' create')
-        options='--repo --prompt -p --prompt-file --name -n --backend --agent --image --cpu-limit --memory-limit --pull-policy --base --branch --print --detach -d --attach -a --plan --access-mode --network --allow --env -e --volume -v --publish --unsafe --timeout --budget --idempotency-key --dry-run --format --json --quiet -q --help'
+        options='--repo --untrusted-repo --prompt -p --prompt-file --name -n --backend --agent --image --cpu-limit --memory-limit --pull-policy --base --branch --print --detach -d --attach -a --plan --access-mode --network --allow --env -e --volume -v --publish --unsafe --timeout --budget --idempotency-key --dry-run --format --json --quiet -q --help'
         arguments='none*'
         ;;
     ' list')

@@ -64,6 +64,7 @@ complete -c clauderon -n '__clauderon_at -n 0' -a config -d 'Show or begin the c
 complete -c clauderon -n '__clauderon_at' -l version -s V -d 'Print the version.'
 complete -c clauderon -n '__clauderon_at' -l debug -d 'Print a traceback when something fails.'
 complete -c clauderon -n '__clauderon_at create' -l repo -x -a '(__fish_complete_directories)' -d 'The git repository; default: this directory.'
+complete -c clauderon -n '__clauderon_at create' -l untrusted-repo -d 'Take one that an agent can write to; git runs what it says.'
 complete -c clauderon -n '__clauderon_at create' -l prompt -s p -x -d 'What the agent is to do.'
 complete -c clauderon -n '__clauderon_at create' -l prompt-file -r -F -d 'Read the prompt from a file or stdin.'
 complete -c clauderon -n '__clauderon_at create' -l name -s n -x -d 'The session\'s name; default: made from the prompt.'

@@ -93,6 +93,7 @@ _clauderon() {
 _clauderon_create() {
     _arguments -s -S \
         '--repo=[The git repository; default\: this directory.]:DIR:_files -/' \
+        '--untrusted-repo[Take one that an agent can write to; git runs what it says.]' \
         '--prompt=[What the agent is to do.]:TEXT: ' \
         '-p+[What the agent is to do.]:TEXT: ' \
         '--prompt-file=[Read the prompt from a file or stdin.]:FILE|-:_files' \
