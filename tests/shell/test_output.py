@@ -136,7 +136,7 @@ def test_a_table_has_no_column_that_says_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "last"), [(200, "registry.test/claude-code:latest"), (40, "…de-code:latest"), (24, "(3)")]
+    ("width", "last"), [(200, "registry.test/claude-code:latest"), (40, "…aude-code:latest"), (24, "(3)")]
 )
 def test_a_row_is_a_line_of_the_terminal(width: int, last: str) -> None:
     lines = cells.table(ROWS, WIDE, color=False, width=width).splitlines()
