@@ -36,6 +36,7 @@ BUILTIN_CREDENTIALS: dict[str, Credential] = {
             env=("OPENAI_API_KEY", "CODEX_API_KEY"),
             file="openai_api_key",
             model_api=True,
+            websocket=True,  # Codex speaks to its model over one
         ),
         Credential(
             name="google",

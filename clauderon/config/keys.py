@@ -237,6 +237,11 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             checks.flag,
             "These hosts serve git: read-only sessions may fetch. Absent: where the format has `{basic}`.",
         ),
+        Key(
+            "websocket",
+            checks.flag,
+            "Requests with the secret may become WebSockets, in which an echo of it is not masked.",
+        ),
     ),
     "network": (
         Key(

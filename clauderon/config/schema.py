@@ -96,6 +96,7 @@ class Credential(NamedTuple):
         secret is refused with a hint instead of being passed on.
     git: these hosts serve git over HTTPS: read-only sessions may fetch, and ssh URLs become https inside. None: as
         `serves_git` finds.
+    websocket: requests with the secret may become WebSockets.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Credential(NamedTuple):
     command: tuple[str, ...] = ()
     file: str = ""
     model_api: bool = False
+    websocket: bool = False
     git: bool | None = None
 
     @property

@@ -1,101 +1,120 @@
 """Keep an upstream from telling the client the credential it was sent. Pure; works on bytes as they stream by.
 
-Covered: response heads and trailers, plain bodies (also across reads and chunks), gzip and deflate bodies, also in
-layers. What is found is overwritten with asterisks of the same length, so no framing changes; in a compressed body it
-cannot be, so the response is cut before it. Not covered: other codings (which pass only to a client that asked for
-them), WebSocket frames, and a secret that the upstream transforms, splits or sends in parts: an upstream that wants to
-give away its own secret always can.
+What is found is overwritten with asterisks of the same length, so no framing changes: in heads, interim ones too, in
+bodies across reads and chunks, in trailers and chunk extensions. Compressed bodies are `squeezed`'s.
+
+**Nothing observable from inside depends on a match of fewer than `needles.BITS` unknown bits.** It must stay so: a host
+that stores what it is sent and returns it would otherwise tell, guess by guess, how a secret goes on. The argument is
+that of two worlds, one with the secret S and one with another of the same length and kind, and of a client that knows
+neither and may have any bytes come back, cut anywhere:
+
+1. What passes, and when, is decided by `Needles.growing`: by the position in the body, by which bytes no secret of that
+   kind holds, and by the length of the longest form in steps of 64. None of that asks for S.
+2. How long a look takes: `Needles.find` does the same work in both worlds until a sample of the text equals a piece of
+   S, all BITS bits of it at once. Before that there is no partial success to build upon: a sample that has all but one
+   bit right is treated as one that has none.
+3. A form is overwritten only if all of it is there. So both worlds look the same until a text holds a piece of S. There
+   are fewer than 2**9 pieces, and n bytes hold fewer than n samples: a client that fetches n bytes finds one with a
+   probability below n * 2**(9 - BITS), which after 100,000 answers of 1 MiB is 2**-34.
+4. Where S is really in the response (a host that echoes), every byte of a form is overwritten, wherever it is cut, as
+   all that may be the beginning of a form waits. No part of it passes from which to guess on.
+
+What may begin a secret waits for the next byte, and so does all that looks like it: a word at the end of a read. Events
+and lines do not wait, for their ends cannot be in a secret. Left, and no concern of this module: WebSocket frames and a
+secret that the upstream transforms or sends in parts.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 
-from clauderon.proxy.inflate import Inflater, SwollenError, codings_of
+from clauderon.proxy.inflate import SwollenError
+from clauderon.proxy.needles import Data, Needles
 
-# A shorter part of a secret may pass: most begin with a public prefix, and to hold back less would delay text that
-# only happens to end in such a letter.
-PART = 8
-# What may be kept back, as of compressed blocks with nothing in them. A server can send them for ever.
+# What may be kept back: the framing between the bytes of a word that a server sends in chunks of one byte.
 MOST_HELD = 1 << 20
 
-Data = bytes | bytearray | memoryview
 Spans = Sequence[tuple[int, int]]
 
 
-class EchoError(Exception):
-    """The compressed body holds the secret: nothing more of it may pass."""
-
-
 class Mask:
-    """Watches one response to a request that carried a credential. `needles`: the forms of its secret."""
+    """Watches one plain response from a host that has a credential. found: whether a secret was in it."""
 
-    __slots__ = ("_carry", "_held", "_held_spans", "_inflate", "found", "needles")
+    __slots__ = ("_due", "_held", "_held_spans", "found", "needles")
 
-    def __init__(self, needles: tuple[bytes, ...]) -> None:
+    def __init__(self, needles: Needles) -> None:
         self.needles = needles
         self.found = False
-        self._carry = b""  # the last body bytes let through, if they begin a secret
-        self._held = b""  # raw bytes kept back because they end in a part of the secret
+        self._held = b""  # raw bytes kept back
         self._held_spans: list[tuple[int, int]] = []
-        self._inflate: Inflater | None = None
-
-    def begin_body(self, encoding: bytes) -> None:
-        """The head is over; `encoding` holds its codings. Raises UnreadableError; then the body is taken as plain."""
-        codings = codings_of(encoding)
-        if codings:
-            self._inflate = Inflater(codings)
+        self._due = False  # the next byte of the body has bits of the secret as well
 
     def whole(self, raw: bytes) -> bytes:
         """A head, or any bytes that come whole, with the secret overwritten."""
-        for needle in self.needles:
-            if needle in raw:
-                self.found = True
-                raw = raw.replace(needle, b"*" * len(needle))
-        return raw
+        found = self.needles.find(raw)
+        if not found:
+            return raw
+        self.found = True
+        return bytes(_blanked(raw, [(0, len(raw))], found))
 
-    def body(self, data: Data, spans: Spans, done: bool) -> bytes:
+    def body(self, data: Data, spans: Spans, done: bool) -> Data:
         """The raw bytes of a body that may pass now.
 
-        spans: where in `data` its own bytes lie, apart from framing; done: nothing follows. Raises EchoError or
-        SwollenError.
+        spans: where in `data` its own bytes lie, apart from framing; done: nothing follows. Raises SwollenError.
         """
-        data = bytes(data)
-        wait = False
-        if self._inflate is not None:
-            wait = self._begins_inside(b"".join([data[first:last] for first, last in spans])) and not done
+        before = 0
         if self._held:
-            offset = len(self._held)
-            spans = self._held_spans + [(first + offset, last + offset) for first, last in spans]
-            data = self._held + data
-            self._held = b""
-        raw = self.whole(data)
-        if self._inflate is not None:
-            if wait:
-                return self._hold(raw, spans, 0)
-        elif spans:
-            raw = self._plain(raw, spans, b"".join([raw[first:last] for first, last in spans]), done)
-        if self._held or done:
-            return raw
-        return self._hold_line(raw, spans[-1][1] if spans else 0)
+            before = sum(last - first for first, last in self._held_spans)
+            data, spans = self._joined(data, spans)
+        plain = len(spans) == 1 and spans[0] == (0, len(data))
+        text = data if plain else b"".join([data[first:last] for first, last in spans])
+        found = self.needles.find(text)
+        if self._due and len(text) > before:
+            found.append((before, before + 1))
+            self._due = False
+        if found:
+            self.found = True
+            self._due |= any(end > len(text) for _, end in found)
+            data = _blanked(data, spans, found)
+        if not plain:
+            data = self._framing(data, spans)
+        if done:
+            return data
+        growing = self.needles.growing(text)
+        if growing:
+            return self._hold(data, spans, len(text) - growing)
+        # A line of framing that is cut: a trailer, an extension.
+        growing = 0 if plain else self.needles.growing(data[spans[-1][1] if spans else 0 :])
+        if growing:
+            self._held, self._held_spans = bytes(data[-growing:]), []
+            return data[:-growing]
+        return data
 
-    def _plain(self, raw: bytes, spans: Spans, text: bytes, done: bool) -> bytes:
-        before = len(self._carry)
-        text = self._carry + text
-        if before or len(spans) > 1:
-            clean = self.whole(text)
-            if clean is not text:
-                raw, text = _spread(raw, spans, clean[before:]), clean
-        part = self._part_at_end(text)
-        if part >= PART and not done:
-            passed = max(len(text) - part, before)
-            self._carry = text[:passed][-PART:]
-            return self._hold(raw, spans, passed - before)
-        self._carry = text[-part:] if part else b""
-        return raw
+    def _joined(self, data: Data, spans: Spans) -> tuple[bytes, list[tuple[int, int]]]:
+        offset = len(self._held)
+        joined = self._held_spans
+        for first, last in spans:
+            if joined and joined[-1][1] == first + offset:
+                joined[-1] = (joined[-1][0], last + offset)
+            else:
+                joined.append((first + offset, last + offset))
+        data = self._held + bytes(data)
+        self._held = b""
+        return data, joined
 
-    def _hold(self, raw: bytes, spans: Spans, passed: int) -> bytes:
+    def _framing(self, data: Data, spans: Spans) -> Data:
+        """What lies between the spans, with the secret overwritten."""
+        at = 0
+        for first, last in [*spans, (len(data), len(data))]:
+            if first - at >= self.needles.shortest:
+                found = self.needles.find(data[at:first])
+                if found:
+                    self.found = True
+                    data = _blanked(data, [(at, first)], found)
+            at = last
+        return data
+
+    def _hold(self, raw: Data, spans: Spans, passed: int) -> Data:
         """Keep back everything from the body byte number `passed` on; returns what is before it."""
         at = len(raw)
         kept: list[tuple[int, int]] = []
@@ -108,58 +127,20 @@ class Mask:
                 at = first + passed
             kept.append((first + passed - at, last - at))
             passed = 0
-        self._held, self._held_spans = raw[at:], kept
+        self._held, self._held_spans = bytes(raw[at:]), kept
         if len(self._held) > MOST_HELD:
             raise SwollenError
         return raw[:at]
 
-    def _hold_line(self, raw: bytes, start: int) -> bytes:
-        """Keep back the part of a secret in which the framing after the body ends: a trailer, an extension."""
-        part = self._part_at_end(raw[start:])
-        if part:
-            self._held, self._held_spans = raw[-part:], []
-            return raw[:-part]
-        return raw
 
-    def _part_at_end(self, text: bytes) -> int:
-        """How many bytes at the end of `text` are the beginning of a needle."""
-        longest = 0
-        for needle in self.needles:
-            tail = text[1 - len(needle) :]
-            start = needle[:1]
-            at = tail.find(start)
-            while at >= 0:
-                if needle.startswith(tail[at:]):
-                    longest = max(longest, len(tail) - at)
-                    break
-                at = tail.find(start, at + 1)
-        return longest
-
-    def _begins_inside(self, data: bytes) -> bool:
-        """Whether the compressed body so far ends in a part of the secret. Raises EchoError for a whole one."""
-        assert self._inflate is not None
-        try:
-            for text in self._inflate.feed(data):
-                text = self._carry + text
-                if any(needle in text for needle in self.needles):
-                    self.found = True
-                    raise EchoError
-                part = self._part_at_end(text)
-                self._carry = text[-part:] if part else b""
-        except zlib.error:
-            # The client will make no sense of it either.
-            self._inflate = None
-            self._carry = b""
-            return False
-        return len(self._carry) >= PART
-
-
-def _spread(raw: bytes, spans: Spans, text: bytes) -> bytes:
-    """`raw` with its body bytes replaced by `text`, of the same length."""
+def _blanked(raw: Data, spans: Spans, found: Spans) -> bytearray:
+    """`raw` with asterisks where `found` says; that is in numbers of the bytes in `spans` alone."""
     made = bytearray(raw)
-    at = 0
-    for first, last in spans:
-        size = last - first
-        made[first:last] = text[at : at + size]
-        at += size
-    return bytes(made)
+    for start, end in found:
+        at = 0
+        for first, last in spans:
+            low, high = max(start - at, 0), min(end - at, last - first)
+            if low < high:
+                made[first + low : first + high] = b"*" * (high - low)
+            at += last - first
+    return made

@@ -16,6 +16,7 @@ from clauderon.proxy.upstream import Key
 
 if TYPE_CHECKING:
     from clauderon.proxy.client import Client
+    from clauderon.proxy.interfaces import Grant
 
 _OUR_NAMES = frozenset({"host.docker.internal", "localhost", "127.0.0.1"})
 
@@ -86,6 +87,8 @@ def _begin(client: Client, head: RequestHead, key: Key, verdict: Verdict, first_
         problem = session.rules.request_problem(head, grant)
         if problem is not None:
             raise _refusal(problem)
+        if head.upgrade and grant.may_come_back:
+            _check_upgrade(grant, key.host, head.upgrade)
         if key.secure:
             if grant.value is not None:
                 injected = b"%b: %b" % (grant.header, grant.value)
@@ -94,8 +97,20 @@ def _begin(client: Client, head: RequestHead, key: Key, verdict: Verdict, first_
                 if grant.elsewhere:
                     what = f"the credential {grant.name} is not for port {key.port} of {key.host}"
                 raise Problem(401, "no-credential", what, grant.hint, True, "no-credential")
-    message = head.render(injected=injected, strip=grant is not None, first_line=first_line)
+    plain = grant is not None and grant.may_come_back
+    message = head.render(injected=injected, strip=grant is not None, plain=plain, first_line=first_line)
     client.begin_exchange(Exchange(client, head, key, verdict.rule, grant), message)
+
+
+def _check_upgrade(grant: Grant, host: str, wanted: bytes) -> None:
+    """What follows an upgrade is not looked into, so a secret may come back in it. Raises Problem."""
+    if wanted.lower() == b"websocket" and grant.websocket:
+        return
+    what = f"{host} has a credential ({grant.name}), and what follows an upgrade of the connection is not looked into"
+    fix = f"to let it pass: websocket = true in [credentials.{grant.name}] of config.toml"
+    if wanted.lower() != b"websocket":
+        fix = "of all upgrades only websocket can be let through to such a host"
+    raise Problem(403, "upgrade", what, fix, True, "upgrade")
 
 
 def _refusal(verdict: Verdict) -> Problem:

@@ -50,10 +50,11 @@ class Exchange:
         self.grant = grant
         self.started = time.time()
         self.sent = sent = head.length == 0
-        needles = grant.needles if grant is not None and key.secure else ()
-        self.response = Response(head.method, head.minor, client.send, bool(head.upgrade) and sent, needles)
-        if needles:
-            self.response.accepts = head.accepted_codings
+        # What was sent with a credential may come back to a request without one, over plain HTTP for instance.
+        needles = grant.needles if grant is not None else None
+        streams = grant is not None and grant.model_api
+        switches = bool(head.upgrade) and sent
+        self.response = Response(head.method, head.minor, client.send, switches, needles, streams)
 
     # The request.
 
@@ -232,7 +233,11 @@ class Exchange:
             self._complete()
             return
         if response.until_close:
-            response.end()
+            try:
+                response.end()
+            except ResponseError as error:
+                self._broken(error)
+                return
             self._over = True
             self.upstream = upstream.owner = None
             upstream.close()
@@ -261,9 +266,8 @@ class Exchange:
 
     def _broken(self, error: ResponseError) -> None:
         """The upstream's response makes no sense, or must not pass."""
-        self.fail(
-            Problem(502, error.code, f"{self.key.host} sent {error}", refused=error.code == "credential-echo")
-        )
+        refused = bool(error.rule)
+        self.fail(Problem(502, error.code, f"{self.key.host} sent {error}", "", refused, error.rule))
 
     def fail(self, problem: Problem) -> None:
         """Answer the client ourselves, or cut the response if it has begun."""

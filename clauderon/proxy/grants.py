@@ -13,6 +13,7 @@ from clauderon.config.schema import Credential
 from clauderon.proxy.credentials import Secret, hint
 from clauderon.proxy.hosts import format_authority
 from clauderon.proxy.interfaces import Grant
+from clauderon.proxy.needles import SHORTEST, Needles, joined
 from clauderon.proxy.rules import parse_pattern
 
 # Removed from every request to a credentialed host, even where no credential travels in them. A cookie is one too: with
@@ -22,8 +23,6 @@ ALWAYS_REMOVED = frozenset(
 )
 # Where an entry of `hosts` names no port.
 USUAL_PORT = 443
-# What is shorter would be found everywhere by chance.
-SHORTEST_NEEDLE = 8
 _REMEMBERED = 4096
 # Where that is on the host is nothing a container needs to know.
 _SECRETS = "secrets/ of clauderon's state directory"
@@ -85,10 +84,8 @@ class Grants:
         else:
             grant = _withheld(next(iter(tables[0].values())), host, port)
         # What one port of a host was lent, another may show.
-        needles = dict.fromkeys(
-            needle for ports in tables for each in ports.values() for needle in each.needles
-        )
-        return replace(grant, needles=tuple(needles))
+        found = [each.needles for ports in tables for each in ports.values() if each.needles is not None]
+        return replace(grant, needles=joined(found)) if found else grant
 
 
 class LiveGrants:
@@ -119,14 +116,14 @@ def _withheld(grant: Grant, host: str, port: int) -> Grant:
 
 def _grant(credential: Credential, secret: Secret | None) -> Grant:
     value: bytes | None = None
-    needles: tuple[bytes, ...] = ()
+    needles = None
     if secret is not None:
         text = secret.reveal()
         basic = base64.b64encode(f"{credential.basic_user}:{text}".encode()).decode()
         # Not str.format: a secret or a format with other braces must pass as it is.
         value = credential.format.replace("{basic}", basic).replace("{secret}", text).encode()
-        forms = [text, basic] if "{basic}" in credential.format else [text]
-        needles = tuple(form.encode() for form in forms if len(form) >= SHORTEST_NEEDLE)
+        if len(text) >= SHORTEST:
+            needles = Needles(text, credential.basic_user if "{basic}" in credential.format else None)
     return Grant(
         name=credential.name,
         header=credential.header.lower().encode(),
@@ -134,4 +131,5 @@ def _grant(credential: Credential, secret: Secret | None) -> Grant:
         needles=needles,
         model_api=credential.model_api,
         git=credential.serves_git,
+        websocket=credential.websocket,
     )

@@ -13,10 +13,9 @@ from clauderon.proxy.fields import CRLF, END, FieldTable, HeadError, parse_lengt
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([^\x00-\x20\x7f#]+) HTTP/([0-9])\.([0-9])")
 _TARGET = re.compile(rb"(https?)://([^/?]*)(.*)", re.IGNORECASE | re.DOTALL)
-_NO_WEIGHT = re.compile(rb"q=0(?:\.0*)?")
 
 # Codes of the fields that mean something to a proxy.
-HOST, LENGTH, TRANSFER, CONNECTION, HOP, UPGRADE, CREDENTIAL, EXPECT = range(1, 9)
+HOST, LENGTH, TRANSFER, CONNECTION, HOP, UPGRADE, CREDENTIAL, EXPECT, PART, CODINGS = range(1, 11)
 
 _CODES: dict[bytes, int] = {
     b"host": HOST,
@@ -30,7 +29,11 @@ _CODES: dict[bytes, int] = {
     b"http2-settings": HOP,
     b"upgrade": UPGRADE,
     b"expect": EXPECT,
+    b"accept-encoding": CODINGS,
 }
+# Each asks for a part of an answer, somewhere: RFC 9110, Netscape's, Azure's and S3's, proxies' own.
+_PARTS = (b"range", b"if-range", b"request-range", b"x-range", b"x-ms-range", b"x-amz-range", b"x-goog-range",
+          b"x-http-range", b"x-original-range")  # fmt: skip
 # Never removed because a `Connection` field names them.
 _PROTECTED = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"connection"}
@@ -49,11 +52,15 @@ def request_table(credential_headers: Iterable[bytes]) -> FieldTable:
     Servers that turn fields into variables read `X_API_KEY` as `X-API-Key`.
     """
     codes = dict(_CODES)
-    for header in credential_headers:
+    for header, code in [
+        *((name, CREDENTIAL) for name in credential_headers),
+        *((name, PART) for name in _PARTS),
+    ]:
         parts = header.replace(b"_", b"-").split(b"-")
         for joints in product(b"-_", repeat=len(parts) - 1):
             name = parts[0] + b"".join(bytes([j]) + part for j, part in zip(joints, parts[1:], strict=True))
-            codes.setdefault(name, CREDENTIAL)
+            codes.setdefault(name, code)
+    codes.setdefault(b"accept_encoding", CODINGS)
     return FieldTable(codes, status=400, forgotten=frozenset({CREDENTIAL, HOP}))
 
 
@@ -62,12 +69,13 @@ class RequestHead:
 
     wire: the head as it came, with its empty line. lines: the request line and the fields; a line that does not
     travel on is empty, and `edited` is set.
-    credentials: the indices of the lines that hold a credential of the client's.
+    credentials, parts, codings: the indices of the lines that hold a credential of the client's, that ask for a part
+    of the answer, and that say which codings the client can undo; None for none.
     """
 
     __slots__ = (
-        "close", "credentials", "edited", "expects", "host", "length", "lines", "method", "minor", "target",
-        "upgrade", "wire",
+        "close", "codings", "credentials", "edited", "expects", "host", "length", "lines", "method", "minor", "parts",
+        "target", "upgrade", "wire",
     )  # fmt: skip
 
     def __init__(self, wire: bytes, lines: list[bytes], method: bytes, target: bytes, minor: int) -> None:
@@ -83,33 +91,34 @@ class RequestHead:
         self.expects = False  # the client may wait for 100 before it sends the body
         self.edited = False
         self.credentials: list[int] | None = None
+        self.parts: list[int] | None = None
+        self.codings: list[int] | None = None
 
-    def accepted_codings(self) -> frozenset[bytes]:
-        """The codings that Accept-Encoding and TE name, lower case, and not with a weight of nothing."""
-        found = set()
-        for line in self.lines[1:]:
-            name, _, value = line.partition(b":")
-            if name.lower() in (b"accept-encoding", b"te"):
-                for part in value.lower().split(b","):
-                    coding, *weight = (word.strip(b" \t") for word in part.split(b";"))
-                    if not any(_NO_WEIGHT.fullmatch(word) for word in weight):
-                        found.add(coding)
-        return frozenset(found)
-
-    def render(self, *, injected: bytes | None, strip: bool, first_line: bytes | None = None) -> bytes:
+    def render(
+        self, *, injected: bytes | None, strip: bool, plain: bool = False, first_line: bytes | None = None
+    ) -> bytes:
         """The head as it goes to the upstream, with its empty line.
 
         injected: a whole field line to add, in the place of the first credential removed. strip: remove the
-        client's credential headers. What is neither is passed on byte for byte.
+        client's credential headers. plain: ask for the whole answer (any server may ignore Range, RFC 9110 14.2) and
+        for no coding, so that it can be looked through. What is neither is passed on byte for byte.
         """
         credentials = self.credentials if strip else None
-        if credentials is None and first_line is None and not self.edited:
+        parts, codings = (self.parts, self.codings) if plain else (None, None)
+        if not (credentials or parts or codings or first_line or self.edited):
             if injected is None:
                 return self.wire
             return b"%b%b\r\n\r\n" % (self.wire[:-2], injected)
         lines = self.lines.copy()
         if first_line is not None:
             lines[0] = first_line
+        if parts is not None:
+            for index in parts:
+                lines[index] = b""
+        if codings is not None:
+            for index in codings:
+                lines[index] = b""
+            lines[codings[0]] = b"Accept-Encoding: identity"
         if credentials is not None:
             for index in credentials:
                 lines[index] = b""
@@ -175,6 +184,10 @@ def parse_request(wire: bytes, table: FieldTable) -> RequestHead:
             if upgrade:
                 raise HeadError(400, "more than one Upgrade")
             upgrade = index
+        elif code == CODINGS:
+            head.codings = [*(head.codings or ()), index]
+        elif code == PART:
+            head.parts = [*(head.parts or ()), index]
         else:
             head.expects = True
     if head.host is None and minor == b"1":

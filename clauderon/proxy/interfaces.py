@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from clauderon.config.schema import Proxy
+from clauderon.proxy.needles import Needles
 from clauderon.proxy.policy import SessionPolicy
 
 
@@ -33,7 +34,9 @@ class Grant:
     header: the header it travels in, lower case.
     value:  the header's whole value, or None while no secret is set. Then the client's own credential headers are
             removed all the same, and `hint` says what would supply the secret.
-    needles: every form of the secret that must not come back to the client: the secret itself, its base64 in Basic.
+    needles: the forms of the secret that must not come back to the client; None while no secret is set, and for one
+            that is too short to look for.
+    websocket: a request may become a WebSocket, in which a secret that comes back is not seen.
     model_api: read-only sessions may send it POST; without a secret its requests are refused with `hint`.
     git: these hosts serve git, so that read-only sessions may fetch from them.
     elsewhere: the credential belongs to other ports of this host; nothing is lent, `hint` says how to name this one.
@@ -42,11 +45,17 @@ class Grant:
     name: str
     header: bytes
     value: bytes | None = field(repr=False)
-    needles: tuple[bytes, ...] = field(default=(), repr=False)
+    needles: Needles | None = field(default=None, repr=False)
     hint: str = ""
     model_api: bool = False
     git: bool = False
     elsewhere: bool = False
+    websocket: bool = False
+
+    @property
+    def may_come_back(self) -> bool:
+        """Whether this host was sent a secret, by this request or another."""
+        return self.value is not None or self.needles is not None
 
 
 class Credentials(Protocol):

@@ -10,13 +10,15 @@ from clauderon.proxy.head import CHUNKED, UNTIL_CLOSE
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
 _STATUS_LINES_KEPT = 256
 
-LENGTH, TRANSFER, CONNECTION, ENCODING = range(1, 5)
+LENGTH, TRANSFER, CONNECTION, ENCODING, TYPE, RANGE = range(1, 7)
 _TABLE = FieldTable(
     {
         b"content-length": LENGTH,
         b"transfer-encoding": TRANSFER,
         b"connection": CONNECTION,
         b"content-encoding": ENCODING,
+        b"content-type": TYPE,
+        b"content-range": RANGE,
     },
     status=502,
 )
@@ -27,15 +29,17 @@ class ResponseHead:
     """A response's head. `length`: bytes of the body, 0 for none, CHUNKED or UNTIL_CLOSE; 1xx have none.
 
     encoding: the codings of the body in the order they were applied, those of the transfer last; as a list with commas.
+    partial: by its status, its Content-Range or its type it holds parts of what it answers about.
     """
 
-    __slots__ = ("close", "encoding", "length", "status")
+    __slots__ = ("close", "encoding", "length", "partial", "status")
 
     def __init__(self, status: int, close: bool) -> None:
         self.status = status
         self.close = close
         self.length = UNTIL_CLOSE
         self.encoding = b""
+        self.partial = status == 206
 
 
 def _parse_status_line(line: bytes) -> tuple[int, bool]:
@@ -80,6 +84,12 @@ def parse_response(wire: bytes, method: bytes) -> ResponseHead:
                 head.close = True
             elif old and b"keep-alive" in tokens:
                 head.close = False
+        elif code == TYPE:
+            if b"byteranges" in value.lower():
+                head.partial = True
+        elif code == RANGE:
+            # Of 416 it says how long the whole is, of 308 how much has been uploaded.
+            head.partial = head.partial or status < 300
         else:
             head.encoding = head.encoding + b"," + value if head.encoding else value.strip(b" \t")
     if transfer is not None:

@@ -3,39 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from clauderon.proxy.echo import EchoError, Mask
+from clauderon.proxy.echo import Mask
 from clauderon.proxy.fields import END, MAX_HEAD, HeadError
 from clauderon.proxy.framing import Framing, FramingError, UntilClose, response_framing
 from clauderon.proxy.inflate import SwollenError, UnreadableError, codings_of
 from clauderon.proxy.reply import ResponseHead, parse_response
+from clauderon.proxy.squeezed import EchoError, SqueezedMask
+
+if TYPE_CHECKING:
+    from clauderon.proxy.needles import Data, Needles
 
 MAX_INTERIM = 64
 
 # What `feed` says: more must come, the response is whole, or the protocol was switched.
 MORE, WHOLE, SWITCHED = range(3)
 
+# For a compressed body that holds the secret and for one too large to know: whoever can choose what is beside the
+# secret must not learn how well it was compressed.
+_OPAQUE = "a compressed answer, which it was asked not to send and which is too large to look into, broken or an echo"
+
 
 class ResponseError(Exception):
-    """The response makes no sense. code: for the audit; the text continues "HOST sent ..."."""
+    """The response makes no sense. The text continues "HOST sent ...".
 
-    def __init__(self, code: str, text: str) -> None:
+    code: what the client is told too; rule: for the audit alone, where it may not pass.
+    """
+
+    def __init__(self, code: str, text: str, rule: str = "") -> None:
         super().__init__(text)
         self.code = code
+        self.rule = rule
 
 
 class Response:
     """The response to one request.
 
     method, minor: the request's; send: takes what the client is to get; may_switch: an upgrade was asked for;
-    needles: the forms of the secret the request carried; `accepts`: says which codings the client can undo. After the
-    head `status` is set; `close`: the upstream closes after it; `extra`: it sent more than a response; `rest`: what
-    came after a switch; `passed`: bytes sent.
+    needles: the forms of the host's secret, if it has one; streams: a compressed body may pass as it comes. Once the
+    head was passed on `status` is set; `close`: the upstream closes after it; `extra`: it sent more than a response;
+    `rest`: what came after a switch; `passed`: bytes sent.
     """
 
     # As they are at first, so that making a response costs little.
-    accepts: Callable[[], frozenset[bytes]] = frozenset
     _mask: Mask | None = None
+    _body: Mask | SqueezedMask | None = None
+    _status = 0  # of a head that waits
     _framing: Framing | None = None
     _held = b""
     _interim = 0
@@ -49,21 +63,23 @@ class Response:
         self,
         method: bytes,
         minor: int,
-        send: Callable[[bytes | memoryview], None],
+        send: Callable[[Data], None],
         may_switch: bool = False,
-        needles: tuple[bytes, ...] = (),
+        needles: Needles | None = None,
+        streams: bool = False,
     ) -> None:
         self._method = method
         self._minor = minor
         self.send = send
         self._may_switch = may_switch
-        if needles:
+        self._streams = streams
+        if needles is not None:
             self._mask = Mask(needles)
 
     @property
     def begun(self) -> bool:
         """Whether any byte of it has come."""
-        return bool(self.status or self._held or self._interim)
+        return bool(self.status or self._held or self._interim or self._status)
 
     @property
     def until_close(self) -> bool:
@@ -73,14 +89,14 @@ class Response:
     @property
     def echoed(self) -> bool:
         """Whether a secret was found in it."""
-        return self._mask is not None and self._mask.found
+        return any(mask is not None and mask.found for mask in (self._mask, self._body))
 
     def feed(self, data: memoryview) -> int:
         """Take what the upstream sent; says MORE, WHOLE or SWITCHED. Raises ResponseError."""
         framing = self._framing
         if framing is None:
             return self._heads(self._held + bytes(data) if self._held else bytes(data))
-        if self._mask is not None:
+        if self._body is not None:
             return self._masked(data)
         try:
             used = framing.feed(data)
@@ -95,30 +111,35 @@ class Response:
         return WHOLE if framing.done else MORE
 
     def end(self) -> None:
-        """The connection ended where that ends the response: pass on what was held back."""
-        if self._mask is not None:
-            self._pass(self._mask.body(b"", [], True))
+        """The connection ended where that ends the response: pass on what was held back. Raises ResponseError."""
+        if self._body is not None:
+            self._pass(self._looked_at(b"", [], True))
 
     def _masked(self, data: memoryview | bytes) -> int:
         """As `feed` for a body in which the secret must not pass."""
-        framing, mask = self._framing, self._mask
-        assert framing is not None and mask is not None
+        framing = self._framing
+        assert framing is not None
         framing.spans = []
         try:
             used = framing.feed(data)
-            clean = mask.body(data[:used], framing.spans, framing.done)
         except FramingError as error:
             raise ResponseError("upstream-framing", f"a malformed body: {error}") from None
-        except EchoError:
-            raise ResponseError("credential-echo", "the credential back, in a compressed body") from None
-        except SwollenError:
-            raise ResponseError("upstream-coding", "a compressed body that swells beyond reason") from None
         self.extra = used < len(data)
-        self._pass(clean)
+        self._pass(self._looked_at(data[:used], framing.spans, framing.done))
         return WHOLE if framing.done else MORE
 
-    def _pass(self, data: bytes) -> None:
+    def _looked_at(self, data: memoryview | bytes, spans: list[tuple[int, int]], done: bool) -> Data:
+        assert self._body is not None
+        try:
+            return self._body.body(data, spans, done)
+        except EchoError:
+            raise ResponseError("upstream-coding", _OPAQUE, "credential-echo") from None
+        except SwollenError:
+            raise ResponseError("upstream-coding", _OPAQUE) from None
+
+    def _pass(self, data: Data) -> None:
         if data:
+            self.status = self.status or self._status
             self.passed += len(data)
             self.send(data)
 
@@ -155,6 +176,8 @@ class Response:
         self.close = head.close
         mask = self._mask
         if mask is not None:
+            if head.partial:
+                raise ResponseError("partial", "a part of its answer, which nobody asked for", "partial")
             if head.encoding or not 0 <= head.length <= len(data) - size:
                 return self._masked_head(head, data, size)
             # All of it is here, in the plain: one look is enough.
@@ -186,29 +209,31 @@ class Response:
 
     def _masked_head(self, head: ResponseHead, data: bytes, size: int) -> int:
         """As `_final`; nothing is sent before all of it was looked at."""
-        assert self._mask is not None
-        parts: list[bytes | memoryview] = []
+        mask = self._mask
+        assert mask is not None
+        parts: list[Data] = []
         send, self.send = self.send, parts.append
+        self._status = head.status
         try:
             self._framing = response_framing(head.length)
-            if head.encoding and head.length:
-                self._begin_coded(head.encoding)
-            self._pass(self._mask.whole(data[:size]))
+            self._body = body = self._body_mask(head, mask)
+            first = mask.whole(data[:size])
+            self._pass(body.head(first) if isinstance(body, SqueezedMask) else first)
             state = self._masked(data[size:]) if size < len(data) or self._framing.done else MORE
         finally:
             self.send = send
-        self.status = head.status
-        send(b"".join(parts))
+        if parts:
+            send(b"".join(parts))
         return state
 
-    def _begin_coded(self, encoding: bytes) -> None:
-        """What cannot be looked into goes only to a client that asked for it: models answer in such codings too."""
-        assert self._mask is not None
+    def _body_mask(self, head: ResponseHead, mask: Mask) -> Mask | SqueezedMask:
+        """What looks for the secret in the body."""
+        codings = codings_of(head.encoding) if head.length else []
+        if not codings:
+            return mask
         try:
-            self._mask.begin_body(encoding)
+            return SqueezedMask(mask.needles, codings, streams=self._streams)
         except UnreadableError:
-            accepted = self.accepts()
-            if b"*" not in accepted and not accepted.issuperset(codings_of(encoding)):
-                raise ResponseError("upstream-coding", "its body in a coding nobody asked for") from None
+            raise ResponseError("upstream-coding", "its body in a coding nobody asked for") from None
         except SwollenError:
             raise ResponseError("upstream-coding", "its body in too many codings at once") from None

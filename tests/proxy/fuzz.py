@@ -31,6 +31,7 @@ from clauderon.proxy.framing import Chunked, FramingError, not_in_trailers
 from clauderon.proxy.grants import ALWAYS_REMOVED
 from clauderon.proxy.head import parse_request, request_table, split_target
 from clauderon.proxy.interfaces import Grant
+from clauderon.proxy.needles import Needles
 from clauderon.proxy.policy import SessionPolicy
 from clauderon.proxy.pool import Pool
 from clauderon.proxy.refusal import Problem
@@ -341,11 +342,14 @@ class Dialler:
         return wire
 
 
+NEEDLES = Needles(SECRET.decode())
+
+
 class Table:
     headers = HEADERS
 
     def grant(self, host: str, port: int) -> Grant | None:
-        return Grant("b", b"x-api-key", SECRET, (SECRET,)) if host == "b.test" else None
+        return Grant("b", b"x-api-key", SECRET, NEEDLES) if host == "b.test" else None
 
 
 class Silent:

@@ -24,6 +24,7 @@ from clauderon import tls as contexts
 from clauderon.config.schema import Proxy
 from clauderon.proxy import grants
 from clauderon.proxy.interfaces import AuditRecord, Grant
+from clauderon.proxy.needles import Needles
 from clauderon.proxy.policy import SessionPolicy
 from clauderon.proxy.server import DataPlane
 from tests.proxy.tls_socket import TlsSocket
@@ -56,12 +57,12 @@ class Grants:
         self.headers = grants.ALWAYS_REMOVED
 
     def add(self, host: str, header: bytes = b"x-api-key", value: str | None = CANARY, **more: Any) -> None:
-        secret = value.rsplit(" ", 1)[-1].encode() if value else None
+        needles = Needles(value.rsplit(" ", 1)[-1]) if value else None
         self.table[host] = Grant(
             name=more.pop("name", "anthropic"),
             header=header,
             value=value.encode() if value else None,
-            needles=(secret,) if secret else (),
+            needles=needles,
             hint="set ANTHROPIC_API_KEY",
             **more,
         )

@@ -423,7 +423,7 @@ def test_a_websocket_is_relayed_raw_after_its_upgrade(rig: Rig) -> None:
             peer.send(b"\x00" + data)
 
     rig.upstream(handler=handle)
-    rig.grants.add("api.test")
+    rig.grants.add("api.test", websocket=True)
     client = rig.tunnel()
     client.send(
         b"GET /ws HTTP/1.1\r\nHost: api.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"

@@ -335,7 +335,7 @@ def test_a_read_only_session_may_not_change_anything(rig: Rig, line: bytes) -> N
 @pytest.mark.parametrize("line", CHANGING)
 def test_a_read_write_session_may(rig: Rig, line: bytes) -> None:
     rig.upstream()
-    rig.grants.add("api.test", name="github")
+    rig.grants.add("api.test", name="github", websocket=True)
     assert rig.ask(_request(line))[0].startswith(b"HTTP/1.1 200 ")
 
 
@@ -496,7 +496,7 @@ def test_what_was_upgraded_ends_with_the_right_to_it(
             peer.send(data)
 
     rig.upstream(handler=handle)
-    rig.grants.add("api.test", model_api=model_api)
+    rig.grants.add("api.test", model_api=model_api, websocket=True)
     client = rig.tunnel()
     client.send(UPGRADE[0])
     assert client.head().startswith(b"HTTP/1.1 101 ")

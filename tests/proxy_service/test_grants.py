@@ -38,7 +38,9 @@ def test_git_over_https_gets_basic_and_both_forms_are_needles() -> None:
     encoded = base64.b64encode(b"x-access-token:" + secret)
     assert grant is not None
     assert grant.value == b"Basic " + encoded
-    assert set(grant.needles) == {secret, encoded}
+    assert grant.needles is not None
+    for form in (secret, encoded):
+        assert grant.needles.find(b"you sent " + form + b", didn't you?")[0] == (9, 9 + len(form))
 
 
 @pytest.mark.parametrize(
@@ -140,4 +142,4 @@ def test_a_secret_with_braces_passes_as_it_is(secret: str) -> None:
 
 def test_short_secrets_are_no_needles() -> None:
     grant = Grants({"x": Credential("x", hosts=("x.test",))}, {"x": Secret("abc")}).grant("x.test", 443)
-    assert grant is not None and grant.needles == ()
+    assert grant is not None and grant.needles is None
