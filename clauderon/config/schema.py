@@ -108,8 +108,8 @@ class Credential(NamedTuple):
     command: tuple[str, ...] = ()
     file: str = ""
     model_api: bool = False
-    websocket: bool = False
     git: bool | None = None
+    websocket: bool = False
 
     @property
     def serves_git(self) -> bool:

@@ -179,7 +179,7 @@ def test_a_request_with_a_credential_asks_for_no_coding(rig: Rig, fields: bytes)
     rig.grants.add("api.test")
     rig.ask(b"GET / HTTP/1.1\r\nHost: api.test\r\n%b\r\nX-Api-Key: placeholder\r\n\r\n" % fields)
     assert upstream.seen.lower().count(b"encoding") == 1
-    assert b"\r\nAccept-Encoding: identity\r\nX-Api-Key: " + SECRET in upstream.seen
+    assert b"\r\nAccept-Encoding: identity\r\nx-api-key: " + SECRET in upstream.seen
 
 
 def test_a_coding_we_cannot_undo_is_nobodys_business_without_a_body_or_a_credential(rig: Rig) -> None:
