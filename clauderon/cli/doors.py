@@ -11,7 +11,7 @@ from clauderon import names as session_names
 from clauderon import proc
 from clauderon.cells import Column
 from clauderon.cli import common
-from clauderon.docker import failures
+from clauderon.docker import failures, keys
 from clauderon.errors import EXIT_TIMEOUT, NoSuchSession, UsageError
 from clauderon.output import stdin_is_terminal
 from clauderon.session import inside, lifecycle
@@ -21,6 +21,11 @@ from clauderon.session.request import duration_s
 
 OptionalName = Annotated[
     str | None, typer.Argument(metavar="[NAME]", help="Default: the only session.", show_default=False)
+]
+
+DetachKeys = Annotated[
+    str,
+    typer.Option("--detach-keys", metavar="KEYS", help="The keys, on a terminal, that leave it running."),
 ]
 
 
@@ -37,28 +42,30 @@ def _only(context: Context, name: str | None, command: str) -> str:
 
 def attach(
     name: OptionalName = None,
-    detach_keys: Annotated[
-        str, typer.Option("--detach-keys", metavar="KEYS", help="The keys that leave the session running.")
-    ] = lifecycle.DETACH_KEYS,
+    detach_keys: DetachKeys = keys.ATTACH,
 ) -> None:
     """Join the agent's terminal; ctrl-p ctrl-q leaves it running.
 
     Example: clauderon attach fix-bug
     """
+    keys.parse_detach_keys(detach_keys, "attach")
     with common.opened() as context:
         session = lifecycle.running(context, _only(context, name, "attach"))
         raise typer.Exit(lifecycle.attach(context, session, detach_keys))
 
 
-def shell(name: OptionalName = None) -> None:
+def shell(name: OptionalName = None, detach_keys: DetachKeys = keys.EXEC) -> None:
     """Open a shell in the session's container: bash, else sh.
 
     Example: clauderon shell fix-bug
     """
+    keys.parse_detach_keys(detach_keys, "shell")
     with common.opened() as context:
         session = lifecycle.running(context, _only(context, name, "shell"), idle=True)
         tty = stdin_is_terminal() and sys.stdout.isatty()
-        raise typer.Exit(inside.run(context, session, inside.SHELL, tty=tty, stdin=True))
+        raise typer.Exit(
+            inside.run(context, session, inside.SHELL, tty=tty, stdin=True, detach_keys=detach_keys)
+        )
 
 
 def exec_(
@@ -68,6 +75,7 @@ def exec_(
         bool | None,
         typer.Option("--tty/--no-tty", "-t/-T", help="Default: when stdin and stdout are terminals."),
     ] = None,
+    detach_keys: DetachKeys = keys.EXEC,
 ) -> None:
     """Run a command in the session's container; its status is the answer's. A stopped session is woken for it.
 
@@ -75,12 +83,13 @@ def exec_(
 
     Example: clauderon exec fix-bug -- make test
     """
+    keys.parse_detach_keys(detach_keys, "exec")
     with common.opened() as context:
         session = lifecycle.running(context, name, idle=True)
         if tty is None:
             tty = stdin_is_terminal() and sys.stdout.isatty()
         stdin = sys.stdin is not None and not sys.stdin.closed
-        raise typer.Exit(inside.run(context, session, command, tty=tty, stdin=stdin))
+        raise typer.Exit(inside.run(context, session, command, tty=tty, stdin=stdin, detach_keys=detach_keys))
 
 
 def logs(

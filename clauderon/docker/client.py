@@ -273,9 +273,14 @@ class Docker:
         """Become docker with these words."""
         proc.replace(self.argv(*words), env=self.env)
 
-    def pass_through(self, *words: str, cut_off: Callable[[int, Callable[[], bool]], None]) -> int:
+    def pass_through(
+        self,
+        *words: str,
+        cut_off: Callable[[int, Callable[[], bool]], None],
+        said: Callable[[bytes], None] | None = None,
+    ) -> int:
         """Run docker on our own streams and terminal; see `proc.pass_through`."""
-        return proc.pass_through(self.argv(*words), env=self.env, cut_off=cut_off)
+        return proc.pass_through(self.argv(*words), env=self.env, cut_off=cut_off, said=said)
 
     def foreground(self, *words: str, stdin: bytes = b"", capture: bool = False) -> proc.Completed:
         """Run docker on our own stdout (unless it is captured) and stderr."""

@@ -17,8 +17,9 @@ from clauderon.proc.answering import Running, pipe, run, start, stream
 from clauderon.proc.apart import attend, daemon
 from clauderon.proc.child import Completed, Env, find, operand
 from clauderon.proc.here import foreground, pass_through, reader_left, replace, until_reader_leaves, visit
+from clauderon.proc.terminal import leave
 
 __all__ = [
-    "Completed", "Env", "Running", "attend", "daemon", "find", "foreground", "operand", "pass_through", "pipe",
+    "Completed", "Env", "Running", "attend", "daemon", "find", "foreground", "leave", "operand", "pass_through", "pipe",
     "reader_left", "replace", "run", "start", "stream", "until_reader_leaves", "visit",
 ]  # fmt: skip

@@ -24,6 +24,7 @@ from clauderon.proc.child import (
     status_of,
     stop,
 )
+from clauderon.proc.terminal import given_away
 
 _PR_SET_PDEATHSIG = 1
 
@@ -37,16 +38,26 @@ def replace(argv: Sequence[str], *, env: Env) -> NoReturn:
         raise cannot_start(argv, None, error) from error
 
 
-def pass_through(argv: Sequence[str], *, env: Env, cut_off: Callable[[int, Callable[[], bool]], None]) -> int:
+def pass_through(
+    argv: Sequence[str],
+    *,
+    env: Env,
+    cut_off: Callable[[int, Callable[[], bool]], None],
+    said: Callable[[bytes], None] | None = None,
+) -> int:
     """Run a command on our own three streams and in our own process group; returns its status.
 
     cut_off: called with the number of the signal that ended the command, or us, and with what says whether the command
     is still there. For a command that is only the near end of one somewhere else, which would go on; the near end has
     some seconds to end by itself then, and is stopped. What it says of itself does not count then: docker 28 takes its
     interruption for a success.
+    said: for a command that has a terminal on stdin and stdout, and on stderr only words of its near end: gets those.
     """
-    with _quitting_interrupts():
-        child, came = _begin_here(argv, env)
+    with contextlib.ExitStack() as around:
+        around.enter_context(_quitting_interrupts())
+        if said is not None:
+            around.enter_context(given_away(always=False))
+        child, came = _begin_here(argv, env, stderr=subprocess.PIPE if said is not None else None)
         try:
             if came:
                 signal.raise_signal(came[0])
@@ -59,29 +70,34 @@ def pass_through(argv: Sequence[str], *, env: Env, cut_off: Callable[[int, Calla
             finally:
                 stop(child)
             raise
+    if child.stderr is not None and said is not None:
+        with child.stderr:
+            said(child.stderr.read())
     if returncode < 0:
         cut_off(-returncode, lambda: False)
     return status_of(returncode)
 
 
 def visit(argv: Sequence[str], *, env: Env) -> Completed:
-    """Run a command that takes our terminal over, in our own process group; its stderr comes back.
+    """Run a command that takes our terminal over, in our own process group; its stderr comes back, and our terminal
+    out of every mode, on a line of its own.
 
     For docker's `attach`, which has a word to say at the end of a visit and a status that is not the agent's.
     """
     child, came = _begin_here(argv, env, stderr=subprocess.PIPE)
     assert child.stderr is not None
-    try:
-        if came:
-            signal.raise_signal(came[0])
-        with child.stderr:
-            errors = child.stderr.read()
-        return Completed(tuple(argv), status_of(child.wait()), b"", errors)
-    except BaseException:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(STOP_GRACE_S)  # it puts the terminal back in order
-        stop(child)
-        raise
+    with given_away():
+        try:
+            if came:
+                signal.raise_signal(came[0])
+            with child.stderr:
+                errors = child.stderr.read()
+            return Completed(tuple(argv), status_of(child.wait()), b"", errors)
+        except BaseException:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(STOP_GRACE_S)  # it puts the terminal back in order
+            stop(child)
+            raise
 
 
 def until_reader_leaves(argv: Sequence[str], *, env: Env) -> int:

@@ -15,13 +15,13 @@ from typing import NamedTuple
 from clauderon import spec
 from clauderon.airlock.layout import host_side
 from clauderon.airlock.worktree import pin_argv, worktree_add_argv
-from clauderon.docker import argv
+from clauderon.docker import argv, keys
 from clauderon.errors import Conflict, NoSuchSession, UsageError
 from clauderon.git.environment import KEPT, without_filters
 from clauderon.git.repository import Repository
 from clauderon.paths import Home
 from clauderon.proxy import trust
-from clauderon.session import again, launch, lifecycle, probe, request, resources
+from clauderon.session import again, launch, probe, request, resources
 from clauderon.session.context import SCRIPT_STEP, Context
 from clauderon.session.request import Plan, Request
 from clauderon.store import Session
@@ -52,7 +52,7 @@ class Ending(NamedTuple):
     def lines(self, context: Context, name: str, *, existing: bool = False) -> list[str]:
         """name: a word of shell. existing: found by its idempotency key."""
         if self.attach:
-            words = context.docker.argv("attach", "--detach-keys", lifecycle.DETACH_KEYS)
+            words = context.docker.argv("attach", "--detach-keys", keys.ATTACH)
             return [f"exec {shlex.join(words)} clauderon-{name}"]
         if self.headless:
             flags = [

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from clauderon import names, paths
+from clauderon import names, paths, proc
+from clauderon.docker import keys
 from clauderon.errors import ClauderonError, CommandFailed
 from clauderon.session.context import Context
 from clauderon.store import Session
 
 SHELL = ("sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi")
 
+# What docker says, with the status 1, to a person who pressed the detach keys.
+LEFT = b"read escape sequence"
 _MARK = ".clauderon-exec-"
 
 # By way of the image's `sh`, whose builtins are all that is needed: engines before 23 say 126 for a command that is not
@@ -34,18 +38,44 @@ BEGIN_S = 1.0
 _LOOK_S = 0.2
 
 
-def run(context: Context, session: Session, command: Sequence[str], *, tty: bool, stdin: bool) -> int:
-    """Run `command` on our own streams, with the directory and the user of the session; returns its status.
+def run(
+    context: Context,
+    session: Session,
+    command: Sequence[str],
+    *,
+    tty: bool,
+    stdin: bool,
+    detach_keys: str = keys.EXEC,
+) -> int:
+    """Run `command` on our own streams, with the directory and the user of the session; returns its status, or 0 if
+    the person left it running by the `detach_keys`, which only a terminal has.
 
     Raises what interrupts us, once the command has ended.
     """
     container = names.container(session.name)
     mark = _MARK + names.new_id()
     inside = f"{paths.CONTAINER_HOME}/{mark}"
-    words = ["exec", *(["-i"] if stdin else []), *(["-t"] if tty else []), container]
+    words = [
+        "exec",
+        *(["-i"] if stdin else []),
+        *(["-t", "--detach-keys", detach_keys] if tty else []),
+        container,
+    ]
     words += ["sh", "-c", _BEGIN, "clauderon", inside, *command]
     try:
-        return context.docker.pass_through(*words, cut_off=_Ending(context, container, inside))
+        words_of_docker: list[bytes] = []
+        said = words_of_docker.append if tty and sys.stdout.isatty() else None
+        cut_off = _Ending(context, container, inside)
+        status = context.docker.pass_through(*words, cut_off=cut_off, said=said)
+        if any(LEFT in text for text in words_of_docker):
+            proc.leave()
+            context.report.note(
+                f"The command goes on in session {session.name}. hint: docker top {container}"
+            )
+            return 0
+        for text in filter(None, words_of_docker):
+            context.report.note(text.decode("utf-8", "replace").rstrip())
+        return status
     finally:
         with contextlib.suppress(OSError):
             (context.home.session_home(session.id) / mark).unlink()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clauderon import airlock, names, proc
 from clauderon.agents import registry, setup
-from clauderon.docker import failures
+from clauderon.docker import failures, keys
 from clauderon.errors import EXIT_TIMEOUT, BackendError, ClauderonError, CommandFailed, Conflict
 from clauderon.proxy import service
 from clauderon.session import inside, launch, resources, served, unsafe
@@ -15,9 +15,6 @@ from clauderon.store import Session
 
 STOP_GRACE_S = 10
 IDLE_WAIT_S = 10.0
-DETACH_KEYS = "ctrl-p,ctrl-q"
-# What docker says, with the status 1, to a person who pressed those keys.
-_LEFT = b"read escape sequence"
 _NO_TERMINAL = b"is not a TTY"
 
 
@@ -130,7 +127,7 @@ def running(context: Context, name: str, *, idle: bool = False) -> Session:
         return _start(context, session, "idle")
 
 
-def attach(context: Context, session: Session, detach_keys: str = DETACH_KEYS) -> int:
+def attach(context: Context, session: Session, detach_keys: str = keys.ATTACH) -> int:
     """Join the agent's terminal until the agent ends, whose status this is, or the person leaves, which is 0.
 
     Raises BackendError for what keeps docker from it.
@@ -141,8 +138,8 @@ def attach(context: Context, session: Session, detach_keys: str = DETACH_KEYS) -
         context.docker.replace(*words)
     argv = context.docker.argv(*words)
     answer = proc.visit(argv, env=context.docker.env)
-    if _LEFT in answer.stderr:
-        context.report.note(f"\nSession {session.name} goes on. hint: clauderon attach {session.name}")
+    if inside.LEFT in answer.stderr:
+        context.report.note(f"Session {session.name} goes on. hint: clauderon attach {session.name}")
         return 0
     if answer.status and answer.stderr:
         what = f"attach {session.name}"

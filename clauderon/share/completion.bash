@@ -54,11 +54,11 @@ choice read-write read-only'
         arguments=active
         ;;
     ' shell')
-        options=--help
+        options='--detach-keys --help'
         arguments=active
         ;;
     ' exec')
-        options='--tty --no-tty -t -T --help'
+        options='--tty --no-tty -t -T --detach-keys --help'
         arguments='active
 command*'
         ;;
@@ -194,6 +194,8 @@ _clauderon_kind() {
     ' delete --format') kind='choice table tsv json' ;;
     ' set-access-mode --format') kind='choice table tsv json' ;;
     ' attach --detach-keys') kind='none' ;;
+    ' shell --detach-keys') kind='none' ;;
+    ' exec --detach-keys') kind='none' ;;
     ' logs --tail' | ' logs -n') kind='none' ;;
     ' logs --since') kind='none' ;;
     ' wait --timeout') kind='none' ;;

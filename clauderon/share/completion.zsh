@@ -238,13 +238,14 @@ _clauderon_set_access_mode() {
 
 _clauderon_attach() {
     _arguments -s -S \
-        '--detach-keys=[The keys that leave the session running.]:KEYS: ' \
+        '--detach-keys=[The keys, on a terminal, that leave it running.]:KEYS: ' \
         '(- *)--help[Show the help.]' \
         '1:[NAME]: _clauderon_ask active session'
 }
 
 _clauderon_shell() {
     _arguments -s -S \
+        '--detach-keys=[The keys, on a terminal, that leave it running.]:KEYS: ' \
         '(- *)--help[Show the help.]' \
         '1:[NAME]: _clauderon_ask active session'
 }
@@ -255,6 +256,7 @@ _clauderon_exec() {
         '--no-tty[Default\: when stdin and stdout are terminals.]' \
         '-t[Default\: when stdin and stdout are terminals.]' \
         '-T[Default\: when stdin and stdout are terminals.]' \
+        '--detach-keys=[The keys, on a terminal, that leave it running.]:KEYS: ' \
         '(- *)--help[Show the help.]' \
         '1:NAME: _clauderon_ask active session' \
         '*:COMMAND...: '
