@@ -232,7 +232,7 @@ class Docker:
             if failures.is_missing(failure):
                 return None
             raise failures.explain(failure, f"inspect {reference}") from failure
-        return parse.parse_inspect(answer.text).images[0]
+        return next(iter(parse.parse_inspect(answer.text).images), None)
 
     def network_create(self, name: str, *, subnet: str, internal: bool, labels: Mapping[str, str]) -> None:
         words = argv.network_create_argv(name, subnet=subnet, internal=internal, labels=labels)
