@@ -1,7 +1,7 @@
-"""The user's checkout while a branch comes into it: how git is called there, what is refused, the one step that writes.
+"""The user's checkout while a branch comes into it: how git is called there, and which programs make us refuse.
 
-Before that step only the user's own files are there, so their programs are theirs. From then on git gets an
-environment in which nothing of the configuration starts, but for what `programs` lets pass.
+Writes nothing there (`moving` does). Before that only the user's own files are there, so their programs are theirs.
+From then on git gets an environment in which nothing of the configuration starts, but for what `programs` lets pass.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import NamedTuple
 from clauderon import paths, proc
 from clauderon.airlock import programs
 from clauderon.airlock.carry import printable
-from clauderon.errors import BackendError, Conflict, Refused
+from clauderon.errors import Refused
 from clauderon.git.environment import environment, with_settings
-from clauderon.git.settings import Origins, parse_origins, parse_settings
+from clauderon.git.settings import Origins, parse_origins, parse_settings, standard_files
 from clauderon.store import Session
 
 _TIMEOUT_S = 3600.0
@@ -26,10 +26,9 @@ _OVERRIDDEN = (
     *("-c", "submodule.recurse=false"),
 )
 _SHOWN = 10
-_AT_ONCE = 500
 
 
-class _Change(NamedTuple):
+class Change(NamedTuple):
     """A path that the merge changes: added (A), deleted (D), or another letter of `git diff-tree`."""
 
     kind: str
@@ -58,7 +57,7 @@ class Checkout:
         self._origins = Origins({}, ())
         self._promisor = False
         self._pointers = False
-        self.programs = programs.Programs((), frozenset(), (), False)
+        self.programs = programs.NONE
 
     def call(
         self,
@@ -92,7 +91,7 @@ class Checkout:
     def refuse_programs(self, head: str, tip: str, tree: str) -> None:
         """Raises Refused where a filter that is switched off applies to what changes, or the branch changes what the
         configuration is read from."""
-        changed = [change.path for change in self._changes(head, tree)]
+        changed = [change.path for change in self.changes(head, tree)]
         self._refuse_configuration(changed)
         if not self.programs.filters and not self.programs.lfs:
             return
@@ -112,35 +111,11 @@ class Checkout:
         """What a person should know after it, to append to a sentence."""
         return "; Git LFS files that are not on this machine yet come with `git lfs pull`" * self._pointers
 
-    def move(self, head: str, commit: str, *, into: str, reason: str) -> None:
-        """Bring index, files and branch from `head` to `commit`, all or nothing; look whether it is so.
-
-        Raises Conflict where something is in the way; then nothing was changed.
-        """
-        changes = self._changes(head, commit)
-        if self._promisor:
-            # Prints numbers, and has git fetch all that is missing at once while that may still be fetched.
-            self.call("diff-tree", "-r", "--numstat", "--no-renames", "--no-ext-diff", head, commit)
-        self._sealed = programs.sealed(self._env, self.programs)
-        self.call("update-index", "-q", "--refresh", ok=None)
-        self._refuse_in_the_way(head, commit, changes)
-        self.call("update-ref", "ORIG_HEAD", head)
-        try:
-            self.call("read-tree", "-m", "-u", head, commit)
-        except BaseException:
-            self._take_back(head, commit, changes)
-            raise
-        try:
-            self.call("update-ref", "-m", reason, "HEAD", commit, head)
-        except BaseException:
-            self.call("read-tree", "-m", "-u", commit, head, ok=None)
-            raise
-        self._look(commit, into, {change.path for change in changes})
-
-    def _changes(self, old: str, new: str) -> list[_Change]:
-        words = ("diff-tree", "-r", "-z", "--name-status", "--no-renames", old, new, "--")
-        fields = self.call(*words).text.split("\0")[:-1]
-        return [_Change(kind, path) for kind, path in zip(fields[::2], fields[1::2], strict=True)]
+    def changes(self, old: str, new: str) -> list[Change]:
+        """The paths that differ between two trees or commits, submodules among them, whatever `.gitmodules` says."""
+        words = ("diff-tree", "-r", "-z", "--name-status", "--no-renames", "--ignore-submodules=none")
+        fields = self.call(*words, old, new, "--").text.split("\0")[:-1]
+        return [Change(kind, path) for kind, path in zip(fields[::2], fields[1::2], strict=True)]
 
     def _filtered(self, changed: list[str], tree: str) -> dict[str, list[str]]:
         """The paths that each filter applies to, by the attributes of the files that are there or those that come."""
@@ -159,7 +134,7 @@ class Checkout:
         """With a `.gitconfig` of the tree included, what the branch brings is the configuration from then on."""
         top = os.path.realpath(self.top)
         touched = {path.casefold() for path in changed}
-        for source in self._origins.files:
+        for source in (*self._origins.files, *standard_files(self._env)):
             for where in {os.path.normpath(self.top / source), os.path.realpath(self.top / source)}:
                 parts = Path(os.path.relpath(where, top)).parts
                 above = {"/".join(parts[:count]).casefold() for count in range(1, len(parts) + 1)}
@@ -171,95 +146,24 @@ class Checkout:
                     )
 
     def _refuse_lfs_elsewhere(self, head: str, tip: str) -> None:
-        if self.call("diff", "--quiet", "--no-ext-diff", head, tip, "--", ".lfsconfig", ok=None).status:
+        if any(change.path == ".lfsconfig" for change in self.changes(head, tip)):
             raise Refused(
                 self.what,
                 "the branch changes .lfsconfig, which tells your git-lfs where to send its requests",
                 hint=self.by_hand(),
             )
 
-    def _refuse_in_the_way(self, head: str, commit: str, changes: list[_Change]) -> None:
-        answer = self.call("read-tree", "--dry-run", "-m", "-u", head, commit, ok=None)
-        detail = printable(answer.error_text)
-        if answer.status == 0:
-            untracked = self._untracked(changes)
-            if not untracked:
-                return
-            detail = f"not tracked, and the branch brings it: {few(untracked)}"
-        raise Conflict(
-            self.what,
-            "local changes in your checkout are in the way; nothing was changed",
-            hint=f"git -C '{self.top}' stash --include-untracked  # then merge again",
-            detail=detail,
-        )
+    def seal(self, head: str, commit: str) -> None:
+        """From here on git runs nothing of the configuration's; what is missing of these two is fetched before."""
+        if self._promisor:
+            # Prints numbers, for which git fetches all that is missing at once.
+            words = ("diff-tree", "-r", "--numstat", "--no-renames", "--no-ext-diff", "--no-textconv")
+            self.call(*words, head, commit)
+        self._sealed = programs.sealed(self._env, self.programs.pairs)
 
-    def _untracked(self, changes: list[_Change]) -> list[str]:
-        """What is there already where the branch adds a file, and no commit holds. git itself overwrites what is
-        ignored, a file with passwords for instance."""
-        added = [change.path for change in changes if change.kind == "A"]
-        there = dict.fromkeys(found for path in added if (found := self._obstacle(path)))
-        names = list(there)
-        untracked: list[str] = []
-        for first in range(0, len(names), _AT_ONCE):
-            words = (
-                "--literal-pathspecs",
-                "ls-files",
-                "--others",
-                "-z",
-                "--",
-                *names[first : first + _AT_ONCE],
-            )
-            untracked += self.call(*words).text.split("\0")[:-1]
-        return untracked
-
-    def _obstacle(self, path: str) -> str | None:
-        """The first part of a path that is no directory; the path itself if it is there."""
-        parts = path.split("/")
-        for count in range(1, len(parts) + 1):
-            part = "/".join(parts[:count])
-            where = self.top / part
-            if not os.path.lexists(where):
-                return None
-            if count == len(parts) or where.is_symlink() or not where.is_dir():
-                return part
-        return None
-
-    def _take_back(self, head: str, commit: str, changes: list[_Change]) -> None:
-        """Undo a checkout that stopped half-way: a filter that failed, a full disk. All these paths were as in `head`
-        (git had looked), so that they may be written; git does it, by an index that knows no others."""
-        names = "".join(f"{change.path}\0" for change in changes).encode("utf-8", "surrogateescape")
-        some = {"GIT_INDEX_FILE": str(self.scratch / "back")}
-        trees = []
-        for side in (commit, head):
-            listed = self.call("ls-tree", "-r", "-z", side, ok=None).stdout
-            wanted = set(names.split(b"\0"))
-            lines = [line for line in listed.split(b"\0") if line.partition(b"\t")[2] in wanted and line]
-            self.call("read-tree", "--empty", more=some, ok=None)
-            self.call(
-                *("update-index", "-z", "--index-info"),
-                stdin=b"".join(line + b"\0" for line in lines),
-                more=some,
-                ok=None,
-            )
-            trees.append(self.call("write-tree", "--missing-ok", more=some, ok=None).text.strip())
-        self.call("read-tree", "--reset", trees[0], more=some, ok=None)
-        self.call("read-tree", "--reset", "-u", trees[1], more=some, ok=None)
-        self.call("update-index", "-q", "--refresh", ok=None)
-
-    def _look(self, commit: str, into: str, changed: set[str]) -> None:
-        """Success is said of what is there, not of a status."""
-        symbolic = self.call("symbolic-ref", "--quiet", "HEAD", ok=None).text.strip()
-        now = self.call("rev-parse", f"refs/heads/{into}", ok=None).text.strip()
-        staged = self.call("diff-index", "--cached", "--name-only", "-z", commit, "--").text.split("\0")
-        left = sorted(changed & set(staged))
-        if symbolic == f"refs/heads/{into}" and now == commit and not left:
-            return
-        why = f"the index differs in {few(left)}" if left else f"{into} is at {now[:12] or 'nothing'}"
-        raise BackendError(
-            self.what,
-            f"git reported no failure, but it is not merged: {why}",
-            hint=f"git -C '{self.top}' status",
-        )
+    def aside(self) -> dict[str, str]:
+        """Further variables for a git that writes files into a directory of ours: without any filter."""
+        return programs.sealed(self._env, self.programs.without_filters)
 
 
 def few(names: list[str]) -> str:

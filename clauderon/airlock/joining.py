@@ -28,6 +28,7 @@ def _join_before_2_38(checkout: Checkout, head: str, tip: str) -> str:
     bases = checkout.call("merge-base", "--all", head, tip).text.split()
     (checkout.scratch / "tree").mkdir()
     scratch = {
+        **checkout.aside(),
         "GIT_DIR": git_dir,
         "GIT_INDEX_FILE": str(checkout.scratch / "index"),
         "GIT_WORK_TREE": str(checkout.scratch / "tree"),

@@ -18,6 +18,7 @@ from clauderon.airlock.checkout import Checkout
 from clauderon.airlock.incoming import planted_between, refuse
 from clauderon.airlock.joining import join
 from clauderon.airlock.layout import branch_ref, host_side
+from clauderon.airlock.moving import move
 from clauderon.airlock.syncing import common_dir_of
 from clauderon.errors import BackendError, BringsAutorun, Conflict, UsageError
 from clauderon.git.environment import environment, offline
@@ -108,7 +109,7 @@ class _Merge:
         if sides.ahead:
             tree = self._tree(sides.tip)
         else:
-            tree = join(self._checkout, head, sides.tip)
+            tree = self._join(sides)
         if squash and tree == self._tree(head):
             return Merged(into, head, False, f"{into} has all changes of {branch} already")
         self._checkout.refuse_programs(head, sides.tip, tree)
@@ -125,9 +126,19 @@ class _Merge:
         else:
             commit = self._commit(sides, tree, message, squash)
             how = "Squash" if squash else "Merge made by the 'ort' strategy."
-        self._checkout.move(head, commit, into=into, reason=f"merge {branch}: {how}")
+        move(self._checkout, head, commit, into=into, reason=f"merge {branch}: {how}")
         text = f"{into} is now at {commit[:12]}, with {branch} " + ("squashed" if squash else "merged")
         return Merged(into, commit, True, text + self._checkout.note(), autorun)
+
+    def _join(self, sides: _Sides) -> str:
+        try:
+            return join(self._checkout, sides.head, sides.tip)
+        except Conflict:
+            # Its hint is a `git merge` by hand, in which the filters run.
+            base = self._call("merge-base", sides.head, sides.tip, ok=(0, 1)).text.strip()
+            if base:
+                self._checkout.refuse_programs(base, sides.tip, self._tree(sides.tip))
+            raise
 
     def _tree(self, commit: str) -> str:
         return self._call("rev-parse", f"{commit}^{{tree}}").text.strip()

@@ -30,14 +30,19 @@ _LISTS = ("PATH", "LD_LIBRARY_PATH")
 _MARK = "clauderon-stopped-merge-driver-"
 
 
+Pairs = tuple[tuple[str, str], ...]
+
+
 class Programs(NamedTuple):
     """pairs: settings for git that switch off what may not run and name what may by its whole path.
 
+    without_filters: the same with every filter switched off, for files that are not the user's.
     filters: names of the filters that were switched off. drivers: the same of merge drivers.
     lfs: whether git-lfs may run.
     """
 
-    pairs: tuple[tuple[str, str], ...]
+    pairs: Pairs
+    without_filters: Pairs
     filters: frozenset[str]
     drivers: tuple[str, ...]
     lfs: bool
@@ -59,21 +64,33 @@ def programs(
     commands = dict(settings.drivers)
     git_lfs = _git_lfs(commands, env, closed)
     pairs: list[tuple[str, str]] = []
+    marks: list[tuple[str, str]] = []
     stopped = [name for name in settings.filters if name not in trusted]
     if git_lfs is not None and "lfs" in stopped:
         stopped.remove("lfs")
         for kind in _LFS:
             if command := commands.get(f"filter.lfs.{kind}", "").removeprefix("git-lfs "):
                 pairs.append((f"filter.lfs.{kind}", f"{shlex.quote(git_lfs)} {command}"))
-    for name in stopped:
-        pairs += [(f"filter.{name}.{key}", "") for key in _LFS]
-        pairs.append((f"filter.{name}.required", "false"))
     names = (key[len("merge.") : -len(".driver")] for key in commands if key.startswith("merge."))
     drivers = tuple(name for name in names if name not in trusted)
     for number, name in enumerate(drivers):
         # It says that it was asked, and then that it could not: nothing predicts as surely as git when it would run.
-        pairs.append((f"merge.{name}.driver", f"echo {_MARK}{number} >&2; exit 1"))
-    return Programs(tuple(pairs), frozenset(stopped), drivers, git_lfs is not None)
+        marks.append((f"merge.{name}.driver", f"echo {_MARK}{number} >&2; exit 1"))
+    return Programs(
+        pairs=(*pairs, *_off(stopped), *marks),
+        without_filters=(*_off(settings.filters), *marks),
+        filters=frozenset(stopped),
+        drivers=drivers,
+        lfs=git_lfs is not None,
+    )
+
+
+NONE = Programs((), (), frozenset(), (), False)
+
+
+def _off(filters: Iterable[str]) -> Pairs:
+    values = {**dict.fromkeys(_LFS, ""), "required": "false"}
+    return tuple((f"filter.{name}.{key}", value) for name in filters for key, value in values.items())
 
 
 def outside(env: Mapping[str, str], closed: Iterable[Path]) -> dict[str, str]:
@@ -87,7 +104,7 @@ def outside(env: Mapping[str, str], closed: Iterable[Path]) -> dict[str, str]:
     return found
 
 
-def sealed(env: Mapping[str, str], wanted: Programs) -> dict[str, str]:
+def sealed(env: Mapping[str, str], pairs: Pairs) -> dict[str, str]:
     """The environment for git from when the branch's files begin to be written. `env` has been through `outside`.
 
     Nothing is fetched: ssh, credential helpers and git-lfs's transfers would be programs of the configuration too.
@@ -98,7 +115,7 @@ def sealed(env: Mapping[str, str], wanted: Programs) -> dict[str, str]:
         if name in _KEPT or name in _LISTS or name.startswith(_KEPT_PREFIXES)
     }
     kept |= {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_LFS_SKIP_SMUDGE": "1"}
-    return with_settings(kept, wanted.pairs)
+    return with_settings(kept, pairs)
 
 
 def is_below(path: str, places: Iterable[str]) -> bool:

@@ -121,6 +121,16 @@ def parse_origins(output: bytes) -> tuple[Origins, bytes]:
     return Origins(values, tuple(files)), b"".join(item + b"\0" for item in fields[1::2])
 
 
+def standard_files(env: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where git looks for a person's and a machine's configuration, whether or not anything is there yet."""
+    found = [env.get("GIT_CONFIG_SYSTEM", ""), env.get("GIT_CONFIG_GLOBAL", "")]
+    if "HOME" in env:
+        found += [f"{env['HOME']}/.gitconfig", f"{env['HOME']}/.config/git/config"]
+    if env.get("XDG_CONFIG_HOME"):
+        found.append(f"{env['XDG_CONFIG_HOME']}/git/config")
+    return tuple(Path(name) for name in found if name)
+
+
 def is_true(value: str) -> bool:
     return value.strip().lower() in _TRUE
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from clauderon.errors import CommandFailed, Refused
+from clauderon.airlock import joining, merging
+from clauderon.errors import CommandFailed, Conflict, Refused
 from tests.airlock.world import World
 
 # Ways into the tree. A list of what was tried, not of what is refused: nothing looks at how a command is spelled.
@@ -291,7 +292,7 @@ def test_a_variable_of_the_persons_is_no_way_in_for_a_trusted_filter(
     assert not canary.exists()
 
 
-@pytest.mark.parametrize("how", ["path", "missing", "conditional", "directory"])
+@pytest.mark.parametrize("how", ["path", "missing", "conditional", "directory", "home", "xdg", "global"])
 def test_a_configuration_in_the_tree_is_refused_when_the_branch_changes_it(
     world: World, canary: Path, how: str
 ) -> None:
@@ -300,7 +301,15 @@ def test_a_configuration_in_the_tree_is_refused_when_the_branch_changes_it(
     key = "includeIf.onbranch:main.path" if how == "conditional" else "include.path"
     if how == "path":
         (world.repo / name).write_text("")
-    world.host("config", key, f"../{name}")
+    if how in ("home", "xdg", "global"):
+        # The person's home is the checkout, as with dotfiles; or a variable leads there.
+        name = {"home": ".gitconfig", "xdg": "git/config", "global": "tools/git.conf"}[how]
+        variable = {"home": "HOME", "xdg": "XDG_CONFIG_HOME", "global": "GIT_CONFIG_GLOBAL"}[how]
+        world.environ[variable] = name if how == "global" else str(world.repo)
+        world.host("config", "user.name", "Me")
+        world.host("config", "user.email", "me@example.test")
+    else:
+        world.host("config", key, f"../{name}")
     if how == "directory":
         world.write("elsewhere/git", "[core]\n")
         world.worktree.joinpath("conf").symlink_to("elsewhere")
@@ -329,3 +338,28 @@ def test_a_filter_that_fails_half_way_leaves_the_checkout_as_it_was(world: World
     assert (world.repo / "mine.txt").exists()
     assert not (world.repo / "tools").exists()
     assert not list(world.side.root.glob("merge-*"))
+
+
+def test_a_conflict_does_not_send_the_person_into_the_trap(world: World, canary: Path) -> None:
+    """The hint of a conflict is `git merge`, which would run the filter."""
+    diverge(world)
+    world.commit("README.md", "theirs entirely\n")
+    bring(world, canary, "*.dat filter=x\n")
+    world.host("config", "filter.x.smudge", "sh stamp.sh")
+    with pytest.raises(Refused, match="filter x"):
+        world.merge()
+    world.host("config", "--remove-section", "filter.x")
+    with pytest.raises(Conflict):
+        world.merge()
+
+
+def test_before_git_2_38_no_filter_runs_where_the_merge_is_computed(
+    world: World, canary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There it needs a directory with the branch's files in it; seen to run `stamp.sh` from there, for a trusted name."""
+    monkeypatch.setattr(merging, "join", joining._join_before_2_38)
+    diverge(world)
+    bring(world, canary, "*.dat filter=x\n*.md filter=x\n")
+    world.host("config", "filter.x.smudge", f"touch '{tmp_path}/ran'; pwd >>'{tmp_path}/where'; cat")
+    assert world.merge(trusted=("x",)).changed
+    assert set((tmp_path / "where").read_text().split()) == {str(world.repo)}
