@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -55,10 +55,42 @@ class Tree(NamedTuple):
     def link(self, relative: str, target: str) -> None:
         """Make a symlink unless something of that name is there."""
         path = PurePosixPath(relative)
-        with self._opened(str(path.parent)) as parent, contextlib.suppress(FileExistsError):
-            os.symlink(target, path.name, dir_fd=parent)
+        with self._opened(str(path.parent)) as parent:
+            self._link(parent, path.name, target)
+
+    def links(self, relative: str, targets: Mapping[str, str | None], below: str) -> None:
+        """Make a directory's symlinks what `targets` says, None for no link; what is no link of ours stays.
+
+        below: a link is ours if it leads to somewhere below this path.
+        """
+        if not any(targets.values()) and not os.path.lexists(self.root / relative):
+            return
+        with self._opened(relative) as directory:
+            for name, target in targets.items():
+                there = _link_at(directory, name)
+                if there == target:
+                    continue
+                if there is not None and there.startswith(below):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(name, dir_fd=directory)
+                if target is not None:
+                    self._link(directory, name, target)
+
+    def unlink(self, relative: str) -> None:
+        """Remove a symlink; anything else of that name stays."""
+        path = PurePosixPath(relative)
+        if not os.path.lexists(self.root / path.parent):
+            return
+        with self._opened(str(path.parent)) as parent:
+            if _link_at(parent, path.name) is not None:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path.name, dir_fd=parent)
+
+    def _link(self, parent: int, name: str, target: str) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.symlink(target, name, dir_fd=parent)
             if self.owner is not None:
-                os.chown(path.name, *self.owner, dir_fd=parent, follow_symlinks=False)
+                os.chown(name, *self.owner, dir_fd=parent, follow_symlinks=False)
 
     def _opens(self) -> bool:
         return self.shared and self.owner is None
@@ -124,6 +156,14 @@ def read(root: Path, relative: str, limit: int) -> bytes | None:
         return None
     finally:
         os.close(current)
+
+
+def _link_at(parent: int, name: str) -> str | None:
+    """What the symlink of that name leads to; None if there is none."""
+    try:
+        return os.readlink(name, dir_fd=parent)
+    except OSError:
+        return None
 
 
 def _set_aside(parent: int, name: str) -> None:

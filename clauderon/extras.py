@@ -32,6 +32,7 @@ _TAKEN = frozenset(
         paths.CONTAINER_SESSION,
         paths.CONTAINER_AGENT,
         paths.CONTAINER_SCCACHE,
+        paths.CONTAINER_SCCACHE_OWN,
         f"{paths.CONTAINER_CARGO_HOME}/registry",
         f"{paths.CONTAINER_CARGO_HOME}/git",
         paths.CONTAINER_CA,

@@ -22,6 +22,8 @@ CONTAINER_GIT = "/clauderon/git"
 CONTAINER_SESSION = "/clauderon/session"
 CONTAINER_AGENT = "/clauderon/agent"
 CONTAINER_SCCACHE = "/clauderon/sccache"
+# sccache's volume of one repository, beside the shared one.
+CONTAINER_SCCACHE_OWN = "/clauderon/sccache-repository"
 CONTAINER_CARGO_HOME = "/clauderon/cargo"
 CONTAINER_CA = "/etc/clauderon/proxy-ca.pem"
 CONTAINER_CA_BUNDLE = "/etc/clauderon/ca-bundle.pem"
@@ -155,6 +157,11 @@ class Home(NamedTuple):
     @property
     def uploads(self) -> Path:
         return self.root / "uploads"
+
+    @property
+    def caches(self) -> Path:
+        """What we know of the shared cache volumes, and of what each session may find in them; never mounted."""
+        return self.root / "caches"
 
     def worktree(self, name: str) -> Path:
         return self.worktrees / name

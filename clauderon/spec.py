@@ -230,6 +230,7 @@ def container(
     gateway: str,
     mounts: Iterable[Mount],
     env: Mapping[str, str],
+    shared: tuple[Mount, ...] = (),
     dns: tuple[str, ...] = (),
 ) -> ContainerSpec:
     """The container of a session.
@@ -237,8 +238,8 @@ def container(
     gateway: what `host.docker.internal` stands for, an address or `host-gateway`.
     mounts, env: from the airlock and the agent; the proxy's, the session's and the user's own are added here,
     the user's last, so that they win over all but the proxy's.
+    shared: of the cache volumes.
     """
-    shared = tuple(Mount(name, target, kind="volume") for name, target in SHARED_VOLUMES.items())
     environment = {**env, **session.env, **proxy_env(session.port), **session_env(session)}
     return ContainerSpec(
         name=names.container(session.name),

@@ -20,7 +20,7 @@ ROOMS = {
     "cli": "face", "output": "face", "cells": "face", "patchview": "face", "shellenv": "face", "shellquick": "face", "shellcomplete": "face",
     "shellhelp": "face", "aliases": "face", "__main__": "face",
     "session": "use cases", "doctor": "use cases", "cache": "use cases",
-    "docker": "tools", "git": "tools", "airlock": "tools", "agents": "tools",
+    "docker": "tools", "git": "tools", "airlock": "tools", "caching": "tools", "agents": "tools",
     "config": "facts", "spec": "facts", "rights": "facts", "limits": "facts", "extras": "facts", "runoptions": "facts", "visible": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts", "tls": "facts",
     "__init__": "facts",
     "store": "state",

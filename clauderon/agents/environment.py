@@ -54,11 +54,13 @@ def environment(
     mounted: bool,
     kind: str,
     uid: int | None,
+    sccache: str,
     credentials: Collection[str],
 ) -> dict[str, str]:
     """Variables beside the proxy's, the session's and the user's own, which `spec` lays over these.
 
     mounted: the agent comes from the host; kind: of `anthropic_kind`; uid: who the container runs as.
+    sccache: where sccache may write, "" for the session's home.
     credentials: names of further credentials the proxy can lend.
     """
     home = paths.CONTAINER_HOME
@@ -78,7 +80,7 @@ def environment(
     if not session.print_mode:
         env |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
     if uid is not None:
-        env["SCCACHE_DIR"] = f"{paths.CONTAINER_SCCACHE}/{uid}"
+        env["SCCACHE_DIR"] = f"{sccache}/{uid}" if sccache else f"{home}/.cache/sccache"
         if facts.has("sccache"):
             env["RUSTC_WRAPPER"] = "sccache"
     env |= _placeholders(agent, kind, credentials)

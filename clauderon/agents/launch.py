@@ -36,7 +36,6 @@ class Inside(NamedTuple):
     home: str = paths.CONTAINER_HOME
     workspace: str = paths.WORKSPACE
     cargo: str = paths.CONTAINER_CARGO_HOME
-    sccache: str = paths.CONTAINER_SCCACHE
 
 
 IN_CONTAINER = Inside()
@@ -88,12 +87,15 @@ def launch_file(
     prompt_bytes: int | None,
     uid: int | None,
     open_files: bool = False,
+    cargo_shared: bool = False,
+    sccache: str = "",
     inside: Inside = IN_CONTAINER,
 ) -> str:
     """The text of `launch`.
 
     program: how to call the agent, its own words first (`node`, `/clauderon/agent/bundle/gemini.js`).
     uid: who the container runs as, None if nobody knows; open_files: everybody may write what it makes.
+    cargo_shared, sccache: as in `setup.prepare`.
     """
     how = prompt_by(agent, session, prompt_bytes)
     known = registry.builtin(agent)
@@ -109,9 +111,9 @@ def launch_file(
         "agent_home": inside.home,
         "workspace": inside.workspace,
         # uid unknown: no folder of its own, so the volumes are left alone.
-        "cargo_shared": "" if uid is None else inside.cargo,
+        "cargo_shared": inside.cargo if cargo_shared and uid is not None else "",
         "cargo_uid": "" if uid is None else str(uid),
-        "sccache_folder": f"{inside.sccache}/{uid}",
+        "sccache_folder": f"{sccache}/{uid}" if sccache and uid is not None else "",
         "file_mask": "000" if open_files else "",
         "idle_s": str(IDLE_S),
     }

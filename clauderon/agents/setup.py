@@ -46,6 +46,8 @@ def prepare(
     owner: tuple[int, int] | None,
     environ: Mapping[str, str],
     credentials: Collection[str] = (),
+    cargo_shared: bool = False,
+    sccache: str = "",
 ) -> AgentSetup:
     """Write what the session's agent needs and describe it. Safe to repeat: the conversation stays.
 
@@ -54,6 +56,7 @@ def prepare(
     credential_kind: `api-key` or `oauth`, what the real Anthropic credential is; None if there is none.
     owner: who the container's files belong to, if not to us and we may give them away.
     credentials: names of further credentials the proxy can lend (`github`), whose placeholders to set.
+    cargo_shared: whether cargo's caches lie in volumes that it may write to; sccache: where sccache may, "" for home.
     Raises UsageError (a `hooks.json` that cannot be read) and OSError.
     """
     user = runs_as(session, facts)
@@ -63,9 +66,11 @@ def prepare(
     shared = owner is None and (user is None or user[0] != os.geteuid())
     kind = anthropic_kind(agent, credential_kind)
     tree = Tree(home.session_home(session.id), owner, shared)
-    _write_home(home, session, agent, tree, kind, user, binary)
+    _write_home(home, session, agent, tree, kind, user if cargo_shared else None, binary)
     folder = Tree(home.session_dir(session.id), owner, shared)
-    _write_session(home, session, agent, folder, prompt, facts, binary, user)
+    _write_session(
+        home, session, agent, folder, prompt, facts, binary, user, cargo_shared=cargo_shared, sccache=sccache
+    )
     return AgentSetup(
         mounts=_mounts(home, session, agent, facts, binary),
         env=environment(
@@ -75,6 +80,7 @@ def prepare(
             mounted=binary is not None,
             kind=kind,
             uid=None if user is None else user[0],
+            sccache=sccache,
             credentials=credentials,
         ),
     )
@@ -133,18 +139,13 @@ def _write_home(
     agent: Agent,
     tree: Tree,
     kind: str,
-    user: tuple[int, int] | None,
+    cargo_user: tuple[int, int] | None,
     binary: Path | None,
 ) -> None:
+    """cargo_user: whose folder of the shared volumes cargo works in; None for directories of the session's own."""
     for folder in (".clauderon", ".cargo"):
         tree.directory(folder)
-    if user is not None:
-        for name in ("registry", "git"):
-            tree.link(f".cargo/{name}", f"{paths.CONTAINER_CARGO_HOME}/{name}/{user[0]}")
-        # cargo locks its home, not what lies behind the links: without these two sessions would unpack one crate at
-        # the same time.
-        for name in (".package-cache", ".package-cache-mutate"):
-            tree.link(f".cargo/{name}", f"{paths.CONTAINER_CARGO_HOME}/registry/{user[0]}/{name}")
+    _cargo_links(tree, cargo_user)
     if read(tree.root, ".gitconfig", _CLAUDE_JSON_BYTES) is None:
         # The host's user owns some of what is mounted, and git distrusts what is not its own user's.
         tree.write(".gitconfig", b"[safe]\n\tdirectory = *\n")
@@ -164,6 +165,22 @@ def _write_home(
         tree.write(".codex/auth.json", others.codex_auth(PLACEHOLDERS["openai"]).encode(), 0o600)
     elif agent.name == "gemini" and read(tree.root, ".gemini/settings.json", _CLAUDE_JSON_BYTES) is None:
         tree.write(".gemini/settings.json", others.gemini_settings().encode())
+
+
+def _cargo_links(tree: Tree, user: tuple[int, int] | None) -> None:
+    for name in ("registry", "git"):
+        if user is None:
+            # From a time when this session's caches were shared.
+            tree.unlink(f".cargo/{name}")
+        else:
+            tree.link(f".cargo/{name}", f"{paths.CONTAINER_CARGO_HOME}/{name}/{user[0]}")
+    # cargo locks its home, not what lies behind the links: without these two sessions would unpack one crate at
+    # the same time.
+    for name in (".package-cache", ".package-cache-mutate"):
+        if user is None:
+            tree.unlink(f".cargo/{name}")
+        else:
+            tree.link(f".cargo/{name}", f"{paths.CONTAINER_CARGO_HOME}/registry/{user[0]}/{name}")
 
 
 def _template(home: Home) -> dict[str, Any]:
@@ -192,6 +209,9 @@ def _write_session(
     facts: ImageFacts,
     binary: Path | None,
     user: tuple[int, int] | None,
+    *,
+    cargo_shared: bool,
+    sccache: str,
 ) -> None:
     if prompt is not None:
         folder.write("prompt", prompt)
@@ -204,6 +224,8 @@ def _write_session(
         prompt_bytes=size,
         uid=None if user is None else user[0],
         open_files=folder.shared,
+        cargo_shared=cargo_shared,
+        sccache=sccache,
     )
     folder.write("launch", text.encode("utf-8", "surrogateescape"))
     folder.write("mode", b"agent\n")

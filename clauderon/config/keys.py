@@ -88,6 +88,12 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "What the engine keeps of a container's output, in MiB; 0 for the engine's own settings.",
             env="CLAUDERON_LOG_MAX_MIB",
         ),
+        Key(
+            "shared_caches",
+            checks.choice("verified", "repository", "open", "off"),
+            "What sessions share of cargo's and sccache's files: `verified`, `repository`, `open` or `off`.",
+            env="CLAUDERON_SHARED_CACHES",
+        ),
     ),
     "docker.limits": (
         Key(

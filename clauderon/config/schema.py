@@ -15,6 +15,7 @@ NOTHING: Mapping[str, Any] = {}
 PullPolicy = Literal["always", "if-not-present", "never"]
 NetworkMode = Literal["open", "proxied"]
 AccessMode = Literal["read-write", "read-only"]
+SharedCaches = Literal["verified", "repository", "open", "off"]
 
 
 class General(NamedTuple):
@@ -42,6 +43,7 @@ class Docker(NamedTuple):
     extra_args: tuple[str, ...] = ()
     unsafe: bool = False
     log_max_mib: int = 64
+    shared_caches: SharedCaches = "verified"
     limits: Limits = Limits()
 
 

@@ -22,6 +22,7 @@ LOCK_WAIT_S = 30.0
 SCRIPT_STEP = "script "
 # Each merge takes a fraction of a second, and a hundred may be waiting.
 CHECKOUT_WAIT_S = 300.0
+CACHES_WAIT_S = 60.0
 
 
 class Progress(Protocol):
@@ -86,6 +87,14 @@ def network_lock(context: Context, name: str) -> Iterator[None]:
         f"network {name}", "another command has been making it for long", hint="docker network ls"
     )
     with _held(context.home.locks / f"network-{name}.lock", busy, LOCK_WAIT_S):
+        yield
+
+
+@contextlib.contextmanager
+def caches_lock(context: Context) -> Iterator[None]:
+    """Hold the shared caches: two sessions that end at once hand on what they fetched one after the other."""
+    busy = Conflict("shared caches", "another command has been filling them for long", hint="clauderon list")
+    with _held(context.home.locks / "caches.lock", busy, CACHES_WAIT_S):
         yield
 
 

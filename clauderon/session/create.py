@@ -10,6 +10,7 @@ from clauderon import airlock, git
 from clauderon.agents import registry, setup, update
 from clauderon.agents.image import ImageFacts
 from clauderon.airlock import worktree
+from clauderon.caching import wanted
 from clauderon.errors import ClauderonError, Conflict
 from clauderon.proxy import service
 from clauderon.session import again, hook, launch, lent, remove, request, resources, served, unsafe
@@ -125,6 +126,7 @@ def _make_private(context: Context, session: Session, repository: git.Repository
         owner=launch.owner_of(session, facts),
         https_hosts=lent.https_hosts(context),
     )
+    wanted.remember(context.home, session.id, context.home.worktree(session.name))
 
 
 def prepare_only(context: Context, session: Session, prompt: bytes | None, *, attached: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from clauderon.git.environment import KEPT, without_filters
 from clauderon.git.repository import Repository
 from clauderon.paths import Home
 from clauderon.proxy import trust
-from clauderon.session import again, launch, probe, request, resources
+from clauderon.session import again, launch, probe, request, resources, volumes
 from clauderon.session.context import SCRIPT_STEP, Context
 from clauderon.session.request import Plan, Request
 from clauderon.store import Session
@@ -93,15 +93,16 @@ def script(context: Context, wanted: Request, ending: Ending) -> str:
         context, inspection, found.networks, internal=plan.session.network == "proxied"
     )
     session = _with_port(context, plan.session, gateway)
-    around = launch.Surroundings(image, facts, gateway, launch.agent_binary(context, plan.agent, facts))
-    there = {volume.name for volume in found.volumes}
-    missing = [name for name in spec.SHARED_VOLUMES if name not in there]
-    volumes = [_volume_line(context, session, name) for name in missing]
-    return _text(_lines(context, plan._replace(session=session), around, volumes, ending))
+    found = volumes.with_own(context, session, facts, found)
+    caches = volumes.plan(context, session, facts, found)
+    binary = launch.agent_binary(context, plan.agent, facts)
+    around = launch.Surroundings(image, facts, gateway, binary, caches.shared)
+    made = [_volume_line(context, name, labels) for name, labels in caches.labels.items()]
+    return _text(_lines(context, plan._replace(session=session), around, made, ending))
 
 
-def _volume_line(context: Context, session: Session, name: str) -> str:
-    create = argv.volume_create_argv(name, {resources.VOLUME_LABEL: session.id})
+def _volume_line(context: Context, name: str, labels: Mapping[str, str]) -> str:
+    create = argv.volume_create_argv(name, labels)
     return f"{shlex.join(context.docker.argv(*create))} >/dev/null"
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from clauderon import airlock, confined, names, paths, spec
 from clauderon.agents import binary, setup
 from clauderon.agents.image import ImageFacts
+from clauderon.caching import crates, ledger, wanted
 from clauderon.config.schema import Agent
 from clauderon.confined import Tree
 from clauderon.docker import failures
@@ -20,7 +21,7 @@ from clauderon.docker.parse import Image
 from clauderon.errors import BackendError, CommandFailed, UsageError
 from clauderon.mount import Mount
 from clauderon.proxy import service
-from clauderon.session import lent, probe, resources, unsafe
+from clauderon.session import lent, probe, resources, unsafe, volumes
 from clauderon.session.context import Context
 from clauderon.session.resources import Gateway
 from clauderon.store import Session
@@ -29,12 +30,16 @@ ADDRESS_ATTEMPTS = 16
 
 
 class Surroundings(NamedTuple):
-    """What the engine and the host offer a session: the image, what is in it, the network, the agent's binary."""
+    """What the engine and the host offer a session: the image, what is in it, the network, the agent's binary,
+
+    the shared volumes.
+    """
 
     image: Image
     facts: ImageFacts
     gateway: Gateway
     binary: Path | None
+    shared: volumes.Shared
 
 
 def surroundings(
@@ -66,9 +71,9 @@ def surroundings(
     gateway = resources.ensure_network(
         context, inspection, found.networks, internal=session.network == "proxied"
     )
-    resources.ensure_volumes(context, session.id, image, found)
     facts = probe.image_facts(context, session.id, image.id)
-    return Surroundings(image, facts, gateway, agent_binary(context, agent, facts))
+    shared = volumes.settle(context, session, image, facts, found)
+    return Surroundings(image, facts, gateway, agent_binary(context, agent, facts), shared)
 
 
 def agent_binary(context: Context, agent: Agent, facts: ImageFacts, *, newest: bool = False) -> Path | None:
@@ -113,7 +118,10 @@ def prepare(
         owner=owner,
         environ=context.environ,
         credentials=lent.supplied(context),
+        cargo_shared=around.shared.cargo,
+        sccache=around.shared.sccache,
     )
+    link_crates(home, session, around.shared, owner)
     mounts = (
         *workspace_mounts(home, session, owner),
         *airlock.mounts(home, session),
@@ -130,8 +138,23 @@ def prepare(
         gateway=around.gateway.host_address,
         mounts=mounts,
         env=agent_setup.env,
+        shared=around.shared.mounts,
         dns=dns,
     )
+
+
+def link_crates(
+    home: paths.Home, session: Session, shared: volumes.Shared, owner: tuple[int, int] | None
+) -> None:
+    """Lead the session's cargo to the crates that its commit names and the verified volume has."""
+    named = wanted.recall(home, session.id).crates
+    if not named or shared.cargo:
+        return
+    known = ledger.read(home)
+    volume = shared.verified.get("clauderon-cargo-registry", "")
+    tree = Tree(home.session_home(session.id), owner)
+    for directory, targets in crates.links(named, lambda sha256: known.folder(volume, sha256)).items():
+        tree.links(directory, targets, below=paths.CONTAINER_CARGO_HOME)
 
 
 def workspace_mounts(home: paths.Home, session: Session, owner: tuple[int, int] | None) -> tuple[Mount, ...]:

@@ -7,7 +7,7 @@ from clauderon.agents import registry, setup
 from clauderon.docker import failures, keys
 from clauderon.errors import EXIT_TIMEOUT, BackendError, ClauderonError, CommandFailed, Conflict
 from clauderon.proxy import service
-from clauderon.session import inside, launch, resources, served, unsafe
+from clauderon.session import inside, launch, promotion, resources, served, unsafe
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
 from clauderon.session.slow import slow
@@ -72,6 +72,7 @@ def stop(context: Context, name: str, *, grace_s: int = STOP_GRACE_S) -> Session
     session = find(context, name)
     with lock(context, session), slow(context.report, f"Stopping {session.name}"):
         context.docker.container_stop(names.container(session.name), grace_s)
+        promotion.promote(context, session)
     sync_quietly(context, session)
     return session
 

@@ -13,6 +13,7 @@ from clauderon import spec
 from clauderon.agents.image import ImageFacts, parse_image_facts, probe_script, warnings
 from clauderon.docker.parse import Image
 from clauderon.session.context import Context
+from clauderon.store import Session
 
 
 @contextmanager
@@ -59,11 +60,20 @@ def open_volumes(context: Context, session_id: str, image: Image, volumes: Colle
             entry = tarfile.TarInfo(name)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777
             tar.addfile(entry)
+    _unpack(context, session_id, image.id, volumes, "/clauderon-volumes", archive.getvalue())
+
+
+def fill_volume(context: Context, session: Session, volume: str, archive: bytes) -> None:
+    """Unpack a tar archive of ours into a volume, in the same way."""
+    _unpack(context, session.id, session.image, (volume,), f"/clauderon-volumes/{volume}", archive)
+
+
+def _unpack(
+    context: Context, session_id: str, image: str, volumes: Collection[str], directory: str, archive: bytes
+) -> None:
     mounts: list[str] = []
     for name in volumes:
         mounts += ["--mount", f"type=volume,source={name},target=/clauderon-volumes/{name}"]
     with _throwaway(context, session_id) as (container, words):
-        context.docker.run(
-            "create", *words, *mounts, image.id, "sh", what="open the shared volumes", act=True
-        )
-        context.docker.copy_into(container, "/clauderon-volumes", archive.getvalue())
+        context.docker.run("create", *words, *mounts, image, "sh", what="open the shared volumes", act=True)
+        context.docker.copy_into(container, directory, archive)

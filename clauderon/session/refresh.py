@@ -51,7 +51,7 @@ def refresh(context: Context, name: str, *, policy: str | None = None) -> Refres
             offline=f"clauderon refresh {name} --pull-policy never",
         )  # fmt: skip
         binary = launch.agent_binary(context, agent, around.facts, newest=True)
-        around = launch.Surroundings(around.image, around.facts, around.gateway, binary)
+        around = around._replace(binary=binary)
         served.bring_up(context)
         old = _current(context, session)
         runs = old is None or old.running

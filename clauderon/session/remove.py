@@ -7,9 +7,11 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from clauderon import airlock, spec
+from clauderon.caching import wanted
 from clauderon.docker.parse import Container
 from clauderon.errors import ClauderonError, Refused
 from clauderon.proxy import service
+from clauderon.session import promotion
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
 from clauderon.session.slow import slow
@@ -44,6 +46,7 @@ def delete(context: Context, name: str, *, force: bool, confirm: Callable[[str],
                 context.docker.container_stop(container.id, STOP_GRACE_S)
         # Rescue with the container stopped and still there: nothing moves any more, nothing is gone yet.
         _sync_if_possible(context, session)
+        promotion.promote(context, session)
         rescued = airlock.rescue(context.home, session, context.environ)
         for ref in rescued:
             said = "The same is kept already, by an earlier session of that name" if ref.earlier else "Kept"
@@ -113,6 +116,7 @@ def _forget(context: Context, session: Session) -> None:
         home.upload_dir(session.id),
     ):
         airlock.remove_tree(directory)
+    wanted.forget(home, session.id)
     context.store.remove(session.id)
     home.lock(session.id).unlink(missing_ok=True)
     # A proxy that is down reads the rows when it comes up.

@@ -1,4 +1,4 @@
-"""What a container needs from the engine before it can start: its image, its network, the shared volumes.
+"""What a container needs from the engine before it can start: its image, its network (`volumes` has the caches).
 
 Shared by `create`, `refresh` and `start`. In the usual case, all present, this is one `docker inspect`.
 """
@@ -13,13 +13,11 @@ from typing import Any, NamedTuple
 
 from clauderon import names, spec
 from clauderon.docker.client import Docker, Pending
-from clauderon.docker.parse import Image, Network, Objects, Volume
+from clauderon.docker.parse import Image, Network, Objects
 from clauderon.errors import BackendError, Conflict, UsageError
 from clauderon.paths import Home
-from clauderon.session import probe
 from clauderon.session.context import Context, Progress, network_lock
 
-VOLUME_LABEL = "clauderon.volume"
 NETWORK_ATTEMPTS = 5
 NETWORK_LABELS = {"clauderon.network": "1"}
 _LAYER_DONE = re.compile(r"^[0-9a-f]{6,}: (Pull complete|Already exists)")
@@ -204,26 +202,3 @@ def _is_local(address: str) -> bool:
         except OSError:
             return False
     return True
-
-
-def ensure_volumes(context: Context, session_id: str, image: Image, found: Objects) -> None:
-    """The shared volumes, made and opened to every uid; nothing to do when they are the ones we opened."""
-    there = {volume.name: _identity(volume) for volume in found.volumes}
-    opened = context.store.fact("volumes") or {}
-    todo = [n for n in spec.SHARED_VOLUMES if n not in there or opened.get(n) != there[n]]
-    if not todo:
-        return
-    for name in todo:
-        if name not in there:
-            context.docker.volume_create(name, {VOLUME_LABEL: session_id})
-    probe.open_volumes(context, session_id, image, todo)
-    now = {v.name: _identity(v) for v in context.docker.inspect(*spec.SHARED_VOLUMES).volumes}
-    context.store.keep_fact("volumes", now)
-
-
-def _identity(volume: Volume) -> str:
-    """Tells a volume from another of its name: the session that made it, or, of a volume somebody else made, its time.
-
-    The time alone would not do: the engine's answer to CreatedAt is its directory's last change.
-    """
-    return volume.labels.get(VOLUME_LABEL) or volume.created_at

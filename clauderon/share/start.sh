@@ -34,10 +34,11 @@ ended() {
 # Files of one uid in a shared volume are closed to the next, so each uid has a folder of its own in it. Without the
 # volume, or when it cannot be written, cargo works in the session's home instead.
 cargo_folders() {
-    [ -n "$cargo_shared" ] || return 0
     has mkdir || return 0
+    [ -z "$sccache_folder" ] || mkdir -p "$sccache_folder" 2>/dev/null
+    [ -n "$cargo_shared" ] || return 0
     set -- "$cargo_shared/registry/$cargo_uid" "$cargo_shared/git/$cargo_uid"
-    mkdir -p "$@" "$sccache_folder" 2>/dev/null && return
+    mkdir -p "$@" 2>/dev/null && return
     for folder in registry git; do
         [ -d "$cargo_shared/$folder/$cargo_uid" ] && continue
         rm -f "$agent_home/.cargo/$folder"

@@ -67,7 +67,7 @@ def test_sessions_of_one_uid_take_the_same_cargo_locks(
     """cargo locks $CARGO_HOME, which is the session's own; what it guards there is everybody's."""
     places = []
     for identity in ("0123456789aa", "0123456789bb"):
-        prepare(session(id=identity), agent("claude"))
+        prepare(session(id=identity), agent("claude"), cargo_shared=True)
         cargo = home.session_home(identity) / ".cargo"
         places.append([(cargo / lock).readlink() for lock in (".package-cache", ".package-cache-mutate")])
     registry = Path("/clauderon/cargo/registry/1000")
@@ -173,9 +173,23 @@ def test_sccache_wraps_rustc_only_where_the_image_has_it(
 ) -> None:
     assert "RUSTC_WRAPPER" not in prepare(session(), agent("claude")).env
     facts = ImageFacts(arch="x64", programs={"sccache": "/usr/bin/sccache"})
-    env = prepare(session(), agent("claude"), facts=facts).env
+    env = prepare(session(), agent("claude"), facts=facts, sccache="/clauderon/sccache").env
     assert env["RUSTC_WRAPPER"] == "sccache"
     assert env["SCCACHE_DIR"] == "/clauderon/sccache/1000"
+    env = prepare(session(), agent("claude"), facts=facts).env
+    assert env["SCCACHE_DIR"] == "/clauderon/home/.cache/sccache"
+
+
+def test_caches_that_were_shared_are_the_sessions_own_at_the_next_start(
+    home: Home, session: Make, agent: Find, prepare: Prepare
+) -> None:
+    row = session()
+    cargo = home.session_home(row.id) / ".cargo"
+    prepare(row, agent("claude"), cargo_shared=True)
+    assert str((cargo / "registry").readlink()) == "/clauderon/cargo/registry/1000"
+    assert (cargo / ".package-cache").is_symlink()
+    prepare(row, agent("claude"))
+    assert list(cargo.iterdir()) == []
 
 
 def test_the_configured_environment_of_an_agent_wins(session: Make, agent: Find, prepare: Prepare) -> None:

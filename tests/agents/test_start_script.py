@@ -68,7 +68,7 @@ class Container:
             made.mkdir(parents=True, exist_ok=True)
         if prompt is not None:
             (folder / "prompt").write_bytes(prompt)
-        inside = launch.Inside(*(str(self.root / name) for name in ("home", "workspace", "cargo", "sccache")))
+        inside = launch.Inside(*(str(self.root / name) for name in ("home", "workspace", "cargo")))
         program = [str(self.root / "agent")]
         text = launch.launch_file(
             session,
@@ -76,6 +76,8 @@ class Container:
             program=program,
             prompt_bytes=None if prompt is None else len(prompt),
             uid=uid,
+            cargo_shared=uid is not None,
+            sccache=str(self.root / "sccache"),
             inside=inside,
         )
         (folder / "launch").write_text(text)

@@ -439,6 +439,7 @@ def test_every_variable_overrides_its_key(tmp_path: Path, section: str, key: key
     examples = {
         "default_agent": "codex",
         "pull_policy": "never",
+        "shared_caches": "repository",
         "user": "1000:1000",
         "session_ports": "4100-4199",
         "upstream_proxy": "http://proxy.example:3128",
