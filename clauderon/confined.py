@@ -86,6 +86,12 @@ class Tree(NamedTuple):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path.name, dir_fd=parent)
 
+    def set_aside(self, relative: str) -> None:
+        """Rename what has that name to one that nobody uses."""
+        path = PurePosixPath(relative)
+        with self._opened(str(path.parent)) as parent:
+            _set_aside(parent, path.name)
+
     def _link(self, parent: int, name: str, target: str) -> None:
         with contextlib.suppress(FileExistsError):
             os.symlink(target, name, dir_fd=parent)

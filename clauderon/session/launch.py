@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from clauderon import airlock, confined, names, paths, spec
 from clauderon.agents import binary, setup
 from clauderon.agents.image import ImageFacts
-from clauderon.caching import crates, ledger, wanted
+from clauderon.caching import crates, gitdeps, ledger, wanted
 from clauderon.config.schema import Agent
 from clauderon.confined import Tree
 from clauderon.docker import failures
@@ -121,7 +121,7 @@ def prepare(
         cargo_shared=around.shared.cargo,
         sccache=around.shared.sccache,
     )
-    link_crates(home, session, around.shared, owner)
+    lend_caches(home, session, around.shared, owner)
     mounts = (
         *workspace_mounts(home, session, owner),
         *airlock.mounts(home, session),
@@ -143,18 +143,21 @@ def prepare(
     )
 
 
-def link_crates(
+def lend_caches(
     home: paths.Home, session: Session, shared: volumes.Shared, owner: tuple[int, int] | None
 ) -> None:
-    """Lead the session's cargo to the crates that its commit names and the verified volume has."""
-    named = wanted.recall(home, session.id).crates
-    if not named or shared.cargo:
+    """Lead the session's cargo to what its commit names and the verified volumes have."""
+    named = wanted.recall(home, session.id)
+    if shared.cargo or not (named.crates or named.git):
         return
     known = ledger.read(home)
-    volume = shared.verified.get("clauderon-cargo-registry", "")
+    registry, git = shared.verified.get(volumes.REGISTRY, ""), shared.verified.get(volumes.GIT, "")
     tree = Tree(home.session_home(session.id), owner)
-    for directory, targets in crates.links(named, lambda sha256: known.folder(volume, sha256)).items():
+    for directory, targets in crates.links(
+        named.crates, lambda sha256: known.folder(registry, sha256)
+    ).items():
         tree.links(directory, targets, below=paths.CONTAINER_CARGO_HOME)
+    gitdeps.lend(tree, named.git, lambda commit: known.folder(git, commit))
 
 
 def workspace_mounts(home: paths.Home, session: Session, owner: tuple[int, int] | None) -> tuple[Mount, ...]:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
 
-from clauderon.caching import crates, ledger, wanted
+from clauderon.caching import crates, gitdeps, ledger, wanted
 from clauderon.caching.lockfile import Named
 from clauderon.errors import ClauderonError
-from clauderon.session import probe
+from clauderon.session import probe, volumes
 from clauderon.session.context import Context, caches_lock
 from clauderon.session.slow import slow
 from clauderon.store import Session
 
-REGISTRY = "clauderon-cargo-registry"
 # What one copy holds in memory, what one session may add, and what we put into a volume at most.
 BATCH_BYTES = 64 << 20
 SESSION_BYTES = 2 << 30
@@ -30,7 +30,7 @@ def promote(context: Context, session: Session) -> None:
     if context.config.docker.shared_caches != "verified":
         return
     named = wanted.recall(context.home, session.id)
-    if not named.crates:
+    if named == Named():
         return
     try:
         with slow(context.report, f"Sharing what {session.name} fetched"), caches_lock(context):
@@ -40,26 +40,44 @@ def promote(context: Context, session: Session) -> None:
 
 
 def _promote(context: Context, session: Session, named: Named) -> None:
-    volume = _verified(context, REGISTRY)
-    if volume is None:
-        return
-    room = min(SESSION_BYTES, VOLUME_BYTES - ledger.read(context.home).size(volume))
-    known = ledger.read(context.home).of(volume)
-    missing = [crate for crate in named.crates if crate.sha256 not in known]
+    verified = _verified(context)
     home = context.home.session_home(session.id)
-    for batch in _batches(crates.fetched(home, missing), room):
-        folder = ledger.new_folder()
-        files = {f"{sha256}.crate": content for sha256, content in batch.items()}
-        probe.fill_volume(context, session, REGISTRY, archive(folder, files))
-        ledger.add(context.home, volume, folder, {sha256: len(content) for sha256, content in batch.items()})
+    known = ledger.read(context.home)
+    volume = verified.get(volumes.REGISTRY)
+    if volume is not None:
+        missing = [crate for crate in named.crates if crate.sha256 not in known.of(volume)]
+        for batch in _batches(crates.fetched(home, missing), _room(known.size(volume))):
+            files = {f"{sha256}.crate": content for sha256, content in batch.items()}
+            folder = _filled(context, session, volumes.REGISTRY, files)
+            sizes = {sha256: len(content) for sha256, content in batch.items()}
+            ledger.add(context.home, volume, folder, sizes)
+    volume = verified.get(volumes.GIT)
+    if volume is not None:
+        room = _room(known.size(volume))
+        wanted_git = [each for each in named.git if each.commit not in known.of(volume)]
+        for commit, files in gitdeps.fetched(home, context.home.caches, wanted_git, context.environ):
+            size = sum(len(content) for content in files.values())
+            room -= size
+            if room < 0:
+                break
+            ledger.add(context.home, volume, _filled(context, session, volumes.GIT, files), {commit: size})
 
 
-def _verified(context: Context, name: str) -> str | None:
-    """The identity of the volume if it is one that no session has written to."""
-    from clauderon.session.volumes import VERIFIED_LABEL
+def _room(used: int) -> int:
+    return min(SESSION_BYTES, VOLUME_BYTES - used)
 
-    found = context.docker.inspect(name).volumes
-    return next((v.labels[VERIFIED_LABEL] for v in found if VERIFIED_LABEL in v.labels), None)
+
+def _filled(context: Context, session: Session, volume: str, files: dict[str, bytes]) -> str:
+    """Write files into a directory of the volume that nobody knows of yet; returns its name."""
+    folder = ledger.new_folder()
+    probe.fill_volume(context, session, volume, archive(folder, files))
+    return folder
+
+
+def _verified(context: Context) -> dict[str, str]:
+    """The identities of the volumes that no session has written to, by their names."""
+    found = context.docker.inspect(volumes.REGISTRY, volumes.GIT).volumes
+    return {v.name: v.labels[volumes.VERIFIED_LABEL] for v in found if volumes.VERIFIED_LABEL in v.labels}
 
 
 def _batches(found: Iterable[tuple[str, bytes]], room: int) -> Iterator[dict[str, bytes]]:
@@ -79,12 +97,14 @@ def _batches(found: Iterable[tuple[str, bytes]], room: int) -> Iterator[dict[str
 
 
 def archive(folder: str, files: dict[str, bytes]) -> bytes:
-    """A tar of a directory of files, of root's, that everybody may read."""
+    """A tar of a directory of files, of root's, that everybody may read. files: by their paths in it."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
-        top = tarfile.TarInfo(folder)
-        top.type, top.mode = tarfile.DIRTYPE, 0o755
-        tar.addfile(top)
+        parents = {str(parent) for name in files for parent in PurePosixPath(folder, name).parents}
+        for directory in sorted(parents - {"."}):
+            entry = tarfile.TarInfo(directory)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
         for name, content in files.items():
             entry = tarfile.TarInfo(f"{folder}/{name}")
             entry.size, entry.mode = len(content), 0o644

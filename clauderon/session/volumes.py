@@ -26,7 +26,7 @@ VOLUME_LABEL = "clauderon.volume"
 VERIFIED_LABEL = "clauderon.verified"
 # Of a volume of one repository: which.
 REPOSITORY_LABEL = "clauderon.repository"
-SCCACHE = "clauderon-sccache"
+REGISTRY, GIT, SCCACHE = "clauderon-cargo-registry", "clauderon-cargo-git", "clauderon-sccache"
 
 
 class Shared(NamedTuple):

@@ -22,7 +22,7 @@ def test_the_next_session_has_what_the_last_one_fetched_and_compiled(
     assert said.startswith(f"{world.mark} {world.mark}\n") and hits(said) == 0, said
     rust.cli.ok("delete", rust.name("first"), "--force")
 
-    world.without("crates")
+    world.without("crates", "other")
     begin(rust, "second")
     said = rust.inside("second", build())
     assert said.startswith(f"{world.mark} {world.mark}\n"), said

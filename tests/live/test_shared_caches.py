@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 
 import pytest
 
@@ -137,3 +139,47 @@ def _folders() -> tuple[str, ...]:
     from clauderon.caching import folders
 
     return folders.registry("registry+file:///world/index")
+
+
+def test_a_promotion_that_is_killed_half_way_leaves_nothing_to_anybody(rust: Engine, hostile: World) -> None:
+    """Seen to leave a broken crate to the next session when the ledger was written before the copy."""
+    shim = rust.root / "docker"
+    armed = rust.root / "armed"
+    shim.write_text(
+        f'#!/bin/sh\nif [ "$1" = cp ] && [ -e {armed} ]; then\n'
+        f'    rm {armed}; head -c 1700 | docker "$@"; kill -9 $PPID; exit 1\nfi\nexec docker "$@"\n'
+    )
+    shim.chmod(0o755)
+    rust.scripted(image=IMAGE, docker=f'user = "1000:1000"\ncommand = "{shim}"')
+    begin(rust, "first")
+    rust.inside("first", build())
+    armed.touch()
+    assert rust.cli("delete", rust.name("first"), "--force").status == 128 + signal.SIGKILL
+    assert not (rust.home.caches / "ledger.json").exists()
+    begin(rust, "second")
+    assert rust.inside("second", "find /clauderon/home/.cargo -type l") == ""
+    rust.inside("second", build())
+    for word in ("first", "second"):
+        rust.cli.ok("delete", rust.name(word), "--force")
+    hostile.without("crates", "other")
+    begin(rust, "third")
+    assert rust.inside("third", build()).startswith(f"{hostile.mark} {hostile.mark}\n")
+
+
+def test_two_sessions_that_end_at_once_hand_on_what_they_have(rust: Engine, hostile: World) -> None:
+    words = ("first", "second")
+    for word in words:
+        begin(rust, word)
+        rust.inside(word, build())
+    ends = [
+        threading.Thread(target=rust.cli.ok, args=("delete", rust.name(word), "--force")) for word in words
+    ]
+    for end in ends:
+        end.start()
+    for end in ends:
+        end.join()
+    hostile.without("crates", "other")
+    begin(rust, "third")
+    assert rust.inside("third", build()).startswith(f"{hostile.mark} {hostile.mark}\n")
+    stored = json.loads((rust.home.caches / "ledger.json").read_text())
+    assert sorted(len(entries) for entries in stored.values()) == [1, 1]
