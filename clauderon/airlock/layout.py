@@ -6,6 +6,8 @@ airlock/<id>/    our own notes about it, never mounted but for the read-only fil
     alternates   stands over the borrowed object directory's own info/alternates (mounted read-only)
     tracks       which of our paths the repository tracks itself
     objects/     verified copies of the container's objects
+    snapshot/    new objects of the worktree's content, made for a diff or a rescue
+    staging/     copies of the changed files, while they are made
     synced       the branch tip of the last finished sync
     lock         held while objects are carried
 """
@@ -55,6 +57,11 @@ class HostSide(NamedTuple):
     @property
     def snapshot(self) -> Path:
         return self.root / "snapshot"
+
+    @property
+    def staging(self) -> Path:
+        """Copies of changed files, while a snapshot is made."""
+        return self.root / "staging"
 
     @property
     def synced(self) -> Path:

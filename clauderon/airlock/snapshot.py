@@ -1,26 +1,26 @@
-"""The worktree as a git tree, made without letting git read a single file of it.
+"""The worktree as a git tree, made without letting git store a single file of it.
 
 git says which paths changed; their content is read here, by descriptors, so that a link swapped in meanwhile leads
-nowhere. The objects go to a directory of ours; nothing of the user's is written.
+nowhere, and git makes blobs of our copies. The objects go to a directory of ours; nothing of the user's is written.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
 import tempfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from clauderon import proc
+from clauderon.airlock.blobs import Writer
 from clauderon.airlock.carry import untrusting
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.marked import marked
 from clauderon.airlock.removal import remove_tree
+from clauderon.airlock.staging import Staging
 from clauderon.airlock.tree import Found, files_below, look, storable
 from clauderon.git.alternates import alternates
 from clauderon.git.environment import hardened, without_filters
@@ -29,7 +29,6 @@ from clauderon.git.repository import OUR_PATHS
 _TIMEOUT_S = 600.0
 # The container can keep git waiting (a fifo, an endless file, swapped in at the right moment).
 _STATUS_TIMEOUT_S = 120.0
-_CHUNK = 1 << 20
 FILE_BYTES = 4 << 30
 TOTAL_BYTES = 16 << 30
 
@@ -159,108 +158,107 @@ def take(
     remove_tree(side.snapshot)
     side.snapshot.mkdir(parents=True)
     found = changes(place)
-    writer = _Writer(side.snapshot, sha256=len(head) == 64)
-    lines: list[bytes] = []
-    left_out: list[str] = []
+    making = _Making(place, side, head, file_bytes)
     root = os.open(place.worktree, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for path in (*found.modified, *_expanded(root, found.untracked, whole)):
-            standing = look(root, path, insist=whole)
-            if standing is None:
-                # Gone, or a directory, a socket, a fifo in its place.
-                lines.append(b"0 %b\t%b" % (b"0" * len(head), path))
-                continue
-            oid = writer.blob(standing, file_bytes) if standing.mode else None
-            if standing.mode == 0:
-                left_out.append(f"{os.fsdecode(path)!a}: closed to us")
-            elif oid is None:
-                left_out.append(f"{os.fsdecode(path)!a}: larger than can be kept, or changing all the time")
-            else:
-                lines.append(b"%o %b\t%b" % (standing.mode, oid.encode(), storable(path)))
+        for path, nested in (*_plainly(found), *_nested(root, found.untracked, whole)):
+            making.take(root, path, look(root, path, insist=whole), nested=nested)
+        return Snapshot(making.tree(), found, tuple(making.left_out))
     finally:
         os.close(root)
-    return Snapshot(_tree(place, side, head, lines), found, tuple(left_out))
+        making.staging.close()
 
 
-def _expanded(root: int, untracked: Iterable[bytes], nested: bool) -> Iterable[bytes]:
+def _plainly(found: Changes) -> Iterator[tuple[bytes, bool]]:
+    return ((path, False) for path in (*found.modified, *found.untracked) if not path.endswith(b"/"))
+
+
+def _nested(root: int, untracked: Iterable[bytes], wanted: bool) -> Iterator[tuple[bytes, bool]]:
     for path in untracked:
-        if path.endswith(b"/"):
-            if nested:
-                yield from files_below(root, path)
-        else:
-            yield path
+        if path.endswith(b"/") and wanted:
+            yield from ((inner, True) for inner in files_below(root, path))
 
 
-def _tree(place: Place, side: HostSide, head: str, lines: list[bytes]) -> str:
-    index = side.snapshot / "index"
-    env = {
-        **untrusting(place.env),
-        "GIT_INDEX_FILE": str(index),
-        "GIT_OBJECT_DIRECTORY": str(side.snapshot),
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(place.common_dir / "objects", side.objects),
-    }
+class _Making:
+    """A tree in the making: what becomes of each path, and an index of ours for the whole."""
 
-    def call(*words: str, stdin: bytes = b"") -> proc.Completed:
-        argv = hardened(place.common_dir, *words)
-        return proc.start(argv, env=env, cwd=side.root, stdin=stdin).result(timeout_s=_TIMEOUT_S)
+    def __init__(self, place: Place, side: HostSide, head: str, file_bytes: int) -> None:
+        self._place = place
+        self._side = side
+        self._head = head
+        self._file_bytes = file_bytes
+        self._writer = Writer(side.snapshot, sha256=len(head) == 64, total_bytes=TOTAL_BYTES)
+        self._lines: list[bytes] = []
+        self.staging = Staging(side.staging, file_bytes=file_bytes, total_bytes=TOTAL_BYTES)
+        self.left_out: list[str] = []
+        self._index = side.snapshot / "index"
 
-    try:
-        call("read-tree", head)
-        if lines:
-            call("update-index", "-z", "--index-info", stdin=b"".join(line + b"\0" for line in lines))
-        # A partial clone does not have every blob that the tree names.
-        return call("write-tree", "--missing-ok").text.strip()
-    finally:
-        index.unlink(missing_ok=True)
+    def take(self, root: int, path: bytes, found: Found | None, *, nested: bool) -> None:
+        """Take what was found at a path. nested: below a repository of its own, whose files are kept to the byte."""
+        if found is None:
+            # Gone, or a directory, a socket, a fifo in its place.
+            self._lines.append(b"0 %b\t%b" % (b"0" * len(self._head), path))
+            return
+        if found.mode == 0:
+            self.left_out.append(f"{os.fsdecode(path)!a}: closed to us")
+            return
+        staged = None
+        if found.descriptor is not None and not nested and storable(path) == path:
+            staged = self.staging.add(root, path, found)
+        if staged is None:
+            staged = self._as_it_is(path, found)
+        elif found.descriptor is not None:
+            os.close(found.descriptor)
+        if not staged:
+            self.left_out.append(f"{os.fsdecode(path)!a}: larger than can be kept, or changing all the time")
 
+    def _as_it_is(self, path: bytes, found: Found) -> bool:
+        oid = self._writer.blob(found, self._file_bytes)
+        if oid is not None:
+            self._lines.append(b"%o %b\t%b" % (found.mode, oid.encode(), storable(path)))
+        return oid is not None
 
-class _Writer:
-    """Writes blobs as loose objects."""
+    def tree(self) -> str:
+        """The object name of the whole."""
+        try:
+            self._call("read-tree", self._head)
+            root = os.open(self.staging.top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                for path in self.staging.converted(self._add):
+                    found = look(root, path)
+                    if found is not None:
+                        self._as_it_is(path, found)
+            finally:
+                os.close(root)
+            if self._lines:
+                stdin = b"".join(line + b"\0" for line in self._lines)
+                self._call("update-index", "-z", "--index-info", stdin=stdin)
+            # A partial clone does not have every blob that the tree names.
+            return self._call("write-tree", "--missing-ok").text.strip()
+        finally:
+            self._index.unlink(missing_ok=True)
 
-    def __init__(self, objects: Path, *, sha256: bool) -> None:
-        self._objects = objects
-        self._sha256 = sha256
-        self._total = 0
+    def _add(self, paths: Iterable[bytes]) -> bool:
+        """What `git add` does, but for what is ignored. False when git cannot convert one of them."""
+        stdin = b"".join(path + b"\0" for path in paths)
+        # A warning about line endings is for whoever edits; as an error it would keep the file out.
+        words = ("-c", "core.safecrlf=false", "update-index", "--add", "--replace", "-z", "--stdin")
+        argv = hardened(self._place.admin, *words, work_tree=self.staging.top)
+        env = {**self._place.reading, **self._places}
+        running = proc.start(argv, env=env, cwd=self.staging.top, stdin=stdin)
+        return running.result(timeout_s=_TIMEOUT_S, ok=None).status == 0
 
-    def blob(self, found: Found, file_bytes: int) -> str | None:
-        """Store a file or a link; None when it is too large or does not hold still."""
-        if found.descriptor is None:
-            return self._store((found.link,), len(found.link))
-        with open(found.descriptor, "rb") as file:
-            for _ in range(3):
-                size = os.fstat(file.fileno()).st_size
-                if size > file_bytes or self._total + size > TOTAL_BYTES:
-                    return None
-                file.seek(0)
-                oid = self._store(iter(lambda: file.read(_CHUNK), b""), size)
-                if oid is not None:
-                    self._total += size
-                    return oid
-        return None
+    def _call(self, *words: str, stdin: bytes = b"") -> proc.Completed:
+        argv = hardened(self._place.common_dir, *words)
+        env = {**untrusting(self._place.env), **self._places}
+        return proc.start(argv, env=env, cwd=self._side.root, stdin=stdin).result(timeout_s=_TIMEOUT_S)
 
-    def _store(self, chunks: Iterable[bytes], size: int) -> str | None:
-        """Store exactly `size` bytes; None when the chunks hold fewer."""
-        digest = hashlib.sha256() if self._sha256 else hashlib.sha1(usedforsecurity=False)
-        deflate = zlib.compressobj(1)
-        partial = self._objects / "tmp_blob"
-        left = size
-        with open(partial, "wb") as file:
-            header = b"blob %d\0" % size
-            digest.update(header)
-            file.write(deflate.compress(header))
-            for chunk in chunks:
-                piece = chunk[:left]
-                left -= len(piece)
-                digest.update(piece)
-                file.write(deflate.compress(piece))
-                if not left:
-                    break
-            file.write(deflate.flush())
-        if left:
-            partial.unlink()
-            return None
-        oid = digest.hexdigest()
-        target = self._objects / oid[:2] / oid[2:]
-        target.parent.mkdir(exist_ok=True)
-        partial.replace(target)
-        return oid
+    @property
+    def _places(self) -> dict[str, str]:
+        return {
+            "GIT_INDEX_FILE": str(self._index),
+            "GIT_OBJECT_DIRECTORY": str(self._side.snapshot),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(
+                self._place.common_dir / "objects", self._side.objects
+            ),
+        }
