@@ -152,6 +152,11 @@ def image_list_argv() -> list[str]:
     return ["image", "ls", "--no-trunc", "--filter", "dangling=false", "--format", "{{json .}}"]
 
 
+def network_users_argv(network: str) -> list[str]:
+    """Every container, running or not, that belongs to the network."""
+    return [*_CONTAINER_LS, "--filter", f"network={network}", "--format", _CONTAINER]
+
+
 def inspect_argv(names: Collection[str]) -> list[str]:
     """Images, networks and volumes of these names, whichever there are."""
     return ["inspect", "--format", "{{json .}}", *map(operand, names)]

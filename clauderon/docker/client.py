@@ -238,6 +238,11 @@ class Docker:
         words = argv.network_create_argv(name, subnet=subnet, internal=internal, labels=labels)
         self.run(*words, what=f"create network {name}", act=True)
 
+    def network_users(self, name: str) -> list[parse.Container]:
+        """Every container, running or not, that belongs to the network."""
+        answer = self.run(*argv.network_users_argv(name), what=f"find users of {name}")
+        return parse.parse_container_list(answer.text)
+
     def network_remove(self, name: str) -> bool:
         return self._unless_missing(*argv.network_remove_argv(name), what=f"remove network {name}")
 

@@ -66,6 +66,11 @@ def network_changed(failure: CommandFailed) -> bool:
     )
 
 
+def network_half_made(failure: CommandFailed) -> bool:
+    """Whether the network's subnet was docker's choice, so that no container can be given an address on it."""
+    return "user specified IP address is supported only" in failure.detail
+
+
 def most_cpus(failure: CommandFailed) -> str | None:
     """The engine's number of CPUs, if it refused a limit above it."""
     match = _CPU_RANGE.search(failure.detail)

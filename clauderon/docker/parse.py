@@ -61,13 +61,15 @@ class Image(NamedTuple):
 
 
 class Network(NamedTuple):
+    """endpoints: running containers that are on it."""
+
     name: str
     id: str
     subnet: str
     gateway: str
     internal: bool
     labels: Mapping[str, str]
-    configured_subnet: bool = True
+    endpoints: int = 0
 
 
 class Volume(NamedTuple):
@@ -199,6 +201,7 @@ def _network(item: Mapping[str, Any]) -> Network:
         gateway=pool.get("Gateway", ""),
         internal=bool(item.get("Internal")),
         labels=item.get("Labels") or {},
+        endpoints=len(item.get("Containers") or {}),
     )
 
 

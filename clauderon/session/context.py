@@ -119,7 +119,7 @@ def _held(path: Path, busy: Conflict, wait_s: float) -> Iterator[None]:
 def is_locked(context: Context, session: Session) -> bool:
     """Whether some living command (or dry run's script) works on the session; False means its last one is gone."""
     if session.step.startswith(SCRIPT_STEP):
-        return _is_alive(int(session.step.removeprefix(SCRIPT_STEP)))
+        return is_alive(int(session.step.removeprefix(SCRIPT_STEP)))
     return is_held(context.home.lock(session.id))
 
 
@@ -139,7 +139,8 @@ def is_held(path: Path) -> bool:
         os.close(descriptor)
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of that number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -215,7 +215,7 @@ def run(
     """
     make = context.docker.container_run if start else context.docker.container_create
     without: dict[str, Any] = {}
-    attempt = 0
+    attempt, completed = 0, False
     while True:
         container = describe(session)._replace(**without)
         try:
@@ -226,6 +226,9 @@ def run(
             changed = _less(context, container, failure)
             if changed:
                 without |= changed
+            elif failures.network_half_made(failure) and not completed:
+                completed = True
+                resources.complete(context, gateway.network, internal=session.network == "proxied")
             elif failures.address_taken(failure) and attempt < ADDRESS_ATTEMPTS:
                 attempt += 1
                 session = context.store.update(

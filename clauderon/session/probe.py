@@ -6,14 +6,18 @@ by `reconcile`, which leaves those of a command still at work alone.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from clauderon import spec
 from clauderon.agents.image import ImageFacts, parse_image_facts, probe_script, warnings
 from clauderon.docker.parse import Image
-from clauderon.session.context import Context
+from clauderon.session.context import Context, is_alive
 from clauderon.store import Session
+
+# What there is, for the next command; the session it is made for follows.
+_FACT = "probe:"
 
 
 @contextmanager
@@ -22,10 +26,21 @@ def _throwaway(context: Context, session_id: str) -> Iterator[tuple[str, list[st
     name = f"clauderon-probe-{session_id}"
     words = ["--name", name, "--pull", "never", "--network", "none"]
     words += ["--label", f"clauderon.home={context.home.root}", "--label", f"{spec.LABEL_PROBE}={session_id}"]
+    # The next command removes it, should this one be killed.
+    context.store.keep_fact(f"{_FACT}{session_id}", {"name": name, "pid": os.getpid()})
     try:
         yield name, words
     finally:
         context.docker.container_remove(name)
+        context.store.keep_fact(f"{_FACT}{session_id}", None)
+
+
+def sweep(context: Context) -> None:
+    """Remove the containers that killed commands left; nothing but a look at the database when there are none."""
+    for fact, left in context.store.facts(_FACT).items():
+        if not is_alive(left["pid"]):
+            context.docker.container_remove(left["name"])
+            context.store.keep_fact(fact, None)
 
 
 def image_facts(context: Context, session_id: str, image_id: str, *, quiet: bool = False) -> ImageFacts:

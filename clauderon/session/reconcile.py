@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 from clauderon import airlock, names, rights, spec
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
-from clauderon.session import refresh, remove
+from clauderon.session import probe, refresh, remove, resources
 from clauderon.session.context import Context, is_held, is_locked, lock
 from clauderon.session.lookup import adopt
 from clauderon.store import Session
@@ -52,7 +53,9 @@ def reconcile(context: Context, *, dry_run: bool = False) -> list[Action]:
                     context.report.warn(str(error))
                     actions.pop()
     actions += _rights(context, dry_run)
+    actions += _networks(context, dry_run)
     actions += _directories(context, known, dry_run)
+    actions += _locks(context, known, dry_run)
     if actions and not dry_run:
         service.reload(context.home, context.config, context.environ)
     return actions
@@ -91,6 +94,10 @@ def _agreed(context: Context, session: Session, dry_run: bool) -> bool:
 
 def finish_interrupted(context: Context) -> None:
     """What every changing command does first: finish or undo what a killed one left. Cheap when there is nothing."""
+    try:
+        probe.sweep(context)
+    except ClauderonError as error:
+        context.report.warn(f"a helper container was left by a killed command, and stays: {error}")
     for session in context.store.unfinished():
         if not is_locked(context, session):
             try:
@@ -138,6 +145,28 @@ def _finish_create(context: Context, session: Session) -> str:
         return "kept"
     remove.discard(context, session)
     return "undone"
+
+
+def _networks(context: Context, dry_run: bool) -> list[Action]:
+    """Networks that a killed command may have left half made: the next `create` makes them anew."""
+    actions = []
+    for name in resources.half_made(context):
+        actions.append(Action(name, "network", "removed"))
+        if not dry_run:
+            context.docker.network_remove(name)
+    return actions
+
+
+def _locks(context: Context, known: set[str], dry_run: bool) -> list[Action]:
+    """The lock files of sessions that are gone. One that nobody holds is free."""
+    actions = []
+    for path in _entries(context.home.locks):
+        of_a_session = re.fullmatch(r"[0-9a-f]{12}\.lock", path.name)
+        if of_a_session and path.stem not in known and not is_held(path):
+            actions.append(Action(path.name, "lock", "removed"))
+            if not dry_run:
+                path.unlink(missing_ok=True)
+    return actions
 
 
 def _directories(context: Context, known: set[str], dry_run: bool) -> list[Action]:

@@ -16,7 +16,7 @@ from clauderon.docker.client import Docker, Pending
 from clauderon.docker.parse import Image, Network, Objects
 from clauderon.errors import BackendError, Conflict, UsageError
 from clauderon.paths import Home
-from clauderon.session.context import Context, Progress, network_lock
+from clauderon.session.context import Context, Progress, is_held, network_lock
 
 NETWORK_ATTEMPTS = 5
 NETWORK_LABELS = {"clauderon.network": "1"}
@@ -134,6 +134,8 @@ def ensure_network(
     """Our bridge network, made if it is missing; remembers its gateway for the proxy."""
     name = inspection.network
     network = next((n for n in found if n.name == name), None)
+    if network is not None and internal and not network.internal:
+        network = _made_anew(context, network, internal=internal)
     if network is None:
         with network_lock(context, name):
             # Another command may have made it since it was asked for.
@@ -150,6 +152,49 @@ def ensure_network(
     return gateway
 
 
+def complete(context: Context, name: str, *, internal: bool) -> None:
+    """Make a network anew that a killed command left half made: with its subnet configured, and otherwise as it was."""
+    with network_lock(context, name):
+        network = _network(context.docker, name)
+        if network is not None:
+            _made_anew(context, network, internal=internal)
+
+
+def _made_anew(context: Context, network: Network, *, internal: bool) -> Network:
+    """Raises BackendError for one that is not ours, or that containers are on."""
+    name = network.name
+    why = "it is not internal, so it is a way out" if internal and not network.internal else "it is half made"
+    if network.endpoints or not set(NETWORK_LABELS) <= network.labels.keys():
+        whose = f"{network.endpoints} containers are on it" if network.endpoints else "somebody else made it"
+        hint = f"docker network rm {name}   # when nothing is on it any more; it is made anew"
+        raise BackendError(f"network {name}", f"{why}, and {whose}", hint=hint)
+    context.docker.network_remove(name)
+    context.docker.network_create(name, subnet=network.subnet, internal=internal, labels=NETWORK_LABELS)
+    return _whole(context, name)
+
+
+def _whole(context: Context, name: str) -> Network:
+    """The network that was just made to its end, remembered as that."""
+    made = _only_network(context.docker, name)
+    context.store.keep_fact(f"complete:{name}", made.id)
+    return made
+
+
+def half_made(context: Context) -> list[str]:
+    """Our networks that no command of this home has made to the end, and that no container belongs to."""
+    wanted = [network_name(context, mode) for mode in ("open", "proxied")]
+    return [
+        network.name
+        for network in context.docker.inspect(*wanted).networks
+        if network.name in wanted
+        and set(NETWORK_LABELS) <= network.labels.keys()
+        and not network.endpoints
+        and context.store.fact(f"complete:{network.name}") != network.id
+        and not is_held(context.home.locks / f"network-{network.name}.lock")
+        and not context.docker.network_users(network.name)
+    ]
+
+
 def _network_create(context: Context, name: str, *, internal: bool) -> Network:
     """Make the network twice: docker picks a free subnet, then takes it as configured.
 
@@ -163,7 +208,7 @@ def _network_create(context: Context, name: str, *, internal: bool) -> Network:
             picked = _only_network(docker, name)
             docker.network_remove(name)
             docker.network_create(name, subnet=picked.subnet, internal=internal, labels=labels)
-            break
+            return _whole(context, name)
         except (BackendError, Conflict) as error:
             # Another command may have been making it at the same moment: theirs is as good as ours.
             if _network(docker, name) is not None:
