@@ -129,8 +129,7 @@ class Docker:
         return self.attempt(*argv.container_create_argv(spec), timeout_s=None, act=True).text.strip()
 
     def container_list(self, filters: Mapping[str, str]) -> list[parse.Container]:
-        answer = self.run(*argv.container_list_argv(filters), what="list containers")
-        return parse.parse_container_list(answer.text)
+        return self._listed(argv.container_list_argv(filters), "list containers")
 
     def container_list_start(self, filters: Mapping[str, str]) -> Pending:
         return self.start(*argv.container_list_argv(filters), what="list containers")
@@ -239,9 +238,7 @@ class Docker:
         self.run(*words, what=f"create network {name}", act=True)
 
     def network_users(self, name: str) -> list[parse.Container]:
-        """Every container, running or not, that belongs to the network."""
-        answer = self.run(*argv.network_users_argv(name), what=f"find users of {name}")
-        return parse.parse_container_list(answer.text)
+        return self._listed(argv.network_users_argv(name), f"find users of {name}")
 
     def network_remove(self, name: str) -> bool:
         return self._unless_missing(*argv.network_remove_argv(name), what=f"remove network {name}")
@@ -254,8 +251,7 @@ class Docker:
 
     def volume_users(self, name: str) -> list[parse.Container]:
         """Every container, running or not, that mounts the volume."""
-        answer = self.run(*argv.volume_users_argv(name), what=f"find users of {name}")
-        return parse.parse_container_list(answer.text)
+        return self._listed(argv.volume_users_argv(name), f"find users of {name}")
 
     def disk_usage(self) -> dict[str, tuple[str, int]]:
         """Volume name to (size as docker words it, number of containers that use it)."""
@@ -290,6 +286,9 @@ class Docker:
     def foreground(self, *words: str, stdin: bytes = b"", capture: bool = False) -> proc.Completed:
         """Run docker on our own stdout (unless it is captured) and stderr."""
         return proc.foreground(self.argv(*words), env=self.env, stdin=stdin, capture=capture)
+
+    def _listed(self, words: Sequence[str], what: str) -> list[parse.Container]:
+        return parse.parse_container_list(self.run(*words, what=what).text)
 
     def _unless_missing(self, *words: str, what: str) -> bool:
         try:
