@@ -192,8 +192,15 @@ class _Said:
 
 def _context(home: Home, store: Store, label: str = "") -> Context:
     detail = SimpleNamespace(labels={spec.LABEL_SPEC: label})
-    docker = SimpleNamespace(container_inspect=lambda _id: detail, container_list=lambda _labels: [])
-    config = SimpleNamespace(proxy=SimpleNamespace(session_port_range=range(3100, 3200)))
+    docker = SimpleNamespace(
+        container_inspect=lambda _id: detail,
+        container_list=lambda _labels: [],
+        inspect=lambda *_names: SimpleNamespace(networks=()),
+    )
+    config = SimpleNamespace(
+        proxy=SimpleNamespace(session_port_range=range(3100, 3200)),
+        docker=SimpleNamespace(network="clauderon"),
+    )
     made = SimpleNamespace(
         home=home, store=store, docker=docker, config=config, report=_Said(), labels={}, environ={}
     )
