@@ -216,15 +216,29 @@ class Inside:
                         elif is_ref_name("/".join(path)):
                             yield "/".join(path)
 
+    def log(self, name: str) -> list[tuple[str, str, bytes]]:
+        """The log of a ref, or of HEAD: former and new commit, and what git did, oldest first."""
+        content = read_file(self.root, ("logs", *name.split("/")), _REFLOG_BYTES) or b""
+        found: list[tuple[str, str, bytes]] = []
+        for line in content.split(b"\n"):
+            fields = line.split(b" ", 2)
+            if len(fields) == 3:
+                old, new = (parse_oid(field) for field in fields[:2])
+                if old is not None and len(old) == self.oid_chars and (new := self._known(new)):
+                    found.append((old, new, fields[2].partition(b"\t")[2]))
+        return found
+
+    def fetch_head(self) -> list[str]:
+        """What the last fetch brought."""
+        content = read_file(self.root, ("FETCH_HEAD",), _PACKED_REFS_BYTES) or b""
+        found = (self._known(parse_oid(line.partition(b"\t")[0])) for line in content.split(b"\n"))
+        return [oid for oid in itertools.islice(found, MAX_REFS) if oid is not None]
+
     def stashes(self) -> list[str]:
         """Every stash, newest first: all but the newest live only in the reflog."""
-        content = read_file(self.root, ("logs", "refs", "stash"), _REFLOG_BYTES) or b""
         found: dict[str, None] = {}
-        for line in reversed(content.split(b"\n")):
-            fields = line.split(b" ", 2)
-            oid = self._known(parse_oid(fields[1])) if len(fields) == 3 else None
-            if oid is not None:
-                found[oid] = None
+        for _, oid, _ in reversed(self.log("refs/stash")):
+            found[oid] = None
             if len(found) > MAX_STASHES:
                 self.truncated = True
                 break

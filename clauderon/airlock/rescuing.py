@@ -12,6 +12,7 @@ from pathlib import Path
 
 from clauderon import paths, proc
 from clauderon.airlock.carry import carry
+from clauderon.airlock.dropped import Traces, dropped, traces
 from clauderon.airlock.inside import Inside
 from clauderon.airlock.keeping import Kept, labelled, record
 from clauderon.airlock.layout import HostSide, branch_ref, host_side, kept_dir, own_ref
@@ -30,6 +31,8 @@ from clauderon.store import Session
 # More refs than this are kept by one commit that has them all as parents, named in its message.
 _REFS_ONE_BY_ONE = 64
 _PARENTS = 500
+# Many refs of which each is refused: each costs some processes, and all of it is moved aside anyway.
+_MOST_REFUSALS = 200
 
 
 def rescue(home: paths.Home, session: Session, environ: Mapping[str, str]) -> tuple[Kept, ...]:
@@ -89,6 +92,8 @@ class _Rescue:
     env: dict[str, str] = field(default_factory=dict)
     known: list[str] = field(default_factory=list)
     bench: Workbench = field(init=False)
+    traces: Traces = field(default_factory=Traces)
+    refusals: int = 0
     settings: Settings = field(default_factory=lambda: parse_settings(b""))
 
     def refs(self) -> tuple[Kept, ...]:
@@ -117,6 +122,9 @@ class _Rescue:
             wanted[""] = wanted.pop("host")
         if snapshot is not None:
             wanted = self._with_snapshot(snapshot, wanted, head, tip)
+        held = [*candidates.values(), *wanted.values(), *self.known]
+        left = dropped(self.bench, session, self.side.objects, traces=self.traces, held=held, lost=self.lost)
+        wanted |= {f"dropped/{number}": oid for number, oid in enumerate(left)}
         wanted = {label: oid for label, oid in wanted.items() if not label or oid != wanted.get("")}
         carried = self._carried(sorted(set(wanted.values())))
         kept = labelled({label: oid for label, oid in wanted.items() if oid in carried})
@@ -168,6 +176,12 @@ class _Rescue:
                 what=f"rescue {self.session.name}",
             )
         except ClauderonError as error:
+            self.refusals += 1
+            if self.refusals > _MOST_REFUSALS:
+                self.lost.append(
+                    f"{len(tips)} more: after {_MOST_REFUSALS} refusals nothing was tried any more"
+                )
+                return set()
             if len(tips) == 1:
                 self.lost.append(f"{tips[0]}: {error}: {error.detail}")
                 return set()
@@ -189,6 +203,7 @@ class _Rescue:
             on, detached = inside.head()
             head = detached or (inside.ref(on) if on else None)
             stashes = inside.stashes()
+            self.traces = traces(inside, refs)
             if inside.is_reftable():
                 self.lost.append("inside, refs are in the reftable format, which is not read from outside")
             if inside.truncated:

@@ -175,6 +175,12 @@ def files_below(root: int, path: bytes) -> Iterator[bytes]:
 
 
 def storable(path: bytes) -> bytes:
-    """`path` as git can hold it: a component it refuses (`.git` in any spelling) gets `.rescued` at its end."""
-    parts = os.fsdecode(path).split("/")
-    return os.fsencode("/".join(f"{part}.rescued" if is_dotgit(part) else part for part in parts))
+    """`path` as git can hold it: a component it refuses (`.git` in any spelling) gets `.rescued` at its end.
+
+    So does `HEAD` below such a one: without it a directory is no repository, whatever git is run in it.
+    """
+    found, below = list[str](), False
+    for part in os.fsdecode(path).split("/"):
+        found.append(f"{part}.rescued" if is_dotgit(part) or (below and part.lower() == "head") else part)
+        below |= is_dotgit(part)
+    return os.fsencode("/".join(found))

@@ -4,7 +4,7 @@ writes new objects beside them, so that a look leaves nothing in the repository.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from clauderon import proc
@@ -71,6 +71,42 @@ class Workbench:
         # Each begins with a line that names the commit; where it is one of the user's, it is the same one.
         records = [record.lstrip(b"\n").partition(b"\n") for record in answer.stdout.split(b"\0\0")]
         return [line + text if line.startswith(b"commit -") else text for line, _, text in records]
+
+    def copied_commits(self) -> list[str]:
+        """Every commit among the copies, named by something or not."""
+        if not any(any(directory.iterdir()) for directory in self._side.objects.iterdir()):
+            return []
+        words = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
+        # Of the copies alone: no alternates.
+        env = {**untrusting(offline(self._env)), "GIT_OBJECT_DIRECTORY": str(self._side.objects)}
+        argv = hardened(self._common_dir, *words, "--batch-check=%(objecttype) %(objectname)")
+        answer = proc.start(argv, env=env, cwd=self._side.root).result(timeout_s=_TIMEOUT_S)
+        return [line[7:] for line in answer.text.splitlines() if line.startswith("commit ")]
+
+    def kinds(self, oids: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Objects that are there, with their kinds."""
+        stdin = "".join(f"{oid}\n" for oid in oids).encode()
+        answer = self.call("cat-file", "--buffer", "--batch-check=%(objectname) %(objecttype)", stdin=stdin)
+        for line in answer.text.splitlines():
+            oid, _, kind = line.partition(" ")
+            if kind != "missing":
+                yield oid, kind
+
+    def existing(self, oids: Iterable[str]) -> set[str]:
+        """Those of these that are commits, and are there."""
+        return {oid for oid, kind in self.kinds(dict.fromkeys(oids)) if kind == "commit"}
+
+    def objects(self, tips: Iterable[str]) -> set[str]:
+        """What these commits need; `^NAME` for what they do not."""
+        stdin = "".join(f"{oid}\n" for oid in tips).encode()
+        return set(
+            self.call("rev-list", "--objects", "--no-object-names", "--stdin", stdin=stdin).text.split()
+        )
+
+    def beside(self, *words: str, stdin: Iterable[str]) -> str:
+        """`git rev-list --stdin`, less what would be there without this session."""
+        lines = "".join(f"{line}\n" for line in stdin).encode()
+        return self.call(*words, *beside(self._session), stdin=lines).text
 
     def call(self, *words: str, stdin: bytes = b"", ok: tuple[int, ...] | None = (0,)) -> proc.Completed:
         """git in the user's repository, able to read the copies, writing new objects beside them."""

@@ -270,7 +270,7 @@ def test_a_nested_repository_keeps_its_files_and_its_history(world: World) -> No
     world.host("commit", "--quiet", "--message", "In a nest", cwd=nested)
     (ref,) = world.delete()
     assert world.show(ref, "tool/main.c") == "int main;"
-    assert world.show(ref, "tool/.git.rescued/HEAD").startswith("ref: refs/heads/")
+    assert world.show(ref, "tool/.git.rescued/HEAD.rescued").startswith("ref: refs/heads/")
 
 
 def test_a_diff_in_between_does_not_disturb_a_rescue(world: World) -> None:
