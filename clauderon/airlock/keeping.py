@@ -5,7 +5,7 @@ Writes refs of ours only; the commits are in the repository by then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from clauderon import proc
@@ -33,6 +33,21 @@ class Kept(str):
         return kept
 
     earlier: bool
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a note of ours; none if there is no such note."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write a note of ours, whole or not at all."""
+    partial = path.with_name(path.name + ".tmp")
+    partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    partial.replace(path)
 
 
 def labelled(wanted: Mapping[str, str]) -> dict[str, str]:

@@ -75,8 +75,8 @@ def state(home: paths.Home, session: Session, environ: Mapping[str, str]) -> Sta
     )
 
 
-def beside(session: Session) -> tuple[str, ...]:
-    """For `git rev-list`: not what would still be there without this session.
+def beside(session: Session, *, rescues: bool = True) -> tuple[str, ...]:
+    """For `git rev-list`: not what would still be there without this session. rescues: those of sessions before too.
 
     Other sessions' private refs are no place to rely on, they go with those sessions; `--single-worktree` because
     the session's own worktree names its branch as HEAD.
@@ -87,7 +87,7 @@ def beside(session: Session) -> tuple[str, ...]:
         f"--exclude={branch_ref(session)}",
         "--exclude=refs/clauderon/*",
         "--all",
-        "--glob=refs/clauderon/rescue",
+        *(("--glob=refs/clauderon/rescue",) if rescues else ()),
     )
 
 

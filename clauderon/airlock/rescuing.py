@@ -6,6 +6,7 @@ directory aside instead of removing it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from clauderon import paths, proc
 from clauderon.airlock.carry import carry
 from clauderon.airlock.dropped import Traces, dropped, traces
 from clauderon.airlock.inside import Inside
-from clauderon.airlock.keeping import Kept, labelled, record
+from clauderon.airlock.keeping import Kept, labelled, read_lines, record, write_lines
 from clauderon.airlock.layout import HostSide, branch_ref, host_side, kept_dir, own_ref
 from clauderon.airlock.looking import place_of
 from clauderon.airlock.quarantine import Quarantine
@@ -31,6 +32,7 @@ from clauderon.store import Session
 # More refs than this are kept by one commit that has them all as parents, named in its message.
 _REFS_ONE_BY_ONE = 64
 _PARENTS = 500
+_SAID_ONE_BY_ONE = 20
 # Many refs of which each is refused: each costs some processes, and all of it is moved aside anyway.
 _MOST_REFUSALS = 200
 
@@ -47,7 +49,7 @@ def rescue(home: paths.Home, session: Session, environ: Mapping[str, str]) -> tu
     if not there and not side.removing.exists():
         return ()
     with locked(side, session.name):
-        before = tuple(Kept(ref) for ref in _lines(side.rescued))
+        before = tuple(Kept(ref) for ref in read_lines(side.rescued))
         if side.removing.exists():
             return (*before, *((Kept(str(kept_dir(home, session))),) if side.unrescued.exists() else ()))
         side.unrescued.unlink(missing_ok=True)
@@ -60,24 +62,11 @@ def rescue(home: paths.Home, session: Session, environ: Mapping[str, str]) -> tu
             refs = ()
         # What an earlier attempt has kept is held by that, and not found again.
         refs = (*(ref for ref in before if ref not in refs), *refs)
-        _write_lines(side.rescued, refs)
+        write_lines(side.rescued, refs)
         if run.lost:
             side.unrescued.write_text("\n".join(run.lost) + "\n", encoding="utf-8", errors="backslashreplace")
             refs = (*refs, Kept(str(kept_dir(home, session))))
     return refs
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-
-
-def _write_lines(path: Path, lines: Iterable[str]) -> None:
-    partial = path.with_name(path.name + ".tmp")
-    partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    partial.replace(path)
 
 
 @dataclass(slots=True)
@@ -131,12 +120,22 @@ class _Rescue:
         if len(kept) > _REFS_ONE_BY_ONE:
             kept = self._gathered(kept)
             self._carried(list(kept.values()))
+        earlier = self._kept_before(
+            dict.fromkeys(oid for oid in candidates.values() if oid not in (*alone, session.base))
+        )
         if not kept:
-            return ()
+            return earlier
         refs, equal = record(self.common_dir, session.name, kept, self.environ, self.bench.same, self.before)
         if equal:
-            _write_lines(self.side.equal, equal)
-        return refs
+            write_lines(self.side.equal, equal)
+        return (*refs, *(ref for ref in earlier if ref not in refs))
+
+    def _kept_before(self, commits: Iterable[str]) -> tuple[Kept, ...]:
+        """The refs of earlier rescues that hold these commits, where nothing else does: to be said, not made."""
+        found = dict.fromkeys(
+            ref for oid in itertools.islice(commits, _SAID_ONE_BY_ONE) for ref in self.bench.rescued(oid)
+        )
+        return tuple(Kept(ref, earlier=ref not in self.before) for ref in found)
 
     def _with_snapshot(
         self, snapshot: Snapshot, wanted: Mapping[str, str], head: str | None, tip: str | None

@@ -72,6 +72,16 @@ class Workbench:
         records = [record.lstrip(b"\n").partition(b"\n") for record in answer.stdout.split(b"\0\0")]
         return [line + text if line.startswith(b"commit -") else text for line, _, text in records]
 
+    def rescued(self, oid: str) -> list[str]:
+        """The rescue that holds a commit which nothing else in the repository does; one, or none."""
+        words = ("for-each-ref", "--format=%(refname)", "--count=1", f"--contains={oid}")
+        found = self.call(*words, "refs/clauderon/rescue", ok=None).text.splitlines()
+        if not found:
+            return []
+        others = beside(self._session, rescues=False)
+        alone = self.call("rev-list", "--max-count=1", oid, *others, "--", ok=None)
+        return found if alone.text.strip() == oid else []
+
     def copied_commits(self) -> list[str]:
         """Every commit among the copies, named by something or not."""
         if not any(any(directory.iterdir()) for directory in self._side.objects.iterdir()):

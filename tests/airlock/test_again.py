@@ -134,6 +134,21 @@ def test_the_same_change_by_a_second_session_is_said_to_be_kept_already(
     assert refs[0] == refs[1] == refs[2]
 
 
+def test_the_very_same_commit_is_said_to_be_kept_already(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made at the same second it has the same name: then nothing new is to be kept, which is no reason for silence."""
+    monkeypatch.setenv("GIT_AUTHOR_DATE", "1700000000 +0000")
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "1700000000 +0000")
+    first = world.commit()
+    assert [ref.earlier for ref in world.delete()] == [False]
+    second = again(world, 1)
+    assert second.commit() == first
+    (kept,) = second.delete()
+    assert (kept, kept.earlier) == (RESCUE, True)
+    assert world.refs("refs/heads").keys() == {"refs/heads/main"}
+
+
 @pytest.mark.parametrize("what", ["message", "author", "order", "base"])
 def test_what_differs_in_anything_but_time_is_kept_on_its_own(
     world: World, monkeypatch: pytest.MonkeyPatch, what: str
@@ -160,7 +175,7 @@ def test_a_set_of_which_some_is_the_same_is_kept_whole(world: World) -> None:
     world.inside("branch", "other", world.inside("commit-tree", "HEAD^{tree}", "-p", "HEAD~", "-m", "a"))
     world.delete()
     second = again(world, 1)
-    second.commit("one.txt")
+    second.commit("one.txt", message="Other")
     second.inside("branch", "other", second.inside("commit-tree", "HEAD^{tree}", "-p", "HEAD~", "-m", "b"))
     assert second.delete() == (f"{RESCUE}+2", f"{RESCUE}+2+heads/other")
     assert world.refs("refs/heads").keys() == {"refs/heads/main"}
