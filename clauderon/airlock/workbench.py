@@ -91,7 +91,7 @@ class Workbench:
         env = {**untrusting(offline(self._env)), "GIT_OBJECT_DIRECTORY": str(self._side.objects)}
         argv = hardened(self._common_dir, *words, "--batch-check=%(objecttype) %(objectname)")
         answer = proc.start(argv, env=env, cwd=self._side.root).result(timeout_s=_TIMEOUT_S)
-        return [line[7:] for line in answer.text.splitlines() if line.startswith("commit ")]
+        return sorted(line[7:] for line in answer.text.splitlines() if line.startswith("commit "))
 
     def kinds(self, oids: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Objects that are there, with their kinds."""
@@ -102,9 +102,9 @@ class Workbench:
             if kind != "missing":
                 yield oid, kind
 
-    def existing(self, oids: Iterable[str]) -> set[str]:
-        """Those of these that are commits, and are there."""
-        return {oid for oid, kind in self.kinds(dict.fromkeys(oids)) if kind == "commit"}
+    def existing(self, oids: Iterable[str]) -> dict[str, None]:
+        """Those of these that are commits, and are there; in the order given."""
+        return {oid: None for oid, kind in self.kinds(dict.fromkeys(oids)) if kind == "commit"}
 
     def objects(self, tips: Iterable[str]) -> set[str]:
         """What these commits need; `^NAME` for what they do not."""
