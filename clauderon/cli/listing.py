@@ -45,7 +45,7 @@ TABLE = (
     *COLUMNS[2:4],
     Column("own_branch", "BRANCH", optional=True),
     COLUMNS[5],
-    Column("mark", "MARK", {"unsafe": "red"}, optional=True),
+    Column("mark", "MARK", {"unsafe": "red", "disk": "yellow", "unsafe, disk": "red"}, optional=True),
     COLUMNS[6],
 )
 WATCH_S = 1.0

@@ -28,6 +28,7 @@ def examine(home: Home, environ: Mapping[str, str]) -> Iterator[Check]:
     yield machine.database(home)
     yield machine.credentials(settings, home, environ) if settings else _depends("credentials")
     yield machine.disk(home)
+    yield machine.sessions_disk(home)
     yield machine.locks(home)
     yield network.certificate(home)
     if settings is None:

@@ -28,6 +28,8 @@ DISK_FAIL_BYTES = 1 * GIB
 DISK_WARN_BYTES = 5 * GIB
 # The oldest the airlock was tried with.
 GIT_OLDEST = (2, 30)
+# To measure all sessions together.
+SESSIONS_DISK_S = 10.0
 # No git command of a person's takes this long with the index locked.
 INDEX_LOCK_OLD_S = 600
 # Read by this program besides the overrides, or set by it for others.
@@ -157,6 +159,26 @@ def disk_space(name: str, place: Path, mend: str) -> Check:
     if free < DISK_FAIL_BYTES:
         return fail(name, found, mend)
     return warn(name, found, mend) if free < DISK_WARN_BYTES else ok(name, found)
+
+
+def sessions_disk(home: Home) -> Check:
+    """Sessions whose directories are larger than they may be, measured now."""
+    from clauderon.session import disk as usage_of
+
+    name = "sessions' disk"
+    try:
+        sessions = _sessions(home) if home.database.exists() else []
+    except ClauderonError:
+        return warn(name, "not looked at, since the database cannot be read")
+    end = time.monotonic() + SESSIONS_DISK_S
+    over = []
+    for session in sessions:
+        usage = usage_of.measure(home, session, most_s=max(0.1, end - time.monotonic()))
+        if usage.is_over(session):
+            over.append(f"{session.name} has {usage.text(session)}")
+    if over:
+        return warn(name, "; ".join(over), "clauderon delete NAME   # its work is kept; or clear up in it")
+    return ok(name, "no session is over its limit")
 
 
 def locks(home: Home) -> Check:

@@ -9,6 +9,7 @@ from clauderon import airlock, limits, names, spec
 from clauderon.agents import setup
 from clauderon.docker.parse import Container, parse_container_list
 from clauderon.errors import EXIT_TIMEOUT, ClauderonError, Refused
+from clauderon.session import disk
 from clauderon.session.context import Context, is_locked
 from clauderon.session.lookup import find
 from clauderon.store import Session
@@ -32,6 +33,7 @@ class View(NamedTuple):
     activity: str = ""
     container_id: str = ""
     exit_status: int | None = None
+    usage: disk.Usage | None = None
 
     def row(self, now: float | None = None) -> dict[str, Any]:
         """Every field a script may want; the columns of `list` are some of these."""
@@ -61,8 +63,13 @@ class View(NamedTuple):
             "archived": session.archived,
             "exit_status": self.exit_status,
             "unsafe": list(session.unsafe),
-            "mark": "unsafe" if session.unsafe else "",
+            "disk_bytes": self.usage.bytes if self.usage else None,
+            "mark": ", ".join(self._marks()),
         }
+
+    def _marks(self) -> list[str]:
+        marks = ["unsafe"] if self.session.unsafe else []
+        return [*marks, "disk"] if self.usage and self.usage.is_over(self.session) else marks
 
 
 def list_sessions(context: Context, *, archived: bool = False) -> list[View]:
@@ -71,7 +78,14 @@ def list_sessions(context: Context, *, archived: bool = False) -> list[View]:
     rows = context.store.all()
     containers = parse_container_list(pending.result().text)
     found = {c.labels.get(spec.LABEL_ID, ""): c for c in containers if spec.LABEL_ID in c.labels}
-    views = [_view(context, row, found.pop(row.id, None)) for row in rows]
+    measured = disk.known(context.store)
+    disk.later(context, rows, measured)
+    views = [
+        _view(context, row, found.pop(row.id, None))._replace(usage=measured.get(row.id)) for row in rows
+    ]
+    for one in views:
+        if one.usage is not None and one.usage.is_over(one.session):
+            context.report.warn(f"session {one.session.name} has {one.usage.text(one.session)}")
     views += [
         View(_stranger(c), "orphan", container_id=c.id, exit_status=c.exit_status) for c in found.values()
     ]
