@@ -5,8 +5,9 @@ bodies across reads and chunks, in trailers and chunk extensions. Compressed bod
 
 **Nothing observable from inside depends on a match of fewer than `needles.BITS` unknown bits.** It must stay so: a host
 that stores what it is sent and returns it would otherwise tell, guess by guess, how a secret goes on. The argument is
-that of two worlds, one with the secret S and one with another of the same length and kind, and of a client that knows
-neither and may have any bytes come back, cut anywhere:
+that of two worlds, one with the secret S and one with another of the same length and kind (the words it begins with,
+its alphabet, which of its characters are escaped: these do show), and of a client that knows neither and may have any
+bytes come back, cut anywhere:
 
 1. What passes, and when, is decided by `Needles.growing`: by the position in the body, by which bytes no secret of that
    kind holds, and by the length of the longest form in steps of 64. None of that asks for S.

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import Protocol
 
-from clauderon.proxy.head import CHUNKED, UNTIL_CLOSE
+from clauderon.proxy.head import CHUNKED, PARTS, UNTIL_CLOSE
 from clauderon.proxy.read_only import overrides
 
 MAX_LINE = 1024  # a chunk's size with its extension
@@ -49,7 +49,9 @@ _NOT_IN_TRAILERS = frozenset(
         b"content-encoding",
         b"content-type",
         b"content-range",
+        b"accept-encoding",
     }
+    | set(PARTS)
 )
 
 Data = bytes | bytearray | memoryview

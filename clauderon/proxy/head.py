@@ -31,9 +31,13 @@ _CODES: dict[bytes, int] = {
     b"expect": EXPECT,
     b"accept-encoding": CODINGS,
 }
-# Each asks for a part of an answer, somewhere: RFC 9110, Netscape's, Azure's and S3's, proxies' own.
-_PARTS = (b"range", b"if-range", b"request-range", b"x-range", b"x-ms-range", b"x-amz-range", b"x-goog-range",
-          b"x-http-range", b"x-original-range")  # fmt: skip
+# Each asks for a part of an answer, somewhere: RFC 9110, Netscape's, Azure's and S3's, proxies' own. Or for another
+# text: its difference to an older one (RFC 3229), another character set, a checksum of few bits (RFC 3230, 9530).
+PARTS = (
+    b"range", b"if-range", b"request-range", b"x-range", b"x-ms-range", b"x-amz-range", b"x-goog-range",
+    b"x-http-range", b"x-original-range", b"a-im", b"accept-charset",
+    b"want-digest", b"want-content-digest", b"want-repr-digest",
+)  # fmt: skip
 # Never removed because a `Connection` field names them.
 _PROTECTED = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"connection"}
@@ -54,7 +58,7 @@ def request_table(credential_headers: Iterable[bytes]) -> FieldTable:
     codes = dict(_CODES)
     for header, code in [
         *((name, CREDENTIAL) for name in credential_headers),
-        *((name, PART) for name in _PARTS),
+        *((name, PART) for name in PARTS),
     ]:
         parts = header.replace(b"_", b"-").split(b"-")
         for joints in product(b"-_", repeat=len(parts) - 1):

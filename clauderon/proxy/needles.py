@@ -32,13 +32,18 @@ _AT_ONCE = 32  # pieces
 _WORDS = re.compile(r"(?:(?:[A-Za-z]{1,12}[0-9]{0,3}|[0-9]+)[-_.:/])+")
 _PREFIXES = ("AIza", "AKIA", "ya29.", "dapi")
 _MARKS = (".", "T3BlbkFJ")
+# How a URL, JSON and HTML write a character; of JSON and HTML also as Gson and Go do.
 _WAYS: tuple[Callable[[str], str], ...] = (
     lambda text: quote(text, safe=""),
     lambda text: re.sub("%..", lambda match: match[0].lower(), quote(text, safe="")),
     lambda text: quote(text, safe="/"),
     lambda text: json.dumps(text)[1:-1],
     lambda text: json.dumps(text)[1:-1].replace("/", r"\/"),
+    lambda text: re.sub("[&<>]", lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text)[1:-1]),
+    lambda text: re.sub("[&<>=']", lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text)[1:-1]),
     html.escape,
+    lambda text: html.escape(text).replace("&#x27;", "&#39;"),
+    lambda text: html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
 )
 _ESCAPES = (b"%", b"\\", b"&")
 # Bits a character has at least, by what the unknown part is made of. Letters of one case may be words.
@@ -78,7 +83,7 @@ class Form(NamedTuple):
 class _Sampler:
     """Looks for some forms at once. weak: one has too few unknown bits; then all of the shortest is a piece."""
 
-    __slots__ = ("_disjoint", "_phases", "_pieces", "_size", "_step", "_stride", "_unpack", "weak")
+    __slots__ = ("_disjoint", "_phases", "_pieces", "_size", "_step", "_unpack", "stride", "weak")
 
     def __init__(self, forms: list[Form]) -> None:
         size = max(form.size for form in forms)
@@ -87,7 +92,7 @@ class _Sampler:
             size = min(len(form.text) for form in forms)
             forms = [form._replace(first=0, last=len(form.text)) for form in forms]
         self._size = size
-        self._stride = stride = min(form.last - form.first for form in forms) - size + 1
+        self.stride = stride = min(form.last - form.first for form in forms) - size + 1
         self._pieces: dict[bytes, list[tuple[Form, int]]] = {}
         for form in forms:
             # As many as there are bytes from one sample to the next: one of them is met wherever the form begins.
@@ -103,7 +108,7 @@ class _Sampler:
         """As `Needles.find`."""
         found: Spans = []
         at, size = 0, len(text)
-        disjoint, unpack, stride = self._disjoint, self._unpack.unpack_from, self._stride
+        disjoint, unpack, stride = self._disjoint, self._unpack.unpack_from, self.stride
         step, phases = self._step, range(self._phases)
         block = _AT_ONCE * step
         while at + block + step <= size:
@@ -128,6 +133,19 @@ class _Sampler:
                     yield max(0, start - form.lead), end + form.trail
 
 
+def _samplers(forms: list[Form]) -> list[_Sampler]:
+    """One for all, or one each for those that tell more and less by their bytes, if that makes for fewer samples."""
+    together = _Sampler(forms)
+    least = max(form.size for form in forms)
+    dense, wide = ([form for form in forms if (form.size < least) is fewer] for fewer in (True, False))
+    if dense and wide:
+        apart = [_Sampler(dense), _Sampler(wide)]
+        weak = any(sampler.weak for sampler in apart)
+        if not weak and sum(1 / sampler.stride for sampler in apart) < 1 / together.stride:
+            return apart
+    return [together]
+
+
 class Needles:
     """All forms of one secret, which is sent with the name `user` if it is sent by Basic.
 
@@ -139,13 +157,16 @@ class Needles:
 
     def __init__(self, secret: str, user: str | None = None) -> None:
         plain, escaped = _forms(secret, user)
-        self._plain = [_Sampler(plain)]
+        self._plain = _samplers(plain)
         # Apart, as they are rare and make samples dense; looked for only where there is an escape of their kind.
-        marks = [mark for mark in _ESCAPES if any(mark in form.text for form in escaped)]
+        # In base64 there may be some or none, and which it is is not to be seen.
+        marks = [mark for mark in _ESCAPES if user is not None or any(mark in form.text for form in escaped)]
         self._escaped = [(marks, _Sampler(escaped))] if escaped else []
-        self.weak = self._plain[0].weak
+        self.weak = any(sampler.weak for sampler in self._plain)
         self.shortest = min(len(form.text) for form in plain)
         longest = max(form.lead + len(form.text) + form.trail for form in plain + escaped)
+        if user is not None:
+            longest = max(longest, 4 * len(f"{user}:{secret}"))  # base64, and each character of that as three
         # In steps, so that it does not even say how long the secret is.
         self.keep = -(-longest // 64) * 64
         token = all(not set(form.text) - set(_TOKEN) for form in plain)
@@ -210,7 +231,8 @@ def _forms(secret: str, user: str | None) -> tuple[list[Form], list[Form]]:
     """Those without escapes, the secret as it is first, and those with; each text once."""
     first = _unknown(secret)
     bits = next((bits for alphabet, bits in _ALPHABETS if alphabet.fullmatch(secret[first:])), _MIXED)
-    size, size64 = ceil(BITS / bits), ceil(BITS / bits / 0.75)
+    size = ceil(BITS / bits)
+    size64 = ceil((size * 8 + 6) / 6)  # as many whole characters, wherever in one it begins
     forms = [Form(secret.encode(), first, len(secret), size)]
     for folded in (secret.lower(), secret.upper()):
         forms.append(Form(folded.encode(), first, len(secret), ceil(BITS / min(bits, _FOLDED))))
@@ -248,8 +270,8 @@ def _escaped(text: str, first: int, last: int, size: int) -> list[Form]:
         written = [way(character) for character in text]
         start, end = len("".join(written[:first])), len("".join(written[:last]))
         # An escape tells no more than its character, and a piece may begin and end inside of one.
-        longest = max(map(len, written))
         lengths = [len(each) for each in written[first:last]]
+        longest = max(lengths, default=1)
         windows = range(max(1, len(lengths) - size + 1))
         needed = max(sum(lengths[at : at + size]) for at in windows) + 2 * (longest - 1)
         forms.append(Form("".join(written).encode(), start, end, needed))

@@ -29,7 +29,7 @@ class ResponseHead:
     """A response's head. `length`: bytes of the body, 0 for none, CHUNKED or UNTIL_CLOSE; 1xx have none.
 
     encoding: the codings of the body in the order they were applied, those of the transfer last; as a list with commas.
-    partial: by its status, its Content-Range or its type it holds parts of what it answers about.
+    partial: by its status, its Content-Range or its type it holds parts of what it answers about, or changes to it.
     """
 
     __slots__ = ("close", "encoding", "length", "partial", "status")
@@ -39,7 +39,7 @@ class ResponseHead:
         self.close = close
         self.length = UNTIL_CLOSE
         self.encoding = b""
-        self.partial = status == 206
+        self.partial = status in (206, 226)
 
 
 def _parse_status_line(line: bytes) -> tuple[int, bool]:

@@ -23,6 +23,7 @@ from clauderon.proxy.needles import Data, Needles
 
 # What may be kept back. More than an answer that nobody wanted compressed should have.
 MOST_KEPT = 1 << 20
+MOST_TEXT = 16 << 20
 
 
 class EchoError(Exception):
@@ -64,6 +65,8 @@ class SqueezedMask:
         try:
             for text in self._inflate.feed(b"".join([data[first:last] for first, last in spans])):
                 self._size += len(text)
+                if self._size > MOST_TEXT and not self._streams:
+                    raise SwollenError
                 self._text = self._looked_at(self._text + text)
         except zlib.error:
             raise SwollenError from None

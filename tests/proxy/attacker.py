@@ -133,17 +133,19 @@ CODINGS: dict[str, Callable[[bytes], bytes]] = {
 
 
 class Attacker:
-    """Knows how a secret begins and wants the rest, with so many requests. It has a proxy of its own to compare with, which
-    holds another secret of the same kind: where the two answer differently, the answer has to do with the secret."""
+    """Knows how a secret begins and wants the rest, with so many requests. It has proxies of its own to compare with, which
+    hold other secrets of the same kind: what only the real one answers otherwise has to do with its secret."""
 
-    def __init__(self, real: World, own: World, known: bytes, budget: int) -> None:
+    def __init__(self, real: World, own: list[World], known: bytes, budget: int) -> None:
         self.real, self.own = real, own
         self.known = known
         self.budget = budget
 
     def tells(self, pieces: list[bytes]) -> bool:
+        """Whether the real one answers unlike all others."""
         self.budget -= 1
-        return self.real.ask(pieces) != self.own.ask(pieces)
+        view = self.real.ask(pieces)
+        return all(own.ask(pieces) != view for own in self.own)
 
     def next_letter(self, channel: Channel, coded: Callable[[bytes], bytes]) -> bytes:
         """The one way to go on that the proxy treats unlike the others, if there is one."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import gzip
+import html
 import json
+import random
+import string
 import zlib
 from urllib.parse import quote
 
@@ -28,6 +31,7 @@ TOKENS = {
     "with other characters": 'Tr0ub4dor&3 "quoted" \\ and <more>, 50% of/it?',
     "a short password": "hunter2!x",
 }
+GSON = {ord(letter): f"\\u{ord(letter):04x}" for letter in "&<>='"}
 CODINGS = {
     "plain": bytes,
     "lower": bytes.lower,
@@ -39,6 +43,10 @@ CODINGS = {
     "base64, 3": lambda secret: base64.urlsafe_b64encode(b"abcd" + secret + b"xyz"),
     "url": lambda secret: quote(secret, safe="").encode(),
     "json": lambda secret: json.dumps(secret.decode())[1:-1].encode(),
+    "json of Gson": lambda secret: json.dumps(secret.decode())[1:-1].translate(GSON).encode(),
+    "html of Go": lambda secret: (
+        html.escape(secret.decode()).replace("&quot;", "&#34;").replace("&#x27;", "&#39;").encode()
+    ),
     "basic, url": lambda secret: quote(base64.b64encode(b"x-access-token:" + secret), safe="").encode(),
 }
 cuts = st.lists(st.integers(1, 60), max_size=40)
@@ -221,6 +229,29 @@ def _passed_until(mask: SqueezedMask, body: bytes, at: list[int]) -> list[bytes]
         framing.spans = []
         framing.feed(memoryview(piece))
         yield mask.body(memoryview(piece), framing.spans, framing.done)
+
+
+def test_a_small_body_that_becomes_a_large_text_does_not_pass() -> None:
+    body = gzip.compress(bytes(17 << 20))
+    mask = SqueezedMask(Needles(TOKENS["github"]), [b"gzip"], streams=False)
+    with pytest.raises(SwollenError):
+        mask.body(body, [(0, len(body))], True)
+
+
+def test_how_base64_is_escaped_does_not_show_in_what_waits() -> None:
+    """It has characters that a URL escapes, or none, by the secret. Of 78 letters it has 124, just below a step of 64."""
+    numbers = random.Random(5)
+    secrets = ["".join(numbers.choice(string.ascii_letters) for _ in range(78)) for _ in range(50)]
+    assert (
+        len(
+            {
+                len(quote(base64.b64encode(f"x-access-token:{each}".encode()), safe="")) > 128
+                for each in secrets
+            }
+        )
+        == 2
+    )
+    assert len({Needles(each, "x-access-token").keep for each in secrets}) == 1
 
 
 def test_what_waits_is_bounded() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 
 import pytest
@@ -47,9 +48,9 @@ def _attacker(
     kind: str, work: Callable[[], int], budget: int = BUDGET, streams: bool = False
 ) -> tuple[str, Attacker]:
     public, unknown = KINDS[kind]
-    secret, other = (public + _letters(unknown) for _ in range(2))
-    worlds = [World(Needles(each, "x-access-token"), work, streams=streams) for each in (secret, other)]
-    return secret, Attacker(worlds[0], worlds[1], public.encode(), budget)
+    secrets = [public + _letters(unknown) for _ in range(3)]
+    real, *own = (World(Needles(each, "x-access-token"), work, streams=streams) for each in secrets)
+    return secrets[0], Attacker(real, own, public.encode(), budget)
 
 
 def test_a_hundred_thousand_requests_tell_nothing_of_a_secret(work: Callable[[], int]) -> None:
@@ -121,34 +122,61 @@ def test_a_mask_that_keeps_back_what_begins_like_the_secret_is_read_out(
     attacker.known += secret[4:8].encode()
     while attacker.go_on():
         pass
-    assert attacker.known.decode()[:-1] == secret[:-1]
+    # The last letters show in all they are tried with, as a piece of the secret is hit by then.
+    assert secret.startswith(attacker.known.decode()) and len(attacker.known) >= len(secret) - 2
     assert attacker.budget > BUDGET // 2
 
 
 def test_a_compressed_echo_shows_nothing_of_how_well_it_was_compressed(work: Callable[[], int]) -> None:
     """A host that compresses what it echoes beside a guess: a longer match makes a shorter body (BREACH).
 
-    It is asked for no coding. One that compresses all the same is refused with the same words, whatever the guess.
+    It is asked for no coding. One that compresses all the same is refused with the same words, whatever the guess, before
+    anything passed. Seen to fail when the head, with the body's length, passed before the body was looked at.
     """
     secret, attacker = _attacker("github", work)
-    views = {
-        attacker.real.ask(
-            CHANNELS["gzip, whole"](b"guess=" + secret[:known].encode() + b"&key=" + secret.encode())
-        )[:2]
-        for known in range(4, 40, 4)
-    }
+    views, lengths = set(), set()
+    for known in range(4, 40, 4):
+        text = b"guess=" + secret[:known].encode() + b"&key=" + secret.encode()
+        (response,) = CHANNELS["gzip, whole"](text)
+        begun = response.index(b"\r\n\r\n") + 14
+        views.add(attacker.real.ask([response[:begun], response[begun:]])[:2])
+        lengths.add(len(response))
+    assert len(lengths) > 1, "the attack is one"
     assert len(views) == 1
 
 
 @pytest.mark.parametrize("where", CHANNELS)
-def test_how_long_a_look_takes_says_nothing(where: str, work: Callable[[], int]) -> None:
-    """No text is compared with the secret itself, at any place, before a whole piece of it was hit by its hash.
-
-    With `bytes.find` 1 MiB of one letter took 108 us or 371 us: by whether it is the secret's last.
-    """
+def test_no_text_is_compared_with_a_secret_that_was_not_hit(where: str, work: Callable[[], int]) -> None:
+    """At any place: neither for its first or last letter, nor for as many as nobody guesses at once."""
     secret, attacker = _attacker("github", work)
     for letter in {secret[-1], secret[0], "%"}:
         attacker.real.ask(CHANNELS[where](letter.encode() * 5000))
     attacker.real.ask(CHANNELS[where](secret[:12].encode() * 400))
     attacker.real.ask(CHANNELS[where](secret[-12:].encode() * 400))
     assert work() == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_how_long_a_look_takes_says_nothing(kind: str) -> None:
+    """Seen to fail with `bytes.find`: 1 MiB of one letter took 108 us or 371 us, by whether it is the secret's last."""
+    public, unknown = KINDS[kind]
+    secret = (public + _letters(unknown)).encode()
+    looking = Needles(secret.decode())
+    others = [letter for letter in ALPHABET.encode() if letter not in secret[-20:]]
+    texts = [
+        bytes([secret[-1]]) * (1 << 20),
+        bytes([others[0]]) * (1 << 20),
+        secret[:12] * 90_000,
+        secret[-12:] * 90_000,
+    ]
+    least = [_least_time_s(looking, text[: 1 << 20]) for text in texts]
+    assert max(least) < 1.6 * min(least), least
+
+
+def _least_time_s(looking: Needles, text: bytes) -> float:
+    times = []
+    for _ in range(15):
+        begun = time.thread_time()
+        looking.find(text)
+        times.append(time.thread_time() - begun)
+    return min(times)
