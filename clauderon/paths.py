@@ -5,6 +5,7 @@ Pure path arithmetic; nothing here reads or writes the disk except `Home.create`
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -39,9 +40,14 @@ def current_directory(what: str) -> Path:
 
 
 class Home(NamedTuple):
-    """The state directory (`CLAUDERON_HOME`, else `~/.clauderon`); absolute, symlinks not resolved."""
+    """The state directory (`CLAUDERON_HOME`, else `~/.clauderon`).
+
+    root:    absolute, its links followed, so that one directory has one path however it was named.
+    spelled: the path that it was named by, where that is another; containers made before paths were resolved bear it.
+    """
 
     root: Path
+    spelled: str = ""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Home:
@@ -55,7 +61,13 @@ class Home(NamedTuple):
         root = Path(configured) if configured else Path(environ["HOME"]) / ".clauderon"
         if not root.is_absolute():
             root = root.expanduser()
-        return cls(root if root.is_absolute() else current_directory(f"home {root}") / root)
+        if not root.is_absolute():
+            root = current_directory(f"home {root}") / root
+        named, real = str(root), os.path.realpath(root)
+        # A link that leads nowhere is for `create` to refuse, not to be followed and made.
+        if real == named or (root.is_symlink() and not os.path.exists(real)):  # noqa: PTH110 - asked at every start
+            return cls(root)
+        return cls(Path(real), named)
 
     def create(self) -> None:
         """Make the directories that must exist before anything is recorded; safe to repeat.

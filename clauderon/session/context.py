@@ -6,15 +6,17 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from clauderon.config.schema import Config
+from clauderon.config.schema import NOTHING, Config
 from clauderon.docker import Docker
+from clauderon.docker.parse import Container, parse_container_list
 from clauderon.errors import Conflict
 from clauderon.paths import Home
+from clauderon.spec import LABEL_HOME
 from clauderon.store import Session, Store
 
 LOCK_WAIT_S = 30.0
@@ -45,10 +47,19 @@ class Context(NamedTuple):
     store: Store
     report: Reporter
 
-    @property
-    def labels(self) -> dict[str, str]:
-        """The label filter that finds every container of this home."""
-        return {"clauderon.home": str(self.home.root)}
+    def containers(self, labels: Mapping[str, str] = NOTHING) -> list[Container]:
+        """Every container of this home, or those that bear `labels` as well."""
+        return self.containers_start(labels)()
+
+    def containers_start(self, labels: Mapping[str, str] = NOTHING) -> Callable[[], list[Container]]:
+        """Begin to ask for `containers`; the answer is a call away."""
+        homes = [str(self.home.root), *([self.home.spelled] if self.home.spelled else [])]
+        pending = [self.docker.container_list_start({LABEL_HOME: home, **labels}) for home in homes]
+
+        def found() -> list[Container]:
+            return [one for answer in pending for one in parse_container_list(answer.result().text)]
+
+        return found
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ def find(context: Context, name: str) -> Session:
     session = context.store.get(name)
     if session is not None:
         return session
-    for container in context.docker.container_list({**context.labels, spec.LABEL_SESSION: name}):
+    for container in context.containers({spec.LABEL_SESSION: name}):
         return adopt(context, container)
     raise NoSuchSession(f"session {name}", "no session has this name", hint=_nearest(context, name))
 

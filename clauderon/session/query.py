@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from clauderon import airlock, limits, names, spec
 from clauderon.agents import setup
-from clauderon.docker.parse import Container, parse_container_list
+from clauderon.docker.parse import Container
 from clauderon.errors import EXIT_TIMEOUT, ClauderonError, Refused
 from clauderon.session import disk
 from clauderon.session.context import Context, is_locked
@@ -74,9 +74,9 @@ class View(NamedTuple):
 
 def list_sessions(context: Context, *, archived: bool = False) -> list[View]:
     """Every session of this home, oldest first; archived ones only if asked for."""
-    pending = context.docker.container_list_start(context.labels)
+    pending = context.containers_start()
     rows = context.store.all()
-    containers = parse_container_list(pending.result().text)
+    containers = pending()
     found = {c.labels.get(spec.LABEL_ID, ""): c for c in containers if spec.LABEL_ID in c.labels}
     measured = disk.known(context.store)
     disk.later(context, rows, measured)

@@ -34,7 +34,7 @@ def reconcile(context: Context, *, dry_run: bool = False) -> list[Action]:
         if not is_locked(context, session):
             actions.append(_finish(context, session, dry_run))
     known = {session.id for session in context.store.all()}
-    for container in context.docker.container_list(context.labels):
+    for container in context.containers():
         probed_for = container.labels.get(spec.LABEL_PROBE)
         if probed_for is not None:
             if is_held(context.home.lock(probed_for)):

@@ -194,7 +194,6 @@ def _context(home: Home, store: Store, label: str = "") -> Context:
     detail = SimpleNamespace(labels={spec.LABEL_SPEC: label})
     docker = SimpleNamespace(
         container_inspect=lambda _id: detail,
-        container_list=lambda _labels: [],
         inspect=lambda *_names: SimpleNamespace(networks=()),
     )
     config = SimpleNamespace(
@@ -202,7 +201,7 @@ def _context(home: Home, store: Store, label: str = "") -> Context:
         docker=SimpleNamespace(network="clauderon"),
     )
     made = SimpleNamespace(
-        home=home, store=store, docker=docker, config=config, report=_Said(), labels={}, environ={}
+        home=home, store=store, docker=docker, config=config, report=_Said(), containers=list, environ={}
     )
     return cast(Context, made)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.standins.engine import Engine
+from tests.standins.engine import BUSYBOX, Engine
 from tests.standins.repository import git
 
 pytestmark = pytest.mark.live
@@ -40,6 +41,20 @@ def test_list_and_status_tell_the_same_story(session: Engine) -> None:
     assert (status["state"], status["branch"]) == ("running", f"clauderon/{session.name('one')}")
     lines = session.cli.ok("list", "--format", "tsv").text.splitlines()
     assert any(line.startswith(session.name("one") + "\t") for line in lines)
+
+
+def test_a_home_that_is_reached_through_a_link_is_the_same_home(session: Engine, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(session.home.root)
+    environ = {"CLAUDERON_HOME": str(link)}
+    rows = {r["name"]: r for r in session.cli.ok("list", "--json", env=environ).json["data"]}
+    assert rows[session.name("one")]["state"] == "running"
+    # A container of the time when paths were taken as they were typed is found by that path.
+    old = f"clauderon-probe-{session.prefix}"
+    labels = ["--label", f"clauderon.home={link}", "--label", "clauderon.probe=0123456789ab"]
+    session.docker("create", "--name", old, *labels, BUSYBOX, "true")
+    said = session.cli.ok("reconcile", "--json", env=environ).json["data"]
+    assert old in [action["name"] for action in said]
 
 
 @pytest.mark.parametrize("status", [0, 1, 7, 125, 126, 127, 255])
