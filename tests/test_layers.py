@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = ("face", "use cases", "tools", "facts", "state", "ground", "beside")
 ROOMS = {
-    "cli": "face", "output": "face", "cells": "face", "patchview": "face", "shellenv": "face", "shellquick": "face", "shellcomplete": "face",
+    "cli": "face", "output": "face", "cells": "face", "patchview": "face", "screen": "face", "shellenv": "face", "shellquick": "face", "shellcomplete": "face",
     "shellhelp": "face", "aliases": "face", "__main__": "face",
     "session": "use cases", "doctor": "use cases", "cache": "use cases",
     "docker": "tools", "git": "tools", "airlock": "tools", "caching": "tools", "agents": "tools",
@@ -48,6 +48,7 @@ ONLY_IN = {
     "sh": r"proc\.answering",
     "subprocess": r"proc\..*",
     "typer": r"cli\..*|cli",
+    "pyte": r"screen",
     "sqlite3": r"store",
     "trustme": r"proxy\.(ca|leaves)",
     "aiohttp": r"proxy\..*",

@@ -64,7 +64,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "exec", "doors", "exec_", _DOORS, brief="Run a command in a session's container.", own_status=True
     ),
-    Command("logs", "doors", "logs", _DOORS, brief="Print what the agent wrote to its terminal."),
+    Command("logs", "logs", "logs", _DOORS, brief="Print what the agent wrote to its terminal."),
     Command(
         "wait",
         "doors",

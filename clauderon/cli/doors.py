@@ -1,4 +1,4 @@
-"""`attach`, `shell`, `exec`, `logs`, `wait`."""
+"""`attach`, `shell`, `exec`, `wait`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from clauderon import names as session_names
-from clauderon import proc
 from clauderon.cells import Column
 from clauderon.cli import common
-from clauderon.docker import failures, keys
+from clauderon.docker import keys
 from clauderon.errors import EXIT_TIMEOUT, NoSuchSession, UsageError
 from clauderon.output import stdin_is_terminal
 from clauderon.session import inside, lifecycle
 from clauderon.session.context import Context
-from clauderon.session.lookup import find
 from clauderon.session.request import duration_s
 
 OptionalName = Annotated[
@@ -29,7 +26,7 @@ DetachKeys = Annotated[
 ]
 
 
-def _only(context: Context, name: str | None, command: str) -> str:
+def only(context: Context, name: str | None, command: str) -> str:
     """The given name, or the only session's. command: who asks."""
     if name is not None:
         return name
@@ -50,7 +47,7 @@ def attach(
     """
     keys.parse_detach_keys(detach_keys, "attach")
     with common.opened() as context:
-        session = lifecycle.running(context, _only(context, name, "attach"))
+        session = lifecycle.running(context, only(context, name, "attach"))
         raise typer.Exit(lifecycle.attach(context, session, detach_keys))
 
 
@@ -61,7 +58,7 @@ def shell(name: OptionalName = None, detach_keys: DetachKeys = keys.EXEC) -> Non
     """
     keys.parse_detach_keys(detach_keys, "shell")
     with common.opened() as context:
-        session = lifecycle.running(context, _only(context, name, "shell"), idle=True)
+        session = lifecycle.running(context, only(context, name, "shell"), idle=True)
         tty = stdin_is_terminal() and sys.stdout.isatty()
         raise typer.Exit(
             inside.run(context, session, inside.SHELL, tty=tty, stdin=True, detach_keys=detach_keys)
@@ -90,35 +87,6 @@ def exec_(
             tty = stdin_is_terminal() and sys.stdout.isatty()
         stdin = sys.stdin is not None and not sys.stdin.closed
         raise typer.Exit(inside.run(context, session, command, tty=tty, stdin=stdin, detach_keys=detach_keys))
-
-
-def logs(
-    name: OptionalName = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more comes.")] = False,
-    tail: Annotated[int | None, typer.Option("--tail", "-n", help="Only the last lines.", min=0)] = None,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="As docker takes it: 10m, a time.")
-    ] = None,
-    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="With times.")] = False,
-) -> None:
-    """Print what the agent wrote to its terminal.
-
-    Example: clauderon logs -f fix-bug
-    """
-    with common.opened() as context:
-        session = find(context, _only(context, name, "logs"))
-        words = ["logs"]
-        words += ["--follow"] if follow else []
-        words += ["--tail", str(tail)] if tail is not None else []
-        words += ["--since", since] if since is not None else []
-        words += ["--timestamps"] if timestamps else []
-        container = session_names.container(session.name)
-        if context.docker.container_inspect(container) is None:
-            raise failures.no_container(f"logs {session.name}", session.name)
-        if follow and not (sys.stdout and sys.stdout.isatty()):
-            argv = context.docker.argv(*words, container)
-            raise typer.Exit(proc.until_reader_leaves(argv, env=context.docker.env))
-        context.docker.replace(*words, container)
 
 
 def wait(

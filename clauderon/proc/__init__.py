@@ -7,6 +7,7 @@ the caller's to say. The doors:
                 independent ones run side by side, `pipe` for two, `stream` (sh) for one that talks for long
     here        on our own streams: `replace` (exec) where nothing of ours follows, `pass_through`, `visit`,
                 `until_reader_leaves` and `foreground` where something does
+    pouring     `Pour`, for one whose output is shown in another form as it comes
     apart       `daemon` and `attend`, for what outlives the call
 
 Children run in a process group of their own, but for those on our terminal: a Ctrl-C reaches us first, and we stop
@@ -17,9 +18,10 @@ from clauderon.proc.answering import Running, pipe, run, start, stream
 from clauderon.proc.apart import attend, daemon
 from clauderon.proc.child import Completed, Env, find, operand
 from clauderon.proc.here import foreground, pass_through, reader_left, replace, until_reader_leaves, visit
+from clauderon.proc.pouring import Pour
 from clauderon.proc.terminal import leave
 
 __all__ = [
-    "Completed", "Env", "Running", "attend", "daemon", "find", "foreground", "leave", "operand", "pass_through", "pipe",
-    "reader_left", "replace", "run", "start", "stream", "until_reader_leaves", "visit",
+    "Completed", "Env", "Pour", "Running", "attend", "daemon", "find", "foreground", "leave", "operand", "pass_through",
+    "pipe", "reader_left", "replace", "run", "start", "stream", "until_reader_leaves", "visit",
 ]  # fmt: skip

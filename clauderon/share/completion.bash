@@ -63,7 +63,7 @@ choice read-write read-only'
 command*'
         ;;
     ' logs')
-        options='--follow -f --tail -n --since --timestamps -t --help'
+        options='--follow -f --tail -n --since --timestamps -t --raw --force --help'
         arguments=names
         ;;
     ' wait')

@@ -37,7 +37,7 @@ _clauderon() {
                 'attach:Join the agent'\''s terminal; ctrl-p ctrl-q leaves it running.'
                 'shell:Open a shell in the session'\''s container: bash, else sh.'
                 'exec:Run a command in the session'\''s container; its status is the answer'\''s. A stopped session is woken for it.'
-                'logs:Print what the agent wrote to its terminal.'
+                'logs:Print what the agent wrote: of an interactive session the lines and the screen as text.'
                 'wait:Wait until the agents have ended; prints their statuses and ends with the first one that is not 0.'
                 'upload:Copy files (images, logs) to where the agent sees them; prints their paths in the container.'
                 'sync:Bring the session'\''s commits to its branch in your repository.'
@@ -271,6 +271,8 @@ _clauderon_logs() {
         '--since=[As docker takes it\: 10m, a time.]:TIME: ' \
         '--timestamps[With times.]' \
         '-t[With times.]' \
+        '--raw[The bytes as the agent wrote them, for a file or a pipe.]' \
+        '--force[With --raw\: to a terminal, which they drive.]' \
         '(- *)--help[Show the help.]' \
         '1:[NAME]: _clauderon_ask names session'
 }

@@ -1,0 +1,54 @@
+"""A child's output as it comes, for a caller who shows it in another form."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+from collections.abc import Iterator, Sequence
+
+from clauderon.proc.child import Env, cannot_start, find, own, status_of, stop
+from clauderon.proc.here import reader_left
+
+_CHUNK = 1 << 16
+
+
+class Pour:
+    """Iterate for chunks of the output; an empty one says that nothing came for `idle_s`. `status` is there after.
+
+    merged: stderr along with stdout. The child is stopped when the iteration is left, and when nobody reads our own
+    stdout any more.
+    """
+
+    def __init__(self, argv: Sequence[str], *, env: Env, merged: bool = False, idle_s: float = 0.2) -> None:
+        self.status = 0
+        self._argv, self._env, self._merged, self._idle_s = argv, env, merged, idle_s
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            child = subprocess.Popen(
+                [find(self._argv[0], self._env), *self._argv[1:]],
+                env=own(self._env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if self._merged else None,
+                process_group=0,
+            )
+        except OSError as error:
+            raise cannot_start(self._argv, None, error) from error
+        assert child.stdout is not None
+        try:
+            with child.stdout:
+                while True:
+                    if not select.select([child.stdout], [], [], self._idle_s)[0]:
+                        if reader_left():
+                            raise BrokenPipeError
+                        yield b""
+                        continue
+                    chunk = os.read(child.stdout.fileno(), _CHUNK)
+                    if not chunk:
+                        break
+                    yield chunk
+            self.status = status_of(child.wait())
+        finally:
+            stop(child)
