@@ -5,6 +5,7 @@ airlock/<id>/    our own notes about it, never mounted but for the read-only fil
     gitfile      stands over /workspace/.git (mounted read-only)
     alternates   stands over the borrowed object directory's own info/alternates (mounted read-only)
     tracks       which of our paths the repository tracks itself
+    by-hand      what git by hand in the worktree reads last (`byhand`)
     objects/     verified copies of the container's objects
     snapshot/    new objects of the worktree's content, made for a diff or a rescue
     staging/     copies of the changed files, while they are made
@@ -49,6 +50,11 @@ class HostSide(NamedTuple):
     @property
     def tracks(self) -> Path:
         return self.root / "tracks"
+
+    @property
+    def by_hand(self) -> Path:
+        """The configuration for git by hand in the worktree (`byhand`)."""
+        return self.root / "by-hand"
 
     @property
     def objects(self) -> Path:

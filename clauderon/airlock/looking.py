@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clauderon import paths, proc
+from clauderon.airlock import byhand
 from clauderon.airlock.autorun import Autorun, brings
 from clauderon.airlock.carry import printable
 from clauderon.airlock.disk import corrections
@@ -20,6 +21,7 @@ from clauderon.airlock.tree import planted
 from clauderon.errors import BackendError
 from clauderon.git.alternates import alternates
 from clauderon.git.environment import environment, hardened, offline
+from clauderon.git.quiet import quiet_config
 from clauderon.git.repository import OUR_PATHS
 from clauderon.git.settings import parse_settings
 from clauderon.store import Session
@@ -106,6 +108,7 @@ def place_of(home: paths.Home, session: Session, environ: Mapping[str, str]) -> 
     # As this worktree sees it: an include may depend on the branch or the directory.
     config = proc.start(hardened(admin, "config", "--list", "-z"), env=env, cwd="/").result()
     settings = parse_settings(config.stdout)
+    byhand.follow(host_side(home, session.id).by_hand, quiet_config(settings))
     tracked = host_side(home, session.id).tracks
     own = tracked.read_text(encoding="ascii").splitlines() if tracked.exists() else ()
     return Place(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from clauderon import paths, proc
+from clauderon.airlock import byhand
 from clauderon.airlock.disk import corrections
 from clauderon.airlock.following import shield
 from clauderon.airlock.layout import CONTAINER_OBJECTS, HostSide, admin_dir, host_side
@@ -74,6 +75,7 @@ def make_private(
     config = private_config(repository, https_hosts=https_hosts, sparse=sparse)
     (private / "config").write_text(config, encoding="utf-8", errors="surrogateescape")
     _hand_over(private, owner)
+    byhand.add(admin, side.by_hand)
     # Only now: inside, the index is without the shield, and submodules work as ever.
     shield(admin, worktree, env)
 
@@ -122,6 +124,7 @@ def _write_host_side(side: HostSide, repository: Repository, owner: tuple[int, i
     side.root.mkdir(parents=True)
     side.tracks.write_text("".join(f"{name}\n" for name in sorted(repository.tracks)), encoding="ascii")
     side.gitfile.write_text(_GITFILE, encoding="ascii")
+    side.by_hand.write_text(repository.quiet, encoding="utf-8", errors="surrogateescape")
     if owner is not None and os.geteuid() == 0:
         # git inside refuses a pointer that belongs to somebody else. It is mounted read-only all the same.
         os.chown(side.gitfile, *owner)

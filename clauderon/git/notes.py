@@ -26,10 +26,11 @@ def notes(settings: Settings, *, lfs: bool, submodules: bool, env: Mapping[str, 
             "from inside through the proxy."
         )
     filters = [name for name in settings.filters if name != "lfs"]
-    if filters:
+    if filters and not settings.worktree_config:
         yield (
             f"Your git configuration has filters ({', '.join(filters)}): run no git command by hand "
-            "in the session's worktree, where the agent chooses what they find."
+            "in the session's worktree, where the agent chooses what they find; "
+            "git config extensions.worktreeConfig true shuts that."
         )
     if settings.hooks_path and not settings.hooks_path.startswith(("/", "~")):
         yield (

@@ -18,6 +18,7 @@ from clauderon.git.alternates import object_dirs
 from clauderon.git.batch import Batch, entry_names, parse_batch
 from clauderon.git.environment import HARDENED, environment
 from clauderon.git.notes import notes, refuse_linked_packs
+from clauderon.git.quiet import quiet_config
 from clauderon.git.settings import Remote as Remote
 from clauderon.git.settings import parse_settings
 from clauderon.names import branch_problem
@@ -47,6 +48,7 @@ class Repository(NamedTuple):
     checkout:    settings that decide how files look on disk (`core.autocrlf`, ...).
     notes:       what a person should know before working on it here, in sentences.
     env:         the environment for git, as `environment` makes it.
+    quiet:       a configuration that switches off what a tree could choose to run (`quiet_config`).
     """
 
     top: Path | None
@@ -74,6 +76,7 @@ class Repository(NamedTuple):
     checkout: Mapping[str, str] = MappingProxyType({})
     notes: tuple[str, ...] = ()
     env: Mapping[str, str] = MappingProxyType({})
+    quiet: str = ""
 
     def __repr__(self) -> str:
         """Without the environment, which may hold secrets: this ends in tracebacks."""
@@ -167,6 +170,7 @@ def repository_read(
         checkout=settings.checkout,
         notes=said,
         env=env,
+        quiet=quiet_config(settings),
     )
 
 

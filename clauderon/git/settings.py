@@ -42,6 +42,8 @@ class Settings(NamedTuple):
     filters: names of configured content filters. checkout: settings that decide how files look on disk.
     drivers: programs of filters, merges and git-lfs's extensions, by their key.
     fsck: `receive.fsck.*`, as `id=severity`.
+    diffs: names of diff drivers, with which of textconv and command they have.
+    external_diff: whether `diff.external` is set. worktree_config: whether each worktree has a configuration.
     hooks_path: core.hooksPath as written, empty if unset. promisor: the remote a partial clone fetches from.
     """
 
@@ -55,6 +57,9 @@ class Settings(NamedTuple):
     promisor_filter: str
     drivers: tuple[tuple[str, str], ...]
     fsck: tuple[str, ...]
+    diffs: Mapping[str, tuple[str, ...]]
+    external_diff: bool
+    worktree_config: bool
 
 
 def parse_settings(output: bytes) -> Settings:
@@ -93,6 +98,9 @@ def parse_settings(output: bytes) -> Settings:
             for key, value in values.items()
             if key.startswith("receive.fsck.") and value[-1] in ("error", "warn", "ignore")
         ),
+        diffs=_diffs(values),
+        external_diff="diff.external" in values,
+        worktree_config=is_true(last("extensions.worktreeconfig")),
     )
 
 
@@ -133,6 +141,14 @@ def standard_files(env: Mapping[str, str]) -> tuple[Path, ...]:
 
 def is_true(value: str) -> bool:
     return value.strip().lower() in _TRUE
+
+
+def _diffs(values: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    kinds = ("textconv", "command")
+    return {
+        name: tuple(kind for kind in kinds if f"diff.{name}.{kind}" in values)
+        for name in sorted(set(_subsections(values, "diff", kinds)))
+    }
 
 
 def _subsections(values: Iterable[str], section: str, variables: tuple[str, ...]) -> Iterable[str]:

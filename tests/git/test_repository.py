@@ -173,6 +173,8 @@ def test_filters_are_told_of_since_git_by_hand_would_run_them(repo: Path) -> Non
     assert read(repo).notes == ()
     call("git", "config", "filter.nbstripout.clean", "python3 -m nbstripout", cwd=repo)
     assert any("filters (nbstripout): run no git command" in note for note in read(repo).notes)
+    call("git", "config", "extensions.worktreeConfig", "true", cwd=repo)
+    assert read(repo).notes == ()
 
 
 def test_hooks_in_the_tree_are_warned_of(repo: Path) -> None:
