@@ -128,6 +128,12 @@ def object_name(value: object) -> str:
     return text(value)
 
 
+def network_name(value: object) -> str:
+    if object_name(value) in ("host", "bridge", "none", "default"):
+        raise ValueError(f"{value!r} is docker's own network; choose another name, and it is made")
+    return text(value)
+
+
 def context(value: object) -> str:
     """A docker context, or empty for docker's own choice."""
     return object_name(value) if value != "" else ""

@@ -72,7 +72,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         ),
         Key(
             "network",
-            checks.object_name,
+            checks.network_name,
             "The name of the bridge network sessions are put on; it is made when missing.",
             env="CLAUDERON_DOCKER_NETWORK",
         ),

@@ -46,6 +46,10 @@ _CACHES = (
     ".cache/", ".cargo/registry", ".cargo/git", ".rustup", ".gradle/caches", ".gradle/wrapper", ".m2/repository",
     ".npm", ".nuget/packages", ".ivy2/cache", ".pnpm-store", ".local/share/pnpm", ".bun/install/cache",
 )  # fmt: skip
+_PRIVATE = frozenset(
+    (".ssh", ".gnupg", ".aws", ".kube", ".docker", ".clauderon", ".password-store", ".claude")
+)
+_CA_KEY = "proxy-ca-key.pem"
 # Variables that name a socket, or a file with a credential in it.
 _NAMING = (
     "SSH_AUTH_SOCK", "GPG_AGENT_INFO", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "XAUTHORITY", "KRB5CCNAME",
@@ -89,8 +93,8 @@ def why_not(source: str, *, read_only: bool, among: Sequence[Place], environ: Ma
             relation = _relation(form, place, mounts)
             if relation:
                 return f"{relation} {place.path}, {place.what}"
-        why = _below_home(form, read_only, environ, mounts) or _by_its_kind(form)
-        why = why or ("" if read_only else _repository(form))
+        why = _below_home(form, read_only, environ, mounts) or _by_its_kind(form) or _by_its_name(form)
+        why = why or _among_its_own(form, read_only)
         if why:
             return why
     return ""
@@ -227,28 +231,43 @@ def _by_its_kind(source: str) -> str:
         mode = Path(source).stat().st_mode
         if stat.S_ISSOCK(mode) or stat.S_ISFIFO(mode):
             return f"{source} is a door to a program of this machine"
+        if stat.S_ISREG(mode) and Path(source).stat().st_nlink > 1:
+            return f"{source} is a file that has another name too, and that may be anywhere"
         if stat.S_ISBLK(mode) or stat.S_ISCHR(mode):
             return f"{source} is a device"
     return ""
 
 
-def _repository(source: str) -> str:
-    """git on this machine runs what a repository's configuration names: none is writable from inside."""
+def _by_its_name(source: str) -> str:
+    """Whosever home directory it is in."""
+    found = sorted(_PRIVATE.intersection(source.split("/")))
+    return f"{source} is in somebody's {found[0]}" if found else ""
+
+
+def _among_its_own(source: str, read_only: bool) -> str:
+    """What is told by what is in it: another state directory of ours, and repositories.
+
+    git on this machine runs what a repository's configuration names: none is writable from inside.
+    """
     above = source
     while above != "/":
-        if _is_git_dir(above):
+        if os.path.lexists(f"{above}/{_CA_KEY}"):
+            return f"{above} is a state directory of clauderon's"
+        if not read_only and _is_git_dir(above):
             return f"git takes {above} for a repository's .git (`:ro` is fine)"
         above = str(Path(above).parent)
     level, seen = [source], 0
     for _ in range(_DEPTH):
         following = []
         for directory in level:
-            if _is_git_dir(directory):
+            if not read_only and _is_git_dir(directory):
                 return f"it holds {directory}, which git takes for a repository's .git (`:ro` is fine)"
             with suppress(OSError), os.scandir(directory) as entries:
                 for entry in entries:
                     seen += 1
-                    if entry.name.lower() == ".git":
+                    if entry.name == _CA_KEY:
+                        return f"it holds {directory}, a state directory of clauderon's"
+                    if entry.name.lower() == ".git" and not read_only:
                         return f"it holds {entry.path}, which git on this machine obeys (`:ro` is fine)"
                     if seen > _ENTRIES:
                         return ""

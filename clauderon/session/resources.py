@@ -140,6 +140,10 @@ def ensure_network(
         with network_lock(context, name):
             # Another command may have made it since it was asked for.
             network = _network(context.docker, name) or _network_create(context, name, internal=internal)
+    if not set(NETWORK_LABELS) <= network.labels.keys():
+        context.report.warn(
+            f"network {name} is none that clauderon made: containers on it may reach each other"
+        )
     gateway = _gateway(name, network)
     cached = cached_gateway(context, name)
     if cached != gateway:

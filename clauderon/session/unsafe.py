@@ -23,7 +23,7 @@ _SAFE_NAMES = (
     "blkio-weight cap-drop cpu-period cpu-quota cpu-shares cpus cpuset-cpus cpuset-mems "
     "domainname expose health-cmd health-interval health-retries health-start-interval health-start-period "
     "health-timeout hostname init interactive kernel-memory memory memory-reservation memory-swap memory-swappiness "
-    "no-healthcheck pids-limit platform publish-all quiet read-only restart shm-size stop-signal stop-timeout "
+    "no-healthcheck pids-limit platform publish-all quiet read-only shm-size stop-signal stop-timeout "
     "ulimit dns-search"
 )
 _SAFE = frozenset(_SAFE_NAMES.split())
@@ -41,12 +41,15 @@ _LOG_OPTIONS = frozenset(
         "env-regex",
     )
 )
+_PROXY_NAME = "host.docker.internal"
 _ADVICE = "--unsafe ...   # if you mean it; `clauderon list` marks the session"
 
 
 def reasons(context: Context, session: Session) -> tuple[str, ...]:
     """Why the session's own additions are unsafe, a sentence each; nothing for nearly all sessions, at no cost."""
-    if not (session.volumes or session.publish or session.env or session.extra_args):
+    agent = context.config.agents.get(session.agent)
+    of_agent = agent.env if agent is not None else {}
+    if not (session.volumes or session.publish or session.env or session.extra_args or of_agent):
         return ()
     git_dir = Path(session.git_dir)
     git_dirs = [git_dir, Path(session.repo) / ".git", *object_dirs(git_dir / "objects")]
@@ -57,6 +60,9 @@ def reasons(context: Context, session: Session) -> tuple[str, ...]:
     found += [
         f"--env {name}: {why}" for name, value in session.env.items() if (why := _env(rules, name, value))
     ]
+    for name, value in of_agent.items():
+        if why := _env(rules, name, value):
+            found.append(f"[agents.{session.agent}] env {name}: {why}")
     parsed = runoptions.parse(session.extra_args)
     for option in parsed.options:
         why = _option(rules, option)
@@ -143,9 +149,12 @@ def _label(_rules: given.Rules, value: str) -> str:
 
 
 def _add_host(_rules: given.Rules, value: str) -> str:
-    if re.split(r"[:=]", value)[0].lower().rstrip(".") == "host.docker.internal":
-        return "host.docker.internal is where the proxy answers"
-    return ""
+    host = re.split(r"[:=]", value)[0]
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", host):
+        return f"{host!a} is more than one name"  # docker writes it into /etc/hosts as it is
+    return (
+        "host.docker.internal is where the proxy answers" if host.lower().rstrip(".") == _PROXY_NAME else ""
+    )
 
 
 def _dns(rules: given.Rules, value: str) -> str:
@@ -189,6 +198,8 @@ _CHECKED: dict[str, Callable[[given.Rules, str], str]] = {
     "dns-opt": _dns,
     "dns-option": _dns,
     "security-opt": _one_of("no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"),
+    # The engine's own restart would follow a path without a look at where it leads by then.
+    "restart": _one_of("no"),
     "ipc": _one_of("private", "none"),
     "cgroupns": _one_of("private"),
     "runtime": _one_of("runsc", "runc"),

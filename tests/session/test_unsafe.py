@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from clauderon import runoptions
 from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
-from clauderon.config.schema import Config
+from clauderon.config.schema import Agent, Config
 from clauderon.config.schema import Docker as DockerConfig
 from clauderon.docker.parse import Objects, Volume
 from clauderon.errors import UsageError
@@ -196,6 +196,20 @@ def test_the_home_of_root_is_like_any_other(stage: Stage) -> None:
         assert stage.volume("/root/data-of-nobody:/x") == ()
 
 
+def test_another_state_directory_is_known_by_what_is_in_it(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "srv/other/worktrees").mkdir(parents=True)
+    (tmp_path / "srv/other/proxy-ca-key.pem").touch()
+    for source in ("srv", "srv/other", "srv/other/worktrees"):
+        assert stage.volume(f"{tmp_path}/{source}:/x:ro"), source
+
+
+def test_somebody_elses_credentials_and_a_file_of_two_names_are_refused(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "they/.ssh").mkdir(parents=True)
+    (tmp_path / "they/.ssh/id").touch()
+    (stage.user / "data/key").hardlink_to(tmp_path / "they/.ssh/id")
+    assert stage.volume(f"{tmp_path}/they/.ssh:/x:ro") and stage.volume(f"{stage.user}/data/key:/x:ro")
+
+
 def test_a_socket_and_what_holds_one_that_is_named_are_refused(stage: Stage) -> None:
     (stage.user / "s").mkdir()
     with socket.socket(socket.AF_UNIX) as door:
@@ -267,7 +281,8 @@ OPTIONS = [
     ["--ip=198.51.100.2"], ["--oom-score-adj=-1000"], ["--log-opt", "path=/etc/cron.d/x"], ["--log-driver=fluentd"],
     ["--use-api-socket"], ["--detach=false"], ["-d=0"], ["--storage-opt", "overlay2.x=1"], ["image"], ["--"],
     ["--later-option"], ["-Z"], ["--annotation", "a=b"], ["--volume"], ["--pull=always"], ["--publish=3030:80"],
-    ["-p", "127.0.0.1:3100-3105:80-85"],
+    ["-p", "127.0.0.1:3100-3105:80-85"], ["--restart=always"], ["--add-host", "x host.docker.internal:198.51.100.1"],
+    ["--add-host=HOST.docker.internal.=198.51.100.1"], ["--add-host", "x\n198.51.100.1 host.docker.internal:::1"],
 ]  # fmt: skip
 
 
@@ -318,6 +333,11 @@ def test_a_credential_is_not_given_as_a_variable(stage: Stage) -> None:
     (stage.home.secrets / "openai_api_key").write_text("sk-obviously-fake-0123\n")
     assert stage.reasons(env={"KEY": "sk-obviously-fake-0123"})
     assert stage.reasons(env={"GH_TOKEN": "another", "DEBUG": "1"}) == ()
+    own = Agent("own", command=("x",), env={"TOKEN": "sk-obviously-fake-0123"})
+    context = stage.context()
+    context = context._replace(config=context.config._replace(agents={"own": own}))
+    assert unsafe.reasons(context, stage.session(agent="own"))
+    assert unsafe.reasons(context, stage.session(agent="claude")) == ()
 
 
 def test_it_has_to_be_said_aloud_and_where_it_is_written(stage: Stage) -> None:
