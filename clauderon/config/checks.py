@@ -28,14 +28,8 @@ LAST_PORT = 65535
 
 
 def _type_name(value: object) -> str:
-    names = {
-        bool: "a boolean",
-        int: "a number",
-        float: "a number",
-        str: "a string",
-        list: "a list",
-        dict: "a table",
-    }
+    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list"}
+    names[dict] = "a table"
     return names.get(type(value), "a date or time")
 
 
@@ -129,9 +123,9 @@ def object_name(value: object) -> str:
 
 
 def network_name(value: object) -> str:
-    if object_name(value) in ("host", "bridge", "none", "default"):
-        raise ValueError(f"{value!r} is docker's own network; choose another name, and it is made")
-    return text(value)
+    if value not in ("host", "bridge", "none", "default"):
+        return object_name(value)
+    raise ValueError(f"{value!r} is docker's own network; choose another name, and it is made")
 
 
 def context(value: object) -> str:
