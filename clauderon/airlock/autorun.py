@@ -7,6 +7,7 @@ they say.
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 import sys
 import tomllib
@@ -74,10 +75,13 @@ class _Change(NamedTuple):
 
 def brings(common_dir: Path, old: str, new: str, *, env: Mapping[str, str]) -> tuple[Autorun, ...]:
     """What between two commits or trees was added or changed that runs by itself, in the order of paths."""
+    hooks = _hooks(common_dir, env)
     found = []
     asked = []
     for change in _changes(common_dir, old, new, env):
         who = who_runs(change.path) or _shadows(change)
+        if who is None and hooks is not None and f"{change.path}/".startswith(f"{hooks}/"):
+            who = "git, as a hook"
         if who is not None:
             found.append(Autorun(change.path, who))
         elif folded(change.path.rpartition("/")[2]) in _CONTENTS:
@@ -118,6 +122,14 @@ def _changes(common_dir: Path, old: str, new: str, env: Mapping[str, str]) -> It
     for about, path in zip(fields[::2], fields[1::2], strict=False):
         _, _, before, after, kind = about.decode("ascii").split(" ")
         yield _Change(path.decode("utf-8", "surrogateescape"), before, after, kind == "A")
+
+
+def _hooks(common_dir: Path, env: Mapping[str, str]) -> str | None:
+    """Where in the tree the user's hooks are, None for nowhere. Not by a hardened call, which has its own answer."""
+    argv = ["git", "--no-pager", f"--git-dir={common_dir}", "config", "--get", "core.hooksPath"]
+    answer = proc.start(argv, env=env, cwd="/").result(ok=None, timeout_s=_TIMEOUT_S)
+    path = answer.text.removesuffix("\n")
+    return posixpath.normpath(path) if path and not path.startswith(("/", "~")) else None
 
 
 def _shadows(change: _Change) -> str | None:

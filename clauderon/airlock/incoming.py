@@ -26,11 +26,12 @@ _LINK = b"120000"
 # A submodule's place is a directory too, once it is checked out.
 _DIRECTORIES = (b"40000", b"040000", b"160000")
 NOTHING_BESIDE: Mapping[str, Collection[tuple[str, bool]]] = {}
-# A tree without any of these in its bytes has nothing to look for; most are passed over by this alone.
-_WORTH_A_LOOK = re.compile(
-    # a part of a repository, `.git`, `git~1`, `gitmod~1`; and every byte beyond ASCII, which may fold to one
-    rb"(?i) (?:head|commondir|gi[t7][^\0]*~|\.git|[^\0]*[\x80-\xff\\])"
-)
+# What the host holds in memory at once of the container's trees.
+_BYTES_AT_ONCE = 64 << 20
+# No file system takes a longer name, so nothing is checked out under it.
+_NAME_BYTES = 1024
+# How the names begin that are looked for; others in ASCII, without a backslash, are passed over by this alone.
+_BEGIN = frozenset({b"hea", b"com", b"obj", b"ref", b".gi", b"git", b"gi7"})
 # In `.gitmodules`: what fetches by a program, or is taken for an option, a command or a way out.
 _TRICK = re.compile(r"\A(?:[-!]|[a-z0-9+.-]+::|.*\n)", re.IGNORECASE | re.DOTALL)
 
@@ -44,7 +45,7 @@ class Entry(NamedTuple):
 
 
 def parse_entries(content: bytes, oid_bytes: int) -> list[Entry]:
-    """The entries of a tree object; what is malformed ends the list."""
+    """The entries of a tree object that could matter here; what is malformed ends the list."""
     found = []
     offset = 0
     while offset < len(content):
@@ -52,10 +53,25 @@ def parse_entries(content: bytes, oid_bytes: int) -> list[Entry]:
         end = content.find(b"\0", space)
         if space < 0 or end < 0:
             break
-        name = content[space + 1 : end].decode("utf-8", "surrogateescape")
-        found.append(Entry(content[offset:space], name, content[end + 1 : end + 1 + oid_bytes].hex()))
-        offset = end + 1 + oid_bytes
+        name = content[space + 1 : end]
+        mode = content[offset:space]
+        following = end + 1 + oid_bytes
+        offset = following
+        ordinary = name.isascii() and name[:3].lower() not in _BEGIN and b"\\" not in name
+        if len(name) <= _NAME_BYTES and not ordinary:
+            oid = content[end + 1 : following].hex()
+            found.append(Entry(mode, name.decode("utf-8", "surrogateescape"), oid))
     return found
+
+
+def _directories(content: bytes, oid_bytes: int) -> Iterator[tuple[str, str]]:
+    """Name and object name of each directory in a tree object."""
+    offset = 0
+    while (space := content.find(b" ", offset)) >= 0 and (end := content.find(b"\0", space)) >= 0:
+        if content[offset:space] in _DIRECTORIES:
+            name = content[space + 1 : end].decode("utf-8", "surrogateescape")
+            yield name, content[end + 1 : end + 1 + oid_bytes].hex()
+        offset = end + 1 + oid_bytes
 
 
 def planted_in(
@@ -84,8 +100,6 @@ def _findings(
     modules: dict[str, tuple[str, str, str]] = {}
     for oid, path, content in _contents(common_dir, trees, env):
         around = beside.get(path, ())
-        if not around and _WORTH_A_LOOK.search(content) is None:
-            continue
         entries = parse_entries(content, len(oid) // 2)
         if makes_repository([*((e.name, e.mode in _DIRECTORIES) for e in entries), *around]):
             yield oid, path, ""
@@ -120,9 +134,8 @@ def _paths(common_dir: Path, trees: Sequence[str], env: Mapping[str, str]) -> di
     """One of the places where each tree is: the tree above it, and its name there."""
     above: dict[str, tuple[str, str]] = {}
     for oid, _, content in _contents(common_dir, ((oid, "") for oid in trees), env):
-        for entry in parse_entries(content, len(oid) // 2):
-            if entry.mode in _DIRECTORIES:
-                above.setdefault(entry.oid, (oid, entry.name))
+        for name, below in _directories(content, len(oid) // 2):
+            above.setdefault(below, (oid, name))
     return above
 
 
@@ -198,15 +211,38 @@ def _lying_about(checkout: Path, path: str) -> list[tuple[str, bool]]:
 def _contents(
     common_dir: Path, trees: Iterable[tuple[str, str]], env: Mapping[str, str]
 ) -> Iterator[tuple[str, str, bytes]]:
-    argv = hardened(common_dir, "cat-file", "--buffer", "--batch")
     waiting = iter(trees)
     while some := list(islice(waiting, _AT_ONCE)):
-        stdin = "".join(f"{oid}\n" for oid, _ in some).encode("ascii")
-        answer = proc.start(argv, env=env, cwd="/", stdin=stdin).result(timeout_s=_TIMEOUT_S)
-        for (oid, path), found in zip(some, parse_batch(answer.stdout, len(some)), strict=True):
-            # One that is not there, in a partial clone, is nowhere checked out either.
-            if found is not None and found[1] == "tree":
-                yield oid, path, found[2]
+        sizes = _sizes(common_dir, [oid for oid, _ in some], env)
+        # One that is not there, in a partial clone, is nowhere checked out either.
+        here = [(oid, path) for oid, path in some if oid in sizes]
+        while here:
+            count, total = 1, sizes[here[0][0]]
+            while count < len(here) and (total := total + sizes[here[count][0]]) <= _BYTES_AT_ONCE:
+                count += 1
+            yield from _batch(common_dir, here[:count], env)
+            del here[:count]
+
+
+def _sizes(common_dir: Path, oids: Sequence[str], env: Mapping[str, str]) -> dict[str, int]:
+    argv = hardened(
+        common_dir, "cat-file", "--buffer", "--batch-check=%(objecttype) %(objectname) %(objectsize)"
+    )
+    stdin = "".join(f"{oid}\n" for oid in oids).encode("ascii")
+    answer = proc.start(argv, env=env, cwd="/", stdin=stdin).result(timeout_s=_TIMEOUT_S)
+    fields = (row.split(" ") for row in answer.text.splitlines() if row.startswith("tree "))
+    return {oid: int(size) for _, oid, size in fields}
+
+
+def _batch(
+    common_dir: Path, trees: Sequence[tuple[str, str]], env: Mapping[str, str]
+) -> Iterator[tuple[str, str, bytes]]:
+    argv = hardened(common_dir, "cat-file", "--buffer", "--batch")
+    stdin = "".join(f"{oid}\n" for oid, _ in trees).encode("ascii")
+    answer = proc.start(argv, env=env, cwd="/", stdin=stdin).result(timeout_s=_TIMEOUT_S)
+    for (oid, path), found in zip(trees, parse_batch(answer.stdout, len(trees)), strict=True):
+        if found is not None:
+            yield oid, path, found[2]
 
 
 def _is_trick(common_dir: Path, oid: str, env: Mapping[str, str]) -> bool:

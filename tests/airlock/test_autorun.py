@@ -218,3 +218,12 @@ def test_every_rule_matches_its_own_name() -> None:
     for _, pattern in RULES:
         path = pattern.strip("/").replace("*", "x").replace("?", "x")
         assert who_runs(path + "/x" if pattern.endswith("/") else path), pattern
+
+
+def test_hooks_where_the_user_keeps_them_are_said(world: World) -> None:
+    world.host("config", "core.hooksPath", "./tools//hooks")
+    world.commit("tools/hooks/pre-push")
+    world.sync()
+    found = airlock.diff(world.home, world.session, world.environ).autorun
+    assert [one.path for one in found] == ["tools/hooks/pre-push"]
+    assert [one.path for one in world.merge().autorun] == ["tools/hooks/pre-push"]

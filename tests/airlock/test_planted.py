@@ -6,6 +6,7 @@ Each attack was seen to succeed with `incoming.refuse` (or, for the worktree, `g
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clauderon.airlock import gitlike
+from clauderon.airlock import gitlike, incoming
 from clauderon.errors import Refused
 from tests.airlock.world import World
 
@@ -296,3 +297,22 @@ def test_what_git_takes_for_a_repository_is_always_taken_for_one(
     found = [(entry.name, entry.is_dir() and not entry.is_symlink()) for entry in top.iterdir()]
     if answer.stdout.strip() == ".":
         assert gitlike.makes_repository(found)
+
+
+def test_names_of_megabytes_cost_no_minutes(world: World) -> None:
+    """Seen to take minutes while a pattern was searched from each space of a name on."""
+    begun = time.monotonic()
+    commit_entry(world, ("100644", "blob", "HEAD " + " \u200c" * 1_000_000), ("040000", "tree", "objects"))
+    assert world.sync().outcome == "advanced"
+    assert time.monotonic() - begun < 20
+
+
+def test_many_large_directories_are_not_held_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incoming, "_BYTES_AT_ONCE", 100)
+    for number in range(5):
+        world.write(f"{number}/a", str(number))
+        world.write(f"{number}/b", str(number))
+    bare(world, "false", "3")
+    world.commit()
+    with pytest.raises(Refused, match="at 3:"):
+        world.sync()
