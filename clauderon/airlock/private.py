@@ -16,7 +16,9 @@ from clauderon.airlock import byhand
 from clauderon.airlock.disk import corrections
 from clauderon.airlock.following import shield
 from clauderon.airlock.layout import CONTAINER_OBJECTS, HostSide, admin_dir, host_side
+from clauderon.airlock.personal import write_personal
 from clauderon.airlock.worktree import give_away
+from clauderon.config.schema import NOTHING
 from clauderon.errors import BackendError, UsageError
 from clauderon.git.alternates import object_dirs
 from clauderon.git.environment import hardened, without_filters
@@ -67,12 +69,13 @@ def make_private(
     (private / "HEAD").write_bytes(b"ref: refs/heads/" + os.fsencode(branch) + b"\n")
     (private / "objects/info/alternates").write_text(f"{CONTAINER_OBJECTS}/0\n", encoding="ascii")
     (private / "info/exclude").write_text(_EXCLUDE + _excluded(repository), encoding="ascii")
+    personal = write_personal(private, repository)
     sparse = _copy_sparse(admin, private)
     if repository.shallow:
         _copy(repository.common_dir / "shallow", private / "shallow")
     # Last, with its own time: git compares files with the index's to tell which may have changed unseen since.
     _copy(admin / "index", private / "index")
-    config = private_config(repository, https_hosts=https_hosts, sparse=sparse)
+    config = private_config(repository, https_hosts=https_hosts, sparse=sparse, personal=personal)
     (private / "config").write_text(config, encoding="utf-8", errors="surrogateescape")
     _hand_over(private, owner)
     byhand.add(admin, side.by_hand)
@@ -165,7 +168,13 @@ def _hand_over(private: Path, owner: tuple[int, int] | None) -> None:
             os.chmod(os.path.join(directory, file), 0o666)  # noqa: PTH101, PTH118 - hot path
 
 
-def private_config(repository: Repository, *, https_hosts: Iterable[str] = (), sparse: bool = False) -> str:
+def private_config(
+    repository: Repository,
+    *,
+    https_hosts: Iterable[str] = (),
+    sparse: bool = False,
+    personal: Mapping[str, str] = NOTHING,
+) -> str:
     """The private repository's configuration: how files look, who commits, where the remotes are."""
     extensions: list[tuple[str, str]] = []
     if repository.object_format != "sha1":
@@ -186,6 +195,7 @@ def private_config(repository: Repository, *, https_hosts: Iterable[str] = (), s
     core.update(
         {key.removeprefix("core."): value for key, value in checkout.items() if key.startswith("core.")}
     )
+    core.update(personal)
     lines = [_section("core", core.items())]
     if extensions:
         lines.append(_section("extensions", extensions))

@@ -245,7 +245,7 @@ class _Making:
         words = ("-c", "core.safecrlf=false", "update-index", "--add", "--replace", "-z", "--stdin")
         argv = hardened(self._place.admin, *words, work_tree=self.staging.top)
         env = {**self._place.reading, **self._places}
-        running = proc.start(argv, env=env, cwd=self.staging.top, stdin=stdin)
+        running = proc.start(argv, env=env, cwd="/", stdin=stdin)
         return running.result(timeout_s=_TIMEOUT_S, ok=None).status == 0
 
     def _call(self, *words: str, stdin: bytes = b"") -> proc.Completed:

@@ -18,6 +18,7 @@ from clauderon.git.alternates import object_dirs
 from clauderon.git.batch import Batch, entry_names, parse_batch
 from clauderon.git.environment import HARDENED, environment
 from clauderon.git.notes import notes, refuse_linked_packs
+from clauderon.git.personal import attributes_files, excludes_file
 from clauderon.git.quiet import quiet_config
 from clauderon.git.settings import Remote as Remote
 from clauderon.git.settings import parse_settings
@@ -45,6 +46,7 @@ class Repository(NamedTuple):
     partial:     a partial clone: missing objects are fetched from `promisor` when first needed.
     tracks:      which of `.claude.json`, `.clauderon` and `.clauderon/hooks` the base commit has itself.
     hooks_path:  core.hooksPath as written; a relative one lies in the tree, where the container writes.
+    attributes_files, excludes_file: the person's own, outside the repository, the weakest first.
     checkout:    settings that decide how files look on disk (`core.autocrlf`, ...).
     notes:       what a person should know before working on it here, in sentences.
     env:         the environment for git, as `environment` makes it.
@@ -71,6 +73,8 @@ class Repository(NamedTuple):
     filters: tuple[str, ...]
     tracks: frozenset[str] = frozenset()
     hooks_path: str = ""
+    attributes_files: tuple[Path, ...] = ()
+    excludes_file: Path | None = None
     promisor: str = ""
     promisor_filter: str = ""
     checkout: Mapping[str, str] = MappingProxyType({})
@@ -165,6 +169,8 @@ def repository_read(
         filters=settings.filters,
         tracks=_tracked(place, found[_OURS], found[_OURS + 1]),
         hooks_path=settings.hooks_path,
+        attributes_files=attributes_files(settings.attributes_file, env, place.top or place.git_dir),
+        excludes_file=excludes_file(settings.excludes_file, env, place.top or place.git_dir),
         promisor=settings.promisor,
         promisor_filter=settings.promisor_filter,
         checkout=settings.checkout,

@@ -44,6 +44,7 @@ class Settings(NamedTuple):
     fsck: `receive.fsck.*`, as `id=severity`.
     diffs: names of diff drivers, with which of textconv and command they have.
     external_diff: whether `diff.external` is set. worktree_config: whether each worktree has a configuration.
+    attributes_file, excludes_file: `core.attributesFile` and `core.excludesFile` as written, None if unset.
     hooks_path: core.hooksPath as written, empty if unset. promisor: the remote a partial clone fetches from.
     """
 
@@ -60,6 +61,8 @@ class Settings(NamedTuple):
     diffs: Mapping[str, tuple[str, ...]]
     external_diff: bool
     worktree_config: bool
+    attributes_file: str | None
+    excludes_file: str | None
 
 
 def parse_settings(output: bytes) -> Settings:
@@ -101,6 +104,8 @@ def parse_settings(output: bytes) -> Settings:
         diffs=_diffs(values),
         external_diff="diff.external" in values,
         worktree_config=is_true(last("extensions.worktreeconfig")),
+        attributes_file=values.get("core.attributesfile", [None])[-1],
+        excludes_file=values.get("core.excludesfile", [None])[-1],
     )
 
 

@@ -19,7 +19,7 @@ from clauderon.airlock.keeping import Kept
 from clauderon.airlock.layout import HostSide, host_side
 from clauderon.errors import ClauderonError
 from clauderon.git.alternates import alternates
-from clauderon.paths import Home
+from clauderon.paths import CONTAINER_GIT, Home
 from clauderon.store import Session
 from tests.standins.repository import make_repo
 
@@ -77,6 +77,15 @@ class World:
     def inside(self, *argv: str, stdin: str = "") -> str:
         """git as the container runs it."""
         env = {"GIT_DIR": str(self.private), "GIT_WORK_TREE": str(self.worktree), **self.borrowed}
+        env["HOME"] = str(self.private)  # no configuration of a person's is there
+        # Its paths are those of the container.
+        config = ("git", "config", "--file", str(self.private / "config"), "--get-regexp", "^core.*file$")
+        found = subprocess.run(config, capture_output=True, text=True, check=False, env=dict(os.environ))
+        for number, line in enumerate(found.stdout.splitlines()):
+            key, _, value = line.partition(" ")
+            env[f"GIT_CONFIG_KEY_{number}"] = key
+            env[f"GIT_CONFIG_VALUE_{number}"] = value.replace(CONTAINER_GIT, str(self.private))
+            env["GIT_CONFIG_COUNT"] = str(number + 1)
         return call("git", *argv, cwd=self.worktree, env=env, stdin=stdin)
 
     def host(self, *argv: str, cwd: Path | None = None, stdin: str = "") -> str:
