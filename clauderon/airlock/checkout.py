@@ -57,6 +57,7 @@ class Checkout:
         self._origins = Origins({}, ())
         self._promisor = False
         self._pointers = False
+        self.said = ""
         self.programs = programs.NONE
 
     def call(
@@ -109,7 +110,10 @@ class Checkout:
 
     def note(self) -> str:
         """What a person should know after it, to append to a sentence."""
-        return "; Git LFS files that are not on this machine yet come with `git lfs pull`" * self._pointers
+        pointers = (
+            "; Git LFS files that are not on this machine yet come with `git lfs pull`" * self._pointers
+        )
+        return pointers + (f"; git says: {self.said}" if self.said else "")
 
     def changes(self, old: str, new: str) -> list[Change]:
         """The paths that differ between two trees or commits, submodules among them, whatever `.gitmodules` says."""

@@ -11,7 +11,7 @@ from clauderon.airlock.carry import printable
 from clauderon.airlock.checkout import Change, Checkout, few
 from clauderon.errors import BackendError, Conflict
 
-_AT_ONCE = 500
+_AT_ONCE = 100
 
 
 def move(checkout: Checkout, head: str, commit: str, *, into: str, reason: str) -> None:
@@ -38,7 +38,7 @@ class _Move:
         self._refuse_in_the_way()
         self._call("update-ref", "ORIG_HEAD", head)
         try:
-            self._call("read-tree", "-m", "-u", head, commit)
+            answer = self._call("read-tree", "-m", "-u", head, commit)
         except BaseException:
             self._take_back()
             raise
@@ -48,6 +48,8 @@ class _Move:
             self._call("read-tree", "-m", "-u", commit, head, ok=None)
             raise
         self._look(into)
+        # A filter that failed and is not required: the file is there as it is stored.
+        self._checkout.said = printable(answer.error_text)
 
     def _refuse_in_the_way(self) -> None:
         answer = self._call("read-tree", "--dry-run", "-m", "-u", self._head, self._commit, ok=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -223,3 +224,31 @@ def test_staged_work_elsewhere_stays_staged(world: World) -> None:
     assert world.merge().changed
     assert world.host("status", "--porcelain") == "A  mine.txt"
     assert "mine.txt" not in world.host("ls-tree", "--name-only", "HEAD")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("core.ignoreStat", "true"), ("core.trustctime", "false"), ("core.checkStat", "minimal")],
+)
+def test_a_setting_that_makes_git_not_look_costs_no_edit(world: World, key: str, value: str) -> None:
+    world.host("config", key, value)
+    world.host("reset", "--quiet", "--hard")
+    world.commit("README.md", "theirs\n")
+    world.sync()
+    (world.repo / "README.md").write_text("mine\n")
+    with pytest.raises(Conflict):
+        world.merge()
+    assert (world.repo / "README.md").read_text() == "mine\n"
+
+
+def test_line_endings_and_strange_names_come_as_git_writes_them(world: World) -> None:
+    world.host("config", "core.autocrlf", "true")
+    world.commit("-n", "1\n")
+    world.commit(":(glob)*", "2\n")
+    world.commit(os.fsdecode(b"d\xff/\n"), "3\n")
+    world.sync()
+    assert world.merge().changed
+    assert (world.repo / "-n").read_bytes() == b"1\r\n"
+    assert (world.repo / ":(glob)*").exists()
+    assert (world.repo / os.fsdecode(b"d\xff/\n")).exists()
+    assert world.host("status", "--porcelain") == ""
