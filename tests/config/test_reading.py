@@ -423,7 +423,7 @@ def test_every_scalar_key_has_a_variable_and_no_two_share_one() -> None:
                 is_list = is_list or isinstance(key.check({}), dict)
             if is_list or section.startswith("credentials."):
                 assert not key.env, key
-            elif key.name == "unsafe":
+            elif key.name in ("unsafe", "refuse_autorun"):
                 assert not key.env, "a variable is set once and forgotten: that is not aloud"
             elif key.name != "npm":
                 assert key.env.startswith("CLAUDERON_"), key
