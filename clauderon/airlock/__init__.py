@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clauderon.airlock.looking import diff as diff
     from clauderon.airlock.looking import diff_argv as diff_argv
     from clauderon.airlock.looking import state as state
+    from clauderon.airlock.looking import unpushed as unpushed
     from clauderon.airlock.merging import Merged as Merged
     from clauderon.airlock.merging import merge as merge
     from clauderon.airlock.private import make_private as make_private
@@ -51,6 +52,7 @@ _ROOMS = {
     "sync": "syncing",
     "tip": "inside",
     "tracks": "private",
+    "unpushed": "looking",
 }
 
 

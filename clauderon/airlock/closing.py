@@ -15,6 +15,7 @@ from clauderon import paths, proc
 from clauderon.airlock.layout import (
     LOCK_MARK_ANY,
     admin_dir,
+    beside,
     branch_ref,
     host_side,
     is_at,
@@ -22,7 +23,6 @@ from clauderon.airlock.layout import (
     own_ref,
     registered,
 )
-from clauderon.airlock.looking import beside
 from clauderon.airlock.refs import Change, update_refs
 from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.syncing import locked

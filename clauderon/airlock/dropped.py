@@ -70,10 +70,12 @@ def dropped(
     traces: Traces,
     held: Sequence[str],
     lost: list[str],
+    below: Sequence[str] | None = None,
 ) -> list[str]:
     """The commits to keep, newest first; what these stand on needs no naming.
 
     copies: where loose objects among the verified copies are. held: commits that are kept anyway.
+    below:  commits that what is kept begins at; the session's base when None.
     lost:   gets a reason when not all could be looked at.
     """
     try:
@@ -83,7 +85,8 @@ def dropped(
         if len(found) > MOST:
             lost.append(f"inside, there are more than {MOST} commits that nothing names")
             return []
-        return _Judge(bench, session, copies, traces, held, found).kept()
+        below = [session.base] if below is None else below
+        return _Judge(bench, session, copies, traces, held, below, found).kept()
     except CommandFailed as error:
         lost.append(f"inside, commits that nothing names could not be looked at: {error.detail}")
         return []
@@ -113,6 +116,7 @@ class _Judge:
         copies: Path,
         traces: Traces,
         held: Sequence[str],
+        below: Sequence[str],
         found: Sequence[_Commit],
     ) -> None:
         self._bench = bench
@@ -120,7 +124,7 @@ class _Judge:
         self._replaced = traces.replaced
         self._found = found
         self._since = session.created_at - _DAY_S
-        self._base = session.base
+        self._below = below
         self._held = held
         self._content: tuple[set[str], set[str]] | None = None
 
@@ -161,9 +165,10 @@ class _Judge:
 
     def _kept_content(self) -> tuple[set[str], set[str]]:
         if self._content is None:
-            since = [*self._bench.existing(self._held), f"^{self._base}"]
+            since = [*self._bench.existing(self._held), *(f"^{oid}" for oid in self._below)]
             words = ("rev-list", f"--max-count={MOST}", "--format=%T", "--stdin")
             lines = self._bench.call(*words, stdin="".join(f"{oid}\n" for oid in since).encode()).text
             trees = {line for line in lines.splitlines() if not line.startswith("commit ")}
-            self._content = trees | {self._bench.tree(self._base)}, self._bench.objects(since)
+            trees |= {self._bench.tree(oid) for oid in self._below[:_BRANCHES]}
+            self._content = trees, self._bench.objects(since)
         return self._content

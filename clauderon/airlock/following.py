@@ -114,6 +114,15 @@ class _Index:
         return proc.start(argv, env=self._env, cwd="/").result(ok=None, timeout_s=_TIMEOUT_S)
 
 
+def has_submodules(admin: Path, index: Path | None = None) -> bool:
+    """Whether a worktree's index may have an entry for a submodule. index: another than the worktree's own."""
+    try:
+        # The mode of a submodule entry, big-endian: no such bytes, no submodule, no process.
+        return b"\x00\x00\xe0\x00" in (index or admin / "index").read_bytes()
+    except OSError:
+        return False
+
+
 def shield(admin: Path, worktree: Path, env: Mapping[str, str], index: Path | None = None) -> None:
     """Keep every git on the host, ours or the user's, out of submodules of this worktree.
 
@@ -121,11 +130,7 @@ def shield(admin: Path, worktree: Path, env: Mapping[str, str], index: Path | No
     `git status` would run it. `skip-worktree` makes git take the submodule as unchanged without looking there.
     index: another than the worktree's own; `env` names it too, then.
     """
-    try:
-        # The mode of a submodule entry, big-endian: no such bytes, no submodule, no process.
-        if b"\x00\x00\xe0\x00" not in (index or admin / "index").read_bytes():
-            return
-    except OSError:
+    if not has_submodules(admin, index):
         return
     listing = hardened(admin, "ls-files", "--stage", "-z", work_tree=worktree)
     staged = proc.start(listing, env=env, cwd="/").result()

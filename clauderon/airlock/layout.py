@@ -141,6 +141,22 @@ def own_ref(name: str, leaf: str) -> str:
     return f"refs/clauderon/{name}/{leaf}"
 
 
+def beside(session: Session, *, rescues: bool = True) -> tuple[str, ...]:
+    """For `git rev-list`: not what would still be there without this session. rescues: those of sessions before too.
+
+    Other sessions' private refs are no place to rely on, they go with those sessions; `--single-worktree` because
+    the session's own worktree names its branch as HEAD.
+    """
+    return (
+        "--single-worktree",
+        "--not",
+        f"--exclude={branch_ref(session)}",
+        "--exclude=refs/clauderon/*",
+        "--all",
+        *(("--glob=refs/clauderon/rescue",) if rescues else ()),
+    )
+
+
 def rescue_ref(name: str) -> str:
     return f"refs/clauderon/rescue/{name}"
 

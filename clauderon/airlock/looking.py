@@ -14,8 +14,9 @@ from clauderon.airlock.autorun import Autorun, brings
 from clauderon.airlock.carry import printable
 from clauderon.airlock.disk import corrections
 from clauderon.airlock.incoming import planted_between
-from clauderon.airlock.layout import admin_dir, branch_ref, host_side
+from clauderon.airlock.layout import admin_dir, beside, branch_ref, host_side
 from clauderon.airlock.snapshot import Place, changes, take
+from clauderon.airlock.submodule_work import Work, look, pointing
 from clauderon.airlock.syncing import common_dir_of, locked
 from clauderon.airlock.tree import planted
 from clauderon.errors import BackendError
@@ -37,6 +38,7 @@ class State:
     ahead, behind: commits only its branch has, and only its base has (after a rewrite).
     unmerged:      commits of the branch that no other branch, local or remote, has.
     modified, untracked: paths in the worktree that no commit holds; ignored ones do not count.
+    submodules:    those of its submodules that hold work of the session.
     planted:       `.git` entries below the worktree, safe to print.
     """
 
@@ -46,10 +48,11 @@ class State:
     modified: int
     untracked: int
     planted: tuple[str, ...]
+    submodules: tuple[Work, ...] = ()
 
     @property
     def dirty(self) -> int:
-        return self.modified + self.untracked
+        return self.modified + self.untracked + sum(work.uncommitted for work in self.submodules)
 
 
 def state(home: paths.Home, session: Session, environ: Mapping[str, str]) -> State:
@@ -66,6 +69,8 @@ def state(home: paths.Home, session: Session, environ: Mapping[str, str]) -> Sta
         hardened(place.common_dir, "rev-list", "--count", ref, *beside(session), "--"), env=env, cwd="/"
     )
     differing = changes(place)
+    with locked(host_side(home, session.id), session.name):
+        works, _ = look(home, session, place.common_dir, place.env)
     behind, ahead = counting.result(timeout_s=_TIMEOUT_S).text.split()
     return State(
         ahead=int(ahead),
@@ -74,23 +79,15 @@ def state(home: paths.Home, session: Session, environ: Mapping[str, str]) -> Sta
         modified=len(differing.modified),
         untracked=len(differing.untracked),
         planted=tuple(printable(path) for path in found),
+        submodules=tuple(work for work in works if work.any),
     )
 
 
-def beside(session: Session, *, rescues: bool = True) -> tuple[str, ...]:
-    """For `git rev-list`: not what would still be there without this session. rescues: those of sessions before too.
-
-    Other sessions' private refs are no place to rely on, they go with those sessions; `--single-worktree` because
-    the session's own worktree names its branch as HEAD.
-    """
-    return (
-        "--single-worktree",
-        "--not",
-        f"--exclude={branch_ref(session)}",
-        "--exclude=refs/clauderon/*",
-        "--all",
-        *(("--glob=refs/clauderon/rescue",) if rescues else ()),
-    )
+def unpushed(home: paths.Home, session: Session, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Sentences about submodules that the session's branch sets to commits which no remote is known to have."""
+    env = environment(environ)
+    with locked(host_side(home, session.id), session.name):
+        return pointing(home, session, common_dir_of(session), env, session.base, branch_ref(session))
 
 
 def place_of(home: paths.Home, session: Session, environ: Mapping[str, str]) -> Place:

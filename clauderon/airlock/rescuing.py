@@ -21,6 +21,7 @@ from clauderon.airlock.looking import place_of
 from clauderon.airlock.quarantine import Quarantine
 from clauderon.airlock.refs import parse_refs, refs_argv
 from clauderon.airlock.snapshot import Place, Snapshot, take
+from clauderon.airlock.submodule_work import keep
 from clauderon.airlock.syncing import common_dir_of, locked
 from clauderon.airlock.tree import open_up
 from clauderon.airlock.workbench import Workbench
@@ -83,6 +84,7 @@ class _Rescue:
     bench: Workbench = field(init=False)
     traces: Traces = field(default_factory=Traces)
     refusals: int = 0
+    sources: list[Path] = field(default_factory=list)
     settings: Settings = field(default_factory=lambda: parse_settings(b""))
 
     def refs(self) -> tuple[Kept, ...]:
@@ -115,6 +117,7 @@ class _Rescue:
         left = dropped(self.bench, session, self.side.objects, traces=self.traces, held=held, lost=self.lost)
         wanted |= {f"dropped/{number}": oid for number, oid in enumerate(left)}
         wanted = {label: oid for label, oid in wanted.items() if not label or oid != wanted.get("")}
+        wanted |= self._submodules()
         carried = self._carried(sorted(set(wanted.values())))
         kept = labelled({label: oid for label, oid in wanted.items() if oid in carried})
         if len(kept) > _REFS_ONE_BY_ONE:
@@ -129,6 +132,11 @@ class _Rescue:
         if equal:
             write_lines(self.side.equal, equal)
         return (*refs, *(ref for ref in earlier if ref not in refs))
+
+    def _submodules(self) -> dict[str, str]:
+        found = keep(self.home, self.session, self.common_dir, self.env)
+        self.lost, self.sources = self.lost + found.lost, found.sources
+        return found.tips
 
     def _kept_before(self, commits: Iterable[str]) -> tuple[Kept, ...]:
         """The refs of earlier rescues that hold these commits, where nothing else does: to be said, not made."""
@@ -166,6 +174,7 @@ class _Rescue:
                 self.common_dir,
                 self.side.objects,
                 self.side.snapshot,
+                *self.sources,
                 tips=tips,
                 known=self.known,
                 env=self.env,

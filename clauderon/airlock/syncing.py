@@ -21,6 +21,7 @@ from clauderon.airlock.inside import Inside, tip
 from clauderon.airlock.layout import HostSide, branch_ref, host_side, own_ref
 from clauderon.airlock.refs import Change, parse_refs, refs_argv, update_refs
 from clauderon.airlock.refusals import remembered, state_of
+from clauderon.airlock.submodule_work import pointing
 from clauderon.errors import BackendError, Conflict
 from clauderon.git.environment import environment, hardened, offline
 from clauderon.git.settings import parse_settings
@@ -277,6 +278,14 @@ class _Sync:
         update_refs(self.common_dir, changes, self.environ)
         if self._follow(new):
             self._remember(new)
+        notes += pointing(
+            self.home,
+            self.session,
+            self.common_dir,
+            environment(self.environ),
+            old or self.session.base,
+            new,
+        )
         return SyncResult("advanced", old, new, gained, notes=notes)
 
     def _apart(self, left: str, right: str) -> tuple[int, int]:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from clauderon import proc
 from clauderon.airlock.carry import untrusting
-from clauderon.airlock.layout import HostSide
-from clauderon.airlock.looking import beside
+from clauderon.airlock.layout import HostSide, beside
 from clauderon.git.alternates import alternates
 from clauderon.git.environment import hardened, offline
 from clauderon.git.settings import NOBODY

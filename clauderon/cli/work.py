@@ -145,6 +145,8 @@ def merge(
                     refuse_autorun=check_autorun or (context.config.git.refuse_autorun and not allow_autorun),
                 )
         out.note(result.text)
+        for said in airlock.unpushed(context.home, session, context.environ):
+            out.warn(said)
         if result.autorun:
             out.warn(airlock.autorun_said(session.branch, result.autorun))
         out.done(

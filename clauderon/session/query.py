@@ -174,6 +174,16 @@ def status(context: Context, name: str) -> dict[str, Any]:
     row["ahead"] = work.ahead
     row["behind"] = work.behind
     row["uncommitted"] = work.dirty
+    row["submodules"] = [
+        {
+            "path": each.path,
+            "commits": len(each.commits),
+            "stashes": each.stashes,
+            "uncommitted": each.uncommitted,
+            "unseen": each.unseen,
+        }
+        for each in work.submodules
+    ]
     row["incoming"] = synced.incoming
     row["planted"] = list(work.planted)
     return row

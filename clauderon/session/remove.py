@@ -84,8 +84,16 @@ def _ask(context: Context, session: Session, running: bool, confirm: Callable[[s
     except ClauderonError as error:
         reasons.append(f"its work cannot be looked at ({error})")
     else:
-        if state.dirty:
-            reasons.append(counted(state.dirty, "uncommitted change"))
+        if state.modified + state.untracked:
+            reasons.append(counted(state.modified + state.untracked, "uncommitted change"))
+        for work in state.submodules:
+            held = {
+                "commit": len(work.commits),
+                "stashed change": work.stashes,
+                "uncommitted change": work.uncommitted,
+            }
+            said = ", ".join(counted(number, noun) for noun, number in held.items() if number)
+            reasons.append(f"in submodule {work.path}: {said or 'work that cannot be looked at'}")
         if state.unmerged:
             reasons.append(counted(state.unmerged, "unmerged commit"))
     if not reasons:
