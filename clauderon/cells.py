@@ -20,12 +20,14 @@ class Column(NamedTuple):
     """key: the field of each row; styles: a cell's first word to a style, for terminals only.
 
     optional: a table has no such column where every row is empty in it.
+    width: the least width, where rows are printed one by one and none knows the others.
     """
 
     key: str
     title: str
     styles: Mapping[str, str] = NOTHING
     optional: bool = False
+    width: int = 0
 
 
 def text_of(value: Any) -> str:
@@ -60,6 +62,12 @@ def _width(text: str) -> int:
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
     )
+
+
+def padded(texts: Sequence[str], columns: Sequence[Column]) -> str:
+    """One line, each text at least as wide as its column says."""
+    parts = [text + " " * (column.width - _width(text)) for text, column in zip(texts, columns, strict=True)]
+    return "  ".join(parts).rstrip() + "\n"
 
 
 def _end_of(text: str, room: int) -> str:

@@ -12,18 +12,20 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TextIO
 
-from clauderon import visible
+from clauderon import progress, visible
 from clauderon.cells import (
     CONTROL_ESCAPES,
     ESCAPES,
     STYLES,
     Column,
     cell,
+    padded,
     person_text,
     table,
     text_of,
 )
 from clauderon.errors import ClauderonError
+from clauderon.progress import Progress
 
 
 def _terminal_width() -> int | None:
@@ -85,7 +87,12 @@ class Output:
         elif self.format == "tsv" or self.null:
             self._write(self._line(row, columns))
         else:
-            self._write("  ".join(cell(row, column) for column in columns) + "\n")
+            self._write(padded([cell(row, column) for column in columns], columns))
+
+    def head(self, columns: Sequence[Column]) -> None:
+        """The titles above records that come one by one, for a person; tsv and JSON have none."""
+        if self.format == "table" and not self.null:
+            self._write(padded([column.title for column in columns], columns))
 
     def _line(self, row: Mapping[str, Any], columns: Sequence[Column]) -> str:
         """With --null byte for byte: nothing ends a record but a NUL, which no name or path can hold."""
@@ -216,24 +223,10 @@ class Output:
         if self.quiet:
             yield Progress()
         elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-            from rich.console import Console
-            from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-            from rich.progress import Progress as Bar
-
-            console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")))
-            words = "{task.description}"
-            with Bar(
-                TextColumn(words),
-                BarColumn(),
-                TextColumn("{task.fields[text]}"),
-                TimeElapsedColumn(),
-                console=console,
-                transient=True,
-            ) as bar:
-                task = bar.add_task(title, total=None, text="")
-                yield _BarProgress(bar, task)
+            with progress.bar(title) as shown:
+                yield shown
         else:
-            yield _LineProgress(self, title)
+            yield progress.Line(self.note, title)
 
     # Questions
 
@@ -244,34 +237,6 @@ class Output:
         sys.stderr.write(f"{visible.lines(question)} [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-class Progress:
-    """Reports of something that takes a while; this one says nothing."""
-
-    def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None:
-        """done and total in any one unit; text is what is happening now."""
-
-
-class _LineProgress(Progress):
-    def __init__(self, output: Output, title: str) -> None:
-        self.output = output
-        self.title = title
-        self.said = False
-
-    def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None:
-        if not self.said:
-            self.said = True
-            self.output.note(f"{self.title} ...")
-
-
-class _BarProgress(Progress):
-    def __init__(self, bar: Any, task: Any) -> None:
-        self.bar = bar
-        self.task = task
-
-    def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None:
-        self.bar.update(self.task, completed=done, total=total, text=text[:60])
 
 
 def give_up_stdout() -> None:

@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = ("face", "use cases", "tools", "facts", "state", "ground", "beside")
 ROOMS = {
     "cli": "face", "output": "face", "cells": "face", "patchview": "face", "screen": "face", "shellenv": "face", "shellquick": "face", "shellcomplete": "face",
-    "shellhelp": "face", "aliases": "face", "__main__": "face",
+    "shellhelp": "face", "aliases": "face", "progress": "face", "__main__": "face",
     "session": "use cases", "doctor": "use cases", "cache": "use cases",
     "docker": "tools", "git": "tools", "airlock": "tools", "caching": "tools", "agents": "tools",
     "config": "facts", "spec": "facts", "rights": "facts", "limits": "facts", "extras": "facts", "runoptions": "facts", "visible": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts", "tls": "facts",

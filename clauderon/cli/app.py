@@ -80,7 +80,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("reconcile", "lifecycle", "reconcile", _HOUSE, brief="Finish or undo what killed commands left."),
     Command("clean-cache", "cache", "clean_cache", _HOUSE, brief="Show or remove the shared cache volumes."),
     Command(
-        "doctor", "doctor", "doctor", _HOUSE, brief="Check everything a session needs, and how to mend it."
+        "doctor", "doctor", "doctor", _HOUSE, brief="Check everything a session needs, and how to fix it."
     ),
     Command(
         "build", "image", "build", _HOUSE, group="image", brief="Build an image that has what agents expect."

@@ -102,11 +102,18 @@ def create(
     ] = None,
     volume: Annotated[
         list[str] | None,
-        typer.Option("--volume", "-v", metavar="SRC:DST", help="A mount more, as docker takes it."),
+        typer.Option(
+            "--volume",
+            "-v",
+            metavar="SRC:DST",
+            help="Additional mount, in docker's --volume syntax; repeatable.",
+        ),
     ] = None,
     publish: Annotated[
         list[str] | None,
-        typer.Option("--publish", metavar="PORT", help="A published port, as docker takes it."),
+        typer.Option(
+            "--publish", metavar="PORT", help="Publish a port, in docker's --publish syntax; repeatable."
+        ),
     ] = None,
     unsafe: Annotated[
         bool,

@@ -20,7 +20,7 @@ _NAME_WIDTH = 18
 def doctor(
     format_: common.FormatOption = "table", json: common.JsonOption = False, quiet: common.QuietOption = False
 ) -> None:
-    """Check everything a session needs, and print for each failure the command that mends it.
+    """Check everything a session needs, and print for each failure the command that fixes it.
 
     The exit status is 1 if something failed.
 

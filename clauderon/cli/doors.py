@@ -91,7 +91,9 @@ def exec_(
 
 def wait(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", show_default=False)],
-    first: Annotated[bool, typer.Option("--any", "--first", help="Until the first has ended.")] = False,
+    first: Annotated[
+        bool, typer.Option("--any", "--first", help="Return when the first session ends.")
+    ] = False,
     timeout: Annotated[
         str | None, typer.Option("--timeout", metavar="TIME", help="Give up after 30s, 10m ...; status 124.")
     ] = None,

@@ -30,12 +30,12 @@ _OURS = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
 
 def logs(
     name: OptionalName = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more comes.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the output.")] = False,
     tail: Annotated[int | None, typer.Option("--tail", "-n", help="Only the last lines.", min=0)] = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="TIME", help="As docker takes it: 10m, a time.")
     ] = None,
-    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="With times.")] = False,
+    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Show timestamps.")] = False,
     raw: Annotated[
         bool, typer.Option("--raw", help="The bytes as the agent wrote them, for a file or a pipe.")
     ] = False,

@@ -8,14 +8,27 @@ from typing import Annotated
 import typer
 
 from clauderon import config
-from clauderon.cells import Column
+from clauderon.cells import Column, person_text
 from clauderon.cli import common
 from clauderon.errors import BackendError, ClauderonError, NoSuchSession
 from clauderon.paths import Home
 from clauderon.store import Store
 
-_LOG_KEYS = ("time", "session", "status", "method", "host", "path", "credential", "rule")
-_LOG_COLUMNS = tuple(Column(key, key.upper()) for key in _LOG_KEYS)
+_LOG_WIDTHS = {
+    "time": 24,
+    "session": 12,
+    "status": 6,
+    "method": 7,
+    "host": 20,
+    "path": 20,
+    "credential": 10,
+    "rule": 0,
+}
+_LOG_COLUMNS = tuple(Column(key, key.upper(), width=width) for key, width in _LOG_WIDTHS.items())
+_STATUS_TITLES = {
+    "name": "NAME", "port": "PORT", "access_mode": "MODE", "tunnels": "TUNNELS", "requests": "REQUESTS",
+    "refusals": "REFUSED", "bytes_up": "UP", "bytes_down": "DOWN",
+}  # fmt: skip
 
 
 def run() -> None:
@@ -84,20 +97,20 @@ def status(
         out.warn(problem)
     sessions = data.pop("sessions")
     if out.format == "table":
-        out.note(
-            "  ".join(f"{key}: {value}" for key, value in data.items() if not isinstance(value, (list, dict)))
-        )
-    columns = ["name", "port", "access_mode", "tunnels", "requests", "refusals", "bytes_up", "bytes_down"]
+        for key, value in data.items():
+            if not isinstance(value, (list, dict)):
+                out.note(f"{key}: {person_text(key, value)}")
+    columns = [Column(key, title) for key, title in _STATUS_TITLES.items()]
     if any(session["unsafe"] for session in sessions):
-        columns.append("unsafe")
-    out.records(sessions, [Column(c, c.upper().replace("_", " ")) for c in columns], empty="No sessions.")
+        columns.append(Column("unsafe", "UNSAFE"))
+    out.records(sessions, columns, empty="No sessions.")
 
 
 def log(
     session: Annotated[
         str | None, typer.Option("--session", metavar="NAME", help="Only this session.")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more comes.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the output.")] = False,
     refused: Annotated[bool, typer.Option("--refused", help="Only what was refused.")] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
@@ -116,6 +129,7 @@ def log(
             why = "no session has this name, and the audit has no line of it"
             raise NoSuchSession(f"session {session}", why, hint="clauderon list")
         out.warn(f"there is no session {session} yet")
+    out.head(_LOG_COLUMNS)
     for record in audit_reader.read(home.audit, session=session, follow=follow):
         if refused and not record.get("refused"):
             continue

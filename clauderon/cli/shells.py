@@ -17,8 +17,8 @@ def env(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="May be left out with --unset.", show_default=False)
     ] = None,
-    shell: Annotated[str, typer.Option("--shell", metavar=_SHELLS, help="Whose syntax.")] = "sh",
-    unset: Annotated[bool, typer.Option("--unset", help="Take the variables away instead.")] = False,
+    shell: Annotated[str, typer.Option("--shell", metavar=_SHELLS, help="Shell to write for.")] = "sh",
+    unset: Annotated[bool, typer.Option("--unset", help="Print unset statements instead.")] = False,
     json: common.JsonOption = False,
 ) -> None:
     """Print a session's variables as statements to evaluate.

@@ -45,7 +45,7 @@ _clauderon() {
                 'merge:Merge the session'\''s branch into the branch your checkout is on.'
                 'reconcile:Finish or undo what killed commands left, and adopt containers whose record was lost.'
                 'clean-cache:Show the shared cache volumes, their sizes and their users; with --force remove them.'
-                'doctor:Check everything a session needs, and print for each failure the command that mends it.'
+                'doctor:Check everything a session needs, and print for each failure the command that fixes it.'
                 'env:Print a session'\''s variables as statements to evaluate.'
                 'path:Print where a file of clauderon'\''s is: the functions for sh, the rules for make, a completion, a worktree.'
                 'shell-init:Print the functions and the completion to source from a shell'\''s start file.'
@@ -118,9 +118,9 @@ _clauderon_create() {
         '*--allow=[Only these hosts; repeatable.]:HOST[ PORT]: ' \
         '*--env=[A variable in the container.]:K=V: ' \
         '*-e+[A variable in the container.]:K=V: ' \
-        '*--volume=[A mount more, as docker takes it.]:SRC DST: ' \
-        '*-v+[A mount more, as docker takes it.]:SRC DST: ' \
-        '*--publish=[A published port, as docker takes it.]:PORT: ' \
+        '*--volume=[Additional mount, in docker'\''s --volume syntax; repeatable.]:SRC DST: ' \
+        '*-v+[Additional mount, in docker'\''s --volume syntax; repeatable.]:SRC DST: ' \
+        '*--publish=[Publish a port, in docker'\''s --publish syntax; repeatable.]:PORT: ' \
         '--unsafe[Allow --volume and the like to undo the protection; marks the session.]' \
         '--timeout=[With --print\: stop the agent after 30m, 2h ...]:TIME: ' \
         '--budget=[The agent'\''s spending limit.]:USD: ' \
@@ -264,13 +264,13 @@ _clauderon_exec() {
 
 _clauderon_logs() {
     _arguments -s -S \
-        '--follow[Go on as more comes.]' \
-        '-f[Go on as more comes.]' \
+        '--follow[Follow the output.]' \
+        '-f[Follow the output.]' \
         '--tail=[Only the last lines.]:TAIL: ' \
         '-n+[Only the last lines.]:TAIL: ' \
         '--since=[As docker takes it\: 10m, a time.]:TIME: ' \
-        '--timestamps[With times.]' \
-        '-t[With times.]' \
+        '--timestamps[Show timestamps.]' \
+        '-t[Show timestamps.]' \
         '--raw[The bytes as the agent wrote them, for a file or a pipe.]' \
         '--force[With --raw\: to a terminal, which they drive.]' \
         '(- *)--help[Show the help.]' \
@@ -279,8 +279,8 @@ _clauderon_logs() {
 
 _clauderon_wait() {
     _arguments -s -S \
-        '--any[Until the first has ended.]' \
-        '--first[Until the first has ended.]' \
+        '--any[Return when the first session ends.]' \
+        '--first[Return when the first session ends.]' \
         '--timeout=[Give up after 30s, 10m ...; status 124.]:TIME: ' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
@@ -373,8 +373,8 @@ _clauderon_doctor() {
 
 _clauderon_env() {
     _arguments -s -S \
-        '--shell=[Whose syntax.]:sh|fish|make:(sh fish make)' \
-        '--unset[Take the variables away instead.]' \
+        '--shell=[Shell to write for.]:sh|fish|make:(sh fish make)' \
+        '--unset[Print unset statements instead.]' \
         '--json[Short for --format json.]' \
         '(- *)--help[Show the help.]' \
         '1:[NAME]: _clauderon_ask names session'
@@ -497,8 +497,8 @@ _clauderon_proxy_status() {
 _clauderon_proxy_log() {
     _arguments -s -S \
         '--session=[Only this session.]:NAME: _clauderon_ask names session' \
-        '--follow[Go on as more comes.]' \
-        '-f[Go on as more comes.]' \
+        '--follow[Follow the output.]' \
+        '-f[Follow the output.]' \
         '--refused[Only what was refused.]' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \

@@ -42,3 +42,11 @@ def test_a_database_that_cannot_be_read_keeps_nobody_from_the_audit(cli: Cli, au
     audited.database.write_bytes(b"no database" * 1000)
     assert len(cli.ok("proxy", "log", "--session", "gone", "--json").out.splitlines()) == 2
     assert cli.ok("proxy", "log", "--session", "unknown").out.splitlines()[1:] == []
+
+
+def test_a_person_sees_titles_and_a_script_none(cli: Cli, audited: Home) -> None:
+    head, *lines = cli.ok("proxy", "log").text.splitlines()
+    assert head.split()[:3] == ["TIME", "SESSION", "STATUS"]
+    assert len(lines) == 3
+    assert {line.index("/") for line in lines} == {head.index("PATH")}
+    assert len(cli.ok("proxy", "log", "--format", "tsv").text.splitlines()) == 3
