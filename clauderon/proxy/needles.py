@@ -27,7 +27,7 @@ BITS = 80
 TAIL = 43  # 256 bits in base64. What is before them may be a payload that anybody can read.
 # What is shorter would be found everywhere by chance.
 SHORTEST = 8
-_AT_ONCE = 32  # pieces
+_AT_ONCE = 64  # pieces
 
 _WORDS = re.compile(r"(?:(?:[A-Za-z]{1,12}[0-9]{0,3}|[0-9]+)[-_.:/])+")
 _PREFIXES = ("AIza", "AKIA", "ya29.", "dapi")
@@ -83,7 +83,7 @@ class Form(NamedTuple):
 class _Sampler:
     """Looks for some forms at once. weak: one has too few unknown bits; then all of the shortest is a piece."""
 
-    __slots__ = ("_disjoint", "_phases", "_pieces", "_size", "_step", "_unpack", "stride", "weak")
+    __slots__ = ("_disjoint", "_pieces", "_size", "_step", "_unpackers", "stride", "weak")
 
     def __init__(self, forms: list[Form]) -> None:
         size = max(form.size for form in forms)
@@ -99,35 +99,34 @@ class _Sampler:
             for at in range(form.last - size - stride + 1, form.last - size + 1):
                 self._pieces.setdefault(form.text[at : at + size], []).append((form, at))
         self._disjoint = frozenset(self._pieces).isdisjoint
-        # Samples that overlap are taken in so many turns, as one unpacking takes none that do.
-        self._phases = ceil(size / stride)
-        self._step = self._phases * stride
-        self._unpack = struct.Struct(f"{size}s{self._step - size}x" * _AT_ONCE)
+        # Samples that overlap are taken in turns, as one unpacking takes none that do.
+        self._step = ceil(size / stride) * stride
+        self._unpackers: dict[int, Callable[[Data, int], tuple[bytes, ...]]] = {}
 
     def find(self, text: Data) -> Spans:
         """As `Needles.find`."""
         found: Spans = []
-        at, size = 0, len(text)
-        disjoint, unpack, stride = self._disjoint, self._unpack.unpack_from, self.stride
-        step, phases = self._step, range(self._phases)
-        block = _AT_ONCE * step
-        while at + block + step <= size:
-            for phase in phases:
-                pieces = unpack(text, at + phase * stride)
-                if not disjoint(pieces):
-                    found += self._verified(text, at + phase * stride, step, pieces)
-            at += block
-        rest = bytes(text[at:]) if at or type(text) is not bytes else text
-        last = self._size
-        samples = [rest[start : start + last] for start in range(0, size - at - last + 1, stride)]
-        if not disjoint(samples):
-            found += self._verified(text, at, stride, samples)
+        stride, step, last = self.stride, self._step, len(text) - self._size
+        for block in range(0, last + 1, _AT_ONCE * step):
+            for at in range(block, min(block + step, last + 1), stride):
+                pieces = self._unpack(min((last - at) // step + 1, _AT_ONCE))(text, at)
+                if not self._disjoint(pieces):
+                    found += self._verified(text, at, pieces)
         return found
 
-    def _verified(self, text: Data, at: int, step: int, pieces: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    def _unpack(self, number: int) -> Callable[[Data, int], tuple[bytes, ...]]:
+        """What takes so many pieces out of a text, from a place on."""
+        unpack = self._unpackers.get(number)
+        if unpack is None:
+            piece = f"{self._size}s"
+            layout = struct.Struct(f"{piece}{self._step - self._size}x" * (number - 1) + piece)
+            unpack = self._unpackers[number] = layout.unpack_from
+        return unpack
+
+    def _verified(self, text: Data, at: int, pieces: Sequence[bytes]) -> Iterator[tuple[int, int]]:
         for number, piece in enumerate(pieces):
             for form, offset in self._pieces.get(piece, ()):
-                start = at + number * step - offset
+                start = at + number * self._step - offset
                 end = start + len(form.text)
                 if start >= 0 and end <= len(text) and compare_digest(bytes(text[start:end]), form.text):
                     yield max(0, start - form.lead), end + form.trail
