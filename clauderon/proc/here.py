@@ -24,6 +24,7 @@ from clauderon.proc.child import (
     status_of,
     stop,
 )
+from clauderon.proc.spelling import pass_on, pipe_for
 from clauderon.proc.terminal import given_away
 
 _PR_SET_PDEATHSIG = 1
@@ -134,7 +135,8 @@ def reader_left(timeout_ms: int | None = 0) -> bool:
 def foreground(argv: Sequence[str], *, env: Env, stdin: bytes = b"", capture: bool = False) -> Completed:
     """Run a command on our own stdout and stderr; returns its status, and its stdout if that was captured.
 
-    For output that must pass through byte for byte and is followed by something of ours. A Ctrl-C is ours: the
+    For output that is followed by something of ours, and must pass through byte for byte; but on a terminal, which it
+    would drive, where that is spelled out. A Ctrl-C is ours: the
     child is stopped and the interrupt goes on. Where nothing follows, `replace` is the better door.
     stdin: less than a pipe holds. It is written at once and the pipe stays open until the child ends: `docker
     attach` gives up listening when its input ends (client 28 with engine 20.10).
@@ -145,7 +147,8 @@ def foreground(argv: Sequence[str], *, env: Env, stdin: bytes = b"", capture: bo
                 [find(argv[0], env), *argv[1:]],
                 env=own(env),
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE if capture else None,
+                stdout=subprocess.PIPE if capture else pipe_for(1),
+                stderr=pipe_for(2),
                 process_group=0,
             )
     except OSError as error:
@@ -156,15 +159,18 @@ def foreground(argv: Sequence[str], *, env: Env, stdin: bytes = b"", capture: bo
         with contextlib.suppress(BrokenPipeError), child.stdin as pipe_end:  # type: ignore[union-attr]
             pipe_end.write(stdin)
             pipe_end.flush()
-            stdout = child.stdout.read() if child.stdout is not None else b""
+            passing = [pass_on(None if capture else child.stdout, 1), pass_on(child.stderr, 2)]
+            stdout = child.stdout.read() if capture and child.stdout is not None else b""
             status = status_of(child.wait())
+            for thread in passing:
+                thread.join()
         return Completed(tuple(argv), status, stdout, b"")
     except BaseException:
         stop(child)
         raise
     finally:
-        if child.stdout is not None:
-            child.stdout.close()
+        for pipe_end in filter(None, (child.stdout, child.stderr)):
+            pipe_end.close()
 
 
 def _begin_here(

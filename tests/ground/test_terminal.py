@@ -86,3 +86,20 @@ def test_other_detach_keys_are_our_usage_error(text: str) -> None:
     with pytest.raises(UsageError, match="is no key") as caught:
         keys.parse_detach_keys(text, "exec")
     assert caught.value.exit_status == 2
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+def test_a_headless_agents_words_do_not_drive_our_terminal(tmp_path: Path, stream: int) -> None:
+    """Seen to set the title and to hide text while the agent's output went to the terminal as it was."""
+    script = tmp_path / "program.py"
+    words = "\x1b]0;own\x07a\u202eb\x1b[8mc\n"
+    code = f"import os; os.write({stream}, {words!r}.encode())"
+    script.write_text(
+        "import os, sys\nfrom clauderon import proc\n"
+        f"child = [sys.executable, '-c', {code!r}]\n"
+        "sys.exit(proc.foreground(child, env=dict(os.environ)).status)\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    seen = on_a_terminal([sys.executable, str(script)], environ=environ, stdout=True)
+    assert seen.status == 0
+    assert seen.shown.strip() == "\\x1b]0;own\\x07a\\u202eb\\x1b[8mc"
