@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -26,9 +27,11 @@ from clauderon.errors import ClauderonError, CommandFailed
 from clauderon.git.environment import environment, hardened
 
 DB = ".cargo/git/db"
+# Of one dependency; no other is begun after TRIES_S.
 BOUNDS = Bounds(copied=512 << 20, inflated=2 << 30, structure=64 << 20, files=200_000)
 # The largest pack that is kept.
 PACK_BYTES = 256 << 20
+TRIES_S = 120.0
 _TIMEOUT_S = 600.0
 _ALTERNATES_BYTES = 1 << 20
 _OURS = f"{paths.CONTAINER_CARGO_HOME}/git/"
@@ -47,7 +50,10 @@ def fetched(
     home: the session's, a hostile tree; scratch: a directory of ours to work in; wanted: those the volume lacks.
     """
     env = untrusting(environment(environ))
+    until = time.monotonic() + TRIES_S
     for dependency in wanted:
+        if time.monotonic() > until:
+            return
         for folder in folders.git(dependency.url):
             with _database(home, folder) as root:
                 files = {} if root is None else _packed_or_nothing(root, scratch, dependency.commit, env)

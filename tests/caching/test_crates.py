@@ -95,6 +95,18 @@ def test_nothing_else_under_that_name_is_taken(
     assert taken(tmp_path) == []
 
 
+def test_files_of_holes_are_read_up_to_a_bound_together(tmp_path: Path, cache: Path) -> None:
+    """A thousand of 64 MiB cost a session nothing. Seen to be read one after the other without the bound."""
+    wanted = [TINY._replace(name=f"tiny{number}") for number in range(5)] + [TINY]
+    for crate in wanted[:-1]:
+        with (cache / crate.file).open("wb") as made:
+            made.truncate(1 << 20)
+    (cache / TINY.file).write_bytes(GOOD)
+    home = tmp_path / "home"
+    assert list(crates.fetched(home, wanted, read_bytes=6 << 20)) == [(TINY.sha256, GOOD)]
+    assert list(crates.fetched(home, wanted, read_bytes=4 << 20)) == []
+
+
 def test_what_the_lock_does_not_name_is_not_looked_at(tmp_path: Path, cache: Path) -> None:
     (cache / "other-1.0.0.crate").write_bytes(GOOD)
     assert taken(tmp_path) == []
