@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from clauderon import confined
@@ -74,8 +73,3 @@ def _write(home: Home, ledger: Ledger) -> None:
 def new_folder() -> str:
     """A directory's name that nobody has used."""
     return os.urandom(8).hex()
-
-
-def wanted_path(home: Home, session_id: str) -> Path:
-    """Where is written, on the host alone, what the commit a session began from names by hash."""
-    return home.caches / f"{session_id}.wanted.json"

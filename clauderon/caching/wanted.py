@@ -1,7 +1,8 @@
 """What a session may find and hand on: what the locks of the commit it began from name by hash.
 
 Read once, from the worktree as git checked it out, before the container starts. What the session writes into its
-worktree afterwards names nothing.
+worktree afterwards names nothing. Most repositories have no lock, and `create` is not to pay for them: the parser is
+imported where there is one.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clauderon import confined
-from clauderon.caching import ledger, lockfile
-from clauderon.caching.lockfile import Crate, GitDependency, Named
 from clauderon.paths import Home
+
+if TYPE_CHECKING:
+    from clauderon.caching.lockfile import Named
 
 _LOCK = "Cargo.lock"
 _LOCK_BYTES = 16 << 20
@@ -27,21 +30,28 @@ _DIRECTORIES = 1000
 
 def remember(home: Home, session_id: str, worktree: Path) -> None:
     """Write down what the locks of a fresh worktree name. Nothing is written for a repository without one."""
+    found = list(itertools.islice(_locks(worktree), _LOCKS))
+    if not found:
+        return
+    from clauderon.caching import lockfile
+
     locks = []
-    for path in itertools.islice(_locks(worktree), _LOCKS):
+    for path in found:
         data = confined.read(worktree, path, _LOCK_BYTES)
         if data is not None:
             locks.append(lockfile.parse(data.decode(errors="replace")))
     named = lockfile.merged(locks)
-    if named != Named():
+    if named != lockfile.Named():
         home.caches.mkdir(mode=0o700, exist_ok=True)
-        file = ledger.wanted_path(home, session_id)
+        file = path_of(home, session_id)
         confined.Tree(home.caches).write(file.name, json.dumps(named).encode(), 0o600)
 
 
 def recall(home: Home, session_id: str) -> Named:
     """What `remember` wrote; nothing if it wrote nothing, or where the file is damaged."""
-    path = ledger.wanted_path(home, session_id)
+    from clauderon.caching.lockfile import Crate, GitDependency, Named
+
+    path = path_of(home, session_id)
     try:
         crates, git = json.loads(confined.read(home.caches, path.name, _WANTED_BYTES) or b"[[], []]")
         return Named(tuple(Crate(*crate) for crate in crates), tuple(GitDependency(*each) for each in git))
@@ -50,7 +60,12 @@ def recall(home: Home, session_id: str) -> Named:
 
 
 def forget(home: Home, session_id: str) -> None:
-    ledger.wanted_path(home, session_id).unlink(missing_ok=True)
+    path_of(home, session_id).unlink(missing_ok=True)
+
+
+def path_of(home: Home, session_id: str) -> Path:
+    """Where it is written; there is no file where the commit names nothing."""
+    return home.caches / f"{session_id}.wanted.json"
 
 
 def _locks(worktree: Path) -> Iterator[str]:

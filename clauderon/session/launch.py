@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from clauderon import airlock, confined, names, paths, spec
 from clauderon.agents import binary, setup
 from clauderon.agents.image import ImageFacts
-from clauderon.caching import crates, gitdeps, ledger, wanted
+from clauderon.caching import wanted
 from clauderon.config.schema import Agent
 from clauderon.confined import Tree
 from clauderon.docker import failures
@@ -147,17 +147,13 @@ def lend_caches(
     home: paths.Home, session: Session, shared: volumes.Shared, owner: tuple[int, int] | None
 ) -> None:
     """Lead the session's cargo to what its commit names and the verified volumes have."""
-    named = wanted.recall(home, session.id)
-    if shared.cargo or not (named.crates or named.git):
+    if shared.cargo or not wanted.path_of(home, session.id).exists():
         return
-    known = ledger.read(home)
+    from clauderon.caching import lending
+
     registry, git = shared.verified.get(volumes.REGISTRY, ""), shared.verified.get(volumes.GIT, "")
     tree = Tree(home.session_home(session.id), owner)
-    for directory, targets in crates.links(
-        named.crates, lambda sha256: known.folder(registry, sha256)
-    ).items():
-        tree.links(directory, targets, below=paths.CONTAINER_CARGO_HOME)
-    gitdeps.lend(tree, named.git, lambda commit: known.folder(git, commit))
+    lending.lend(home, session.id, tree, registry=registry, git=git)
 
 
 def workspace_mounts(home: paths.Home, session: Session, owner: tuple[int, int] | None) -> tuple[Mount, ...]:

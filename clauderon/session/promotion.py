@@ -6,13 +6,10 @@ a container that never runs. Nothing of the session's is run, unpacked or follow
 
 from __future__ import annotations
 
-import io
-import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from clauderon.caching import crates, gitdeps, ledger, wanted
-from clauderon.caching.lockfile import Named
+from clauderon.caching import wanted
 from clauderon.errors import ClauderonError
 from clauderon.session import probe, volumes
 from clauderon.session.context import Context, caches_lock
@@ -27,19 +24,23 @@ VOLUME_BYTES = 16 << 30
 
 def promote(context: Context, session: Session) -> None:
     """Hand on what the session fetched. Of a container that has ended; a failure is said, and loses nothing else."""
-    if context.config.docker.shared_caches != "verified":
-        return
-    named = wanted.recall(context.home, session.id)
-    if named == Named():
+    if (
+        context.config.docker.shared_caches != "verified"
+        or not wanted.path_of(context.home, session.id).exists()
+    ):
         return
     try:
         with slow(context.report, f"Sharing what {session.name} fetched"), caches_lock(context):
-            _promote(context, session, named)
+            _promote(context, session)
     except (ClauderonError, OSError) as error:
         context.report.warn(f"nothing of {session.name} was added to the shared caches: {error}")
 
 
-def _promote(context: Context, session: Session, named: Named) -> None:
+def _promote(context: Context, session: Session) -> None:
+    # Here and below: imports that only a session with a Cargo.lock pays for.
+    from clauderon.caching import crates, gitdeps, ledger
+
+    named = wanted.recall(context.home, session.id)
     verified = _verified(context)
     home = context.home.session_home(session.id)
     known = ledger.read(context.home)
@@ -69,6 +70,8 @@ def _room(used: int) -> int:
 
 def _filled(context: Context, session: Session, volume: str, files: dict[str, bytes]) -> str:
     """Write files into a directory of the volume that nobody knows of yet; returns its name."""
+    from clauderon.caching import ledger
+
     folder = ledger.new_folder()
     probe.fill_volume(context, session, volume, archive(folder, files))
     return folder
@@ -98,6 +101,9 @@ def _batches(found: Iterable[tuple[str, bytes]], room: int) -> Iterator[dict[str
 
 def archive(folder: str, files: dict[str, bytes]) -> bytes:
     """A tar of a directory of files, of root's, that everybody may read. files: by their paths in it."""
+    import io
+    import tarfile
+
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         parents = {str(parent) for name in files for parent in PurePosixPath(folder, name).parents}

@@ -6,7 +6,6 @@ label says of a volume for ever. The other modes have volumes of other names, so
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -129,6 +128,8 @@ def _writable(context: Context, session: Session) -> dict[str, str]:
 
 def own_name(context: Context, session: Session, volume: str) -> str:
     """The repository's own volume beside a shared one. Two hosts may share an engine, and two users a host."""
+    import hashlib
+
     key = "\0".join((os.uname().nodename, str(context.home.root), session.repo))
     return f"{volume}-{hashlib.sha256(os.fsencode(key)).hexdigest()[:12]}"
 
