@@ -41,6 +41,7 @@ class Client(Wire):
     def __init__(self, loop: asyncio.AbstractEventLoop, session: Session) -> None:
         super().__init__(loop, session.shared.pool.outbox)
         self.session = session
+        self.turn = session.turn
         self.mode = HEAD
         self.running = False  # `_run` is on the stack
         self.pending: bytes | bytearray = b""
@@ -59,7 +60,7 @@ class Client(Wire):
     # The wire's events.
 
     def connected(self) -> None:
-        self.session.clients.add(self)
+        self.session.joined(self)
         peer = self.transport.get_extra_info("peername")
         self.source = canonical_address(peer[0]) if peer else ""
         problem = entry.connection_problem(self)
@@ -90,7 +91,25 @@ class Client(Wire):
             if self.tunnel is not None:
                 self.tunnel.client_data(data)
         else:
-            intercept.begin(self, bytes(data))
+            self._intercept(bytes(data))
+
+    def _intercept(self, first: bytes) -> None:
+        """A handshake is dear: it waits for its turn."""
+        if self._outbox.contended and self.wait_if_over():
+            self.pending = bytes(self.pending) + first
+        else:
+            intercept.begin(self, first)
+
+    def resume(self) -> None:
+        super().resume()
+        pending = bytes(self.pending)
+        if not pending or self.closed or self.running or self.mode not in (HEAD, TLS):
+            return
+        self.pending = b""
+        if self.mode == HEAD:
+            self._run(pending, resumed=True)
+        else:
+            intercept.begin(self, pending)
 
     def _more(self, data: memoryview) -> None:
         """The next piece of a head that came in several."""
@@ -109,8 +128,8 @@ class Client(Wire):
         if len(self.pending) > _PIPELINED:
             self.hold(PIPELINE)
 
-    def _run(self, data: bytes) -> None:
-        """Handle the requests in `data`, one after the other, until one has to wait."""
+    def _run(self, data: bytes, *, resumed: bool = False) -> None:
+        """Handle the requests in `data`, one after the other, until one has to wait. resumed: the first has waited."""
         self.running = True
         while True:
             if data[:2] == CRLF:
@@ -122,6 +141,10 @@ class Client(Wire):
                     self.ticks = 0
                     self._check_start(data)
                 break
+            if self._outbox.contended and not resumed and self.wait_if_over():
+                self.pending = data
+                break
+            resumed = False
             end += 4
             whole = end == len(data)
             self.pending = b"" if whole else data[end:]
@@ -175,7 +198,7 @@ class Client(Wire):
         self.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
         if self.pending:
             first, self.pending = bytes(self.pending), b""
-            intercept.begin(self, first)
+            self._intercept(first)
 
     def secured(self) -> None:
         self.mode = HEAD
@@ -331,6 +354,6 @@ class Client(Wire):
             self._next()
 
     def gone(self) -> None:
-        self.session.clients.discard(self)
+        self.session.parted(self)
         if self.host:
             self.session.counters.open_tunnels -= 1

@@ -110,6 +110,7 @@ class Exchange:
     def _attach(self, upstream: Upstream) -> None:
         self.upstream = upstream
         upstream.own(self)
+        upstream.turn = self.client.turn
         upstream.ticks = 0
         message = self._message
         if upstream.via is not None:

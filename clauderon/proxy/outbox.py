@@ -25,10 +25,11 @@ class Outbox:
     on a virtual machine is dearer than the message; and what is sent in pieces leaves in one.
     """
 
-    __slots__ = ("_awake", "_loop", "_pause", "_skip", "_until", "_used", "_wires")
+    __slots__ = ("_awake", "_loop", "_pause", "_skip", "_until", "_used", "_wires", "contended")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.contended = False  # see `turns`: the wires have this at hand
         self._wires: list[Flushed] = []
         self._awake = False
         self._until = 0.0

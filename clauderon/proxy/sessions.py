@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from clauderon.proxy.fields import FieldTable
@@ -12,6 +12,7 @@ from clauderon.proxy.interfaces import Audit, AuditRecord, Counters, Credentials
 from clauderon.proxy.policy import SessionPolicy
 from clauderon.proxy.refusal import Problem
 from clauderon.proxy.rules import Rules, Targets
+from clauderon.proxy.turns import Turn, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +39,10 @@ class Shared:
     table: FieldTable
     health: Callable[[], Mapping[str, object]]
     main_port: int = 0
+    turns: Turns = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.turns = Turns(self.pool.loop, self.pool.outbox)
 
 
 class Session:
@@ -51,6 +56,7 @@ class Session:
         self.rules = Rules(policy, targets)
         self.counters = Counters()
         self.clients: set[Client] = set()
+        self.turn = Turn(shared.turns)
         self.draining = False
 
     @property
@@ -74,6 +80,19 @@ class Session:
             return True
         grant = self.shared.credentials.grant(key.host, key.port)
         return grant is None or grant.model_api
+
+    def joined(self, client: Client) -> None:
+        """A connection of this session's was made."""
+        if not self.clients:
+            self.shared.turns.came(self.turn)
+        self.clients.add(client)
+
+    def parted(self, client: Client) -> None:
+        """A connection of this session's is gone."""
+        if client in self.clients:
+            self.clients.remove(client)
+            if not self.clients:
+                self.shared.turns.left(self.turn)
 
     def note(self, record: AuditRecord) -> None:
         """Count and audit."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import cast
 
 from clauderon.proxy.outbox import Events, Outbox
+from clauderon.proxy.turns import Turn
 
 RECEIVE = 64 * 1024
 RECORD = 16 * 1024
@@ -23,6 +24,7 @@ _plain = bytearray(RECEIVE + 2 * RECORD)
 _cipher_view = memoryview(_cipher)
 _plain_view = memoryview(_plain)
 HIGH_WATER = 256 * 1024
+TURN = 8  # the reason for not reading: it is not this session's turn
 AT_ONCE = 8 * 1024  # from this size on a write of its own is worth it
 
 Data = bytes | bytearray | memoryview
@@ -38,13 +40,14 @@ class Wire(Events):
 
     __slots__ = (
         "_due", "_held", "_incoming", "_outbox", "_outgoing", "_read", "_tls", "_write", "closed", "loop", "secure",
-        "ticks", "transport", "unflushed", "unread",
+        "ticks", "transport", "turn", "unflushed", "unread",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, outbox: Outbox) -> None:
         self.loop = loop
         self._outbox = outbox
         self._due = False  # it is in the outbox
+        self.turn: Turn | None = None  # of the session it works for
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.closed = False
         self.secure = False  # the TLS handshake is complete
@@ -77,6 +80,9 @@ class Wire(Events):
 
     def buffer_updated(self, nbytes: int) -> None:
         if self.closed:
+            return
+        if self._outbox.contended and self.turn is not None and not self.turn.entered:
+            self._take_turn(self.turn, nbytes)
             return
         if self._tls is None:
             self.received(_cipher_view[:nbytes])
@@ -196,6 +202,28 @@ class Wire(Events):
             self._held &= ~reason
             if not self._held and not self.closed:
                 self.transport.resume_reading()
+
+    def _take_turn(self, turn: Turn, nbytes: int) -> None:
+        turn.enter()
+        try:
+            self.wait_if_over()  # after this
+            self.buffer_updated(nbytes)
+        finally:
+            turn.leave()
+
+    def wait_if_over(self) -> bool:
+        """Whether the session's turn is over; then no more is read until its next, in which `resume` is called."""
+        turn = self.turn
+        if turn is None or not turn.over():
+            return False
+        if not self._held & TURN and not self.closed:
+            self.hold(TURN)
+            turn.park(self)
+        return True
+
+    def resume(self) -> None:
+        """The session's turn has come."""
+        self.release(TURN)
 
     def close(self, *, goodbye: bool = True) -> None:
         """Flush what was sent, say goodbye in TLS, then close. No event follows but `gone`."""
