@@ -139,7 +139,7 @@ def the_life_of_a_session(scene: Scene) -> None:
         assert (row["name"], row["state"]) == ("fix", "running")
         scene.cli.ok("stop", "fix")
         (row,) = scene.cli.ok("list", "--json").json["data"]
-        assert row["state"] == "exited"
+        assert row["state"] == "stopped"
         scene.cli.ok("start", "fix")
         scene.cli.ok("status", "fix")
         answer = scene.cli.ok("exec", "fix", "--", "cat", "/workspace/src/hello.txt")
