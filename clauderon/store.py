@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shlex
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -21,6 +23,8 @@ from clauderon.paths import Home
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 10.0
+# sqlite works with files of a few pages; with less room than this it fails in many ways.
+_LEAST_ROOM_BYTES = 128 << 10
 
 # creating, refreshing and deleting are intents: `step` says how far they came.
 State = Literal["creating", "running", "refreshing", "deleting"]
@@ -387,12 +391,24 @@ def _session(row: sqlite3.Row) -> Session:
 
 def _damaged(path: Path, error: sqlite3.DatabaseError) -> BackendError:
     if isinstance(error, sqlite3.OperationalError):
+        # A full disk shows as an input/output error too, where sqlite cannot make the file it works with.
+        code = getattr(error, "sqlite_errorname", None) or ""
+        if code == "SQLITE_FULL" or (code.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and _is_full(path)):
+            return BackendError(str(path), "the disk is full", hint=f"df -h {shlex.quote(str(path.parent))}")
         return BackendError(str(path), str(error), hint="clauderon doctor")
     return BackendError(
         str(path),
         f"not a readable database ({error}); containers keep their own record",
         hint="clauderon reconcile --rebuild-database",
     )
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < _LEAST_ROOM_BYTES or (disk.f_files > 0 and disk.f_favail == 0)
 
 
 def set_aside(home: Home) -> Path | None:

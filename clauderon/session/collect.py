@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import secrets
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from clauderon import airlock, paths
@@ -49,23 +52,33 @@ def upload(context: Context, name: str, files: Sequence[Path]) -> list[str]:
     # The directory was given to whoever the container runs as.
     found = directory.stat()
     owner = (found.st_uid, found.st_gid) if os.getuid() == 0 else None
-    return [_copy(file, directory, session, owner) for file in files]
+    copies: list[str] = []
+    try:
+        for file in files:
+            copies.append(_copy(file, directory, owner))
+    except BaseException:
+        for name in copies:
+            (directory / name).unlink(missing_ok=True)
+        raise
+    return [f"{paths.WORKSPACE}/.clauderon/uploads/{session.id}/{name}" for name in copies]
 
 
-def _copy(file: Path, directory: Path, session: Session, owner: tuple[int, int] | None) -> str:
+def _copy(file: Path, directory: Path, owner: tuple[int, int] | None) -> str:
+    """Copy one file; returns the name it was given. It bears that name only when it is whole."""
+    draft = directory / f".{secrets.token_hex(8)}.part"
     # The container can write here: O_EXCL and O_NOFOLLOW keep a planted link from sending the copy elsewhere.
-    number = 0
-    while True:
-        name = file.name if not number else f"{file.stem}-{number}{file.suffix}"
-        try:
-            descriptor = os.open(
-                directory / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644
-            )
-            break
-        except FileExistsError:
-            number += 1
-    with open(file, "rb") as source, open(descriptor, "wb") as target:
-        shutil.copyfileobj(source, target)
-        if owner is not None:
-            os.fchown(target.fileno(), *owner)
-    return f"{paths.WORKSPACE}/.clauderon/uploads/{session.id}/{name}"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    try:
+        with open(descriptor, "wb") as target, open(file, "rb") as source:
+            shutil.copyfileobj(source, target)
+            target.flush()
+            if owner is not None:
+                os.fchown(target.fileno(), *owner)
+        for number in itertools.count():
+            name = f"{file.stem}-{number}{file.suffix}" if number else file.name
+            with suppress(FileExistsError):
+                os.link(draft, directory / name, follow_symlinks=False)
+                return name
+    finally:
+        draft.unlink(missing_ok=True)
+    raise AssertionError("there is always another number")
