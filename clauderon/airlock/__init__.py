@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from clauderon.airlock.autorun import autorun_said as autorun_said
     from clauderon.airlock.closing import close as close
+    from clauderon.airlock.ignoring import ignored as ignored
+    from clauderon.airlock.ignoring import keep_ignored as keep_ignored
     from clauderon.airlock.inside import tip as tip
     from clauderon.airlock.looking import State as State
     from clauderon.airlock.looking import diff as diff
@@ -40,6 +42,8 @@ _ROOMS = {
     "close": "closing",
     "diff": "looking",
     "diff_argv": "looking",
+    "ignored": "ignoring",
+    "keep_ignored": "ignoring",
     "make_private": "private",
     "merge": "merging",
     "mounts": "private",

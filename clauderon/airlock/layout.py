@@ -103,6 +103,11 @@ class HostSide(NamedTuple):
         return self.root / "lock"
 
     @property
+    def keep_ignored(self) -> Path:
+        """Stands when a delete is to rescue ignored files too, also one that `reconcile` finishes."""
+        return self.root / "keep-ignored"
+
+    @property
     def unrescued(self) -> Path:
         """Stands when something inside could not be rescued into a ref, one reason a line."""
         return self.root / "unrescued"

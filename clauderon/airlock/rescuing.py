@@ -1,7 +1,6 @@
 """Before a session is deleted: whatever only it holds goes to refs in the user's repository.
 
-Loses nothing: what cannot be made a commit of (too large, a damaged history) is marked, and `close` then moves the
-directory aside instead of removing it.
+Loses nothing: what cannot be made a commit of (too large, a damaged history) is marked, for `close` to move aside.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from pathlib import Path
 from clauderon import paths, proc
 from clauderon.airlock.carry import carry
 from clauderon.airlock.dropped import Traces, dropped, traces
+from clauderon.airlock.ignoring import asked_for
 from clauderon.airlock.inside import Inside
 from clauderon.airlock.keeping import Kept, labelled, read_lines, record, write_lines
 from clauderon.airlock.layout import HostSide, branch_ref, host_side, kept_dir, own_ref
@@ -249,7 +249,7 @@ class _Rescue:
         try:
             place = place_of(self.home, self.session, self.environ)
             self.lost += [f"closed to us: {path!a}" for path in open_up(place.worktree)]
-            snapshot = take(place, self.side, self._host_head(place))
+            snapshot = take(place, self.side, self._host_head(place), also=asked_for(place, self.side))
         except (ClauderonError, OSError) as error:
             self.lost.append(f"the worktree's uncommitted changes could not be read: {error}")
             return None

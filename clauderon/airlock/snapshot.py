@@ -7,6 +7,7 @@ nowhere, and git makes blobs of our copies. The objects go to a directory of our
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import stat
 import tempfile
@@ -85,12 +86,13 @@ def changes(place: Place) -> Changes:
     with _seeing_index(place) as env:
         answer = proc.start(argv, env=env, cwd="/").result(timeout_s=_STATUS_TIMEOUT_S)
     found = parse_status(answer.stdout)
+    return Changes(tuple(foreign(place, found.modified)), tuple(foreign(place, found.untracked)))
+
+
+def foreign(place: Place, found: Iterable[bytes]) -> Iterator[bytes]:
+    """The paths that are no mount points of ours."""
     ours = [name.encode() for name in OUR_PATHS if name not in place.tracks]
-
-    def foreign(path: bytes) -> bool:
-        return not any(path == name or path.startswith(name + b"/") for name in ours)
-
-    return Changes(tuple(filter(foreign, found.modified)), tuple(filter(foreign, found.untracked)))
+    return (p for p in found if not any(p == name or p.startswith(name + b"/") for name in ours))
 
 
 @contextlib.contextmanager
@@ -147,17 +149,25 @@ def parse_status(output: bytes) -> Changes:
 
 
 def take(
-    place: Place, side: HostSide, head: str, *, file_bytes: int = FILE_BYTES, whole: bool = True
+    place: Place,
+    side: HostSide,
+    head: str,
+    *,
+    file_bytes: int = FILE_BYTES,
+    whole: bool = True,
+    also: tuple[bytes, ...] = (),
 ) -> Snapshot:
     """Make a tree of `head` with everything uncommitted on top; its new objects are in `side.snapshot`.
 
     file_bytes: larger files are left out, and said to be.
     whole:      leave nothing: open closed files, and take untracked repositories along, file by file, their `.git`
                 as `.git.rescued`.
+    also:       ignored files to take along.
     """
     remove_tree(side.snapshot)
     side.snapshot.mkdir(parents=True)
     found = changes(place)
+    found = dataclasses.replace(found, untracked=(*found.untracked, *also))
     making = _Making(place, side, head, file_bytes)
     root = os.open(place.worktree, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

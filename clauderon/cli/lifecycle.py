@@ -162,6 +162,9 @@ def delete(
         bool, typer.Option("--force", "-f", help="Do not ask; work is kept all the same.")
     ] = False,
     yes: common.YesOption = False,
+    keep_ignored: Annotated[
+        bool, typer.Option("--keep-ignored", help="Keep the files that git ignores as well (.env, caches).")
+    ] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
@@ -177,7 +180,9 @@ def delete(
         done = _in_turn(
             context,
             names,
-            lambda name: delete_session(context, name, force=force or yes, confirm=out.confirm),
+            lambda name: delete_session(
+                context, name, force=force or yes, confirm=out.confirm, keep_ignored=keep_ignored
+            ),
         )
         out.done(
             [

@@ -28,17 +28,20 @@ class Deleted(NamedTuple):
     branch_kept: bool
 
 
-def delete(context: Context, name: str, *, force: bool, confirm: Callable[[str], bool]) -> Deleted:
+def delete(
+    context: Context, name: str, *, force: bool, confirm: Callable[[str], bool], keep_ignored: bool = False
+) -> Deleted:
     """Remove a session and everything of it but its work. Raises Refused when the answer was no.
 
     confirm: asked once, unless `force`, when an agent is at work or when there is unmerged work.
+    keep_ignored: rescue ignored files as well; without it they are named.
     """
     session = find(context, name)
     with lock(context, session):
         session = find(context, name)
         containers = _containers(context, session)
         if session.state != "deleting" and not force:
-            _ask(context, session, any(c.state == "running" for c in containers), confirm)
+            _ask(context, session, any(c.state == "running" for c in containers), confirm, keep_ignored)
         with suppress(ClauderonError):
             session = context.store.update(session.id, state="deleting", step="container")
         with slow(context.report, f"Stopping {session.name}"):
@@ -47,6 +50,11 @@ def delete(context: Context, name: str, *, force: bool, confirm: Callable[[str],
         # Rescue with the container stopped and still there: nothing moves any more, nothing is gone yet.
         _sync_if_possible(context, session)
         promotion.promote(context, session)
+        if keep_ignored:
+            with suppress(OSError):  # nothing is left of it to rescue from
+                airlock.keep_ignored(context.home, session)
+        elif going := _ignored(context, session):
+            context.report.note(f"Not kept: {going}")
         rescued = airlock.rescue(context.home, session, context.environ)
         for ref in rescued:
             said = "The same is kept already, by an earlier session of that name" if ref.earlier else "Kept"
@@ -74,7 +82,16 @@ def _containers(context: Context, session: Session) -> list[Container]:
     return context.docker.container_list({spec.LABEL_ID: session.id})
 
 
-def _ask(context: Context, session: Session, running: bool, confirm: Callable[[str], bool]) -> None:
+def _ignored(context: Context, session: Session) -> str:
+    try:
+        return airlock.ignored(context.home, session, context.environ)
+    except ClauderonError:  # said elsewhere: the worktree or the repository is gone
+        return ""
+
+
+def _ask(
+    context: Context, session: Session, running: bool, confirm: Callable[[str], bool], keep_ignored: bool
+) -> None:
     _sync_if_possible(context, session)
     reasons = []
     if running:
@@ -98,9 +115,10 @@ def _ask(context: Context, session: Session, running: bool, confirm: Callable[[s
             reasons.append(counted(state.unmerged, "unmerged commit"))
     if not reasons:
         return
-    if not confirm(
-        f"Delete {session.name}? ({', '.join(reasons)}; work is kept under refs/clauderon/rescue/)"
-    ):
+    kept = "work is kept under refs/clauderon/rescue/"
+    if not keep_ignored and (going := _ignored(context, session)):
+        kept += f", but not {going}: --keep-ignored keeps them too"
+    if not confirm(f"Delete {session.name}? ({', '.join(reasons)}; {kept})"):
         raise Refused(
             f"delete {session.name}",
             ", ".join(reasons),

@@ -41,7 +41,7 @@ _clauderon_known() {
         arguments='archived*'
         ;;
     ' delete')
-        options='--force -f --yes -y --format --json --quiet -q --help'
+        options='--force -f --yes -y --keep-ignored --format --json --quiet -q --help'
         arguments='names*'
         ;;
     ' set-access-mode')

@@ -128,6 +128,7 @@ complete -c clauderon -n '__clauderon_at unarchive' -l quiet -s q -d 'No progres
 complete -c clauderon -n '__clauderon_at -n 0+ unarchive' -a '(clauderon __complete archived 2>/dev/null)'
 complete -c clauderon -n '__clauderon_at delete' -l force -s f -d 'Do not ask; work is kept all the same.'
 complete -c clauderon -n '__clauderon_at delete' -l yes -s y -d 'Answer yes to the question.'
+complete -c clauderon -n '__clauderon_at delete' -l keep-ignored -d 'Keep the files that git ignores as well (.env, caches).'
 complete -c clauderon -n '__clauderon_at delete' -l format -x -a 'table tsv json' -d 'How to print the answer.'
 complete -c clauderon -n '__clauderon_at delete' -l json -d 'Short for --format json.'
 complete -c clauderon -n '__clauderon_at delete' -l quiet -s q -d 'No progress on stderr.'

@@ -217,6 +217,7 @@ _clauderon_delete() {
         '-f[Do not ask; work is kept all the same.]' \
         '--yes[Answer yes to the question.]' \
         '-y[Answer yes to the question.]' \
+        '--keep-ignored[Keep the files that git ignores as well (.env, caches).]' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \

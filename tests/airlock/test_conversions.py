@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clauderon.airlock import looking, snapshot
+from clauderon.airlock.tree import storable
 from clauderon.paths import Home
 from tests.airlock.world import World, call, make_repo, open_session
 
@@ -152,7 +154,7 @@ def test_a_nested_repositorys_files_are_kept_to_the_byte(repo: Path, home: Home)
     sizes = {line.split("\t")[1]: int(line.split()[3]) for line in listed.splitlines()}
     files = [path for path in inner.rglob("*") if path.is_file()]
     assert sizes == {
-        path.relative_to(world.worktree).as_posix().replace("/.git/", "/.git.rescued/"): path.stat().st_size
+        storable(os.fsencode(path.relative_to(world.worktree))).decode(): path.stat().st_size
         for path in files
     }
 
