@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clauderon import files
-from clauderon.agents import registry
+from clauderon.agents import own, registry
 from clauderon.agents.image import ImageFacts
 from clauderon.agents.registry import Builtin
 from clauderon.config.schema import Agent
@@ -40,12 +40,12 @@ def needed(agent: Agent, facts: ImageFacts) -> bool:
 
 
 def cached(home: Home, agent: Agent, facts: ImageFacts) -> Path | None:
-    """What to mount, if it is on the host already: a directory, or the file that `path` names. No network."""
+    """What is on the host already: a directory to mount, or the program `path` names (`own.placed`). No network."""
     known = registry.builtin(agent)
     if known is None:
         return None
     if agent.path:
-        return _own_binary(agent)
+        return _own_binary(agent, facts)
     _check_platform(agent, known, facts)
     version = _pointer(home, agent)[0] if agent.version in _TAGS else agent.version
     if not version:
@@ -75,7 +75,7 @@ def ensure(
     if known is None:
         raise UsageError(f"agent {agent.name}", "has nothing to fetch: its command is your own")
     if agent.path:
-        return _own_binary(agent)
+        return _own_binary(agent, facts)
     _check_version(agent)
     found = cached(home, agent, facts)
     if found is not None and not (newest and agent.version in _TAGS):
@@ -105,11 +105,10 @@ def is_stale(home: Home, agent: Agent) -> bool:
     return agent.version in _TAGS and time.time() - _pointer(home, agent)[1] > POINTER_AGE_S
 
 
-def _own_binary(agent: Agent) -> Path:
-    path = Path(agent.path)
-    if not path.is_file():
-        raise UsageError(f"[agents.{agent.name}] path", f"{path} is not a file", hint="clauderon config show")
-    return path.resolve()
+def _own_binary(agent: Agent, facts: ImageFacts) -> Path:
+    file = own.find(agent)
+    own.check(agent, file, facts)
+    return file
 
 
 def _check_version(agent: Agent) -> None:

@@ -75,6 +75,7 @@ class ImageFacts(NamedTuple):
     bundles:  the CA bundles that exist, symlinks followed, absolute paths.
     path:     the image's own PATH; lang: its locale, "" for none.
     uid, gid: who the image runs as by default; None if it has no `id`.
+    loaders:  the dynamic loaders that exist, by the names that programs ask for.
     """
 
     arch: str = ""
@@ -85,6 +86,7 @@ class ImageFacts(NamedTuple):
     lang: str = ""
     uid: int | None = None
     gid: int | None = None
+    loaders: tuple[str, ...] = ()
 
     def has(self, program: str) -> bool:
         return program in self.programs
@@ -101,13 +103,19 @@ class ImageFacts(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, fit for JSON; `from_dict` reads them back."""
-        return {**self._asdict(), "programs": dict(self.programs), "bundles": list(self.bundles)}
+        return {
+            **self._asdict(),
+            "programs": dict(self.programs),
+            "bundles": list(self.bundles),
+            "loaders": list(self.loaders),
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ImageFacts:
         """Read `to_dict` of this or an older version; unknown keys are left out."""
         kept = {key: value for key, value in values.items() if key in cls._fields}
-        return cls(**{**kept, "bundles": tuple(kept.get("bundles", ()))})
+        lists = {key: tuple(kept.get(key, ())) for key in ("bundles", "loaders")}
+        return cls(**{**kept, **lists})
 
 
 def probe_script() -> str:
@@ -142,6 +150,7 @@ def parse_image_facts(text: str) -> ImageFacts:
         lang=single.get("lang", ""),
         uid=_number(single.get("uid", "")),
         gid=_number(single.get("gid", "")),
+        loaders=tuple(loaders),
     )
 
 

@@ -166,7 +166,7 @@ def _codex(session: Session, agent: Agent, program: Sequence[str], how: PromptBy
     if agent.permission_mode != "bypassPermissions":
         policy = ["--sandbox", "workspace-write"]
     headless = [*policy, "--skip-git-repo-check", *arguments]
-    if program[0].startswith(paths.CONTAINER_AGENT):
+    if program[-1].startswith(paths.CONTAINER_AGENT):
         # Of the hooks in its home, which are ours. A Codex of the image's own may not know the flag.
         policy.append("--dangerously-bypass-hook-trust")
     known = '"$conversation"'

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clauderon import paths, spec
-from clauderon.agents import claude, launch, others, registry, trust
+from clauderon.agents import claude, launch, others, own, registry, trust
 from clauderon.agents.environment import PLACEHOLDERS, anthropic_kind, environment
 from clauderon.agents.image import ImageFacts
 from clauderon.config.schema import Agent
@@ -112,15 +112,18 @@ def exit_status(home: Home, session_id: str) -> int | None:
     return int(text) if text.isdigit() and int(text) < 256 else None
 
 
-def program(agent: Agent, facts: ImageFacts, binary: Path | None) -> tuple[str, ...]:
+def program(home: Home, agent: Agent, facts: ImageFacts, binary: Path | None) -> tuple[str, ...]:
     """How the agent is called in the container, its first words."""
     known = registry.builtin(agent)
     if known is None:
         return (agent.command[0],)
     if binary is None:
         return (facts.programs.get(known.program, known.program),)
-    inside = f"{paths.CONTAINER_AGENT}/{known.program if agent.path else known.launch}"
-    return (known.runtime, inside) if known.runtime and not agent.path else (inside,)
+    if agent.path:
+        inside = own.placed(binary, known.program, home).program
+        return (own.runtime(binary), inside) if own.runtime(binary) else (inside,)
+    inside = f"{paths.CONTAINER_AGENT}/{known.launch}"
+    return (known.runtime, inside) if known.runtime else (inside,)
 
 
 def runs_as(session: Session, facts: ImageFacts) -> tuple[int, int] | None:
@@ -220,7 +223,7 @@ def _write_session(
     text = launch.launch_file(
         session,
         agent,
-        program=program(agent, facts, binary),
+        program=program(home, agent, facts, binary),
         prompt_bytes=size,
         uid=None if user is None else user[0],
         open_files=folder.shared,
@@ -246,10 +249,10 @@ def _mounts(
     ]
     known = registry.builtin(agent)
     if binary is not None and known is not None:
-        target = paths.CONTAINER_AGENT
         if agent.path:
-            target += f"/{known.program}"
-        mounts.append(Mount(str(binary), target, read_only=True))
+            mounts += own.placed(binary, known.program, home).mounts
+        else:
+            mounts.append(Mount(str(binary), paths.CONTAINER_AGENT, read_only=True))
     for mount in trust.trust_mounts(facts, home):
         # An old `cryptography` cannot write Java's store.
         if mount.target != paths.CONTAINER_TRUSTSTORE or home.truststore.exists():

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from clauderon import config
 from clauderon.config.schema import Config
-from clauderon.doctor import engine, machine, network
+from clauderon.doctor import agents, engine, machine, network
 from clauderon.doctor.check import Check, fail, ok, warn
 from clauderon.errors import ClauderonError, UsageError
 from clauderon.paths import Home
@@ -27,6 +27,7 @@ def examine(home: Home, environ: Mapping[str, str]) -> Iterator[Check]:
     yield machine.git(environ)
     yield machine.database(home)
     yield machine.credentials(settings, home, environ) if settings else _depends("credentials")
+    yield agents.programs(settings, home) if settings else _depends("agents")
     yield machine.disk(home)
     yield machine.sessions_disk(home)
     yield machine.locks(home)

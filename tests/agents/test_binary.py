@@ -278,9 +278,15 @@ def test_the_images_own_agent_is_used_unless_a_version_was_asked_for() -> None:
 def test_a_binary_of_the_host_is_taken_as_it_is(ensure: Ensure, home: Home, tmp_path: Path) -> None:
     own = tmp_path / "my-claude"
     own.write_text("")
+    own.chmod(0o755)
     assert ensure(Agent(name="claude", path=str(own))) == own
-    with pytest.raises(UsageError, match="is not a file"):
+    with pytest.raises(UsageError, match="is a directory"):
         ensure(Agent(name="claude", path=str(tmp_path)))
+    with pytest.raises(UsageError, match="is not a file"):
+        ensure(Agent(name="claude", path=str(tmp_path / "gone")))
+    own.chmod(0o644)
+    with pytest.raises(UsageError, match="is not executable"):
+        ensure(Agent(name="claude", path=str(own)))
 
 
 def test_an_image_that_cannot_run_the_agent_is_refused_by_name(home: Home) -> None:

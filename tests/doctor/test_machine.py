@@ -335,7 +335,7 @@ def test_what_depends_on_a_broken_configuration_is_not_looked_at_and_everything_
     assert found["configuration"].outcome == "fail"
     assert f"{home.config}:3:8" in found["configuration"].found
     assert {"state directory", "git", "database", "disk", "CA"} <= found.keys()
-    skipped = {"environment", "credentials", "proxy", "docker"}
+    skipped = {"environment", "credentials", "agents", "proxy", "docker"}
     said = "not looked at, since the configuration cannot be read"
     assert {check.name for check in checks if check == Check(check.name, "warn", said)} == skipped
     assert checks[-1].name == "docker"
