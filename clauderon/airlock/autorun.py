@@ -19,7 +19,7 @@ from clauderon import proc
 from clauderon.airlock.autorun_rules import who_runs
 from clauderon.airlock.gitlike import folded
 from clauderon.git.batch import parse_batch
-from clauderon.git.environment import hardened
+from clauderon.git.environment import hardened, untrusting
 from clauderon.visible import line
 
 _TIMEOUT_S = 600.0
@@ -117,7 +117,9 @@ def _changes(common_dir: Path, old: str, new: str, env: Mapping[str, str]) -> It
         new,
         "--",
     )
-    answer = proc.start(hardened(common_dir, *words), env=env, cwd="/").result(timeout_s=_TIMEOUT_S)
+    answer = proc.start(hardened(common_dir, *words), env=untrusting(env), cwd="/").result(
+        timeout_s=_TIMEOUT_S
+    )
     fields = answer.stdout.split(b"\0")
     for about, path in zip(fields[::2], fields[1::2], strict=False):
         _, _, before, after, kind = about.decode("ascii").split(" ")
@@ -151,7 +153,7 @@ def _by_content(common_dir: Path, changes: list[_Change], env: Mapping[str, str]
     oids = [oid for change in changes for oid in (change.old, change.new)]
     sizing = hardened(common_dir, "cat-file", "--buffer", "--batch-check=%(objectname) %(objectsize)")
     asked = "".join(f"{oid}\n" for oid in oids).encode("ascii")
-    sizes = proc.start(sizing, env=env, cwd="/", stdin=asked).result(timeout_s=_TIMEOUT_S).text
+    sizes = proc.start(sizing, env=untrusting(env), cwd="/", stdin=asked).result(timeout_s=_TIMEOUT_S).text
     small = [
         oid
         for oid, size in (row.split(" ") for row in sizes.splitlines())
@@ -159,7 +161,7 @@ def _by_content(common_dir: Path, changes: list[_Change], env: Mapping[str, str]
     ]
     reading = hardened(common_dir, "cat-file", "--buffer", "--batch")
     stdin = "".join(f"{oid}\n" for oid in small).encode("ascii")
-    answer = proc.start(reading, env=env, cwd="/", stdin=stdin).result(timeout_s=_TIMEOUT_S)
+    answer = proc.start(reading, env=untrusting(env), cwd="/", stdin=stdin).result(timeout_s=_TIMEOUT_S)
     content = {found[0]: found[2] for found in parse_batch(answer.stdout, len(small)) if found is not None}
     for change in changes:
         look, who = _CONTENTS[folded(change.path.rpartition("/")[2])]

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from clauderon import proc
-from clauderon.airlock.carry import carry, untrusting
+from clauderon.airlock.carry import carry
 from clauderon.airlock.inside import Inside
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.quarantine import Quarantine
 from clauderon.errors import BackendError
 from clauderon.git.alternates import alternates
-from clauderon.git.environment import hardened, offline
+from clauderon.git.environment import hardened, offline, untrusting
 from clauderon.git.settings import Settings
 from clauderon.store import Session
 

@@ -17,14 +17,12 @@ from clauderon.airlock.layout import HostSide
 from clauderon.airlock.manifest import manifest
 from clauderon.errors import BackendError, CommandFailed
 from clauderon.git.alternates import alternates
-from clauderon.git.environment import hardened, offline
+from clauderon.git.environment import hardened, untrusting
 
 # Below this many objects they are stored loose, as `receive.unpackLimit` does for a push: a pack for every commit
 # would make the user's next git command repack the repository. Not when they are large, or grow by it.
 _UNPACK_LIMIT = 100
 _UNPACK_BYTES = 1 << 20
-# One allocation of git's at most; larger blobs are streamed (`core.bigFileThreshold`).
-_ALLOCATION = "2g"
 _CANNOT_WRITE = ("No space left", "Read-only file system", "insufficient permission", "Permission denied")
 _BOUNDED = (
     "-c",
@@ -47,11 +45,6 @@ class Carried:
 
     objects: int
     commits: tuple[str, ...]
-
-
-def untrusting(env: Mapping[str, str]) -> dict[str, str]:
-    """The environment of every git that reads the container's objects."""
-    return {**offline(env), "GIT_ALLOC_LIMIT": _ALLOCATION}
 
 
 def carry(

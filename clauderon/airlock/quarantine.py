@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clauderon import proc
-from clauderon.airlock.carry import untrusting
 from clauderon.airlock.inside import Inside, names_in, open_regular, opened
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.leftout import MOST, LeftOut
 from clauderon.airlock.loose import copy_loose
 from clauderon.airlock.packs import DamagedPack, copy_pack
 from clauderon.errors import CommandFailed, CommandTimeout, Refused
-from clauderon.git.environment import hardened
+from clauderon.git.environment import hardened, untrusting
 
 _PACK = re.compile(r"pack-(?:[0-9a-f]{40}|[0-9a-f]{64})\.pack\Z")
 _CHUNK = 1 << 20

@@ -17,14 +17,13 @@ from pathlib import Path
 
 from clauderon import proc
 from clauderon.airlock.blobs import Writer
-from clauderon.airlock.carry import untrusting
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.marked import marked
 from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.staging import Staging
 from clauderon.airlock.tree import Found, files_below, look, storable
 from clauderon.git.alternates import alternates
-from clauderon.git.environment import hardened, without_filters
+from clauderon.git.environment import hardened, untrusting, without_filters
 from clauderon.git.repository import OUR_PATHS
 
 _TIMEOUT_S = 600.0

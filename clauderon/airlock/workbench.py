@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from clauderon import proc
-from clauderon.airlock.carry import untrusting
 from clauderon.airlock.layout import HostSide, beside
 from clauderon.git.alternates import alternates
-from clauderon.git.environment import hardened, offline
+from clauderon.git.environment import hardened, offline, untrusting
 from clauderon.git.settings import NOBODY
 from clauderon.store import Session
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from clauderon import paths, proc
-from clauderon.airlock.carry import carry, untrusting
+from clauderon.airlock.carry import carry
 from clauderon.airlock.inside import Inside, open_dir, opened
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.quarantine import Bounds, Quarantine
@@ -24,7 +24,7 @@ from clauderon.caching import folders
 from clauderon.caching.lockfile import GitDependency
 from clauderon.confined import Tree, read
 from clauderon.errors import ClauderonError, CommandFailed
-from clauderon.git.environment import environment, hardened
+from clauderon.git.environment import environment, hardened, untrusting
 
 DB = ".cargo/git/db"
 # Of one dependency; no other is begun after TRIES_S.

@@ -83,6 +83,14 @@ def offline(env: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def untrusting(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of every git that reads the container's objects: `offline`, and no allocation over 2 GiB.
+
+    Larger blobs are streamed (`core.bigFileThreshold`).
+    """
+    return {**offline(env), "GIT_ALLOC_LIMIT": "2g"}
+
+
 def without_filters(
     env: Mapping[str, str], filters: Iterable[str], others: Iterable[tuple[str, str]] = ()
 ) -> dict[str, str]:

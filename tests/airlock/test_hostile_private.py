@@ -181,8 +181,13 @@ def test_every_git_of_the_host_names_its_repository_and_is_hardened(
     assert {word for argv, _, _ in calls for word in argv} >= set(reading) - {"unpack-objects"}
     for argv, env, cwd in calls:
         assert argv[2].removeprefix("--git-dir=") in git_dirs, argv
-        assert "core.hooksPath=/dev/null" in argv
-        assert "core.fsmonitor=false" in argv
+        if argv[3:] != [
+            "config",
+            "--get",
+            "core.hooksPath",
+        ]:  # what is set is asked, and nothing is run by it
+            assert "core.hooksPath=/dev/null" in argv
+            assert "core.fsmonitor=false" in argv
         assert not {"GIT_DIR", "GIT_WORK_TREE", "GIT_CONFIG_PARAMETERS"} & set(env)
         assert cwd in ("/", str(world.side.root)), argv
         assert str(world.private) not in "\0".join([*argv, *env.values()])
@@ -190,7 +195,7 @@ def test_every_git_of_the_host_names_its_repository_and_is_hardened(
             assert env["GIT_ALLOW_PROTOCOL"] == "none", argv
             assert env["GIT_NO_REPLACE_OBJECTS"] == "1"
         if set(argv) & {"index-pack", "unpack-objects", "pack-objects", "write-tree", "cat-file"}:
-            assert env["GIT_ALLOC_LIMIT"], argv
+            assert env.get("GIT_ALLOC_LIMIT"), " ".join(argv)
 
 
 # Reading elsewhere: the container must not get at objects or files of the host that it was not given.
@@ -505,8 +510,11 @@ def test_a_tree_that_writes_outside_itself_is_refused(world: World, name: bytes)
     inner = loose(world.private, "tree", entry("100644", b"config", blob))
     tree = loose(world.private, "tree", entry("40000", name, inner))
     point(world, commit_of(world, tree, world.session.base))
-    with pytest.raises(BackendError, match="refuses"):
+    with pytest.raises((BackendError, Refused), match=r"refuses|plants"):
         world.sync()
+    # Asked for by name, git's own check still stands in the way.
+    with pytest.raises(BackendError, match="refuses"):
+        world.sync(allowed=(os.fsdecode(name),))
     assert world.tip() == world.session.base
 
 
@@ -523,8 +531,10 @@ def test_a_submodule_definition_that_runs_something_is_refused(world: World, mod
     blob = loose(world.private, "blob", modules.encode())
     tree = loose(world.private, "tree", entry("100644", b".gitmodules", blob))
     point(world, commit_of(world, tree, world.session.base))
-    with pytest.raises(BackendError, match="refuses"):
+    with pytest.raises(Refused, match="plants"):
         world.sync()
+    with pytest.raises(BackendError, match="refuses"):
+        world.sync(allowed=(".gitmodules",))
     assert world.tip() == world.session.base
 
 
