@@ -303,6 +303,13 @@ class Store:
         row = self._one("SELECT * FROM session WHERE idempotency = ?", (key,))
         return None if row is None else _session(row)
 
+    def is_empty(self) -> bool:
+        """Whether there is no session at all."""
+        try:
+            return self._db.execute("SELECT 1 FROM session LIMIT 1").fetchone() is None
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, error) from error
+
     def all(self) -> list[Session]:
         """Every session, oldest first, archived ones included."""
         try:

@@ -65,6 +65,10 @@ def opened(*, changing: bool = False) -> Iterator[Context]:
     place.create()
     with Store.open(place) as store:
         context = Context(place, settings, os.environ, ahead.docker(settings, os.environ), store, output)
+        if store.is_empty():
+            from clauderon.session import lost
+
+            lost.announce(context)
         if changing and store.unfinished():
             from clauderon.session.reconcile import finish_interrupted
 

@@ -27,8 +27,9 @@ def _path(home: Home) -> Path:
 class Lock:
     """Held until the process ends; keeps the file's content, which holds no secret, up to date."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, path: Path) -> None:
         self._descriptor = descriptor
+        self._path = path
 
     def write(self, content: dict[str, Any]) -> None:
         data = json.dumps(content).encode()
@@ -38,8 +39,16 @@ class Lock:
             os.ftruncate(self._descriptor, len(data))
 
     def in_place(self) -> bool:
-        """Whether the file still has a name: without one the next service would take a lock of its own."""
-        return os.fstat(self._descriptor).st_nlink > 0
+        """Whether the file is still where the next service looks: elsewhere it would take a lock of its own.
+
+        A home that was removed has it no more, nor has one that was unmounted while we held the file.
+        """
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(self._descriptor))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True  # a disk that cannot be read for a moment
 
 
 def acquire(home: Home) -> Lock | None:
@@ -49,7 +58,7 @@ def acquire(home: Home) -> Lock | None:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return Lock(descriptor)
+            return Lock(descriptor, _path(home))
         except BlockingIOError:
             # Waiting for a service would mean to take its place when it is told to stop.
             if _is_exclusive(descriptor) or time.monotonic() > deadline:

@@ -236,7 +236,7 @@ class Supervisor:
                 self._child.wait()
         if self._stop_by is None:
             if not self._lock.in_place():
-                logfile.say("its home was removed: stopping")
+                logfile.say("its home was removed or unmounted: stopping")
                 self._stop()
                 return None
             self._watch.look()

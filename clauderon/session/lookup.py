@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from clauderon import names, rights, spec
 from clauderon.docker.parse import Container
-from clauderon.errors import NoSuchSession, UsageError
+from clauderon.errors import Conflict, NoSuchSession, UsageError
 from clauderon.session.context import Context
 from clauderon.store import Session
 
@@ -24,7 +26,15 @@ def find(context: Context, name: str) -> Session:
 
 
 def adopt(context: Context, container: Container) -> Session:
-    """Put a container's own record (`clauderon.spec`) back into the database.
+    """Put a container's own record back into the database. Raises as `record`."""
+    found = record(context, container, context.store.all())
+    return context.store.add(found, context.config.proxy.session_port_range)
+
+
+def record(context: Context, container: Container, rows: Iterable[Session]) -> Session:
+    """The row a container's own record (`clauderon.spec`) would become beside `rows`.
+
+    Raises NoSuchSession without a record, Conflict when one of the rows has its name or its port.
 
     The record is as old as the container. What was narrowed since is in the session's file; without that it may have
     been anything, so the session may only read.
@@ -32,25 +42,31 @@ def adopt(context: Context, container: Container) -> Session:
     detail = context.docker.container_inspect(container.id)
     text = detail.labels.get(spec.LABEL_SPEC, "") if detail else ""
     try:
-        record = Session.from_json(text)
+        found = Session.from_json(text)
     except ValueError:
         raise NoSuchSession(
             f"container {container.name}",
             "its label holds no session record",
             hint=f"docker rm -f {container.name}",
         ) from None
-    kept = rights.read(context.home, record.id)
+    for row in rows:
+        if row.name == found.name or (row.port and row.port == found.port):
+            why = "has its name" if row.name == found.name else f"has its port {found.port}"
+            raise Conflict(
+                f"container {container.name}",
+                f"its session is not adopted, since session {row.name} {why}",
+                hint=f"clauderon delete {row.name}; clauderon reconcile",
+            )
+    kept = rights.read(context.home, found.id)
     if kept is None:
         context.report.warn(
-            f"session {record.name} is read-only now: what it was allowed last was lost with the database;"
-            f" to change that: clauderon set-access-mode {record.name} read-write"
+            f"session {found.name} is read-only now: what it was allowed last was lost with the database;"
+            f" to change that: clauderon set-access-mode {found.name} read-write"
         )
-        record = record.changed(access_mode="read-only")
+        found = found.changed(access_mode="read-only")
     else:
-        record = record.changed(**rights.narrower(rights.of(record._asdict()), kept))
-    return context.store.add(
-        record.changed(state="running", step=""), context.config.proxy.session_port_range
-    )
+        found = found.changed(**rights.narrower(rights.of(found._asdict()), kept))
+    return found.changed(state="running", step="")
 
 
 def _nearest(context: Context, name: str) -> str:

@@ -9,7 +9,7 @@ from clauderon import airlock, limits, names, spec
 from clauderon.agents import setup
 from clauderon.docker.parse import Container
 from clauderon.errors import EXIT_TIMEOUT, ClauderonError, Refused
-from clauderon.session import disk
+from clauderon.session import disk, lost
 from clauderon.session.context import Context, is_locked
 from clauderon.session.lookup import find
 from clauderon.store import Session
@@ -48,8 +48,9 @@ class View(NamedTuple):
             "own_branch": "" if session.branch == names.branch(session.name) else session.branch,
             "repo": session.repo,
             "image": session.image,
-            "age": age_text((now or time.time()) - session.created_at),
-            "created_at": session.created_at,
+            # A stranger's time is not known, and is not 1970.
+            "age": age_text((now or time.time()) - session.created_at) if session.created_at else "",
+            "created_at": session.created_at or None,
             "id": session.id,
             "container": names.container(session.name),
             "container_id": self.container_id,
@@ -89,6 +90,10 @@ def list_sessions(context: Context, *, archived: bool = False) -> list[View]:
     views += [
         View(_stranger(c), "orphan", container_id=c.id, exit_status=c.exit_status) for c in found.values()
     ]
+    if found and not lost.is_lost(context):
+        context.report.warn(
+            f"no record of {', '.join(sorted(c.name for c in found.values()))}: `clauderon reconcile` adopts them"
+        )
     return [view for view in views if archived or view.state != "archived"]
 
 

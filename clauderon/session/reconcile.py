@@ -12,10 +12,17 @@ from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
 from clauderon.session import probe, refresh, remove, resources
 from clauderon.session.context import Context, is_held, is_locked, lock
-from clauderon.session.lookup import adopt
+from clauderon.session.lookup import adopt, record
 from clauderon.store import Session
 
 SETTLE_S = 0.1
+
+
+class _Known(NamedTuple):
+    """Whose directories are in use: of sessions with a row, and of those with a container."""
+
+    ids: set[str]
+    names: set[str]
 
 
 class Action(NamedTuple):
@@ -30,11 +37,35 @@ def reconcile(context: Context, *, dry_run: bool = False) -> list[Action]:
     """Put everything right; returns what was done (or would be). Sessions another command works on are left alone."""
     context.home.create()
     actions: list[Action] = []
+    going: set[str] = set()
     for session in context.store.unfinished():
         if not is_locked(context, session):
-            actions.append(_finish(context, session, dry_run))
-    known = {session.id for session in context.store.all()}
+            action = _finish(context, session, dry_run)
+            actions.append(action)
+            if dry_run and action.did in ("undone", "deleted"):
+                going.add(session.id)
+    rows = context.store.all()
+    known = _Known({row.id for row in rows}, {row.name for row in rows})
+    actions += _containers(context, known, going, dry_run)
+    actions += _rights(context, going, dry_run)
+    actions += _networks(context, dry_run)
+    actions += _directories(context, known, dry_run)
+    actions += _locks(context, known.ids, dry_run)
+    if actions and not dry_run:
+        service.reload(context.home, context.config, context.environ)
+    return actions
+
+
+def _containers(context: Context, known: _Known, going: set[str], dry_run: bool) -> list[Action]:
+    """Helpers' containers that were left, and sessions' without a row.
+
+    known: takes up every session that has a container. Whatever becomes of its record, its directories are in use.
+    going: what a dry run leaves in the database and the real one would not.
+    """
+    actions: list[Action] = []
+    rows = [session for session in context.store.all() if session.id not in going]
     for container in context.containers():
+        session_id = container.labels.get(spec.LABEL_ID, "")
         probed_for = container.labels.get(spec.LABEL_PROBE)
         if probed_for is not None:
             if is_held(context.home.lock(probed_for)):
@@ -42,30 +73,24 @@ def reconcile(context: Context, *, dry_run: bool = False) -> list[Action]:
             actions.append(Action(container.name, "container", "removed"))
             if not dry_run:
                 context.docker.container_remove(container.id)
-        elif container.labels.get(spec.LABEL_ID, "") not in known:
-            actions.append(
-                Action(container.labels.get(spec.LABEL_SESSION, container.name), "session", "adopted")
-            )
-            if not dry_run:
-                try:
-                    known.add(adopt(context, container).id)
-                except (NoSuchSession, Conflict) as error:
-                    context.report.warn(str(error))
-                    actions.pop()
-    actions += _rights(context, dry_run)
-    actions += _networks(context, dry_run)
-    actions += _directories(context, known, dry_run)
-    actions += _locks(context, known, dry_run)
-    if actions and not dry_run:
-        service.reload(context.home, context.config, context.environ)
+        elif session_id not in known.ids:
+            known.ids.add(session_id)
+            known.names.add(container.labels.get(spec.LABEL_SESSION, ""))
+            try:
+                row = record(context, container, rows) if dry_run else adopt(context, container)
+            except (NoSuchSession, Conflict) as error:
+                context.report.warn(f"{error}; to change that: {error.hint}")
+            else:
+                rows.append(row)
+                actions.append(Action(row.name, "session", "adopted"))
     return actions
 
 
-def _rights(context: Context, dry_run: bool) -> list[Action]:
+def _rights(context: Context, going: set[str], dry_run: bool) -> list[Action]:
     """Bring rows and the files beside them together: the narrower wins, and a file that is missing is written."""
     actions = []
     for session in context.store.all():
-        if session.state == "deleting" or _agreed(context, session, dry_run):
+        if session.id in going or session.state == "deleting" or _agreed(context, session, dry_run):
             continue
         # A command that widens writes its row first: what differs for a moment only is not what a killed one left.
         time.sleep(SETTLE_S)
@@ -113,7 +138,8 @@ def finish_interrupted(context: Context) -> None:
 def _finish(context: Context, session: Session, dry_run: bool) -> Action:
     did = {"creating": "undone", "deleting": "deleted", "refreshing": "restored"}[session.state]
     if dry_run:
-        return Action(session.name, "session", did)
+        kept = session.state == "creating" and _is_complete(context, session)
+        return Action(session.name, "session", "kept" if kept else did)
     if session.state == "deleting":
         if _has_moved_on(context, session):
             return Action(session.name, "session", did)
@@ -136,15 +162,20 @@ def _has_moved_on(context: Context, session: Session) -> bool:
 
 
 def _finish_create(context: Context, session: Session) -> str:
-    """A create whose container runs was complete but for its last word; any other is undone."""
-    detail = context.docker.container_inspect(names.container(session.name))
-    ours = detail is not None and detail.labels.get(spec.LABEL_ID) == session.id
-    worked = airlock.tip(context.home, session) not in (None, session.base)
-    if session.step == "container" and ours and detail is not None and (detail.running or worked):
+    """A create that was complete but for its last word is kept; any other is undone."""
+    if _is_complete(context, session):
         context.store.update(session.id, state="running", step="")
         return "kept"
     remove.discard(context, session)
     return "undone"
+
+
+def _is_complete(context: Context, session: Session) -> bool:
+    """Whether the create's container runs, or has left work."""
+    detail = context.docker.container_inspect(names.container(session.name))
+    ours = detail is not None and detail.labels.get(spec.LABEL_ID) == session.id
+    worked = airlock.tip(context.home, session) not in (None, session.base)
+    return session.step == "container" and ours and detail is not None and (detail.running or worked)
 
 
 def _networks(context: Context, dry_run: bool) -> list[Action]:
@@ -169,17 +200,16 @@ def _locks(context: Context, known: set[str], dry_run: bool) -> list[Action]:
     return actions
 
 
-def _directories(context: Context, known: set[str], dry_run: bool) -> list[Action]:
+def _directories(context: Context, known: _Known, dry_run: bool) -> list[Action]:
     """Per-session directories without a session. What may hold work or a conversation is named, never removed."""
     home = context.home
-    names_known = {session.name for session in context.store.all()}
     actions = []
     for parent in (home.homes, home.uploads, home.git_dirs, home.worktrees):
         for entry in _entries(parent):
-            if entry.name not in (names_known if parent == home.worktrees else known):
+            if entry.name not in (known.names if parent == home.worktrees else known.ids):
                 context.report.warn(f"{entry} belongs to no session and may hold work; look, then remove it")
     for entry in _entries(home.sessions):
-        if entry.name not in known:
+        if entry.name not in known.ids:
             actions.append(Action(entry.name, "session directory", "removed"))
             if not dry_run:
                 airlock.remove_tree(entry)

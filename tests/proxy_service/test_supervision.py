@@ -325,3 +325,20 @@ def test_a_service_whose_home_was_removed_ends_and_lets_go_of_its_ports(proxy: S
     with socket.create_server(("127.0.0.1", proxy.port)):
         pass
     proxy.home.create()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_service_whose_home_was_unmounted_ends_and_lets_go_of_its_ports(proxy: Service) -> None:
+    """Seen to fail with the look at the lock file's links alone: they are all there on a disk that is gone."""
+    root = str(proxy.home.root)
+    kept = proxy.home.config.read_bytes()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "home", root], check=True)
+    try:
+        proxy.home.create()
+        proxy.home.config.write_bytes(kept)
+        pid = proxy.ensure().supervisor_pid
+    finally:
+        subprocess.run(["umount", "--lazy", root], check=True)
+    eventually(lambda: _is_gone(pid), "the supervisor ends")
+    with socket.create_server(("127.0.0.1", proxy.port)):
+        pass
