@@ -5,14 +5,14 @@ an error message has no place in a half-typed command line.
 
 The protocol: `clauderon __complete KIND` prints one candidate a line, a tab, and a few words about it; the exit
 status is always 0. KIND is `names` (newest session first), `active` or `archived` (the same, narrowed), `newest`
-(the one newest session that is not archived) or `agents`.
+(the one newest session that is not archived), `agents`, or `rescues`, for which git is asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-KINDS = ("names", "active", "archived", "newest", "agents")
+KINDS = ("names", "active", "archived", "newest", "agents", "rescues")
 
 
 def complete(arguments: Sequence[str], environ: Mapping[str, str]) -> str:
@@ -21,6 +21,8 @@ def complete(arguments: Sequence[str], environ: Mapping[str, str]) -> str:
     try:
         if kind == "agents":
             candidates = list(_agents(environ))
+        elif kind == "rescues":
+            candidates = list(_rescues(environ))
         elif kind in KINDS:
             candidates = list(_names(kind, environ))[: 1 if kind == "newest" else None]
         else:
@@ -42,6 +44,25 @@ def _names(kind: str, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             if (kind == "archived" and not archived) or (kind in ("active", "newest") and archived):
                 continue
             yield name, "archived" if archived else state
+
+
+def _rescues(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    from clauderon import config
+    from clauderon.docker import Docker
+    from clauderon.output import Output
+    from clauderon.paths import Home
+    from clauderon.session.context import Context
+    from clauderon.session.rescues import list_rescues
+    from clauderon.store import Store
+
+    home = Home.from_environ(environ)
+    if not home.database.exists():
+        return
+    settings = config.load(home, environ)
+    with Store.open(home) as store:
+        docker = Docker.of(settings.docker, environ)
+        for found in list_rescues(Context(home, settings, environ, docker, store, Output(quiet=True))):
+            yield found.rescued.name, found.rescued.kind
 
 
 def _agents(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -69,7 +69,8 @@ class Command:
 
 
 def kind_of(metavar: str, names: tuple[str, ...]) -> str:
-    """What completes here: `names`, `agents`, `file`, `dir`, `command`, `choice A B C`, `flag` or `none`."""
+    """What completes here: `names`, `active`, `rescues`, `agents`, `file`, `dir`, `command`, `choice A B C`, `flag` or
+    `none`."""
     if not metavar and names:
         return "flag"
     if "--agent" in names:
@@ -80,6 +81,10 @@ def kind_of(metavar: str, names: tuple[str, ...]) -> str:
     # An option's NAME is a name to give, that of --session and an argument's one that exists.
     if metavar == "NAME" and (not names or "--session" in names):
         return "names"
+    if "--into" in names:
+        return "active"
+    if metavar == "RESCUE":
+        return "rescues"
     return {"FILE": "file", "PATH": "file", "DIR": "dir", "COMMAND": "command"}.get(metavar, "none")
 
 

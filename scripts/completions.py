@@ -38,7 +38,7 @@ _BASH_TAIL = r"""    esac
 # Candidates of a kind, a line each, asked of the program $1.
 _clauderon_candidates() {
     case $2 in
-    names | active | archived | agents) "${1/#\~\//$HOME/}" __complete "$2" 2>/dev/null | cut -f 1 ;;
+    names | active | archived | agents | rescues) "${1/#\~\//$HOME/}" __complete "$2" 2>/dev/null | cut -f 1 ;;
     choice\ *) printf '%s\n' "${2#choice }" ;;
     esac
 }
@@ -205,7 +205,13 @@ def _zsh_option(option: Option) -> Iterator[str]:
 def _zsh_action(kind: str) -> str:
     if kind.startswith("choice "):
         return f"({kind.removeprefix('choice ')})"
-    asked = {"names": "session", "active": "session", "archived": "session", "agents": "agent"}
+    asked = {
+        "names": "session",
+        "active": "session",
+        "archived": "session",
+        "agents": "agent",
+        "rescues": "rescue",
+    }
     if kind in asked:
         # The space keeps _arguments from putting words of its own behind the first.
         return f" _clauderon_ask {kind} {asked[kind]}"
@@ -293,7 +299,7 @@ def _fish_value(kind: str) -> str:
         return " -x -a '(__fish_complete_directories)'"
     if kind.startswith("choice "):
         return f" -x -a {quoted(kind.removeprefix('choice '), 'fish')}"
-    if kind in ("names", "active", "archived", "agents"):
+    if kind in ("names", "active", "archived", "agents", "rescues"):
         return f" -x -a '(clauderon __complete {kind} 2>/dev/null)'"
     return " -x"
 

@@ -6,7 +6,6 @@ Removes a branch only when its commits are held by something else; what `rescue`
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from clauderon.airlock.layout import (
     admin_dir,
     beside,
     branch_ref,
+    free,
     host_side,
     is_at,
     kept_dir,
@@ -84,20 +84,10 @@ def _clear_directories(home: paths.Home, session: Session) -> None:
         aside.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, directory in found.items():
             if directory.is_dir() and not directory.is_symlink():
-                directory.rename(_free(aside / name))
+                directory.rename(free(aside / name))
         (aside / "reasons").write_bytes(side.unrescued.read_bytes())
     for directory in found.values():
         remove_tree(directory)
-
-
-def _free(path: Path) -> Path:
-    """`path`, or the same with a number where something stands already."""
-    number = 1
-    found = path
-    while os.path.lexists(found):
-        number += 1
-        found = path.with_name(f"{path.name}-{number}")
-    return found
 
 
 def _remove_half_written(common_dir: Path, name: str) -> None:

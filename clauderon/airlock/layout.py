@@ -25,6 +25,7 @@ from clauderon.store import Session
 # The user's object directories as the container sees them. Not at their path on the host: that may run through a
 # directory the container's user cannot enter (/root), or lie below a mount of ours.
 CONTAINER_OBJECTS = f"{paths.CONTAINER_ROOT}/objects"
+RESCUES = "refs/clauderon/rescue/"
 LOCK_MARK_ANY = "clauderon session "
 LOCK_MARK = LOCK_MARK_ANY + "{name}:"
 LOCK_REASON = LOCK_MARK + " clauderon delete {name} removes it"
@@ -141,6 +142,16 @@ def kept_dir(home: paths.Home, session: Session) -> Path:
     return home.root / "rescue" / f"{session.name}-{session.id}"
 
 
+def free(path: Path) -> Path:
+    """`path`, or the same with a number where something stands already."""
+    number = 1
+    found = path
+    while os.path.lexists(found):
+        number += 1
+        found = path.with_name(f"{path.name}-{number}")
+    return found
+
+
 def own_ref(name: str, leaf: str) -> str:
     """A ref of ours in the user's repository: `base`, `synced`, `incoming`, `was/<n>`."""
     return f"refs/clauderon/{name}/{leaf}"
@@ -163,7 +174,7 @@ def beside(session: Session, *, rescues: bool = True) -> tuple[str, ...]:
 
 
 def rescue_ref(name: str) -> str:
-    return f"refs/clauderon/rescue/{name}"
+    return f"{RESCUES}{name}"
 
 
 def admin_dir(common_dir: Path, worktree: Path) -> Path | None:

@@ -77,6 +77,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("sync", "work", "sync", _WORK, brief="Bring a session's commits over now."),
     Command("diff", "work", "diff", _WORK, brief="Show what a session changed since its start."),
     Command("merge", "work", "merge", _WORK, brief="Merge a session's branch into your checkout's."),
+    Command("list", "rescue", "list_", _WORK, group="rescue", brief="List what deleted sessions left."),
+    Command("show", "rescue", "show", _WORK, group="rescue", brief="Show its commits and files."),
+    Command("restore", "rescue", "restore", _WORK, group="rescue", brief="Bring it back."),
+    Command("drop", "rescue", "drop", _WORK, group="rescue", brief="Remove it for good."),
     Command("reconcile", "lifecycle", "reconcile", _HOUSE, brief="Finish or undo what killed commands left."),
     Command("clean-cache", "cache", "clean_cache", _HOUSE, brief="Show or remove the shared cache volumes."),
     Command(
@@ -122,6 +126,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
 )
 GROUPS = {
+    "rescue": "Bring back work that deleted sessions left.\n\nExample: clauderon rescue list",
     "image": "Build an image for sessions to start from.\n\nExample: clauderon image build",
     "proxy": "Run, start, stop, look at the proxy; read its audit.\n\nExample: clauderon proxy status",
     "config": "Show or begin the configuration; see the credentials.\n\nExample: clauderon config show",

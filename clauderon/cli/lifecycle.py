@@ -161,6 +161,10 @@ def delete(
     force: Annotated[
         bool, typer.Option("--force", "-f", help="Do not ask; work is kept all the same.")
     ] = False,
+    keep_home: Annotated[
+        bool,
+        typer.Option("--keep-home", help="Keep the agent's home (conversation, notes) too, out of the way."),
+    ] = False,
     yes: common.YesOption = False,
     keep_ignored: Annotated[
         bool, typer.Option("--keep-ignored", help="Keep the files that git ignores as well (.env, caches).")
@@ -170,6 +174,8 @@ def delete(
     quiet: common.QuietOption = False,
 ) -> None:
     """Delete sessions. What is uncommitted or unmerged is kept under refs/clauderon/rescue/.
+
+    `clauderon rescue restore` brings it back. The agent's home goes, unless --keep-home is given.
 
     Example: clauderon delete fix-bug
     """
@@ -181,7 +187,12 @@ def delete(
             context,
             names,
             lambda name: delete_session(
-                context, name, force=force or yes, confirm=out.confirm, keep_ignored=keep_ignored
+                context,
+                name,
+                force=force or yes,
+                confirm=out.confirm,
+                keep_ignored=keep_ignored,
+                keep_home=keep_home,
             ),
         )
         out.done(
@@ -191,6 +202,7 @@ def delete(
                     "id": d.session.id,
                     "rescued": list(d.rescued),
                     "branch_kept": d.branch_kept,
+                    "home": d.home or None,
                 }
                 for d in done
             ]

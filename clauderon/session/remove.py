@@ -2,48 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from clauderon import airlock, spec
+from clauderon.airlock.keeping import Kept
+from clauderon.airlock.layout import RESCUES, free, kept_dir
 from clauderon.caching import wanted
 from clauderon.docker.parse import Container
-from clauderon.errors import ClauderonError, Refused
+from clauderon.errors import BackendError, ClauderonError, Refused
 from clauderon.proxy import service
-from clauderon.session import promotion
+from clauderon.session import promotion, rescues
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
 from clauderon.session.slow import slow
 from clauderon.store import Session
 
 STOP_GRACE_S = 5
+# The step of a delete that keeps the home: one that was killed is finished as it was asked for.
+_KEEP_HOME = "keep-home"
 
 
 class Deleted(NamedTuple):
-    """rescued: refs in the user's repository that hold what would have been lost."""
+    """rescued: refs in the user's repository that hold what would have been lost; home: where the agent's was kept."""
 
     session: Session
     rescued: tuple[str, ...]
     branch_kept: bool
+    home: str = ""
 
 
 def delete(
-    context: Context, name: str, *, force: bool, confirm: Callable[[str], bool], keep_ignored: bool = False
+    context: Context,
+    name: str,
+    *,
+    force: bool,
+    confirm: Callable[[str], bool],
+    keep_ignored: bool = False,
+    keep_home: bool = False,
 ) -> Deleted:
     """Remove a session and everything of it but its work. Raises Refused when the answer was no.
 
     confirm: asked once, unless `force`, when an agent is at work or when there is unmerged work.
     keep_ignored: rescue ignored files as well; without it they are named.
+    keep_home: move the agent's home (its conversation, its notes) below `~/.clauderon/rescue/`.
     """
     session = find(context, name)
     with lock(context, session):
         session = find(context, name)
         containers = _containers(context, session)
         if session.state != "deleting" and not force:
-            _ask(context, session, any(c.state == "running" for c in containers), confirm, keep_ignored)
+            running = any(c.state == "running" for c in containers)
+            _ask(context, session, running, confirm, keep_ignored, keep_home)
+        keep_home = keep_home or (session.state == "deleting" and session.step == _KEEP_HOME)
         with suppress(ClauderonError):
-            session = context.store.update(session.id, state="deleting", step="container")
+            step = _KEEP_HOME if keep_home else "container"
+            session = context.store.update(session.id, state="deleting", step=step)
         with slow(context.report, f"Stopping {session.name}"):
             for container in containers:
                 context.docker.container_stop(container.id, STOP_GRACE_S)
@@ -56,14 +73,50 @@ def delete(
         elif going := _ignored(context, session):
             context.report.note(f"Not kept: {going}")
         rescued = airlock.rescue(context.home, session, context.environ)
-        for ref in rescued:
-            said = "The same is kept already, by an earlier session of that name" if ref.earlier else "Kept"
-            context.report.note(f"{said}: {ref}")
+        _say_kept(context, session, rescued)
         for container in containers:
             context.docker.container_remove(container.id)
+        home = _home_goes(context, session, keep_home)
         kept = airlock.close(context.home, session, context.environ, say=context.report.note)
         _forget(context, session)
-    return Deleted(session, rescued, kept)
+    return Deleted(session, rescued, kept, home)
+
+
+def _say_kept(context: Context, session: Session, rescued: Sequence[Kept]) -> None:
+    for ref in rescued:
+        said = "The same is kept already, by an earlier session of that name" if ref.earlier else "Kept"
+        context.report.note(f"{said}: {ref}")
+    refs = [ref.removeprefix(RESCUES) for ref in rescued if ref.startswith(RESCUES)]
+    if refs:
+        rescues.note_repository(context.home, session)
+    names = [*refs, *(Path(ref).name for ref in rescued if not ref.startswith(RESCUES))]
+    if names:
+        others = "   # and the others: clauderon rescue list" if len(names) > 1 else ""
+        context.report.note(f"To bring it back: clauderon rescue restore '{names[0]}'{others}")
+
+
+def _home_goes(context: Context, session: Session, keep: bool) -> str:
+    """Move the agent's home aside, or say that it goes; returns where it is kept. Safe to repeat."""
+    home = context.home.session_home(session.id)
+    aside = kept_dir(context.home, session) / "home"
+    if keep and home.is_dir() and not home.is_symlink():
+        aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        aside = free(aside)
+        try:
+            home.rename(aside)
+        except OSError as error:
+            raise BackendError(
+                f"delete {session.name}",
+                f"the agent's home {home} cannot be moved to {aside}: {error.strerror}",
+                hint=f"sudo chown -R {os.getuid()} '{home}'",
+            ) from error
+        context.report.note(f"Kept: the agent's home, {aside}")
+        return str(aside)
+    if keep and aside.is_dir():
+        return str(aside)
+    if home.is_dir():
+        context.report.note("Removed: the agent's home (its conversation and notes). --keep-home keeps it")
+    return ""
 
 
 def discard(context: Context, session: Session) -> None:
@@ -90,7 +143,12 @@ def _ignored(context: Context, session: Session) -> str:
 
 
 def _ask(
-    context: Context, session: Session, running: bool, confirm: Callable[[str], bool], keep_ignored: bool
+    context: Context,
+    session: Session,
+    running: bool,
+    confirm: Callable[[str], bool],
+    keep_ignored: bool,
+    keep_home: bool,
 ) -> None:
     _sync_if_possible(context, session)
     reasons = []
@@ -118,6 +176,8 @@ def _ask(
     kept = "work is kept under refs/clauderon/rescue/"
     if not keep_ignored and (going := _ignored(context, session)):
         kept += f", but not {going}: --keep-ignored keeps them too"
+    if not keep_home:
+        kept += "; the agent's conversation is not kept: --keep-home"
     if not confirm(f"Delete {session.name}? ({', '.join(reasons)}; {kept})"):
         raise Refused(
             f"delete {session.name}",

@@ -6,7 +6,7 @@
 _clauderon_known() {
     case $1 in
     '')
-        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge reconcile clean-cache doctor env path shell-init image proxy config'
+        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge reconcile clean-cache doctor env path shell-init rescue image proxy config'
         options='--version -V --debug --help'
         ;;
     ' create')
@@ -41,7 +41,7 @@ _clauderon_known() {
         arguments='archived*'
         ;;
     ' delete')
-        options='--force -f --yes -y --keep-ignored --format --json --quiet -q --help'
+        options='--force -f --keep-home --yes -y --keep-ignored --format --json --quiet -q --help'
         arguments='names*'
         ;;
     ' set-access-mode')
@@ -108,6 +108,25 @@ names'
     ' shell-init')
         options=--help
         arguments='choice sh bash zsh fish'
+        ;;
+    ' rescue')
+        commands='list show restore drop'
+        options=--help
+        ;;
+    ' rescue list')
+        options='--repo --format --json --null -0 --quiet -q --help'
+        ;;
+    ' rescue show')
+        options='--repo --format --json --quiet -q --help'
+        arguments=rescues
+        ;;
+    ' rescue restore')
+        options='--branch --worktree --into --repo --format --json --quiet -q --help'
+        arguments=rescues
+        ;;
+    ' rescue drop')
+        options='--yes -y --repo --format --json --quiet -q --help'
+        arguments=rescues
         ;;
     ' image')
         commands=build
@@ -210,6 +229,17 @@ _clauderon_kind() {
     ' clean-cache --format') kind='choice table tsv json' ;;
     ' doctor --format') kind='choice table tsv json' ;;
     ' env --shell') kind='choice sh fish make' ;;
+    ' rescue list --repo') kind='dir' ;;
+    ' rescue list --format') kind='choice table tsv json' ;;
+    ' rescue show --repo') kind='dir' ;;
+    ' rescue show --format') kind='choice table tsv json' ;;
+    ' rescue restore --branch') kind='none' ;;
+    ' rescue restore --worktree') kind='dir' ;;
+    ' rescue restore --into') kind='active' ;;
+    ' rescue restore --repo') kind='dir' ;;
+    ' rescue restore --format') kind='choice table tsv json' ;;
+    ' rescue drop --repo') kind='dir' ;;
+    ' rescue drop --format') kind='choice table tsv json' ;;
     ' image build --tag' | ' image build -t') kind='none' ;;
     ' image build --base') kind='none' ;;
     ' image build --with') kind='none' ;;
@@ -230,7 +260,7 @@ _clauderon_kind() {
 # Candidates of a kind, a line each, asked of the program $1.
 _clauderon_candidates() {
     case $2 in
-    names | active | archived | agents) "${1/#\~\//$HOME/}" __complete "$2" 2>/dev/null | cut -f 1 ;;
+    names | active | archived | agents | rescues) "${1/#\~\//$HOME/}" __complete "$2" 2>/dev/null | cut -f 1 ;;
     choice\ *) printf '%s\n' "${2#choice }" ;;
     esac
 }

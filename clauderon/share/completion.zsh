@@ -49,6 +49,7 @@ _clauderon() {
                 'env:Print a session'\''s variables as statements to evaluate.'
                 'path:Print where a file of clauderon'\''s is: the functions for sh, the rules for make, a completion, a worktree.'
                 'shell-init:Print the functions and the completion to source from a shell'\''s start file.'
+                'rescue:Bring back work that deleted sessions left.'
                 'image:Build an image for sessions to start from.'
                 'proxy:Run, start, stop, look at the proxy; read its audit.'
                 'config:Show or begin the configuration; see the credentials.'
@@ -82,6 +83,7 @@ _clauderon() {
                 env) _clauderon_env ;;
                 path) _clauderon_path ;;
                 shell-init) _clauderon_shell_init ;;
+                rescue) _clauderon_rescue ;;
                 image) _clauderon_image ;;
                 proxy) _clauderon_proxy ;;
                 config) _clauderon_config ;;
@@ -215,6 +217,7 @@ _clauderon_delete() {
     _arguments -s -S \
         '--force[Do not ask; work is kept all the same.]' \
         '-f[Do not ask; work is kept all the same.]' \
+        '--keep-home[Keep the agent'\''s home (conversation, notes) too, out of the way.]' \
         '--yes[Answer yes to the question.]' \
         '-y[Answer yes to the question.]' \
         '--keep-ignored[Keep the files that git ignores as well (.env, caches).]' \
@@ -392,6 +395,85 @@ _clauderon_shell_init() {
     _arguments -s -S \
         '(- *)--help[Show the help.]' \
         '1:[sh|bash|zsh|fish]:(sh bash zsh fish)'
+}
+
+_clauderon_rescue() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    _arguments -C -s -S \
+        '(- *)--help[Show the help.]' \
+        '1:command:->command' \
+        '*::argument:->argument' && return
+    case $state in
+        command)
+            local -a commands
+            commands=(
+                'list:List what deleted sessions left, in this repository and all others that sessions were on.'
+                'show:Show the commits and files that a rescue brings, and the other refs of the same session.'
+                'restore:Bring a rescue back. It is kept besides, until `clauderon rescue drop`.'
+                'drop:Remove a rescue for good; the name of a session means all refs that it left.'
+            )
+            _describe -t commands command commands
+            ;;
+        argument)
+            case $line[1] in
+                list) _clauderon_rescue_list ;;
+                show) _clauderon_rescue_show ;;
+                restore) _clauderon_rescue_restore ;;
+                drop) _clauderon_rescue_drop ;;
+            esac
+            ;;
+    esac
+}
+
+_clauderon_rescue_list() {
+    _arguments -s -S \
+        '--repo=[Only this repository. Default\: all that are known.]:DIR:_files -/' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
+        '--json[Short for --format json.]' \
+        '--null[End each record with a NUL, for xargs -0.]' \
+        '-0[End each record with a NUL, for xargs -0.]' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
+        '(- *)--help[Show the help.]'
+}
+
+_clauderon_rescue_show() {
+    _arguments -s -S \
+        '--repo=[Only this repository. Default\: all that are known.]:DIR:_files -/' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
+        '--json[Short for --format json.]' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
+        '(- *)--help[Show the help.]' \
+        '1:RESCUE: _clauderon_ask rescues rescue'
+}
+
+_clauderon_rescue_restore() {
+    _arguments -s -S \
+        '--branch=[As a new branch. Default\: rescue/RESCUE.]:BRANCH: ' \
+        '--worktree=[In a new git worktree, at its commit.]:DIR:_files -/' \
+        '--into=[As a branch inside a session, for its agent to merge.]:SESSION: _clauderon_ask active session' \
+        '--repo=[Only this repository. Default\: all that are known.]:DIR:_files -/' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
+        '--json[Short for --format json.]' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
+        '(- *)--help[Show the help.]' \
+        '1:RESCUE: _clauderon_ask rescues rescue'
+}
+
+_clauderon_rescue_drop() {
+    _arguments -s -S \
+        '--yes[Answer yes to the question.]' \
+        '-y[Answer yes to the question.]' \
+        '--repo=[Only this repository. Default\: all that are known.]:DIR:_files -/' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
+        '--json[Short for --format json.]' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
+        '(- *)--help[Show the help.]' \
+        '1:RESCUE: _clauderon_ask rescues rescue'
 }
 
 _clauderon_image() {

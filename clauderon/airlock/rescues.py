@@ -1,0 +1,187 @@
+"""What deleted sessions left in a repository: the refs below `refs/clauderon/rescue/`, listed, brought back, dropped.
+
+Their commits passed the airlock when they were kept; git runs on the user's repository alone. Never changes a branch
+that exists, and starts no program that a tree names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from clauderon import proc
+from clauderon.airlock.layout import RESCUES
+from clauderon.airlock.refs import Change, update_refs
+from clauderon.errors import Conflict
+from clauderon.git.environment import environment, hardened, offline, without_filters
+from clauderon.git.settings import parse_settings
+
+_TIMEOUT_S = 600.0
+_FORMAT = "%(refname)%00%(objectname)%00%(creatordate:unix)%00%(contents:subject)%00%00"
+_SUBJECT = 200
+_COMMITS = 50
+_NO_TREE = ("hash-object", "-t", "tree", "/dev/null")
+_KINDS = {
+    "": "work",
+    "heads": "branch",
+    "tags": "tag",
+    "stash": "stash",
+    "HEAD": "detached HEAD",
+    "was": "former tip",
+    "dropped": "dropped",
+    "modules": "submodule",
+    "incoming": "incoming",
+    "host": "branch",
+}
+
+
+class Rescued(NamedTuple):
+    """A ref that keeps work. name: what is typed for it; group: that of all refs of the same deleted session.
+
+    commit: the object it names (a tag's own). made_at: seconds since 1970. subject: the container's words.
+    """
+
+    name: str
+    group: str
+    kind: str
+    ref: str
+    commit: str
+    made_at: int
+    subject: str
+
+
+class Looked(NamedTuple):
+    """commits: those that no branch, remote branch or tag has, newest first, `(object name, subject)`; total: how many
+    there are; files: `(path, lines added, lines removed)` against where it left HEAD, None for binary files."""
+
+    commits: tuple[tuple[str, str], ...]
+    total: int
+    files: tuple[tuple[str, int | None, int | None], ...]
+
+
+def common_dir_at(place: Path, environ: Mapping[str, str]) -> Path | None:
+    """The common git directory of the repository that `place` is in; None if it is in none.
+
+    Whether git may look there at all is for the caller to have asked (`session.foreign`).
+    """
+    argv = ["git", "rev-parse", "--path-format=absolute", "--git-common-dir"]
+    answer = proc.start(argv, env=environment(environ), cwd=place).result(ok=None, timeout_s=_TIMEOUT_S)
+    found = answer.text.removesuffix("\n")
+    return Path(os.path.realpath(found)) if answer.status == 0 and found else None
+
+
+def rescued_refs(common_dir: Path, environ: Mapping[str, str]) -> list[Rescued]:
+    """Every rescue ref of a repository, by name. Raises CommandFailed as git does."""
+    argv = hardened(common_dir, "for-each-ref", f"--format={_FORMAT}", RESCUES)
+    answer = proc.start(argv, env=_env(environ), cwd="/").result(timeout_s=_TIMEOUT_S)
+    return parse_rescued(answer.stdout.decode("utf-8", "surrogateescape"))
+
+
+def parse_rescued(text: str) -> list[Rescued]:
+    """Read `for-each-ref` in our format."""
+    found = []
+    for record in text.split("\0\0\n"):
+        fields = record.split("\0")
+        if len(fields) == 4 and fields[0].startswith(RESCUES):
+            ref, oid, made, subject = fields
+            name = ref.removeprefix(RESCUES)
+            group, label = _parts(name)
+            kind = _KINDS.get(label.partition("/")[0], "other refs")
+            found.append(
+                Rescued(name, group, kind, ref, oid, int(made or 0), " ".join(subject.split())[:_SUBJECT])
+            )
+    return found
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """`fix+2+heads/x` in its group, `fix+2`, and its label, `heads/x`: `+` is in no session's name."""
+    session, _, rest = name.partition("+")
+    number, _, label = rest.partition("+")
+    return (f"{session}+{number}", label) if number.isdigit() else (session, rest)
+
+
+def look(common_dir: Path, commit: str, environ: Mapping[str, str]) -> Looked:
+    """What a rescue brings. Raises CommandFailed, say where objects are missing."""
+    env = _env(environ)
+
+    def call(*words: str, ok: tuple[int, ...] | None = (0,)) -> str:
+        argv = hardened(common_dir, *words)
+        return proc.start(argv, env=env, cwd="/").result(ok=ok, timeout_s=_TIMEOUT_S).text
+
+    tip = peeled(common_dir, commit, environ)
+    others = ("--not", "--branches", "--remotes", "--tags", "--")
+    count = int(call("rev-list", "--count", tip, *others))
+    listed = call("log", f"--max-count={_COMMITS}", "--no-show-signature", "--format=%H%x00%s", tip, *others)
+    commits = [line.partition("\0") for line in listed.split("\n") if line]
+    base = call("merge-base", "HEAD", tip, ok=None).strip() or call(*_NO_TREE).strip()
+    words = ("diff-tree", "-r", "-z", "--numstat", "--no-renames", "--no-ext-diff", "--no-textconv")
+    files = [line.split("\t", 2) for line in call(*words, base, tip, "--").split("\0") if line]
+    return Looked(
+        tuple((oid, subject[:_SUBJECT]) for oid, _, subject in commits),
+        count,
+        tuple((path, _number(added), _number(removed)) for added, removed, path in files),
+    )
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
+
+
+def peeled(common_dir: Path, oid: str, environ: Mapping[str, str]) -> str:
+    """The commit that an object is, or that a tag names."""
+    argv = hardened(common_dir, "rev-parse", "--verify", "--quiet", f"{oid}^{{commit}}")
+    return proc.start(argv, env=_env(environ), cwd="/").result(timeout_s=_TIMEOUT_S).text.strip()
+
+
+def make_branch(common_dir: Path, branch: str, commit: str, environ: Mapping[str, str]) -> None:
+    """A new branch at a commit. Raises Conflict where one of that name exists, or stands in its way."""
+    ref = f"refs/heads/{branch}"
+    parts = branch.split("/")
+    above = {"refs/heads/" + "/".join(parts[:count]) for count in range(1, len(parts) + 1)}
+    argv = hardened(common_dir, "for-each-ref", "--format=%(refname)", *sorted(above))
+    listed = proc.start(argv, env=_env(environ), cwd="/").result(timeout_s=_TIMEOUT_S).text.splitlines()
+    taken = next((name for name in listed if name in above or name.startswith(f"{ref}/")), None)
+    if taken is None:
+        update_refs(common_dir, [(ref, commit, None)], environ)
+        return
+    why = "it exists already" if taken == ref else f"{taken.removeprefix('refs/heads/')} is in its way"
+    raise Conflict(
+        f"branch {branch}", why, hint="clauderon rescue restore NAME --branch OTHER   # a name that is free"
+    )
+
+
+def add_worktree(
+    common_dir: Path, place: Path, commit: str, environ: Mapping[str, str], *, files: bool = True
+) -> None:
+    """A worktree of the user's at `place`, an absolute path, detached at a commit; no filter runs.
+
+    files: write the commit's files, or leave the directory empty. Raises Conflict where something is there.
+    """
+    if os.path.lexists(place):
+        raise Conflict(
+            f"--worktree {place}", "it exists already", hint="clauderon rescue restore NAME --worktree OTHER"
+        )
+    config = hardened(common_dir, "config", "--list", "-z")
+    listed = proc.start(config, env=environment(environ), cwd="/").result(timeout_s=_TIMEOUT_S)
+    env = without_filters(offline(environment(environ)), parse_settings(listed.stdout).filters)
+    words = ("worktree", "add", "--quiet", "--detach", *(() if files else ("--no-checkout",)))
+    try:
+        proc.start(hardened(common_dir, *words, str(place), commit), env=env, cwd="/").result(
+            timeout_s=_TIMEOUT_S
+        )
+    except BaseException:
+        undo = hardened(common_dir, "worktree", "remove", "--force", str(place))
+        proc.start(undo, env=env, cwd="/").result(ok=None, timeout_s=_TIMEOUT_S)
+        raise
+
+
+def drop(common_dir: Path, refs: Iterable[Rescued], environ: Mapping[str, str]) -> None:
+    """Remove rescue refs, all or none. Raises Conflict when one of them is not where it was seen."""
+    changes: Sequence[Change] = [(one.ref, None, one.commit) for one in refs]
+    update_refs(common_dir, changes, environ)
+
+
+def _env(environ: Mapping[str, str]) -> dict[str, str]:
+    return offline(environment(environ))

@@ -1,0 +1,210 @@
+"""`rescue`: the work that deleted sessions left, found across repositories, brought back, or dropped.
+
+Which repositories: the one that is named, else the one around the current directory, those of sessions, and those
+that `delete` noted. Decides what is meant; `airlock` does it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from clauderon import names, paths
+from clauderon.airlock import giving, rescues
+from clauderon.airlock.keeping import read_lines
+from clauderon.airlock.layout import RESCUES
+from clauderon.airlock.rescues import Looked, Rescued
+from clauderon.errors import ClauderonError, Conflict, NoSuchRescue, Refused, UsageError
+from clauderon.session.context import Context, lock
+from clauderon.session.foreign import refuse_foreign
+from clauderon.session.lookup import find
+from clauderon.store import Session
+
+_SHOWN = 8
+
+
+class Found(NamedTuple):
+    """A rescue ref, and the common git directory of the repository that has it."""
+
+    common_dir: Path
+    rescued: Rescued
+
+    @property
+    def repo(self) -> str:
+        """Where a person would say the repository is."""
+        return str(self.common_dir.parent if self.common_dir.name == ".git" else self.common_dir)
+
+
+class Restored(NamedTuple):
+    """kind: branch, worktree or session; where: its name or path; commit: where it is; merge: what to type next."""
+
+    found: Found
+    kind: str
+    where: str
+    commit: str
+    merge: str
+
+
+def note_repository(home: paths.Home, session: Session) -> None:
+    """Remember that this repository holds rescues: its sessions may soon all be gone."""
+    place = _noted(home)
+    if session.git_dir in read_lines(place):
+        return
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    with place.open("a", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(f"{session.git_dir}\n")
+
+
+def _noted(home: paths.Home) -> Path:
+    return home.root / "rescue" / "repositories"
+
+
+def repositories(context: Context, repo: Path | None) -> list[Path]:
+    """Common git directories to look into. Raises UsageError for a `repo` that is none, and Refused for one of the
+    directories that agents write."""
+    if repo is not None:
+        if not repo.is_dir():
+            raise UsageError(f"--repo {ascii(str(repo))[1:-1]}", "there is no such directory")
+        refuse_foreign(context, repo)
+        found = rescues.common_dir_at(repo, context.environ)
+        if found is None:
+            raise UsageError(f"--repo {ascii(str(repo))[1:-1]}", "it is not in a git repository")
+        return [found]
+    here = _here(context)
+    known = [row.git_dir for row in context.store.all()] + read_lines(_noted(context.home))
+    others = [Path(os.path.realpath(name)) for name in known if name and (Path(name) / "objects").is_dir()]
+    return list(dict.fromkeys([*([here] if here else []), *others]))
+
+
+def _here(context: Context) -> Path | None:
+    try:
+        place = Path.cwd()
+        refuse_foreign(context, place)
+    except (OSError, Refused):
+        return None
+    return rescues.common_dir_at(place, context.environ)
+
+
+def list_rescues(context: Context, repo: Path | None = None) -> list[Found]:
+    """Every rescue ref, the current repository's first, in each by name. One repository that fails is said."""
+    found: list[Found] = []
+    for common_dir in repositories(context, repo):
+        try:
+            found += [Found(common_dir, one) for one in rescues.rescued_refs(common_dir, context.environ)]
+        except ClauderonError as error:
+            context.report.warn(f"{common_dir}: {error}")
+    return found
+
+
+def matching(context: Context, name: str, repo: Path | None = None) -> list[Found]:
+    """The refs that `name` means: one ref, or all of the deleted session of that name, its main one first.
+
+    Raises NoSuchRescue, and UsageError where several repositories have one of that name.
+    """
+    short = name.removeprefix(RESCUES)
+    every = list_rescues(context, repo)
+    exact = [one for one in every if one.rescued.name == short]
+    group = [one for one in every if one.rescued.group == short]
+    meant = sorted(group, key=lambda one: one.rescued.name != short) if group else exact
+    if not meant:
+        raise NoSuchRescue(
+            f"rescue {ascii(name)[1:-1]}", "there is no rescue of this name", hint=_nearest(short, every)
+        )
+    places = list(dict.fromkeys(one.common_dir for one in meant))
+    here = _here(context) if repo is None else None
+    if len(places) > 1 and here not in places:
+        repos = ", ".join(dict.fromkeys(one.repo for one in meant))
+        raise UsageError(
+            f"rescue {short}", f"several repositories have it: {repos}", hint=f"--repo '{meant[0].repo}'"
+        )
+    place = here if here in places else places[0]
+    return [one for one in meant if one.common_dir == place]
+
+
+def _nearest(name: str, every: Sequence[Found]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, [one.rescued.name for one in every], 1)
+    return (
+        f"clauderon rescue show {close[0]}   # did you mean this one?" if close else "clauderon rescue list"
+    )
+
+
+def one_of_them(found: Sequence[Found], name: str) -> Found:
+    """The ref that is restored for a name: the one called so, or the only one. Raises UsageError for several."""
+    short = name.removeprefix(RESCUES)
+    if found[0].rescued.name == short or len(found) == 1:
+        return found[0]
+    listed = ", ".join(one.rescued.name for one in found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
+    raise UsageError(
+        f"rescue {short}",
+        f"it is several refs: {listed}",
+        hint=f"clauderon rescue restore '{found[0].rescued.name}'",
+    )
+
+
+def look(context: Context, found: Found) -> Looked:
+    return rescues.look(found.common_dir, found.rescued.commit, context.environ)
+
+
+def restore(
+    context: Context,
+    name: str,
+    repo: Path | None = None,
+    *,
+    branch: str | None = None,
+    worktree: Path | None = None,
+    into: str | None = None,
+) -> Restored:
+    """Bring a rescue back: as a branch (`rescue/NAME` where nothing is said), in a worktree, or into a session.
+
+    The rescue itself stays. Raises NoSuchRescue, NoSuchSession, Conflict where the branch or the directory exists,
+    and UsageError.
+    """
+    if sum(given is not None for given in (branch, worktree, into)) > 1:
+        raise UsageError("rescue restore", "--branch, --worktree and --into exclude each other")
+    if branch is not None:
+        names.branch_named(branch, "--branch")
+    session = find(context, into) if into is not None else None
+    found = one_of_them(matching(context, name, repo), name)
+    common_dir, rescued = found.common_dir, found.rescued
+    commit = rescues.peeled(common_dir, rescued.commit, context.environ)
+    if worktree is not None:
+        place = Path(os.path.realpath(worktree))
+        rescues.add_worktree(common_dir, place, commit, context.environ)
+        return Restored(found, "worktree", str(place), commit, f"git -C '{place}' status")
+    made = branch or f"rescue/{rescued.name.replace('+', '-')}"
+    if session is not None:
+        if Path(os.path.realpath(session.git_dir)) != common_dir:
+            raise UsageError(
+                f"--into {session.name}",
+                f"that session is on another repository, {session.repo}",
+                hint=f"clauderon rescue restore '{rescued.name}' --branch BRANCH",
+            )
+        with lock(context, session):
+            giving.give_branch(context.home, session, made, commit)
+        said = f"clauderon exec {session.name} -- git merge '{made}'"
+        return Restored(found, "session", session.name, commit, said)
+    rescues.make_branch(common_dir, made, commit, context.environ)
+    return Restored(found, "branch", made, commit, f"git -C '{found.repo}' merge '{made}'")
+
+
+def drop(
+    context: Context, name: str, repo: Path | None, *, force: bool, confirm: Callable[[str], bool]
+) -> list[Found]:
+    """Remove what `name` means for good. Raises Refused when the answer was no."""
+    found = matching(context, name, repo)
+    listed = ", ".join(one.rescued.name for one in found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
+    if not force and not confirm(f"Drop {listed} in {found[0].repo}? Nothing else may hold this work"):
+        raise Refused(
+            f"rescue drop {name}",
+            "nothing else may hold this work",
+            hint=f"clauderon rescue drop --yes '{name}'   # look first: clauderon rescue show '{name}'",
+        )
+    try:
+        rescues.drop(found[0].common_dir, [one.rescued for one in found], context.environ)
+    except Conflict as error:
+        raise Conflict(f"rescue drop {name}", error.why, hint="clauderon rescue list") from error
+    return found
