@@ -24,8 +24,9 @@ _CONTINUE = "Continue where you left off."
 _PROMPT_INPUT = '<"$session/prompt"'
 _PROMPT_ARGUMENT = '"$prompt"'
 
-# What `create --print --json` asks of the agent. Codex has no such form: its answer as text is then the result.
+# What `create --print --json` asks of the agent, and what Codex calls it; `answer` reads what comes of it.
 JSON_RESULT = ("--output-format", "json")
+_CODEX_JSON = ("--json",)
 
 PromptBy = Literal["argument", "input", "none"]
 
@@ -161,7 +162,7 @@ def _claude(session: Session, agent: Agent, program: Sequence[str], how: PromptB
 
 
 def _codex(session: Session, agent: Agent, program: Sequence[str], how: PromptBy) -> Commands:
-    arguments = () if session.agent_args == JSON_RESULT else session.agent_args
+    arguments = _CODEX_JSON if session.agent_args == JSON_RESULT else session.agent_args
     policy = ["--dangerously-bypass-approvals-and-sandbox"]
     if agent.permission_mode != "bypassPermissions":
         policy = ["--sandbox", "workspace-write"]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from clauderon import names, proc
-from clauderon.agents import setup
+from clauderon.agents import answer, setup
+from clauderon.agents.answer import Answer
+from clauderon.config.schema import Agent
 from clauderon.errors import EXIT_SIGNAL_BASE, BackendError, Interrupted
 from clauderon.session import lifecycle
 from clauderon.session.beside import Beside
@@ -25,26 +26,17 @@ _NOT_COPIED = 1
 _READER_LEFT = EXIT_SIGNAL_BASE + signal.SIGPIPE
 
 
+_NONE = Answer("")
+
+
 class Result(NamedTuple):
-    """status: the agent's own, or 124 when its time was up; output: its stdout, if it was collected."""
+    """status: the agent's own, or 124 when its time was up; answer: what it printed, if that was collected."""
 
     status: int
-    output: str = ""
+    answer: Answer = _NONE
 
     def row(self) -> dict[str, Any]:
-        """The agent's own JSON result taken apart where it printed one (Claude Code does).
-
-        cost_usd: None where the agent says none.
-        """
-        found: dict[str, Any] = {"exit_status": self.status, "result": self.output, "cost_usd": None}
-        with suppress(ValueError):
-            body = json.loads(self.output)
-            if isinstance(body, dict):
-                found["result"] = body.get("result", self.output)
-                found["cost_usd"] = body.get("total_cost_usd")
-                found["turns"] = body.get("num_turns")
-                found["agent_result"] = body
-        return found
+        return {"exit_status": self.status, **self.answer.row()}
 
 
 def stream(context: Context, session: Session, *, began_before: bool = False) -> Result:
@@ -69,8 +61,11 @@ def collect(context: Context, session: Session, *, began_before: bool = False) -
         _wake(context, session)
     with _Deadline(context, session), _stopped_on_interrupt(context, session):
         with slow(context.report, f"Waiting for the agent of {session.name}"):
-            answer = context.docker.foreground(*_words(session, began_before), stdin=_GO, capture=True)
-        return Result(_status(context, session), answer.stdout.decode("utf-8", "replace"))
+            taken = context.docker.foreground(*_words(session, began_before), stdin=_GO, capture=True)
+        # Whoever took the agent out of the configuration meanwhile gets its answer as it is.
+        agent = context.config.agents.get(session.agent) or Agent(name=session.agent)
+        printed = answer.read(agent, taken.stdout.decode("utf-8", "replace"))
+        return Result(_status(context, session), printed)
 
 
 def _wake(context: Context, session: Session) -> None:

@@ -12,7 +12,6 @@ import pytest
 
 from clauderon.cli import app
 from clauderon.paths import Home
-from clauderon.session.headless import Result
 from tests.standins.cli import Cli
 from tests.standins.engine import BUSYBOX, Engine
 from tests.standins.terminal import on_a_terminal
@@ -98,14 +97,6 @@ def test_an_instant_answer_imports_nothing_slow(line: str, home: Home) -> None:
         [sys.executable, "-c", _IMPORTED, *line.split()], capture_output=True, text=True, check=True
     )
     assert done.stderr.splitlines()[-1:] in ([], ["hint: clauderon list"]), done.stderr
-
-
-def test_the_cost_is_null_where_the_agent_says_none() -> None:
-    assert Result(3, "the answer\n").row() == {"exit_status": 3, "result": "the answer\n", "cost_usd": None}
-    said = Result(0, '{"result": "done", "total_cost_usd": 0.25, "num_turns": 3}').row()
-    assert (said["result"], said["cost_usd"], said["turns"]) == ("done", 0.25, 3)
-    assert Result(0, '{"result": "done"}').row()["cost_usd"] is None
-    assert Result(0, "[1]").row()["cost_usd"] is None
 
 
 def names() -> set[str]:
