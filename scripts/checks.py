@@ -284,6 +284,7 @@ def main(arguments: list[str]) -> int:
     # Ignored in a background run (`&`, nohup), and by every child of it; the tests send them.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if "--" in arguments:
         cut = arguments.index("--")
         EXTRA.extend(arguments[cut + 1 :])

@@ -33,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Ignored in a background run, and by every child of it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     guards.install(real_home=guards.real_home(_REAL))
 
 
