@@ -33,6 +33,7 @@ merge fix-bug|tsv json|engine
 reconcile|tsv json|engine
 clean-cache|tsv json|engine
 clean-cache --force|tsv json|engine
+image build|tsv json|engine
 proxy run||
 proxy start|tsv json|
 proxy log|tsv json|noconfig
@@ -80,7 +81,7 @@ clauderon_as() {
     local -a words as=()
     local depth=1
     read -ra words <<<"$1"
-    case ${words[0]} in config | proxy) depth=2 ;; esac
+    case ${words[0]} in config | proxy | image | rescue) depth=2 ;; esac
     case $2 in
     json) as=(--json) ;;
     tsv) as=(--format tsv) ;;
