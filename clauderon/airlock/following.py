@@ -23,8 +23,8 @@ from clauderon.store import Session
 # The container can keep git waiting (a fifo, an endless file, swapped in at the right moment).
 _TIMEOUT_S = 120.0
 _ATTEMPTS = 5
+# In an index.lock: that it is ours, and so stale for whoever holds the session's flock.
 _MARK = b"clauderon\n"
-_STALE_S = 600.0
 
 
 def follow(
@@ -61,6 +61,12 @@ def follow(
     return False
 
 
+def held(home: paths.Home, session: Session, common_dir: Path) -> str:
+    """What a person should know where `follow` returned False, in a sentence."""
+    lock = f"{admin_dir(common_dir, home.worktree(session.name))}/index.lock"
+    return f"another git holds the worktree's index ({lock}), so it is behind its branch until the next sync"
+
+
 class _Index:
     """A worktree's index, changed in a copy while git's own lock on it is held."""
 
@@ -70,19 +76,24 @@ class _Index:
         self._index = admin / "index"
         self._copy = admin / "index.clauderon"
         self._lock = admin / "index.lock"
+        self._marked = admin / "index.clauderon.mark"
         self._env = {**env, "GIT_INDEX_FILE": str(self._copy)}
 
     def take(self) -> bool:
         """Keep other gits from writing the index; False when one of them is at it."""
         with contextlib.suppress(OSError):
-            # Ours, left by a kill. A lock of git's own is git's to leave.
-            if self._lock.read_bytes() == _MARK and time.time() - self._lock.stat().st_mtime > _STALE_S:
+            # Ours, left by a kill: whoever carries this session's commits holds its flock (`syncing.locked`), and that
+            # is us. A lock of git's own is git's to leave.
+            if self._lock.read_bytes() == _MARK:
                 self._lock.unlink()
+        # Linked into place, so that at no moment there is a lock of ours without its mark.
+        self._marked.write_bytes(_MARK)
         try:
-            with open(self._lock, "xb") as file:
-                file.write(_MARK)
+            os.link(self._marked, self._lock)
         except FileExistsError:
             return False
+        finally:
+            self._marked.unlink()
         return True
 
     def release(self) -> None:

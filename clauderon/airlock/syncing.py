@@ -16,7 +16,7 @@ from typing import Literal
 
 from clauderon import paths, proc
 from clauderon.airlock.bringing import bring
-from clauderon.airlock.following import follow
+from clauderon.airlock.following import follow, held
 from clauderon.airlock.inside import Inside, tip
 from clauderon.airlock.layout import HostSide, branch_ref, host_side, own_ref
 from clauderon.airlock.refs import Change, parse_refs, refs_argv, update_refs
@@ -212,16 +212,20 @@ class _Sync:
             notes += (f"{self.session.branch} has moved on the host; the container does not see that",)
         elif last != new:
             update_refs(self.common_dir, [(own_ref(self.session.name, "synced"), new, last)], self.environ)
-        if old != new or not self.side.following.exists() or self._follow(new):
+        if old != new or not self.side.following.exists():
             self._remember(new)
+        else:
+            notes += self._follow(new)
         return SyncResult("up-to-date", old, old, notes=notes)
 
-    def _follow(self, new: str) -> bool:
+    def _follow(self, new: str) -> tuple[str, ...]:
+        """Bring the index along; the notes say what kept it."""
         was = self.side.following.read_text(encoding="ascii").strip() or None
-        followed = follow(self.home, self.session, self.common_dir, self.environ, old=was, new=new)
-        if followed:
-            self.side.following.unlink()
-        return followed
+        if not follow(self.home, self.session, self.common_dir, self.environ, old=was, new=new):
+            return (held(self.home, self.session, self.common_dir),)
+        self.side.following.unlink()
+        self._remember(new)
+        return ()
 
     def _remember(self, new: str) -> None:
         self._write(self.side.synced, new)
@@ -276,8 +280,7 @@ class _Sync:
         # Says where the index still is, should we be killed between the two.
         self._write(self.side.following, old or "")
         update_refs(self.common_dir, changes, self.environ)
-        if self._follow(new):
-            self._remember(new)
+        notes += self._follow(new)
         notes += pointing(
             self.home,
             self.session,

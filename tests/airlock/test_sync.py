@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import time
-import types
 from pathlib import Path
 
 import pytest
@@ -301,82 +298,6 @@ def test_a_sync_killed_before_the_index_followed_is_finished_by_the_next(
     assert world.sync().outcome == "up-to-date"
     assert world.host("status", "--porcelain", cwd=world.worktree) == "A  staged.txt"
     assert not world.side.following.exists()
-
-
-def test_an_index_that_somebody_holds_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from clauderon.airlock import following
-
-    lock = world.repo / ".git/worktrees/fix/index.lock"
-    lock.touch()
-    waited: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        waited.append(seconds)
-        if len(waited) == 2:
-            lock.unlink()
-
-    monkeypatch.setattr(following, "time", types.SimpleNamespace(sleep=sleep, time=time.time))
-    world.commit()
-    world.sync()
-    assert len(waited) == 2
-    assert world.host("status", "--porcelain", cwd=world.worktree) == ""
-    assert sorted(path.name for path in lock.parent.glob("index*")) == ["index"]
-
-
-def test_an_index_held_for_long_is_followed_by_the_next_sync(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from clauderon.airlock import following
-
-    monkeypatch.setattr(following, "_ATTEMPTS", 1)
-    lock = world.repo / ".git/worktrees/fix/index.lock"
-    lock.touch()
-    commit = world.commit()
-    assert world.sync().new == commit
-    assert world.sync().outcome == "up-to-date"
-    lock.unlink()
-    assert world.host("status", "--porcelain", cwd=world.worktree) != ""
-    world.sync()
-    assert world.host("status", "--porcelain", cwd=world.worktree) == ""
-
-
-def test_no_other_git_writes_the_index_while_it_is_moved(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from clauderon.airlock import following
-
-    real = following.shield
-    refused: list[str] = []
-
-    def stage_then_shield(*args: object) -> None:
-        (world.worktree / "staged.txt").write_text("by hand\n")
-        with pytest.raises(AssertionError, match=r"index\.lock"):
-            world.host("add", "staged.txt", cwd=world.worktree)
-        refused.append("add")
-        real(*args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(following, "shield", stage_then_shield)
-    world.commit("inside.txt")
-    world.sync()
-    assert refused
-    world.host("add", "staged.txt", cwd=world.worktree)
-    assert world.host("status", "--porcelain", cwd=world.worktree) == "A  staged.txt"
-
-
-@pytest.mark.parametrize("ours", [True, False])
-def test_only_a_stale_lock_of_our_own_is_broken(
-    world: World, ours: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from clauderon.airlock import following
-
-    monkeypatch.setattr(following, "_ATTEMPTS", 1)
-    lock = world.repo / ".git/worktrees/fix/index.lock"
-    lock.write_bytes(b"clauderon\n" if ours else b"")
-    os.utime(lock, (1, 1))
-    world.commit()
-    world.sync()
-    assert lock.exists() is not ours
-    assert (world.host("status", "--porcelain", cwd=world.worktree) == "") is ours
 
 
 def test_the_users_own_exceptions_from_fsck_hold(world: World) -> None:
