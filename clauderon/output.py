@@ -52,6 +52,7 @@ class Output:
         self.debug = False
         self.command = command
         self.warnings: list[str] = []
+        self._bar: Progress | None = None
 
     @property
     def json(self) -> bool:
@@ -177,6 +178,13 @@ class Output:
         if not self.quiet:
             self._say(text)
 
+    def waiting(self, text: str) -> None:
+        """A word on what does not answer; within the bar, if one is drawn just now."""
+        if self._bar is not None:
+            self._bar.update(text=text)
+        else:
+            self.note(text)
+
     def warn(self, text: str) -> None:
         """Something the person should know, though the command goes on; also in the JSON envelope."""
         self.warnings.append(text)
@@ -224,7 +232,11 @@ class Output:
             yield Progress()
         elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
             with progress.bar(title) as shown:
-                yield shown
+                self._bar = shown
+                try:
+                    yield shown
+                finally:
+                    self._bar = None
         else:
             yield progress.Line(self.note, title)
 

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from clauderon import output, shellquick
+from clauderon import output, proc, shellquick
 from clauderon.cli import app, common, step
 from clauderon.errors import (
     EXIT_BUG,
@@ -55,11 +55,26 @@ def run(argv: Sequence[str]) -> int:
     except ClauderonError as error:
         if debug:
             _print_traceback()
-        return _fail(error, words, command)
+        interrupt = _interrupt_before(error)
+        if interrupt is None:
+            return _fail(error, words, command)
+        # What undoes an interrupted command may fail, as the command itself did not.
+        common.output.warn(f"after the interrupt: {error}")
+        return EXIT_SIGNAL_BASE + interrupt
     except Exception as error:  # noqa: BLE001 - the last resort: no traceback without --debug
         if debug:
             _print_traceback()
         return _fail(_of_the_machine(error, words) or _bug(error), words, command)
+
+
+def _interrupt_before(error: BaseException) -> int | None:
+    """The number of the signal that had interrupted us when this error came up, if one had."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, KeyboardInterrupt | Interrupted):
+            return getattr(seen, "signum", signal.SIGINT)
+        seen = seen.__context__
+    return None
 
 
 def _bug(error: Exception) -> ClauderonError:
@@ -184,6 +199,7 @@ def _prepare_output(words: list[str], command: str, debug: bool) -> None:
     flags = words[:end]
     out = common.output
     out.command, out.debug = command, debug
+    proc.told_to(out.waiting)
     follows_format = [b for a, b in itertools.pairwise(flags) if a == "--format"]
     if "--json" in flags or "--format=json" in flags or "json" in follows_format:
         out.format = "json"

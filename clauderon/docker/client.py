@@ -3,130 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from clauderon import proc
 from clauderon.config.schema import Docker as DockerConfig
 from clauderon.docker import argv, failures, parse
+from clauderon.docker.calling import ACT_TIMEOUT_S, Caller, Pending, environment
 from clauderon.errors import CommandFailed
 
 if TYPE_CHECKING:
     from clauderon.spec import ContainerSpec
 
-# A healthy engine answers these questions in milliseconds; a hung one must not hang us for ever.
-QUESTION_TIMEOUT_S = 60.0
 # A registry that has not answered by then is as good as out of reach, for somebody who waits for a report.
 REGISTRY_TIMEOUT_S = 15.0
-# How long an interrupt waits for the answer to an act. What the engine was asked to make it makes, also when docker is
-# gone; whoever undoes it must not look before it is there.
-SETTLE_S = 10.0
 
 
-def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """docker's environment: ours, with its advertising hints off and its messages in one language."""
-    return {**environ, "DOCKER_CLI_HINTS": "false", "LC_ALL": "C.UTF-8"}
+class Docker(Caller):
+    """The docker command line of one configuration, with its verbs."""
 
-
-class Pending(NamedTuple):
-    """A docker call under way; `result` waits for it."""
-
-    running: proc.Running
-    what: str
-
-    def result(self, ok: Collection[int] | None = (0,)) -> proc.Completed:
-        """Raises the explained error."""
-        try:
-            return self.running.result(timeout_s=QUESTION_TIMEOUT_S, ok=ok)
-        except CommandFailed as failure:
-            raise failures.explain(failure, self.what) from failure
-
-
-class Docker:
-    """The docker command line of one configuration: program, context, environment.
-
-    foreseen: questions that were asked before anybody wanted the answer, by their words.
-    """
-
-    __slots__ = ("command", "context", "env", "foreseen")
-
-    def __init__(self, command: str, context: str, env: Mapping[str, str]) -> None:
-        self.command = command
-        self.context = context
-        self.env = env
-        self.foreseen: dict[tuple[str, ...], Pending] = {}
-
-    def is_as(self, other: Docker) -> bool:
-        """Whether both would ask the same engine in the same way."""
-        return (self.command, self.context, self.env) == (other.command, other.context, other.env)
+    __slots__ = ()
 
     @classmethod
     def of(cls, config: DockerConfig, environ: Mapping[str, str]) -> Docker:
         return cls(config.command, config.context, environment(environ))
-
-    def argv(self, *words: str) -> list[str]:
-        """The whole command line for these words, program and context included."""
-        context = ["--context", self.context] if self.context else []
-        return [self.command, *context, *words]
-
-    def start(self, *words: str, what: str) -> Pending:
-        """Begin a call whose answer is wanted later; one that was foreseen is under way already."""
-        return self.foreseen.pop(words, None) or Pending(proc.start(self.argv(*words), env=self.env), what)
-
-    def foresee(self, words: Sequence[str], what: str) -> None:
-        """Begin a question that `start` will probably be asked, with these words. Each answers once."""
-        self.foreseen[tuple(words)] = self.start(*words, what=what)
-
-    def drop_foreseen(self) -> None:
-        """Stop the questions nobody asked."""
-        while self.foreseen:
-            self.foreseen.popitem()[1].running.stop()
-
-    def run(
-        self,
-        *words: str,
-        what: str,
-        stdin: bytes = b"",
-        timeout_s: float | None = QUESTION_TIMEOUT_S,
-        act: bool = False,
-    ) -> proc.Completed:
-        """One call, to its end. Raises the explained error.
-
-        act: it makes or removes something, and is let finish (SETTLE_S) when we are interrupted.
-        """
-        try:
-            return self.attempt(*words, stdin=stdin, timeout_s=timeout_s, act=act)
-        except CommandFailed as failure:
-            raise failures.explain(failure, what) from failure
-
-    def attempt(
-        self,
-        *words: str,
-        stdin: bytes = b"",
-        timeout_s: float | None = QUESTION_TIMEOUT_S,
-        act: bool = False,
-    ) -> proc.Completed:
-        """As `run`; raises the bare CommandFailed, for callers that know what a failure may mean."""
-        return proc.run(
-            self.argv(*words),
-            env=self.env,
-            stdin=stdin,
-            timeout_s=timeout_s,
-            settle_s=SETTLE_S if act else 0.0,
-        )
 
     # Containers
 
     def container_run(self, spec: ContainerSpec) -> str:
         """Start a container in the background; returns its id. Raises the bare CommandFailed.
 
-        By `proc.start`, which spares `create` the import of plumbum, a fifth of its own time.
+        By `start`, which spares `create` the import of plumbum, a fifth of its own time.
         """
-        words = self.argv(*argv.container_run_argv(spec))
-        return proc.start(words, env=self.env).result(settle_s=SETTLE_S).text.strip()
+        words = argv.container_run_argv(spec)
+        return self.start(*words, what="run").bare_result(timeout_s=ACT_TIMEOUT_S).text.strip()
 
     def container_create(self, spec: ContainerSpec) -> str:
         """As `container_run`, without starting it."""
-        return self.attempt(*argv.container_create_argv(spec), timeout_s=None, act=True).text.strip()
+        return self.attempt(*argv.container_create_argv(spec), timeout_s=ACT_TIMEOUT_S).text.strip()
 
     def container_list(self, filters: Mapping[str, str]) -> list[parse.Container]:
         return self._listed(argv.container_list_argv(filters), "list containers")
@@ -154,20 +67,22 @@ class Docker:
 
     def container_start(self, name: str) -> None:
         """Start a stopped container. Raises the bare CommandFailed."""
-        self.attempt(*argv.container_start_argv(name), act=True)
+        self.attempt(*argv.container_start_argv(name))
 
     def container_rename(self, name: str, new_name: str) -> None:
-        self.run(*argv.container_rename_argv(name, new_name), what=f"rename {name}", act=True)
+        self.run(*argv.container_rename_argv(name, new_name), what=f"rename {name}")
 
     def container_wait(self, name: str) -> int:
         """Wait until the container ends, however long; returns its exit status."""
-        answer = self.run(*argv.container_wait_argv(name), what=f"wait for {name}", timeout_s=None)
+        answer = self.run(
+            *argv.container_wait_argv(name), what=f"wait for {name}", timeout_s=None, aloud=False
+        )
         return int(answer.text.strip())
 
     def copy_into(self, container: str, directory: str, archive: bytes) -> None:
         """Unpack a tar archive into a container's directory; works on a container that never ran."""
         words = argv.copy_into_argv(container, directory)
-        self.run(*words, what=f"copy into {container}", stdin=archive, act=True)
+        self.run(*words, what=f"copy into {container}", stdin=archive)
 
     # Images
 
@@ -204,7 +119,7 @@ class Docker:
     @staticmethod
     def inspected(pending: Pending) -> parse.Objects:
         """What a mixed inspect found; what is missing is simply not in the answer."""
-        answer = pending.running.result(timeout_s=QUESTION_TIMEOUT_S, ok=None)
+        answer = pending.bare_result(ok=None)
         if answer.status != 0:
             failure = CommandFailed(answer.argv, answer.status, answer.stdout, answer.stderr)
             if not failures.is_missing(failure):
@@ -220,7 +135,7 @@ class Docker:
         kinds = ("image", "network", "volume")
         pending = [self.start(*argv.inspect_kind_argv(k, names), what="inspect") for k in kinds]
         # A kind that knows none of the names fails, and that is an answer.
-        texts = [one.running.result(timeout_s=QUESTION_TIMEOUT_S, ok=None).text for one in pending]
+        texts = [one.bare_result(ok=None).text for one in pending]
         return parse.parse_inspect("\n".join(texts))
 
     def image_inspect(self, reference: str) -> parse.Image | None:
@@ -235,7 +150,7 @@ class Docker:
 
     def network_create(self, name: str, *, subnet: str, internal: bool, labels: Mapping[str, str]) -> None:
         words = argv.network_create_argv(name, subnet=subnet, internal=internal, labels=labels)
-        self.run(*words, what=f"create network {name}", act=True)
+        self.run(*words, what=f"create network {name}")
 
     def network_users(self, name: str) -> list[parse.Container]:
         return self._listed(argv.network_users_argv(name), f"find users of {name}")
@@ -244,7 +159,7 @@ class Docker:
         return self._unless_missing(*argv.network_remove_argv(name), what=f"remove network {name}")
 
     def volume_create(self, name: str, labels: Mapping[str, str]) -> None:
-        self.run(*argv.volume_create_argv(name, labels), what=f"create volume {name}", act=True)
+        self.run(*argv.volume_create_argv(name, labels), what=f"create volume {name}")
 
     def volume_remove(self, name: str) -> bool:
         return self._unless_missing(*argv.volume_remove_argv(name), what=f"remove volume {name}")
@@ -256,7 +171,7 @@ class Docker:
     def disk_usage(self) -> dict[str, tuple[str, int]]:
         """Volume name to (size as docker words it, number of containers that use it)."""
         answer = self.run(
-            "system", "df", "-v", "--format", "{{json .}}", what="measure volumes", timeout_s=None
+            "system", "df", "-v", "--format", "{{json .}}", what="measure volumes", timeout_s=ACT_TIMEOUT_S
         )
         return parse.parse_disk_usage(answer.text)
 
@@ -292,7 +207,7 @@ class Docker:
 
     def _unless_missing(self, *words: str, what: str) -> bool:
         try:
-            self.attempt(*words, timeout_s=None, act=True)
+            self.attempt(*words, timeout_s=ACT_TIMEOUT_S)
         except CommandFailed as failure:
             if failures.is_missing(failure):
                 return False

@@ -4,24 +4,29 @@ Mechanism only: argv, directory, environment and input come whole from the calle
 the caller's to say. The doors:
 
     answering   `run` (plumbum) for a command that answers, `start` for one whose answer is wanted later, so that
-                independent ones run side by side, `pipe` for two, `stream` (sh) for one that talks for long
+                independent ones run side by side, `stream` (sh) for one that talks for long
+    piping      `pipe`, for two of which one reads what the other prints
     here        on our own streams: `replace` (exec) where nothing of ours follows, `pass_through`, `visit`,
                 `until_reader_leaves` and `foreground` where something does
     pouring     `Pour`, for one whose output is shown in another form as it comes
+    waiting     what is said while one of these does not answer
     apart       `daemon` and `attend`, for what outlives the call
 
 Children run in a process group of their own, but for those on our terminal: a Ctrl-C reaches us first, and we stop
 them in order.
 """
 
-from clauderon.proc.answering import Running, pipe, run, start, stream
+from clauderon.proc.answering import Running, run, start, stream
 from clauderon.proc.apart import attend, daemon
 from clauderon.proc.child import Completed, Env, find, operand
 from clauderon.proc.here import foreground, pass_through, reader_left, replace, until_reader_leaves, visit
+from clauderon.proc.piping import pipe
 from clauderon.proc.pouring import Pour
 from clauderon.proc.terminal import leave
+from clauderon.proc.waiting import briefly, told_to
 
 __all__ = [
-    "Completed", "Env", "Pour", "Running", "attend", "daemon", "find", "foreground", "leave", "operand", "pass_through",
-    "pipe", "reader_left", "replace", "run", "start", "stream", "until_reader_leaves", "visit",
+    "Completed", "Env", "Pour", "Running", "attend", "briefly", "daemon", "find", "foreground", "leave", "operand",
+    "pass_through", "pipe", "reader_left", "replace", "run", "start", "stream", "told_to", "until_reader_leaves",
+    "visit",
 ]  # fmt: skip

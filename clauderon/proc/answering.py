@@ -1,4 +1,4 @@
-"""Children whose answer is wanted: at the end, later, through a pipe, or line by line."""
+"""Children whose answer is wanted: at the end, later, or line by line."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import contextlib
 import os
 import signal
 import subprocess
-import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from clauderon.errors import EXIT_SIGNAL_BASE, CommandFailed, CommandTimeout
+from clauderon.proc import waiting
 from clauderon.proc.child import (
+    INTERRUPTED_GRACE_S,
     STOP_GRACE_S,
     Completed,
     Env,
@@ -25,6 +27,9 @@ from clauderon.proc.child import (
     stop,
 )
 
+# A pull or a build says a line every few seconds; one that has not is stuck, or loads a large layer.
+_SILENCE_S = 20.0
+
 
 def run(
     argv: Sequence[str],
@@ -35,18 +40,23 @@ def run(
     timeout_s: float | None = None,
     ok: Collection[int] | None = (0,),
     settle_s: float = 0.0,
+    aloud: bool = True,
+    unanswered: Callable[[], None] | None = None,
 ) -> Completed:
     """Run a command to its end and return its answer.
 
     ok: the statuses that are no failure; None allows every one.
     settle_s: how long an interrupted caller lets it end by itself before it is stopped: for a child that has told
     a server to make something, which the server does whether or not the child is there to hear of it.
+    aloud, unanswered: as `child.finish` has them.
     Raises CommandFailed, CommandTimeout (the child is stopped first) and ToolMissing.
     """
     if is_nowhere():
         # plumbum cannot be imported there, and git does not start.
         running = start(argv, env=env, cwd=cwd or "/", stdin=stdin)
-        return running.result(timeout_s=timeout_s, ok=ok, settle_s=settle_s)
+        return running.result(
+            timeout_s=timeout_s, ok=ok, settle_s=settle_s, aloud=aloud, unanswered=unanswered
+        )
     from plumbum import local
     from plumbum.machines.local import LocalCommand
 
@@ -60,7 +70,9 @@ def run(
             )
     except OSError as error:
         raise cannot_start(argv, cwd, error) from error
-    return finish(tuple(argv), child, stdin, timeout_s, ok, settle_s, came)
+    return finish(
+        tuple(argv), child, stdin, timeout_s, ok, settle_s, came, aloud=aloud, unanswered=unanswered
+    )
 
 
 class Running:
@@ -79,9 +91,13 @@ class Running:
         timeout_s: float | None = None,
         ok: Collection[int] | None = (0,),
         settle_s: float = 0.0,
+        aloud: bool = True,
+        unanswered: Callable[[], None] | None = None,
     ) -> Completed:
         """Wait for the child; raises and settles as `run` does."""
-        return finish(self.argv, self.child, self.stdin, timeout_s, ok, settle_s)
+        return finish(
+            self.argv, self.child, self.stdin, timeout_s, ok, settle_s, aloud=aloud, unanswered=unanswered
+        )
 
     def ended(self) -> bool:
         """Whether the child has ended; `result` then answers at once."""
@@ -123,65 +139,6 @@ def start(
     return Running(tuple(argv), child, stdin)
 
 
-def pipe(
-    producer: Sequence[str],
-    consumer: Sequence[str],
-    *,
-    env: Env,
-    consumer_env: Env | None = None,
-    cwd: str | os.PathLike[str] | None = None,
-    stdin: bytes = b"",
-) -> Completed:
-    """Run `producer | consumer`, as a shell with pipefail would; returns the consumer's answer.
-
-    stdin goes to the producer. Raises CommandFailed for whichever failed first in the pipe.
-    """
-    with contextlib.ExitStack() as children:
-        second_env = env if consumer_env is None else consumer_env
-        with held_signals() as came:
-            first = subprocess.Popen(
-                [find(producer[0], env), *producer[1:]],
-                cwd=cwd,
-                env=own(env),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                process_group=0,
-            )
-            children.callback(stop, first)
-            second = subprocess.Popen(
-                [find(consumer[0], second_env), *consumer[1:]],
-                cwd=cwd,
-                env=own(second_env),
-                stdin=first.stdout,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                process_group=0,
-            )
-            children.callback(stop, second)
-        if came:
-            signal.raise_signal(came[0])
-        assert first.stdout is not None
-        first.stdout.close()  # so that the producer gets SIGPIPE when the consumer ends early
-        first.stdout = None
-        answers: list[Completed] = []
-
-        def finish_consumer() -> None:
-            answers.append(finish(tuple(consumer), second, b"", None, None))
-
-        reader = threading.Thread(target=finish_consumer)
-        reader.start()
-        produced = finish(tuple(producer), first, stdin, None, None)
-        reader.join()
-    consumed = answers[0]
-    # A consumer that fails kills its producer with SIGPIPE; its own message is then the useful one.
-    broken_pipe = produced.status == EXIT_SIGNAL_BASE + signal.SIGPIPE
-    for answer in (consumed, produced) if broken_pipe else (produced, consumed):
-        if answer.status != 0:
-            raise CommandFailed(answer.argv, answer.status, answer.stdout, answer.stderr)
-    return consumed
-
-
 def stream(
     argv: Sequence[str],
     *,
@@ -200,8 +157,15 @@ def stream(
     import sh
 
     tail: list[str] = []
+    heard = [time.monotonic()]
+
+    def hear(line: str) -> None:
+        heard[0] = time.monotonic()
+        if on_stdout is not None:
+            on_stdout(line)
 
     def keep_stderr(line: str) -> None:
+        heard[0] = time.monotonic()
         tail.append(line)
         del tail[:-200]
         if on_stderr is not None:
@@ -210,7 +174,7 @@ def stream(
     options: dict[str, Any] = {
         "_env": own(env),
         "_cwd": os.fspath(cwd) if cwd is not None else "/" if is_nowhere() else None,
-        "_out": on_stdout if on_stdout is not None else (lambda _line: None),
+        "_out": hear,
         "_err": keep_stderr,
         # sh gives the child a terminal on stdout unless told otherwise.
         "_tty_out": False,
@@ -231,7 +195,8 @@ def stream(
     try:
         if came:
             signal.raise_signal(came[0])
-        command.wait(timeout=timeout_s)
+        with waiting.said_beside(argv, lambda: heard[0], _SILENCE_S):
+            command.wait(timeout=timeout_s)
         status = int(command.exit_code)
     except sh.TimeoutException as error:
         _stop_sh(command)
@@ -239,18 +204,18 @@ def stream(
     except sh.SignalException as error:
         status = EXIT_SIGNAL_BASE - int(error.exit_code) if error.exit_code < 0 else int(error.exit_code)
     except BaseException:
-        _stop_sh(command)
+        _stop_sh(command, INTERRUPTED_GRACE_S)
         raise
     if ok is not None and status not in ok:
         raise CommandFailed(argv, status, b"", "".join(tail).encode())
     return status
 
 
-def _stop_sh(command: Any) -> None:
+def _stop_sh(command: Any, grace_s: float = STOP_GRACE_S) -> None:
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if not command.is_alive():
             return
         with contextlib.suppress(ProcessLookupError, OSError):
             command.signal(signum)
         with contextlib.suppress(Exception):
-            command.wait(timeout=STOP_GRACE_S)
+            command.wait(timeout=grace_s)

@@ -8,15 +8,18 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from clauderon.errors import EXIT_SIGNAL_BASE, CommandFailed, CommandTimeout, ToolMissing, UsageError
+from clauderon.proc import waiting
 
 Env = Mapping[str, str]
 # How long a child may take to answer each step of the stop ladder (interrupt, terminate, kill).
 STOP_GRACE_S = 3.0
+# The same for a child whose caller was interrupted: a person waits for the prompt. docker and git obey the first step.
+INTERRUPTED_GRACE_S = 0.1
 
 
 class Completed(NamedTuple):
@@ -93,27 +96,36 @@ def finish(
     ok: Collection[int] | None,
     settle_s: float = 0.0,
     came: Sequence[int] = (),
+    *,
+    aloud: bool = True,
+    unanswered: Callable[[], None] | None = None,
 ) -> Completed:
     """Wait for a child and judge its answer; an interrupt lets it settle, then stops it.
 
     came: the signals that were held back while it started; the first of them interrupts us now.
+    aloud: whether it is said when the child takes long (`waiting`).
+    unanswered: called when the child had to be stopped before it answered, in time or before it had settled.
     """
     try:
         if came:
             signal.raise_signal(came[0])
-        stdout, stderr = child.communicate(stdin or None, timeout=timeout_s)
+        stdout, stderr = waiting.communicate(argv, child, stdin, timeout_s, aloud=aloud)
     except subprocess.TimeoutExpired as error:
         stop(child)
-        raise CommandTimeout(argv[0], f"no answer after {timeout_s:g} s") from error
+        if unanswered is not None:
+            unanswered()
+        raise CommandTimeout(waiting.briefly(argv), f"no answer after {timeout_s:g} s") from error
     except BaseException:
         try:
             if settle_s:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.wait(settle_s)
         finally:
-            stop(child)
+            if child.poll() is None and unanswered is not None:
+                unanswered()
+            stop(child, INTERRUPTED_GRACE_S)
         raise
-    answer = Completed(argv, status_of(child.returncode), stdout or b"", stderr or b"")
+    answer = Completed(argv, status_of(child.returncode), stdout, stderr)
     if ok is not None and answer.status not in ok:
         raise CommandFailed(argv, answer.status, answer.stdout, answer.stderr)
     return answer
@@ -123,15 +135,15 @@ def status_of(returncode: int) -> int:
     return EXIT_SIGNAL_BASE - returncode if returncode < 0 else returncode
 
 
-def stop(child: Any) -> None:
-    """The stop ladder: interrupt, wait, terminate, wait, kill."""
+def stop(child: Any, grace_s: float = STOP_GRACE_S) -> None:
+    """The stop ladder: interrupt, wait, terminate, wait, kill. grace_s: each wait's."""
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if child.poll() is not None:
             break
         with contextlib.suppress(ProcessLookupError):
             child.send_signal(signum)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(STOP_GRACE_S)
+            child.wait(grace_s)
     for pipe_end in (child.stdin, child.stdout, child.stderr):
         if pipe_end is not None:
             with contextlib.suppress(OSError):

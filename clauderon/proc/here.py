@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from clauderon.errors import EXIT_SIGNAL_BASE, Interrupted
 from clauderon.proc.child import (
+    INTERRUPTED_GRACE_S,
     STOP_GRACE_S,
     Completed,
     Env,
@@ -121,7 +122,7 @@ def until_reader_leaves(argv: Sequence[str], *, env: Env) -> int:
         status = status_of(child.wait())
         return EXIT_SIGNAL_BASE + signal.SIGPIPE if left.is_set() else status
     except BaseException:
-        stop(child)
+        stop(child, INTERRUPTED_GRACE_S)
         raise
 
 
@@ -150,6 +151,7 @@ def foreground(argv: Sequence[str], *, env: Env, stdin: bytes = b"", capture: bo
                 stdout=subprocess.PIPE if capture else pipe_for(1),
                 stderr=pipe_for(2),
                 process_group=0,
+                preexec_fn=ends_with_us(),
             )
     except OSError as error:
         raise cannot_start(argv, None, error) from error
@@ -166,7 +168,7 @@ def foreground(argv: Sequence[str], *, env: Env, stdin: bytes = b"", capture: bo
                 thread.join()
         return Completed(tuple(argv), status, stdout, b"")
     except BaseException:
-        stop(child)
+        stop(child, INTERRUPTED_GRACE_S)
         raise
     finally:
         for pipe_end in filter(None, (child.stdout, child.stderr)):
@@ -180,14 +182,14 @@ def _begin_here(
     try:
         with held_signals() as came:
             child = subprocess.Popen(
-                [find(argv[0], env), *argv[1:]], env=own(env), stderr=stderr, preexec_fn=_ends_with_us()
+                [find(argv[0], env), *argv[1:]], env=own(env), stderr=stderr, preexec_fn=ends_with_us()
             )
     except OSError as error:
         raise cannot_start(argv, None, error) from error
     return child, came
 
 
-def _ends_with_us() -> Callable[[], None] | None:
+def ends_with_us() -> Callable[[], None] | None:
     """For a child: that the kernel ends it should we be killed. It would hold our terminal and our pipes."""
     if sys.platform != "linux":
         return None

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 
-from clauderon.proc.child import Env, cannot_start, find, own, status_of, stop
-from clauderon.proc.here import reader_left
+from clauderon.proc.child import (
+    INTERRUPTED_GRACE_S,
+    Env,
+    cannot_start,
+    find,
+    held_signals,
+    own,
+    status_of,
+    stop,
+)
+from clauderon.proc.here import ends_with_us, reader_left
 
 _CHUNK = 1 << 16
 
@@ -26,18 +36,22 @@ class Pour:
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            child = subprocess.Popen(
-                [find(self._argv[0], self._env), *self._argv[1:]],
-                env=own(self._env),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT if self._merged else None,
-                process_group=0,
-            )
+            with held_signals() as came:
+                child = subprocess.Popen(
+                    [find(self._argv[0], self._env), *self._argv[1:]],
+                    env=own(self._env),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT if self._merged else None,
+                    process_group=0,
+                    preexec_fn=ends_with_us(),
+                )
         except OSError as error:
             raise cannot_start(self._argv, None, error) from error
         assert child.stdout is not None
         try:
+            if came:
+                signal.raise_signal(came[0])
             with child.stdout:
                 while True:
                     if not select.select([child.stdout], [], [], self._idle_s)[0]:
@@ -51,4 +65,4 @@ class Pour:
                     yield chunk
             self.status = status_of(child.wait())
         finally:
-            stop(child)
+            stop(child, INTERRUPTED_GRACE_S)

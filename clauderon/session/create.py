@@ -172,12 +172,17 @@ def _serve(context: Context, session: Session) -> None:
 
 
 def undo(context: Context, session: Session, error: BaseException) -> None:
-    """Undo a failed create, in reverse; what cannot be undone is said, and left to `reconcile`."""
+    """Undo a failed create, in reverse; what cannot be undone is said, and left to the next command."""
     try:
+        if session.step == "container":
+            # From here on its container is not the session that was asked for, should it come up after all.
+            session = context.store.update(session.id, step=remove.UNDOING)
         remove.discard(context, session)
     except ClauderonError as second:
         with suppress(Exception):
-            context.report.warn(f"undoing create {session.name} stopped: {second}; run: clauderon reconcile")
+            context.report.warn(
+                f"create {session.name} is not undone yet ({second}); the next command does it, or: clauderon reconcile"
+            )
 
 
 def say_what_stays_out(context: Context, plan: Plan) -> None:

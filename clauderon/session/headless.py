@@ -72,7 +72,7 @@ def _wake(context: Context, session: Session) -> None:
     """Send the line that a create killed before it listened never sent; the logs have what comes of it."""
     if setup.mode(context.home, session) == "attached":
         words = context.docker.argv(*_words(session, False))
-        Beside(lambda: proc.start(words, env=context.docker.env, stdin=_GO).result(ok=None))
+        Beside(lambda: proc.start(words, env=context.docker.env, stdin=_GO).result(ok=None, aloud=False))
 
 
 def _words(session: Session, began_before: bool) -> list[str]:

@@ -159,7 +159,7 @@ def wait_finish(context: Context, session: Session, waiting: proc.Running) -> in
     """The agent's status once `waiting` has ended (or its end is waited for); its commits are brought over."""
     what = f"wait for {session.name}"
     try:
-        answer = waiting.result()
+        answer = waiting.result(aloud=False)
     except CommandFailed as failure:
         if failures.is_missing(failure):
             raise failures.no_container(what, session.name) from failure

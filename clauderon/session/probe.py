@@ -51,7 +51,7 @@ def image_facts(context: Context, session_id: str, image_id: str, *, quiet: bool
     with _throwaway(context, session_id) as (_, words):
         answer = context.docker.run(
             "run", "-i", *words, "--cap-drop", "ALL", "--entrypoint", "sh", image_id,
-            what=f"look into image {image_id[:19]}", stdin=probe_script().encode(), act=True,
+            what=f"look into image {image_id[:19]}", stdin=probe_script().encode(),
         )  # fmt: skip
     facts = parse_image_facts(answer.text)
     context.store.keep_image_facts(image_id, facts.to_dict())
@@ -90,5 +90,5 @@ def _unpack(
     for name in volumes:
         mounts += ["--mount", f"type=volume,source={name},target=/clauderon-volumes/{name}"]
     with _throwaway(context, session_id) as (container, words):
-        context.docker.run("create", *words, *mounts, image, "sh", what="open the shared volumes", act=True)
+        context.docker.run("create", *words, *mounts, image, "sh", what="open the shared volumes")
         context.docker.copy_into(container, directory, archive)

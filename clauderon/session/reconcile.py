@@ -175,7 +175,8 @@ def _is_complete(context: Context, session: Session) -> bool:
     detail = context.docker.container_inspect(names.container(session.name))
     ours = detail is not None and detail.labels.get(spec.LABEL_ID) == session.id
     worked = airlock.tip(context.home, session) not in (None, session.base)
-    return session.step == "container" and ours and detail is not None and (detail.running or worked)
+    runs = detail is not None and detail.running and session.step == "container"
+    return session.step in ("container", remove.UNDOING) and ours and (runs or worked)
 
 
 def _networks(context: Context, dry_run: bool) -> list[Action]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from clauderon.airlock.keeping import Kept
 from clauderon.airlock.layout import RESCUES, free, kept_dir
 from clauderon.caching import wanted
 from clauderon.docker.parse import Container
-from clauderon.errors import BackendError, ClauderonError, Refused
+from clauderon.errors import BackendError, ClauderonError, Interrupted, Refused
 from clauderon.proxy import service
 from clauderon.session import promotion, rescues
 from clauderon.session.context import Context, lock
@@ -22,6 +22,8 @@ from clauderon.session.slow import slow
 from clauderon.store import Session
 
 STOP_GRACE_S = 5
+# The step of a `creating` row whose create was given up after its container was asked for.
+UNDOING = "undoing"
 # The step of a delete that keeps the home: one that was killed is finished as it was asked for.
 _KEEP_HOME = "keep-home"
 
@@ -51,7 +53,7 @@ def delete(
     keep_home: move the agent's home (its conversation, its notes) below `~/.clauderon/rescue/`.
     """
     session = find(context, name)
-    with lock(context, session):
+    with lock(context, session), _interrupt_told(context, session):
         session = find(context, name)
         containers = _containers(context, session)
         if session.state != "deleting" and not force:
@@ -117,6 +119,21 @@ def _home_goes(context: Context, session: Session, keep: bool) -> str:
     if home.is_dir():
         context.report.note("Removed: the agent's home (its conversation and notes). --keep-home keeps it")
     return ""
+
+
+@contextmanager
+def _interrupt_told(context: Context, session: Session) -> Iterator[None]:
+    """Say who finishes a delete that was begun and is interrupted."""
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted):
+        row = context.store.get(session.name)
+        if row is not None and row.state == "deleting":
+            context.report.warn(
+                f"delete {session.name} was interrupted; the next command that changes something finishes it, "
+                "or: clauderon reconcile"
+            )
+        raise
 
 
 def discard(context: Context, session: Session) -> None:

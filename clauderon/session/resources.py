@@ -12,7 +12,8 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from clauderon import names, spec
-from clauderon.docker.client import Docker, Pending
+from clauderon.docker.calling import Pending
+from clauderon.docker.client import Docker
 from clauderon.docker.parse import Image, Network, Objects
 from clauderon.errors import BackendError, Conflict, UsageError
 from clauderon.paths import Home

@@ -1,0 +1,200 @@
+"""A child that does not answer: what is said, when it is given up, and how fast an interrupt is obeyed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clauderon import proc
+from clauderon.docker.client import Docker
+from clauderon.errors import BackendError, CommandTimeout
+from clauderon.proc import waiting
+
+ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+STUBBORN = "trap '' INT TERM; while :; do sleep 0.05; done"
+
+
+@pytest.fixture
+def words(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was said, with a patience that fits a test."""
+    said: list[str] = []
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(waiting, "say", said.append)
+    return said
+
+
+@pytest.fixture
+def docker(tmp_path: Path) -> Docker:
+    """A docker that never answers, and does not listen to signals."""
+    program = tmp_path / "docker"
+    program.write_text(f"#!/bin/sh\n{STUBBORN}\n")
+    program.chmod(0o755)
+    return Docker(str(program), "", ENV)
+
+
+@pytest.fixture
+def alarm() -> Iterator[Callable[[float], None]]:
+    """Sends this process a SIGINT after some time, as a person's Ctrl-C."""
+    timers: list[threading.Timer] = []
+
+    def after(delay_s: float) -> None:
+        timers.append(threading.Timer(delay_s, os.kill, (os.getpid(), signal.SIGINT)))
+        timers[-1].start()
+
+    yield after
+    for timer in timers:
+        timer.cancel()
+        timer.join()
+
+
+def test_a_call_that_is_answered_in_time_says_nothing(words: list[str]) -> None:
+    proc.run(["/bin/true"], env=ENV)
+    proc.pipe(["/bin/true"], ["/bin/true"], env=ENV)
+    assert words == []
+
+
+@pytest.mark.parametrize(
+    "door",
+    [
+        lambda argv: proc.run(argv, env=ENV),
+        lambda argv: proc.start(argv, env=ENV).result(),
+        lambda argv: proc.pipe(argv, ["/bin/cat"], env=ENV),
+        lambda argv: proc.pipe(["/bin/true"], argv, env=ENV),
+        lambda argv: proc.stream(argv, env=ENV),
+    ],
+)
+def test_a_call_that_takes_long_is_named_at_every_door(
+    door: Callable[[list[str]], object], words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail with `communicate` called directly: nothing was said, however long it took."""
+    monkeypatch.setattr("clauderon.proc.answering._SILENCE_S", 0.2)
+    door(["/bin/sleep", "0.7"])
+    assert words
+    assert re.fullmatch(
+        r"Waiting for sleep, which has not answered for \d+ s\. Ctrl-C ends the wait\.", words[0]
+    )
+
+
+def test_input_and_output_larger_than_a_pipe_survive_the_words(words: list[str]) -> None:
+    data = os.urandom(1 << 20)
+    assert proc.run(["/bin/sh", "-c", "sleep 0.5; cat; sleep 0.5"], env=ENV, stdin=data).stdout == data
+    assert words
+
+
+def test_the_words_come_rarer_as_time_goes_on(words: list[str]) -> None:
+    proc.run(["/bin/sleep", "1.5"], env=ENV)
+    assert len(words) == 2  # at 0.2 and 0.8 s; the next would come at 3.2 s
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ("/usr/bin/docker run -d --name x -e SECRET=1 image sh -c y", "docker run"),
+        ("docker --context far network create --internal n", "docker network create"),
+        ("docker container ls -aq", "docker container ls"),
+        ("podman rm -f x", "podman rm"),
+        ("git -c a.b=c -C /x --git-dir=/y index-pack --stdin", "git index-pack"),
+        ("docker --host tcp://h:1 stop x", "docker stop"),
+        ("/opt/pw/op read op://secret", "op"),
+        ("docker", "docker"),
+    ],
+)
+def test_a_call_is_named_by_program_and_verb(argv: str, said: str) -> None:
+    assert waiting.briefly(argv.split()) == said
+
+
+@given(st.lists(st.text(min_size=1), max_size=6))
+def test_no_operand_is_ever_said(operands: list[str]) -> None:
+    assert waiting.briefly(["docker", "run", *operands]) == "docker run"
+    assert waiting.briefly(["op", *operands]) == "op"
+
+
+def test_an_interrupt_ends_a_call_that_hears_no_signal_within_a_second(
+    docker: Docker, alarm: Callable[[float], None]
+) -> None:
+    """Seen to fail with the ladder's usual steps and a settling of 10 s: 19 s."""
+    calls: list[Callable[[], object]] = [
+        lambda: docker.container_stop("x", 1),
+        lambda: docker.start("ps", what="list").result(),
+    ]
+    for call in calls:
+        docker.hung = ""
+        alarm(0.5)
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            call()
+        assert time.monotonic() - began - 0.5 < 1.0
+
+
+def test_after_a_call_was_interrupted_unanswered_no_other_waits(
+    docker: Docker, alarm: Callable[[float], None]
+) -> None:
+    """What undoes an interrupted command would hang as the command did."""
+    alarm(0.3)
+    with pytest.raises(KeyboardInterrupt):
+        docker.container_stop("x", 1)
+    for call in (lambda: docker.container_remove("x"), lambda: docker.start("ps", what="list")):
+        began = time.monotonic()
+        with pytest.raises(BackendError, match="stop: it has not answered"):
+            call()
+        assert time.monotonic() - began < 0.1
+
+
+def test_an_interrupt_that_finds_an_answer_in_time_marks_nothing(
+    tmp_path: Path, alarm: Callable[[float], None]
+) -> None:
+    program = tmp_path / "docker"
+    program.write_text("#!/bin/sh\nsleep 0.4\n")
+    program.chmod(0o755)
+    docker = Docker(str(program), "", ENV)
+    alarm(0.3)
+    with pytest.raises(KeyboardInterrupt):
+        docker.container_stop("x", 1)
+    assert docker.hung == ""
+
+
+def test_waiting_for_the_end_of_a_container_is_neither_said_nor_taken_for_a_hang(
+    docker: Docker, words: list[str], alarm: Callable[[float], None]
+) -> None:
+    alarm(0.5)
+    with pytest.raises(KeyboardInterrupt):
+        docker.container_wait("x")
+    assert (words, docker.hung) == ([], "")
+
+
+def test_what_makes_or_removes_something_has_a_deadline(
+    docker: Docker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clauderon.docker.client.ACT_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("clauderon.proc.child.STOP_GRACE_S", 0.1)
+    with pytest.raises(CommandTimeout) as late:
+        docker.container_remove("x")
+    assert (late.value.what, late.value.why) == ("docker container rm", "no answer after 0.3 s")
+    assert late.value.hint is not None
+    assert late.value.hint.startswith("docker info")
+
+
+def test_an_interrupted_pipe_shows_no_traceback_of_a_thread(tmp_path: Path) -> None:
+    """Seen to fail with the reader in a plain thread: `Exception in thread Thread-1 (finish_consumer)`."""
+    script = (
+        "import os, signal, threading\nfrom clauderon import proc\n"
+        "threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "proc.pipe(['/bin/sleep', '9'], ['/bin/cat'], env={'PATH': '/bin'})\n"
+    )
+    env = {**ENV, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=env, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert "Exception in thread" not in ended.stderr
+    assert ended.stderr.rstrip().endswith("KeyboardInterrupt")
