@@ -26,6 +26,10 @@ _FREE = (paths.CONTAINER_HOME, "/dev/shm")
 _MODES = frozenset(
     ("ro", "rw", "z", "Z", "private", "rprivate", "delegated", "cached", "consistent", "nocopy", "copy")
 )
+# Of a volume in memory. `bind` is not among them: with it, the kernel forgets the type and shows the device.
+_IN_MEMORY = re.compile(
+    r"(?:(?:size|mode|uid|gid|nr_inodes|nr_blocks)=[0-9a-zA-Z%]+|rw|ro|noexec|nosuid|nodev|noatime|)\Z"
+)
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
 
 
@@ -105,7 +109,10 @@ def _named_volume(rules: Rules, name: str) -> str:
     for volume in rules.context.docker.inspect_by_kind([name]).volumes:
         if volume.driver != "local":
             return f"the volume {name} shows what its driver {volume.driver} has"
-        if volume.options and volume.options.get("type") != "tmpfs":
+        in_memory = volume.options.get("type") == "tmpfs" and all(
+            _IN_MEMORY.match(word) for word in volume.options.get("o", "").split(",")
+        )
+        if volume.options and not in_memory:
             return f"the volume {name} shows {volume.options.get('device') or 'something of this machine'}"
     return ""
 

@@ -15,8 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-# How deep, and among how many entries, repositories are looked for below what is mounted writable.
-_DEPTH, _ENTRIES = 3, 5000
+from clauderon.session import contents
 
 
 class Place(NamedTuple):
@@ -33,6 +32,7 @@ _SYSTEM = (
     Place("/boot", "what this machine boots"),
     *(Place(p, "services' sockets") for p in ("/run", "/var/run", "/tmp/.X11-unix")),
     *(Place(p, "the engine's own files") for p in ("/var/lib/docker", "/var/lib/containerd", "/var/lib/containers")),
+    *(Place(p, "all of this machine, for an engine in a VM") for p in ("/host_mnt", "/mnt/host", "/mnt/mac")),
     Place("/root/.ssh", "root's credentials and settings"),
     *(
         Place(p, "programs of this machine", read=True)
@@ -42,14 +42,19 @@ _SYSTEM = (
     *(Place(p, "the system's state") for p in ("/var/spool", "/var/backups", "/var/mail")),
 )  # fmt: skip
 # Below the home directory everything whose name begins with a dot is a setting or a credential, but for these.
+# Not all of .cache: git's credential cache listens there, keyrings do, and Hugging Face keeps its token there.
+_IN_CACHE = (
+    "Cypress bazel bazelisk bun ccache composer conan coursier deno electron go-build mise ms-playwright node node-gyp "
+    "nuget pip pnpm pre-commit puppeteer pypoetry/cache sccache uv yarn zig"
+)
 _CACHES = (
-    ".cache/", ".cargo/registry", ".cargo/git", ".rustup", ".gradle/caches", ".gradle/wrapper", ".m2/repository",
+    *(f".cache/{name}" for name in _IN_CACHE.split()),
+    ".cargo/registry", ".cargo/git", ".rustup", ".gradle/caches", ".gradle/wrapper", ".m2/repository",
     ".npm", ".nuget/packages", ".ivy2/cache", ".pnpm-store", ".local/share/pnpm", ".bun/install/cache",
 )  # fmt: skip
 _PRIVATE = frozenset(
     (".ssh", ".gnupg", ".aws", ".kube", ".docker", ".clauderon", ".password-store", ".claude")
 )
-_CA_KEY = "proxy-ca-key.pem"
 # Variables that name a socket, or a file with a credential in it.
 _NAMING = (
     "SSH_AUTH_SOCK", "GPG_AGENT_INFO", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "XAUTHORITY", "KRB5CCNAME",
@@ -57,6 +62,7 @@ _NAMING = (
     "GNUPGHOME", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "GOOGLE_APPLICATION_CREDENTIALS",
     "CLOUDSDK_CONFIG", "AZURE_CONFIG_DIR", "GH_CONFIG_DIR", "CARGO_HOME", "NPM_CONFIG_USERCONFIG", "CLAUDE_CONFIG_DIR",
     "CODEX_HOME", "PASSWORD_STORE_DIR", "TMUX", "STY", "NVIM", "VSCODE_IPC_HOOK_CLI", "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
 )  # fmt: skip
 
 
@@ -72,10 +78,24 @@ def places(state: Path, git_dirs: Iterable[Path], environ: Mapping[str, str]) ->
     own = environ.get("HOME", "")
     if own.startswith("/") and own != "/":
         found.append(Place(f"{own}/.ssh", "your credentials and settings"))
+        if Path(own, "Library/Keychains").is_dir():  # macOS
+            found.append(Place(f"{own}/Library", "your credentials and settings"))
+    found += [Place(path, "an engine's socket") for path in _sockets(environ)]
     found += _SYSTEM
     for directory in environ.get("PATH", "").split(":"):
         if directory.startswith("/"):
             found.append(Place(directory, "programs that $PATH finds", read=True))
+    return found
+
+
+def _sockets(environ: Mapping[str, str]) -> list[str]:
+    """The sockets that `docker context` knows, the one in use or not."""
+    directory = environ.get("DOCKER_CONFIG") or f"{environ.get('HOME') or '/root'}/.docker"
+    found: list[str] = []
+    with suppress(OSError):
+        for meta in Path(directory, "contexts/meta").glob("*/meta.json"):
+            with suppress(OSError):
+                found += re.findall(r'"unix://(/[^"]+)"', meta.read_text("utf-8", "replace"))
     return found
 
 
@@ -94,7 +114,7 @@ def why_not(source: str, *, read_only: bool, among: Sequence[Place], environ: Ma
             if relation:
                 return f"{relation} {place.path}, {place.what}"
         why = _below_home(form, read_only, environ, mounts) or _by_its_kind(form) or _by_its_name(form)
-        why = why or _among_its_own(form, read_only)
+        why = why or contents.why_not(form, read_only)
         if why:
             return why
     return ""
@@ -235,6 +255,8 @@ def _by_its_kind(source: str) -> str:
             return f"{source} is a file that has another name too, and that may be anywhere"
         if stat.S_ISBLK(mode) or stat.S_ISCHR(mode):
             return f"{source} is a device"
+        if not os.access(source, os.R_OK):
+            return f"{source} cannot be read by you, and could be by a container"
     return ""
 
 
@@ -242,45 +264,3 @@ def _by_its_name(source: str) -> str:
     """Whosever home directory it is in."""
     found = sorted(_PRIVATE.intersection(source.split("/")))
     return f"{source} is in somebody's {found[0]}" if found else ""
-
-
-def _among_its_own(source: str, read_only: bool) -> str:
-    """What is told by what is in it: another state directory of ours, and repositories.
-
-    git on this machine runs what a repository's configuration names: none is writable from inside.
-    """
-    above = source
-    while above != "/":
-        if os.path.lexists(f"{above}/{_CA_KEY}"):
-            return f"{above} is a state directory of clauderon's"
-        if not read_only and _is_git_dir(above):
-            return f"git takes {above} for a repository's .git (`:ro` is fine)"
-        above = str(Path(above).parent)
-    level, seen = [source], 0
-    for _ in range(_DEPTH):
-        following = []
-        for directory in level:
-            if not read_only and _is_git_dir(directory):
-                return f"it holds {directory}, which git takes for a repository's .git (`:ro` is fine)"
-            with suppress(OSError), os.scandir(directory) as entries:
-                for entry in entries:
-                    seen += 1
-                    if entry.name == _CA_KEY:
-                        return f"it holds {directory}, a state directory of clauderon's"
-                    if entry.name.lower() == ".git" and not read_only:
-                        return f"it holds {entry.path}, which git on this machine obeys (`:ro` is fine)"
-                    if seen > _ENTRIES:
-                        return ""
-                    if entry.is_dir(follow_symlinks=False):
-                        following.append(entry.path)
-        level = following
-    return ""
-
-
-def _is_git_dir(path: str) -> bool:
-    """As git itself tells: a HEAD beside `objects` and `refs`, or a `commondir` in their place."""
-    with suppress(OSError):
-        if Path(path, "HEAD").lstat():
-            parts = Path(path, "objects").is_dir() and Path(path, "refs").is_dir()
-            return parts or Path(path, "commondir").is_file()
-    return False

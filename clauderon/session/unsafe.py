@@ -114,15 +114,19 @@ def _option(rules: given.Rules, option: runoptions.Option) -> str:
 
 def _publish(rules: given.Rules, item: str) -> str:
     """A published port that the proxy listens on would take its place while it is down."""
-    outside = item.partition("/")[0].rpartition(":")[0].rpartition(":")[2]
-    named = re.search(r"published=([0-9-]+)", item)
-    first, _, last = (named[1] if named else outside).partition("-")
+    if "=" in item:  # docker puts the fields together as text; of two of a name it takes the last
+        fields = dict(field.partition("=")[::2] for field in item.split(","))
+        item = f"{fields.get('published', '')}:{fields.get('target', '')}"
+    outside = item.rpartition(":")[0].rpartition(":")[2]
+    if not outside:
+        return ""
+    told = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", outside)
+    if told is None:
+        return f"{outside!a} is no port"
     proxy = rules.context.config.proxy
-    if first.isdigit():
-        wanted = range(int(first), int(last or first) + 1) if (last or first).isdigit() else range(0)
-        for port in wanted:
-            if port == proxy.port or port in proxy.session_port_range:
-                return f"port {port} is the proxy's"
+    for port in range(int(told[1]), int(told[2] or told[1]) + 1):
+        if port == proxy.port or port in proxy.session_port_range:
+            return f"port {port} is the proxy's"
     return ""
 
 

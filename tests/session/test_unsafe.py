@@ -1,5 +1,6 @@
-"""What a session may be given, and what only after `--unsafe`. Each refusal fails with its rule in `unsafe` or
-`protected` taken out; with both tables empty every input below went to docker as typed.
+"""What a session may be given, and what only after `--unsafe`. For each rule of `unsafe`, `given` and `protected` that
+was switched off by itself, at least one of these was seen to fail; what only a mount shows is in
+test_unsafe_mounts_live.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _VOLUMES = {
     "plain": Volume("plain", "", {}),
     "disguised": Volume("disguised", "", {}, options={"type": "none", "o": "bind", "device": "/"}),
     "nfs": Volume("nfs", "", {}, driver="plugin"),
+    "bound": Volume("bound", "", {}, options={"type": "tmpfs", "o": "size=1g,bind", "device": "/"}),
+    "sized": Volume("sized", "", {}, options={"type": "tmpfs", "o": "size=1g,uid=1000", "device": "tmpfs"}),
     "memory": Volume("memory", "", {}, options={"type": "tmpfs", "device": "tmpfs"}),
 }
 
@@ -107,6 +110,7 @@ def test_a_source_that_gives_a_protected_place_is_refused(stage: Stage, source: 
             "{me}/project/src:/src",
             "plain:/data",
             "memory:/data",
+            "sized:/data",
             "/data",
         ),
         *(
@@ -146,6 +150,7 @@ def test_what_gives_nothing_protected_is_let_through(stage: Stage, item: str) ->
         ),
         *(
             "disguised:/x:ro",
+            "bound:/x:ro",
             "nfs:/x",
             "{me}/data:/etc",
             "{me}/data:/etc/clauderon",
@@ -164,7 +169,7 @@ def test_what_gives_nothing_protected_is_let_through(stage: Stage, item: str) ->
             "/etc/ssl/certs",
             "{me}/data:/etc/resolv.conf",
         ),
-        *(".:/x", "./data:/x", "a/b:/x"),
+        *(".:/x", "./data:/x", "a/b:/x", "~:/x", "~/.ssh:/x", "$HOME/.ssh:/x"),
     ],
 )
 def test_a_mount_that_undoes_something_is_refused(stage: Stage, item: str) -> None:
@@ -181,6 +186,8 @@ def test_a_symlink_is_what_it_leads_to(stage: Stage) -> None:
     assert stage.volume(f"{stage.user}/data/sub/../link:/x")
     (stage.user / "fine").symlink_to(stage.user / "data/sub")
     assert stage.volume(f"{stage.user}/fine:/x") == ()
+    (stage.user / "settings").symlink_to(stage.user / ".nobody-knows-this")
+    assert stage.volume(f"{stage.user}/settings:/x:ro")
 
 
 def test_a_home_reached_by_another_name_is_the_same(stage: Stage, tmp_path: Path) -> None:
@@ -281,6 +288,8 @@ OPTIONS = [
     ["--ip=198.51.100.2"], ["--oom-score-adj=-1000"], ["--log-opt", "path=/etc/cron.d/x"], ["--log-driver=fluentd"],
     ["--use-api-socket"], ["--detach=false"], ["-d=0"], ["--storage-opt", "overlay2.x=1"], ["image"], ["--"],
     ["--later-option"], ["-Z"], ["--annotation", "a=b"], ["--volume"], ["--pull=always"], ["--publish=3030:80"],
+    ["-p", "published=8080,target=80,published=3100"], ["-p", "published=127.0.0.1:3100,target=80"],
+    ["-p", "target=3100:80,published=127.0.0.1"], ["-p", "[::1]:3100:80/tcp"], ["-p", "published=host,target=80"],
     ["-p", "127.0.0.1:3100-3105:80-85"], ["--restart=always"], ["--add-host", "x host.docker.internal:198.51.100.1"],
     ["--add-host=HOST.docker.internal.=198.51.100.1"], ["--add-host", "x\n198.51.100.1 host.docker.internal:::1"],
 ]  # fmt: skip
@@ -297,7 +306,8 @@ def test_an_option_that_undoes_something_is_refused(stage: Stage, words: list[st
         ["--cpus", "2"], ["-m", "1g"], ["--shm-size=1g"], ["--ulimit", "nofile=1024"], ["--tmpfs", "/tmp"],
         ["--tmpfs=/dev/shm:size=1g"], ["--cap-drop=ALL"], ["--security-opt=no-new-privileges"], ["--init=false"],
         ["--privileged=false"], ["--label", "team=a"], ["-eA=b"], ["--dns", "198.51.100.1"], ["--read-only"], [],
-        ["--add-host", "db:198.51.100.1"], ["-p", "127.0.0.1:8080:80"], ["--log-opt", "max-size=1m"], ["--ipc=private"],
+        ["--add-host", "db:198.51.100.1"], ["-p", "127.0.0.1:8080:80"], ["-p", "published=8080,target=80"],
+        ["-p", "80"], ["-p", "127.0.0.1::80/udp"], ["--log-opt", "max-size=1m"], ["--ipc=private"],
         ["--mount", "type=tmpfs,target=/scratch"], ["--mount=type=volume,source=plain,target=/x"], ["--runtime=runsc"],
         ["--hostname", "h"], ["--restart=no"], ["--storage-opt", "size=10G"],
     ],

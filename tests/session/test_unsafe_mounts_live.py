@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clauderon.session import protected
 from tests.session.test_unsafe import Stage
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(os.getuid() != 0, reason="mounting takes root")]
@@ -37,7 +38,7 @@ def bind(source: Path, point: Path, bound: list[Path]) -> None:
 
 
 def test_a_bind_mount_elsewhere_is_the_same_place(stage: Stage, tmp_path: Path, bound: list[Path]) -> None:
-    """Fails without `_coordinate`: a directory in a protected one has no protected parent there."""
+    """Seen to fail without `_coordinate`: a directory in a protected one has no protected parent there."""
     bind(stage.home.root / "secrets", tmp_path / "srv/data", bound)
     assert stage.volume(f"{tmp_path}/srv/data:/x:ro")
     bind(stage.user, tmp_path / "srv/more", bound)
@@ -45,8 +46,19 @@ def test_a_bind_mount_elsewhere_is_the_same_place(stage: Stage, tmp_path: Path, 
     assert stage.volume(f"{tmp_path}/srv/more/data:/x") == ()
 
 
+def test_where_there_is_no_mount_table_inodes_tell(
+    stage: Stage, tmp_path: Path, bound: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS, or in other letters on a file system that knows no case. Seen to fail without `_inodes`."""
+    monkeypatch.setattr(protected, "_mount_table", list)
+    bind(stage.home.root, tmp_path / "srv/state", bound)
+    assert stage.volume(f"{tmp_path}/srv/state/worktrees:/x:ro")
+    bind(stage.user, tmp_path / "srv/me", bound)
+    assert stage.volume(f"{tmp_path}/srv/me:/x:ro")
+
+
 def test_what_is_mounted_below_comes_along(stage: Stage, tmp_path: Path, bound: list[Path]) -> None:
-    """docker binds recursively. Fails without `_mounted_below`."""
+    """docker binds recursively. Seen to fail without `_mounted_below`."""
     (tmp_path / "srv/here").mkdir(parents=True)
     assert stage.volume(f"{tmp_path}/srv:/x:ro") == ()
     bind(stage.home.root, tmp_path / "srv/here/below", bound)
