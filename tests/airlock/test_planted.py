@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -310,7 +311,16 @@ def test_names_of_megabytes_cost_no_minutes(world: World, name: str) -> None:
 
 
 def test_many_large_directories_are_not_held_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to read them all at once without the bound."""
     monkeypatch.setattr(incoming, "_BYTES_AT_ONCE", 100)
+    batch, held = incoming._batch, list[int]()
+
+    def counted(common_dir: Path, trees: Sequence[tuple[str, str]], env: Mapping[str, str]) -> Any:
+        found = list(batch(common_dir, trees, env))
+        held.append(sum(len(content) for _, _, content in found) if len(found) > 1 else 0)
+        return found
+
+    monkeypatch.setattr(incoming, "_batch", counted)
     for number in range(5):
         world.write(f"{number}/a", str(number))
         world.write(f"{number}/b", str(number))
@@ -318,3 +328,4 @@ def test_many_large_directories_are_not_held_at_once(world: World, monkeypatch: 
     world.commit()
     with pytest.raises(Refused, match="at 3:"):
         world.sync()
+    assert len(held) > 5 and max(held) <= 100

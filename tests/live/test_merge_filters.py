@@ -17,7 +17,7 @@ git add -A && git commit -qm Bring"""
 
 
 def test_merge_runs_a_filter_only_when_it_is_named_in_the_configuration(engine: Engine) -> None:
-    """Seen to run the agent's nbstripout.py on this machine while `merge` was git's own."""
+    """Seen to merge, and to run the agent's nbstripout.py on this machine, with no filter switched off and none refused."""
     engine.scripted(image=DEBIAN)
     repo = engine.repo()
     git("config", "filter.strip.smudge", "python3 -m nbstripout", cwd=repo)
