@@ -11,15 +11,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from clauderon import paths, proc
+from clauderon.airlock.aside import set_aside
 from clauderon.airlock.layout import (
     LOCK_MARK_ANY,
     admin_dir,
     beside,
     branch_ref,
-    free,
     host_side,
     is_at,
-    kept_dir,
     own_ref,
     registered,
 )
@@ -59,7 +58,7 @@ def close(
     kept = False
     with locked(side, session.name):
         side.removing.touch()
-        _clear_directories(home, session)
+        _clear_directories(home, session, environ)
         if repository_there and common_dir is not None:
             kept = _Close(home, session, common_dir, admin, environ, say).run(keep_branch)
         remove_tree(side.root)
@@ -76,17 +75,12 @@ def _was_opening(session: Session) -> bool:
     return session.state == "creating" and session.step not in ("", "recorded")
 
 
-def _clear_directories(home: paths.Home, session: Session) -> None:
+def _clear_directories(home: paths.Home, session: Session, environ: Mapping[str, str]) -> None:
     side = host_side(home, session.id)
-    found = {"worktree": home.worktree(session.name), "git": home.git_dir(session.id)}
+    found = (home.worktree(session.name), home.git_dir(session.id))
     if side.unrescued.exists():
-        aside = kept_dir(home, session)
-        aside.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name, directory in found.items():
-            if directory.is_dir() and not directory.is_symlink():
-                directory.rename(free(aside / name))
-        (aside / "reasons").write_bytes(side.unrescued.read_bytes())
-    for directory in found.values():
+        set_aside(home, session, environ)
+    for directory in found:
         remove_tree(directory)
 
 

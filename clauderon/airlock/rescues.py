@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clauderon import proc
-from clauderon.airlock.layout import RESCUES
+from clauderon.airlock.layout import RESCUES, admin_dir
 from clauderon.airlock.refs import Change, update_refs
 from clauderon.errors import Conflict
 from clauderon.git.environment import environment, hardened, offline, without_filters
@@ -171,6 +171,11 @@ def add_worktree(
         proc.start(hardened(common_dir, *words, str(place), commit), env=env, cwd="/").result(
             timeout_s=_TIMEOUT_S
         )
+        if not files:
+            # An index, so that what is put there shows as the change that it is.
+            admin = admin_dir(common_dir, place)
+            reading = hardened(admin or common_dir, "read-tree", "HEAD")
+            proc.start(reading, env=env, cwd="/").result(timeout_s=_TIMEOUT_S)
     except BaseException:
         undo = hardened(common_dir, "worktree", "remove", "--force", str(place))
         proc.start(undo, env=env, cwd="/").result(ok=None, timeout_s=_TIMEOUT_S)

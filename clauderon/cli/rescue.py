@@ -43,6 +43,7 @@ def _row(found: Found) -> dict[str, Any]:
         "subject": one.subject,
         "ref": one.ref,
         "made_at": one.made_at,
+        "path": str(found.aside.path) if found.aside else None,
     }
 
 
@@ -79,8 +80,12 @@ def show(
     out = common.speak(format_, json, quiet)
     with common.opened() as context:
         every = rescues.matching(context, name, repo)
-        looked = rescues.look(context, every[0])
+        aside = every[0].aside
+        looked = rescues.look(context, every[0]) if aside is None else None
     row = _row(every[0])
+    if looked is None:
+        out.record(_directory(every[0]))
+        return
     commits = [{"commit": oid, "subject": subject} for oid, subject in looked.commits]
     files = [
         {"path": path, "added": added, "removed": removed, "binary": added is None}
@@ -112,6 +117,21 @@ def show(
             "restore": restore_,
         }
     )
+
+
+def _directory(found: Found) -> dict[str, Any]:
+    """What there is to say of a directory: why, where, and how to read it."""
+    row, aside = _row(found), found.aside
+    assert aside is not None
+    parts = [part for part in ("worktree", "inside", "git", "home") if (aside.path / part).is_dir()]
+    git = f"git --git-dir='{aside.path}/git' log --all" if aside.session and "git" in parts else ""
+    return {
+        **{key: row[key] for key in ("name", "kind", "age", "path", "repo")},
+        "holds": " ".join(parts),
+        "reasons": list(aside.reasons),
+        "history": git,
+        "restore": f"clauderon rescue restore '{row['name']}' --worktree DIR",
+    }
 
 
 def _changed(file: dict[str, Any]) -> str:
@@ -175,6 +195,8 @@ def drop(
         dropped = rescues.drop(context, name, repo, force=yes, confirm=out.confirm)
     for found in dropped:
         one = found.rescued
+        if found.aside is not None:
+            continue
         out.note(
             f"{one.name} was {one.commit}. To undo: git -C '{found.repo}' update-ref {one.ref} {one.commit}"
         )

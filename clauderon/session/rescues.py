@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clauderon import names, paths
-from clauderon.airlock import giving, rescues
+from clauderon.airlock import aside, giving, remove_tree, rescues
+from clauderon.airlock.aside import Aside
 from clauderon.airlock.keeping import read_lines
 from clauderon.airlock.layout import RESCUES
 from clauderon.airlock.rescues import Looked, Rescued
@@ -26,14 +27,20 @@ _SHOWN = 8
 
 
 class Found(NamedTuple):
-    """A rescue ref, and the common git directory of the repository that has it."""
+    """A rescue ref, and the common git directory of the repository that has it; or a directory (`aside`).
+
+    common_dir: of a directory, the repository it is from, or `Path()` where that is not known or gone.
+    """
 
     common_dir: Path
     rescued: Rescued
+    aside: Aside | None = None
 
     @property
     def repo(self) -> str:
         """Where a person would say the repository is."""
+        if self.common_dir == Path():
+            return ""
         return str(self.common_dir.parent if self.common_dir.name == ".git" else self.common_dir)
 
 
@@ -95,7 +102,18 @@ def list_rescues(context: Context, repo: Path | None = None) -> list[Found]:
             found += [Found(common_dir, one) for one in rescues.rescued_refs(common_dir, context.environ)]
         except ClauderonError as error:
             context.report.warn(f"{common_dir}: {error}")
-    return found
+    return found + [one for one in map(_aside, aside.asides(context.home)) if _is_asked(context, one, repo)]
+
+
+def _aside(one: Aside) -> Found:
+    git_dir = Path(os.path.realpath(one.session.git_dir)) if one.session and one.session.git_dir else Path()
+    common_dir = git_dir if (git_dir / "objects").is_dir() and one.session else Path()
+    name, why = one.path.name, one.reasons[0] if one.reasons else ""
+    return Found(common_dir, Rescued(name, name, "directory", "", "", one.made_at, why), one)
+
+
+def _is_asked(context: Context, one: Found, repo: Path | None) -> bool:
+    return repo is None or one.common_dir in (Path(), *repositories(context, repo))
 
 
 def matching(context: Context, name: str, repo: Path | None = None) -> list[Found]:
@@ -103,7 +121,7 @@ def matching(context: Context, name: str, repo: Path | None = None) -> list[Foun
 
     Raises NoSuchRescue, and UsageError where several repositories have one of that name.
     """
-    short = name.removeprefix(RESCUES)
+    short = name.removeprefix(RESCUES).removeprefix(f"{context.home.root / 'rescue'}/")
     every = list_rescues(context, repo)
     exact = [one for one in every if one.rescued.name == short]
     group = [one for one in every if one.rescued.group == short]
@@ -135,7 +153,7 @@ def _nearest(name: str, every: Sequence[Found]) -> str:
 def one_of_them(found: Sequence[Found], name: str) -> Found:
     """The ref that is restored for a name: the one called so, or the only one. Raises UsageError for several."""
     short = name.removeprefix(RESCUES)
-    if found[0].rescued.name == short or len(found) == 1:
+    if found[0].rescued.name == short or len(found) == 1 or found[0].aside is not None:
         return found[0]
     listed = ", ".join(one.rescued.name for one in found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
     raise UsageError(
@@ -169,12 +187,29 @@ def restore(
         names.branch_named(branch, "--branch")
     session = find(context, into) if into is not None else None
     found = one_of_them(matching(context, name, repo), name)
+    if found.aside is not None and found.common_dir == Path():
+        found = found._replace(
+            common_dir=next(iter(repositories(context, repo)[:1]), Path()) if repo else Path()
+        )
     common_dir, rescued = found.common_dir, found.rescued
-    commit = rescues.peeled(common_dir, rescued.commit, context.environ)
     if worktree is not None:
         place = Path(os.path.realpath(worktree))
+        if found.aside is not None:
+            commit = _files_back(context, found, found.aside, place)
+            return Restored(found, "worktree", str(place), commit, f"cd '{place}'")
+        commit = rescues.peeled(common_dir, rescued.commit, context.environ)
         rescues.add_worktree(common_dir, place, commit, context.environ)
         return Restored(found, "worktree", str(place), commit, f"git -C '{place}' status")
+    if found.aside is None:
+        commit = rescues.peeled(common_dir, rescued.commit, context.environ)
+    elif common_dir == Path():
+        raise UsageError(
+            f"rescue restore {rescued.name}",
+            "the repository it is from is not known, or gone",
+            hint=f"clauderon rescue restore '{rescued.name}' --repo DIR   # or: --worktree DIR, for the files alone",
+        )
+    else:
+        commit = aside.bring_history(found.aside, common_dir, context.environ)
     made = branch or f"rescue/{rescued.name.replace('+', '-')}"
     if session is not None:
         if Path(os.path.realpath(session.git_dir)) != common_dir:
@@ -191,18 +226,47 @@ def restore(
     return Restored(found, "branch", made, commit, f"git -C '{found.repo}' merge '{made}'")
 
 
+def _files_back(context: Context, found: Found, one: Aside, place: Path) -> str:
+    """The files of a directory in a worktree on the history they stand on, as far as that can be carried; the commit.
+
+    Where there is no repository they are but files, and the commit is empty.
+    """
+    if os.path.lexists(place):
+        raise Conflict(
+            f"--worktree {place}", "it exists already", hint="clauderon rescue restore NAME --worktree OTHER"
+        )
+    commit, common_dir = "", found.common_dir
+    if common_dir != Path():
+        try:
+            commit = aside.bring_history(one, common_dir, context.environ)
+        except ClauderonError as error:
+            base = one.session.base if one.session else ""
+            context.report.warn(f"{error}; the files are put on {base or 'no commit'}")
+            commit = base
+    if commit:
+        rescues.add_worktree(common_dir, place, commit, context.environ, files=False)
+    aside.copy_files(one, place)
+    return commit
+
+
 def drop(
     context: Context, name: str, repo: Path | None, *, force: bool, confirm: Callable[[str], bool]
 ) -> list[Found]:
     """Remove what `name` means for good. Raises Refused when the answer was no."""
     found = matching(context, name, repo)
     listed = ", ".join(one.rescued.name for one in found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
-    if not force and not confirm(f"Drop {listed} in {found[0].repo}? Nothing else may hold this work"):
+    if not force and not confirm(
+        f"Drop {listed}{f' in {found[0].repo}' if found[0].repo else ''}? Nothing else may hold this work"
+    ):
         raise Refused(
             f"rescue drop {name}",
             "nothing else may hold this work",
             hint=f"clauderon rescue drop --yes '{name}'   # look first: clauderon rescue show '{name}'",
         )
+    for one in found:
+        if one.aside is not None:
+            remove_tree(one.aside.path)
+            return found
     try:
         rescues.drop(found[0].common_dir, [one.rescued for one in found], context.environ)
     except Conflict as error:

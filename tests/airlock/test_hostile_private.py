@@ -715,7 +715,7 @@ def test_packed_refs_beyond_measure_are_not_read_and_not_forgotten(world: World)
     *_refs, directory = world.rescue()
     world.close()
     assert "more refs" in (Path(directory) / "reasons").read_text()
-    assert (Path(directory) / "git/packed-refs").stat().st_size == 1 << 30
+    assert (Path(directory) / "inside/packed-refs").stat().st_size == 1 << 30
 
 
 @pytest.mark.parametrize(

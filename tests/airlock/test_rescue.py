@@ -233,7 +233,7 @@ def test_a_damaged_history_is_moved_aside_and_the_rest_is_kept(world: World) -> 
     world.close()
     assert world.show(ref, "dirty.txt") == "text"
     assert commit in world.host("rev-list", ref).split()
-    assert (Path(directory) / "git/refs/heads/bad").exists()
+    assert (Path(directory) / "inside/refs/heads/bad").exists()
     assert "ab" * 20 in (Path(directory) / "reasons").read_text()
     assert not world.private.exists()
 
@@ -256,7 +256,7 @@ def test_the_repository_gone_moves_everything_aside(world: World) -> None:
     (directory,) = world.rescue()
     assert world.close() is False
     assert (Path(directory) / "worktree/dirty.txt").read_text() == "precious\n"
-    assert (Path(directory) / "git/HEAD").exists()
+    assert (Path(directory) / "inside/HEAD").exists()
     assert not world.worktree.exists()
     assert not world.private.exists()
 
@@ -302,7 +302,7 @@ def test_a_ref_git_refuses_does_not_cost_the_others(world: World) -> None:
     assert good in world.host("rev-list", ref).split()
     assert bad in (world.side.unrescued).read_text()
     world.close()
-    assert (Path(directory) / "git/refs/heads/bad").read_text().strip() == bad
+    assert (Path(directory) / "inside/refs/heads/bad").read_text().strip() == bad
 
 
 @contextlib.contextmanager
@@ -350,13 +350,16 @@ def test_a_private_directory_closed_to_us_is_rescued(what: str) -> None:
 def test_what_stands_in_the_place_things_are_moved_to_stays(world: World) -> None:
     (world.private / "refs/heads/bad").write_text("ab" * 20 + "\n")
     (directory,) = world.rescue()
-    for name in ("worktree", "git"):
+    for name in ("worktree", "git", "inside"):
         (Path(directory) / name).mkdir(parents=True)
     world.close()
     assert sorted(path.name for path in Path(directory).iterdir()) == [
         "git",
         "git-2",
+        "inside",
+        "inside-2",
         "reasons",
+        "session.json",
         "worktree",
         "worktree-2",
     ]

@@ -183,7 +183,7 @@ def test_a_shallow_submodule_with_work_is_moved_aside_and_without_is_not(sub: Su
     (work,) = sub.world.state().submodules
     assert len(work.commits) == 1
     *_, directory = sub.world.delete()
-    assert (Path(directory) / "git/modules/mod/HEAD").exists()
+    assert (Path(directory) / "inside/modules/mod/HEAD").exists()
 
 
 # What is said when the session's branch depends on it.
