@@ -91,8 +91,9 @@ def ensure(
             if asked:
                 _point(home, agent, version)
             return fetched
-        except download.Unreachable:
+        except download.Unreachable as error:
             if found is None:
+                error.hint = _ways_round(agent, known, error.hint)
                 raise
             progress(
                 None, None, f"Nobody says whether there is a newer {known.title}; keeping the one there is"
@@ -245,6 +246,15 @@ def _fetch(
     shutil.rmtree(partial, ignore_errors=True)
     fsync_folder(target.parent)
     return target
+
+
+def _ways_round(agent: Agent, known: Builtin, hint: str | None) -> str:
+    """A command that looks at the network, and what to set where there is none."""
+    mirror = "CLAUDERON_RELEASES_URL" if known.channel else "npm_config_registry"
+    look = hint or "npm ping"
+    return (
+        f"{look}   # or set {mirror} to a mirror, or [agents.{agent.name}] path to a program on this machine"
+    )
 
 
 def _both(first: ClauderonError | None, second: ClauderonError) -> ClauderonError:

@@ -18,10 +18,12 @@ from typing import Any
 
 from clauderon import proc
 from clauderon.agents.download import FetchError, Progress, Unreachable, disk_full, hash_file
+from clauderon.agents.reach import Probe
 from clauderon.errors import CommandFailed, CommandTimeout, ToolMissing
 
 VIEW_TIMEOUT_S = 60.0
 _POLL_S = 0.2
+_LOOK_S = 0.05
 _OFFLINE = (
     "ENOTFOUND",
     "ECONNREFUSED",
@@ -75,18 +77,33 @@ def fetch(
 
 def _view(spec: str, field: str, environ: Mapping[str, str]) -> Any:
     try:
-        answer = proc.run(view_argv(spec, field), env=environ, cwd="/", timeout_s=VIEW_TIMEOUT_S)
+        answer = _unless_unreachable(spec, view_argv(spec, field), environ)
     except CommandFailed as error:
         raise _failed(spec, error) from error
     except CommandTimeout as error:
         raise Unreachable(
             f"npm view {spec}",
             error.why,
-            hint="npm ping   # or set [agents.NAME] path to a program on this machine",
+            hint="npm ping",
         ) from error
     except ToolMissing as error:
         raise _no_npm(spec) from error
     return json.loads(answer.stdout or b"null")
+
+
+def _unless_unreachable(spec: str, argv: list[str], environ: Mapping[str, str]) -> proc.Completed:
+    """npm's answer; Unreachable as soon as it is clear that there is no network, which npm does not believe."""
+    running = proc.start(argv, env=environ, cwd="/")
+    try:
+        probe = Probe(spec, environ)
+        while running.child.poll() is None and not probe.connected.is_set():
+            if probe.gave_up():
+                raise Unreachable(f"npm: {spec}", "the registry cannot be reached", hint="npm ping")
+            time.sleep(_LOOK_S)
+    except BaseException:
+        running.stop()
+        raise
+    return running.result(timeout_s=VIEW_TIMEOUT_S)
 
 
 def view_argv(spec: str, field: str) -> list[str]:
@@ -163,7 +180,7 @@ def _failed(spec: str, error: CommandFailed) -> FetchError:
         return Unreachable(
             what,
             "the registry cannot be reached",
-            hint="npm ping   # or set [agents.NAME] path to a program on this machine",
+            hint="npm ping",
             detail=error.detail,
         )
     if "E404" in error.detail or "ETARGET" in error.detail:
@@ -173,7 +190,7 @@ def _failed(spec: str, error: CommandFailed) -> FetchError:
     return Unreachable(
         what,
         error.why,
-        hint="npm ping   # or set [agents.NAME] path to a program on this machine",
+        hint="npm ping",
         detail=error.detail,
     )
 
