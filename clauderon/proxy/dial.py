@@ -14,7 +14,7 @@ from collections.abc import Callable
 from clauderon.proxy.addresses import canonical_address, guarded
 from clauderon.proxy.hosts import format_authority, is_address
 from clauderon.proxy.pool import Pool
-from clauderon.proxy.refusal import Problem
+from clauderon.proxy.refusal import HTTP2_FIX, Problem
 from clauderon.proxy.resolver import Resolved, Resolver
 from clauderon.proxy.routes import Routes
 from clauderon.proxy.rules import Rules, Verdict
@@ -78,6 +78,9 @@ class Dialler:
             raise _certificate_problem(key.host, error) from None
         except ssl.SSLError as error:
             reason = error.reason or str(error)
+            if "NO_APPLICATION_PROTOCOL" in reason.upper().replace(" ", "_"):
+                what = f"{key.host} does not speak HTTP/1.1, perhaps only HTTP/2"
+                raise Problem(502, "upstream-http2", what, HTTP2_FIX.format(key.host)) from None
             raise Problem(502, "upstream-tls", f"TLS with {key.host} failed: {reason}") from None
         except OSError as error:
             raise Problem(502, "upstream-tls", f"TLS with {key.host} failed: {_text(error)}") from None

@@ -10,7 +10,7 @@ from clauderon.proxy.framing import Framing, FramingError, request_framing
 from clauderon.proxy.head import RequestHead, absolute_form
 from clauderon.proxy.hosts import format_authority
 from clauderon.proxy.interfaces import AuditRecord
-from clauderon.proxy.refusal import Problem
+from clauderon.proxy.refusal import HTTP2_FIX, Problem
 from clauderon.proxy.response import SWITCHED, WHOLE, Response, ResponseError
 from clauderon.proxy.sessions import audit_path
 from clauderon.proxy.tunnel import PEER, Tunnel
@@ -268,7 +268,8 @@ class Exchange:
     def _broken(self, error: ResponseError) -> None:
         """The upstream's response makes no sense, or must not pass."""
         refused = bool(error.rule)
-        self.fail(Problem(502, error.code, f"{self.key.host} sent {error}", "", refused, error.rule))
+        fix = HTTP2_FIX.format(self.key.host) if error.code == "upstream-http2" else ""
+        self.fail(Problem(502, error.code, f"{self.key.host} sent {error}", fix, refused, error.rule))
 
     def fail(self, problem: Problem) -> None:
         """Answer the client ourselves, or cut the response if it has begun."""

@@ -6,6 +6,9 @@ import json
 import re
 from dataclasses import dataclass
 
+# To a host that speaks nothing older.
+HTTP2_FIX = "to have it reached without the proxy's reading along: add {} to [proxy] passthrough"
+
 _REASONS = {
     400: "Bad Request",
     401: "Unauthorized",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from clauderon.proxy.needles import Data, Needles
 
 MAX_INTERIM = 64
+# HTTP/2's first words are a SETTINGS frame or, to who speaks something else, GOAWAY; both for stream 0 (RFC 9113 4.1).
+_FRAME = 9
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+_FIRST_FRAMES = b"\x04\x07"
 
 # What `feed` says: more must come, the response is whole, or the protocol was switched.
 MORE, WHOLE, SWITCHED = range(3)
@@ -150,12 +155,14 @@ class Response:
             if end > MAX_HEAD or (end < 0 and len(data) > MAX_HEAD):
                 raise ResponseError("upstream-head", f"a head of more than {MAX_HEAD} bytes")
             if end < 0:
+                _check_begin(data)
                 self._held = data
                 return MORE
             size = end + 4
             try:
                 head = parse_response(data[:size], self._method)
             except HeadError as error:
+                _check_begin(data[:size])
                 raise ResponseError("upstream-head", f"a malformed response: {error}") from None
             if head.status >= 200:
                 break
@@ -237,3 +244,13 @@ class Response:
             raise ResponseError("upstream-coding", "its body in a coding nobody asked for") from None
         except SwollenError:
             raise ResponseError("upstream-coding", "its body in too many codings at once") from None
+
+
+def _check_begin(data: bytes) -> None:
+    """Say at once what can never become a head of HTTP/1, rather than wait for its end. Raises ResponseError."""
+    if len(data) >= _FRAME and data[3] in _FIRST_FRAMES and data[5:9] == bytes(4):
+        raise ResponseError("upstream-http2", "HTTP/2 in answer to HTTP/1.1")
+    if _BARE_LF.search(data):
+        raise ResponseError(
+            "upstream-head", "a head with lines that end in LF alone, where HTTP/1.1 has CR LF"
+        )

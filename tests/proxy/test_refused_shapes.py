@@ -298,3 +298,49 @@ def test_https_without_connect_is_told_what_to_do(rig: Rig) -> None:
     head, body = client.message()
     assert head.startswith(b"HTTP/1.1 400 ")
     assert b"CONNECT" in body
+
+
+HEADS = {
+    "LF alone": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+    "LF alone, in one line": b"HTTP/1.1 200 OK\r\nA: b\nContent-Length: 2\r\n\r\nok",
+    "LF alone, and a body with an empty line": b"HTTP/1.1 200 OK\nContent-Length: 4\n\n\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("shape", HEADS)
+@pytest.mark.parametrize("stays", [True, False])
+def test_an_upstream_without_cr_is_said_to_be_that_at_once(rig: Rig, shape: str, stays: bool) -> None:
+    """It was "closed the connection inside its response's head", and where it stayed open, a wait for a minute."""
+
+    def answer(peer: Peer) -> None:
+        peer.message()
+        peer.send(HEADS[shape])
+        if stays:
+            peer.rest()
+
+    rig.upstream(handler=answer)
+    head, body = rig.ask(GET)
+    assert head.startswith(b"HTTP/1.1 502 ")
+    assert b"LF" in body
+    assert rig.audited()[0].error == "upstream-head"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [b"\0\0\x12\4\0\0\0\0\0\0\3\0\0\0\x64\0\4\0\x10\0\0\0\6\0\1\0\0",
+     b"\0\0\x22\7\0\0\0\0\0\0\0\0\0\0\0\0\1Unexpected\r\n\r\n preface"],
+    ids=["SETTINGS", "GOAWAY"],
+)  # fmt: skip
+@pytest.mark.parametrize("stays", [True, False])
+def test_an_upstream_of_http_2_alone_is_said_to_be_that(rig: Rig, first: bytes, stays: bool) -> None:
+    def answer(peer: Peer) -> None:
+        peer.send(first)
+        peer.message()
+        if stays:
+            peer.rest()
+
+    rig.upstream(handler=answer)
+    head, body = rig.ask(GET)
+    assert head.startswith(b"HTTP/1.1 502 ")
+    assert b"HTTP/2" in body and b"[proxy] passthrough" in body
+    assert rig.audited()[0].error == "upstream-http2"
