@@ -87,7 +87,7 @@ def checkout_lock(context: Context, session: Session) -> Iterator[None]:
 
     digest = hashlib.sha256(os.fsencode(session.repo)).hexdigest()[:12]
     busy = Conflict(f"checkout {session.repo}", "another command is merging into it", hint="git status")
-    with _held(context.home.locks / f"checkout-{digest}.lock", busy, CHECKOUT_WAIT_S):
+    with _held(context.home.locks / f"checkout-{digest}.lock", busy, CHECKOUT_WAIT_S, passing=True):
         yield
 
 
@@ -97,7 +97,7 @@ def network_lock(context: Context, name: str) -> Iterator[None]:
     busy = Conflict(
         f"network {name}", "another command has been making it for long", hint="docker network ls"
     )
-    with _held(context.home.locks / f"network-{name}.lock", busy, LOCK_WAIT_S):
+    with _held(context.home.locks / f"network-{name}.lock", busy, LOCK_WAIT_S, passing=True):
         yield
 
 
@@ -110,21 +110,38 @@ def caches_lock(context: Context) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _held(path: Path, busy: Conflict, wait_s: float) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _held(path: Path, busy: Conflict, wait_s: float, *, passing: bool = False) -> Iterator[None]:
+    """passing: the file goes with the last holder. One that a killed command leaves is `reconcile`'s to remove."""
+    descriptor = _taken(path, busy, time.monotonic() + wait_s)
     try:
-        deadline = time.monotonic() + wait_s
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise busy from None
-                time.sleep(0.05)
         yield
     finally:
+        if passing:
+            path.unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def _taken(path: Path, busy: Conflict, deadline: float) -> int:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who held it may have removed it between our two calls: then the next one would take another file.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                    return descriptor
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(descriptor)
+                raise busy from None
+            time.sleep(0.05)
+        os.close(descriptor)
+
+
+def sweep(path: Path) -> None:
+    """Remove a lock's file unless somebody holds it."""
+    with contextlib.suppress(Conflict), _held(path, Conflict("lock", "held"), 0.0, passing=True):
+        pass
 
 
 def is_locked(context: Context, session: Session) -> bool:

@@ -11,11 +11,13 @@ from clauderon import airlock, names, rights, spec
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
 from clauderon.session import probe, refresh, remove, resources
-from clauderon.session.context import Context, is_held, is_locked, lock
+from clauderon.session.context import Context, is_held, is_locked, lock, sweep
 from clauderon.session.lookup import adopt, record
 from clauderon.store import Session
 
 SETTLE_S = 0.1
+_SESSION_LOCK = re.compile(r"[0-9a-f]{12}\.lock")
+_PASSING_LOCK = re.compile(r"checkout-[0-9a-f]{12}\.lock|network-.*\.lock")
 
 
 class _Known(NamedTuple):
@@ -190,14 +192,16 @@ def _networks(context: Context, dry_run: bool) -> list[Action]:
 
 
 def _locks(context: Context, known: set[str], dry_run: bool) -> list[Action]:
-    """The lock files of sessions that are gone. One that nobody holds is free."""
+    """The lock files of sessions that are gone, and those that killed commands left. One that nobody holds is free."""
     actions = []
     for path in _entries(context.home.locks):
-        of_a_session = re.fullmatch(r"[0-9a-f]{12}\.lock", path.name)
-        if of_a_session and path.stem not in known and not is_held(path):
+        passing = _PASSING_LOCK.fullmatch(path.name) or (
+            _SESSION_LOCK.fullmatch(path.name) and path.stem not in known
+        )
+        if passing and not is_held(path):
             actions.append(Action(path.name, "lock", "removed"))
             if not dry_run:
-                path.unlink(missing_ok=True)
+                sweep(path)
     return actions
 
 
