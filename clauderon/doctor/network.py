@@ -146,12 +146,14 @@ def _health(port: int) -> int | None:
 def _tunnels(port: int) -> bool:
     """Whether the request of `curl -x http://localhost:PORT https://...` is answered.
 
-    For a place on this machine, which the proxy refuses in so many words: nothing is asked of anybody outside.
+    For a name the proxy knows as the doctor's: it refuses it, marks it in the audit, and asks nobody outside.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIMEOUT_S)
     with contextlib.closing(connection):
         try:
-            connection.request("CONNECT", "127.0.0.1:9", headers={"Host": "127.0.0.1:9"})
+            connection.request(
+                "CONNECT", f"{listeners.PROBE_HOST}:443", headers={"Host": f"{listeners.PROBE_HOST}:443"}
+            )
             return 200 <= connection.getresponse().status < 600
         except (OSError, http.client.HTTPException):
             return False

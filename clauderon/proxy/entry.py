@@ -9,6 +9,7 @@ from clauderon.proxy import passthrough
 from clauderon.proxy.exchange import Exchange
 from clauderon.proxy.head import RequestHead, parse_request, request_table, split_absolute, split_target
 from clauderon.proxy.hosts import HostError, format_authority, parse_authority
+from clauderon.proxy.listeners import PROBE_HOST
 from clauderon.proxy.refusal import Problem
 from clauderon.proxy.rules import Verdict
 from clauderon.proxy.sessions import MAX_CONNECTIONS, audit_host, audit_path
@@ -136,6 +137,8 @@ def _connect(client: Client, head: RequestHead) -> None:
         )
     if session.main and not _is_loopback(client.source):
         raise _not_from_here(client)
+    if session.main and host == PROBE_HOST:
+        raise Problem(403, "doctor", "it is the doctor that asks, and needs no tunnel", rule="doctor")
     verdict = session.rules.decide(host, port)
     if verdict.problem is not None:
         raise _refusal(verdict)

@@ -70,8 +70,9 @@ class ServiceStatus(NamedTuple):
         """For `output`: scalars first, then lists and tables."""
         return {
             "version": self.version,
-            "pid": self.pid,
-            "supervisor_pid": self.supervisor_pid,
+            # The one to signal, and to watch: it outlives its workers.
+            "pid": self.supervisor_pid,
+            "worker_pid": self.pid,
             "port": self.port,
             "uptime_s": round(time.time() - self.started_at),
             "restarts": self.restarts,

@@ -62,6 +62,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._finished.set)
         loop.add_signal_handler(signal.SIGINT, lambda: None)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         loop.add_reader(self._channel.fileno(), self._hear)
         await asyncio.to_thread(ca.ensure, self._home)
         self._authority = leaves.Authority.load(self._home)
@@ -220,15 +221,17 @@ class Worker:
     def _hear(self) -> None:
         try:
             for message, _descriptors in self._channel.receive():
-                if message["op"] == "dropped":
-                    if not self._dropped.done():
-                        self._dropped.set_result(None)
+                if message["op"] == "dropped" and not self._dropped.done():
+                    self._dropped.set_result(None)
                 elif message["op"] == "reload":
-                    self._reload_task = asyncio.ensure_future(self._reload_quietly())
+                    self._reload_soon()
         except Closed:
             asyncio.get_running_loop().remove_reader(self._channel.fileno())
             self._gone = True
             self._finished.set()
+
+    def _reload_soon(self) -> None:
+        self._reload_task = asyncio.ensure_future(self._reload_quietly())
 
     async def _reload_quietly(self) -> None:
         try:
@@ -281,12 +284,9 @@ def main() -> int:
         return 1
     import uvloop
 
-    async def serve() -> None:
-        await Worker(channel, hello, held).run()
-
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve())
+            runner.run(Worker(channel, hello, held).run())
     except ClauderonError as error:
         with contextlib.suppress(Closed):
             channel.send("fatal", text=f"{error}\t{error.hint or ''}")

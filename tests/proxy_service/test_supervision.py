@@ -342,3 +342,30 @@ def test_a_service_whose_home_was_unmounted_ends_and_lets_go_of_its_ports(proxy:
     eventually(lambda: _is_gone(pid), "the supervisor ends")
     with socket.create_server(("127.0.0.1", proxy.port)):
         pass
+
+
+def test_a_worker_that_is_told_to_reload_reloads(proxy: Service) -> None:
+    """`pkill -HUP clauderon` reaches both. It killed the worker, and what was under way there."""
+    running = proxy.ensure()
+    proxy.home.config.write_text(proxy.home.config.read_text() + "\n# changed\n")
+    os.kill(running.pid, signal.SIGHUP)
+    time.sleep(1.5)
+    again = proxy.status()
+    assert (again.pid, again.restarts) == (running.pid, 0)
+
+
+def test_the_pid_that_is_shown_is_of_the_process_that_stays(proxy: Service) -> None:
+    running = proxy.ensure()
+    row = running.row()
+    assert (row["pid"], row["worker_pid"]) == (running.supervisor_pid, running.pid)
+
+
+def test_the_doctors_own_request_is_marked_in_the_audit(proxy: Service) -> None:
+    """It was a refused tunnel to 127.0.0.1:9, which somebody who reads the audit takes for an attack."""
+    from clauderon.doctor import network
+
+    proxy.ensure()
+    assert network._tunnels(proxy.port)
+    eventually(lambda: proxy.audit(), "the audit")
+    line = proxy.audit()[-1]
+    assert (line["rule"], line["host"], line["refused"]) == ("doctor", "clauderon-doctor.invalid:443", False)
