@@ -24,7 +24,7 @@ SAMPLE = int(os.environ.get("CRASH_SAMPLE", "2"))
 @pytest.mark.slow
 @pytest.mark.parametrize("course", COURSES, ids=lambda course: course.name)
 def test_a_struck_command_loses_nothing_and_leaves_nothing(course: object, tmp_path: Path) -> None:
-    """Found what `test_a_lock_of_our_own_that_a_kill_left_is_broken_at_once` holds now."""
+    """Seen to fail when an index lock of a killed sync was broken only after ten minutes (`stop`, `merge`)."""
     options = Namespace(
         seed=SEED, sample=SAMPLE, only=[course.name], how=[], at=None, minutes=0, own_engine=False, verbose=True  # type: ignore[attr-defined]
     )  # fmt: skip
