@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clauderon import proc
+from clauderon.airlock.autorun import Autorun, brings
 from clauderon.airlock.layout import RESCUES, admin_dir
 from clauderon.airlock.refs import Change, update_refs
-from clauderon.errors import Conflict
+from clauderon.errors import CommandFailed, Conflict
 from clauderon.git.environment import environment, hardened, offline, without_filters
 from clauderon.git.settings import parse_settings
 
@@ -180,6 +181,14 @@ def add_worktree(
         undo = hardened(common_dir, "worktree", "remove", "--force", str(place))
         proc.start(undo, env=env, cwd="/").result(ok=None, timeout_s=_TIMEOUT_S)
         raise
+
+
+def autorun(common_dir: Path, commit: str, environ: Mapping[str, str]) -> tuple[Autorun, ...]:
+    """What of a commit would run by itself and is not at your HEAD; nothing where there is no HEAD."""
+    try:
+        return tuple(brings(common_dir, "HEAD", commit, env=_env(environ)))
+    except CommandFailed:
+        return ()
 
 
 def drop(common_dir: Path, refs: Iterable[Rescued], environ: Mapping[str, str]) -> None:

@@ -165,7 +165,10 @@ def restore(
     out = common.speak(format_, json, quiet)
     with common.opened(changing=into is not None) as context:
         done = rescues.restore(context, name, repo, branch=branch, worktree=worktree, into=into)
+        said = rescues.autorun(context, done)
     out.note(f"{done.kind} {done.where}: {done.commit[:_ID]}. Next: {done.merge}")
+    if said:
+        out.warn(said)
     out.done(
         {
             "name": done.found.rescued.name,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clauderon import names, paths
-from clauderon.airlock import aside, giving, remove_tree, rescues
+from clauderon.airlock import aside, autorun_said, giving, remove_tree, rescues
 from clauderon.airlock.aside import Aside
 from clauderon.airlock.keeping import read_lines
 from clauderon.airlock.layout import RESCUES
@@ -224,6 +224,14 @@ def restore(
         return Restored(found, "session", session.name, commit, said)
     rescues.make_branch(common_dir, made, commit, context.environ)
     return Restored(found, "branch", made, commit, f"git -C '{found.repo}' merge '{made}'")
+
+
+def autorun(context: Context, done: Restored) -> str:
+    """A sentence about what came back and would run by itself in a checkout; empty if nothing would."""
+    if done.found.common_dir == Path() or not done.commit:
+        return ""
+    found = rescues.autorun(done.found.common_dir, done.commit, context.environ)
+    return autorun_said(done.where, found) if found else ""
 
 
 def _files_back(context: Context, found: Found, one: Aside, place: Path) -> str:

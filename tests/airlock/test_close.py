@@ -235,6 +235,31 @@ def test_a_close_killed_at_any_step_is_finished_by_the_next(
     assert world.show("refs/clauderon/rescue/fix", "dirty.txt") == "text"
 
 
+@pytest.mark.parametrize("renames", range(4))
+def test_a_close_killed_while_it_moves_things_aside_moves_each_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, renames: int
+) -> None:
+    (world.private / "refs/heads/bad").write_text("ab" * 20 + "\n")
+    (directory,) = world.rescue()
+    left, real = renames, Path.rename
+
+    def rename(self: Path, target: Path) -> Path:
+        nonlocal left
+        if left == 0:
+            raise Killed
+        left -= 1
+        return real(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        with pytest.raises(Killed):
+            world.close()
+    world.close()
+    assert traces(world) == []
+    names = {path.name for path in Path(directory).iterdir()}
+    assert names == {"git", "inside", "reasons", "session.json", "worktree"}
+
+
 def test_the_kill_test_does_kill_half_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not steps(world, monkeypatch, 5)
     assert traces(world)

@@ -89,6 +89,13 @@ def test_restore_makes_a_branch(deleted: World, cli: Cli) -> None:
     assert REF in deleted.refs()
 
 
+def test_what_would_run_by_itself_is_said(world: World, cli: Cli) -> None:
+    world.commit(".envrc", "touch ran\n")
+    cli.ok("delete", "fix", "--force")
+    assert ".envrc" in cli.ok("rescue", "restore", "fix").error
+    assert ".envrc" in cli.ok("rescue", "restore", "fix", "--worktree", "place").error
+
+
 def test_restore_makes_a_worktree(deleted: World, cli: Cli, tmp_path: Path) -> None:
     cli.ok("rescue", "restore", "fix", "--worktree", "-odd name")
     place = tmp_path / "-odd name"
