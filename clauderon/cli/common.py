@@ -69,8 +69,15 @@ def opened(*, changing: bool = False) -> Iterator[Context]:
             from clauderon.session import lost
 
             lost.announce(context)
-        if changing and store.unfinished():
-            from clauderon.session.reconcile import finish_interrupted
-
-            finish_interrupted(context)
+        if changing:
+            _finish_interrupted(context)
         yield context
+
+
+def _finish_interrupted(context: Context) -> None:
+    from clauderon.session.unheard import unheard
+
+    if context.store.unfinished() or unheard(context.home, context.store):
+        from clauderon.session.reconcile import finish_interrupted
+
+        finish_interrupted(context)

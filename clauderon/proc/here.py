@@ -151,7 +151,7 @@ def foreground(argv: Sequence[str], *, env: Env, stdin: bytes = b"", capture: bo
                 stdout=subprocess.PIPE if capture else pipe_for(1),
                 stderr=pipe_for(2),
                 process_group=0,
-                preexec_fn=ends_with_us(),
+                preexec_fn=ends_with_us(signal.SIGKILL),
             )
     except OSError as error:
         raise cannot_start(argv, None, error) from error
@@ -189,8 +189,11 @@ def _begin_here(
     return child, came
 
 
-def ends_with_us() -> Callable[[], None] | None:
-    """For a child: that the kernel ends it should we be killed. It would hold our terminal and our pipes."""
+def ends_with_us(number: int = signal.SIGTERM) -> Callable[[], None] | None:
+    """For a child: that the kernel ends it should we be killed. It would hold our terminal and our pipes.
+
+    number: KILL for one that has no terminal to put in order: `docker attach` does not end by TERM (client 28).
+    """
     if sys.platform != "linux":
         return None
     import ctypes
@@ -198,9 +201,9 @@ def ends_with_us() -> Callable[[], None] | None:
     prctl, us = ctypes.CDLL(None).prctl, os.getpid()
 
     def end_with_us() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        prctl(_PR_SET_PDEATHSIG, number)
         if os.getppid() != us:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
 
     return end_with_us
 

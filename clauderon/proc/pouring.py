@@ -44,7 +44,7 @@ class Pour:
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT if self._merged else None,
                     process_group=0,
-                    preexec_fn=ends_with_us(),
+                    preexec_fn=ends_with_us(signal.SIGKILL),
                 )
         except OSError as error:
             raise cannot_start(self._argv, None, error) from error

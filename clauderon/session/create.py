@@ -13,7 +13,7 @@ from clauderon.airlock import worktree
 from clauderon.caching import wanted
 from clauderon.errors import ClauderonError, Conflict
 from clauderon.proxy import service
-from clauderon.session import again, hook, launch, lent, remove, request, resources, served, unsafe
+from clauderon.session import again, hook, launch, lent, remove, request, resources, served, unheard, unsafe
 from clauderon.session.beside import Beside
 from clauderon.session.context import Context, lock
 from clauderon.session.request import Plan, Request
@@ -153,6 +153,8 @@ def prepare_only(context: Context, session: Session, prompt: bytes | None, *, at
 
 def _start(context: Context, plan: Plan, session: Session, around: launch.Surroundings) -> Session:
     session = context.store.update(session.id, step="container")
+    if plan.attached:
+        unheard.hold(context, session)
 
     def describe(row: Session) -> ContainerSpec:
         described = launch.prepare(context, row, plan.agent, around, plan.prompt)

@@ -17,11 +17,10 @@ from clauderon.session import lifecycle
 from clauderon.session.beside import Beside
 from clauderon.session.context import Context
 from clauderon.session.slow import slow
+from clauderon.session.unheard import GO, hold
 from clauderon.store import Session, Store
 
 STOP_GRACE_S = 10
-# The line the start script waits for: by the time it arrives, what the agent prints is listened to.
-_GO = b"go\n"
 _NOT_COPIED = 1
 _READER_LEFT = EXIT_SIGNAL_BASE + signal.SIGPIPE
 
@@ -41,10 +40,11 @@ class Result(NamedTuple):
 
 def stream(context: Context, session: Session, *, began_before: bool = False) -> Result:
     """Copy the agent's stdout and stderr to ours, byte for byte, until it ends."""
+    hold(context, session)
     if began_before:
         _wake(context, session)
     with _Deadline(context, session) as deadline, _stopped_on_interrupt(context, session):
-        copying = context.docker.foreground(*_words(session, began_before), stdin=_GO).status
+        copying = context.docker.foreground(*_words(session, began_before), stdin=GO).status
         if copying == _READER_LEFT and proc.reader_left():
             raise BrokenPipeError
         status = _status(context, session)
@@ -57,11 +57,12 @@ def stream(context: Context, session: Session, *, began_before: bool = False) ->
 
 def collect(context: Context, session: Session, *, began_before: bool = False) -> Result:
     """Wait for the agent's end and take its whole stdout; its stderr goes to ours."""
+    hold(context, session)
     if began_before:
         _wake(context, session)
     with _Deadline(context, session), _stopped_on_interrupt(context, session):
         with slow(context.report, f"Waiting for the agent of {session.name}"):
-            taken = context.docker.foreground(*_words(session, began_before), stdin=_GO, capture=True)
+            taken = context.docker.foreground(*_words(session, began_before), stdin=GO, capture=True)
         # Whoever took the agent out of the configuration meanwhile gets its answer as it is.
         agent = context.config.agents.get(session.agent) or Agent(name=session.agent)
         printed = answer.read(agent, taken.stdout.decode("utf-8", "replace"))
@@ -72,7 +73,7 @@ def _wake(context: Context, session: Session) -> None:
     """Send the line that a create killed before it listened never sent; the logs have what comes of it."""
     if setup.mode(context.home, session) == "attached":
         words = context.docker.argv(*_words(session, False))
-        Beside(lambda: proc.start(words, env=context.docker.env, stdin=_GO).result(ok=None, aloud=False))
+        Beside(lambda: proc.start(words, env=context.docker.env, stdin=GO).result(ok=None, aloud=False))
 
 
 def _words(session: Session, began_before: bool) -> list[str]:

@@ -9,7 +9,7 @@ from clauderon import airlock, limits, names, spec
 from clauderon.agents import setup
 from clauderon.docker.parse import Container
 from clauderon.errors import EXIT_TIMEOUT, ClauderonError, Refused
-from clauderon.session import disk, lost
+from clauderon.session import disk, lost, unheard
 from clauderon.session.context import Context, is_locked
 from clauderon.session.lookup import find
 from clauderon.store import Session
@@ -116,7 +116,9 @@ def _view(context: Context, session: Session, container: Container | None) -> Vi
         state = "missing"
     else:
         state = container.state
-        if state == "running":
+        if state == "running" and unheard.is_unheard(context.home, session):
+            state = "interrupted"
+        elif state == "running":
             activity = setup.activity(context.home, session.id)
         elif state == "exited":
             state, exit_status = _ending(context, session, exit_status)

@@ -10,13 +10,13 @@ from typing import NamedTuple
 from clauderon import airlock, names, rights, spec
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
-from clauderon.session import probe, refresh, remove, resources
+from clauderon.session import probe, refresh, remove, resources, unheard
 from clauderon.session.context import Context, is_held, is_locked, lock, sweep
 from clauderon.session.lookup import adopt, record
 from clauderon.store import Session
 
 SETTLE_S = 0.1
-_SESSION_LOCK = re.compile(r"[0-9a-f]{12}\.lock")
+_SESSION_LOCK = re.compile(r"[0-9a-f]{12}(\.print)?\.lock")
 _PASSING_LOCK = re.compile(r"checkout-[0-9a-f]{12}\.lock|network-.*\.lock")
 
 
@@ -46,6 +46,9 @@ def reconcile(context: Context, *, dry_run: bool = False) -> list[Action]:
             actions.append(action)
             if dry_run and action.did in ("undone", "deleted"):
                 going.add(session.id)
+    for session in unheard.unheard(context.home, context.store):
+        if dry_run or unheard.begin(context, session):
+            actions.append(Action(session.name, "session", "begun"))
     rows = context.store.all()
     known = _Known({row.id for row in rows}, {row.name for row in rows})
     actions += _containers(context, known, going, dry_run)
@@ -135,6 +138,12 @@ def finish_interrupted(context: Context) -> None:
                 context.report.note(
                     f"Session {action.name}, left half-way by a killed command, was {action.did}."
                 )
+    for session in unheard.unheard(context.home, context.store):
+        if unheard.begin(context, session):
+            context.report.note(
+                f"The agent of {session.name}, whose create --print was killed, has begun. "
+                f"hint: clauderon logs -f {session.name}"
+            )
 
 
 def _finish(context: Context, session: Session, dry_run: bool) -> Action:
@@ -196,7 +205,7 @@ def _locks(context: Context, known: set[str], dry_run: bool) -> list[Action]:
     actions = []
     for path in _entries(context.home.locks):
         passing = _PASSING_LOCK.fullmatch(path.name) or (
-            _SESSION_LOCK.fullmatch(path.name) and path.stem not in known
+            _SESSION_LOCK.fullmatch(path.name) and path.name.partition(".")[0] not in known
         )
         if passing and not is_held(path):
             actions.append(Action(path.name, "lock", "removed"))

@@ -15,7 +15,7 @@ from clauderon.caching import wanted
 from clauderon.docker.parse import Container
 from clauderon.errors import BackendError, ClauderonError, Interrupted, Refused
 from clauderon.proxy import service
-from clauderon.session import promotion, rescues
+from clauderon.session import promotion, rescues, unheard
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
 from clauderon.session.slow import slow
@@ -222,6 +222,7 @@ def _forget(context: Context, session: Session) -> None:
     wanted.forget(home, session.id)
     context.store.remove(session.id)
     home.lock(session.id).unlink(missing_ok=True)
+    unheard.lock_path(home, session.id).unlink(missing_ok=True)
     # A proxy that is down reads the rows when it comes up.
     with suppress(ClauderonError):
         service.reload(home, context.config, context.environ)

@@ -1,0 +1,69 @@
+"""Headless agents that wait for somebody to listen: told from those whose `create --print` was killed, and begun.
+
+Must not begin an agent whose listener lives: what it prints would be lost to that.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from clauderon import names, paths
+from clauderon.agents import setup
+from clauderon.errors import CommandTimeout, Conflict
+from clauderon.session.context import Context, is_held, lock
+from clauderon.store import Session, Store
+
+# The line the start script waits for: by the time it arrives, what the agent prints is listened to.
+GO = b"go\n"
+# A dry run's script holds no lock between its `docker run` and its last step.
+_SCRIPT_S = 10.0
+_WAKING_S = 10.0
+
+
+def lock_path(home: paths.Home, session_id: str) -> Path:
+    return home.locks / f"{session_id}.print.lock"
+
+
+def hold(context: Context, session: Session) -> None:
+    """Say, until this process ends, that it listens or is going to."""
+    descriptor = os.open(lock_path(context.home, session.id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with suppress(BlockingIOError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_unheard(home: paths.Home, session: Session) -> bool:
+    """Whether the session's agent, if its container runs, waits for a listener that is gone."""
+    if not session.print_mode or session.state != "running" or setup.mode(home, session) != "attached":
+        return False
+    if setup.activity(home, session.id):
+        return False  # it has begun
+    held = lock_path(home, session.id)
+    return not is_held(held) and (held.exists() or time.time() - session.updated_at > _SCRIPT_S)
+
+
+def unheard(home: paths.Home, store: Store) -> list[Session]:
+    """The sessions of which `is_unheard` holds."""
+    return [session for session in store.all() if is_unheard(home, session)]
+
+
+def begin(context: Context, session: Session) -> bool:
+    """Have the agent begin; the logs have what it prints. Returns False where there was nothing to begin."""
+    with suppress(Conflict), lock(context, session, wait_s=0):
+        if not is_unheard(context.home, session):
+            return False
+        container = names.container(session.name)
+        detail = context.docker.container_inspect(container)
+        running = detail is not None and detail.running
+        if running:
+            with suppress(CommandTimeout):  # `attach` may stay to the end of the container
+                context.docker.run(
+                    "attach", "--sig-proxy=false", container,
+                    what=f"begin {session.name}", stdin=GO, timeout_s=_WAKING_S, aloud=False,
+                )  # fmt: skip
+        setup.set_mode(context.home, session, "agent")
+        return running
+    return False
