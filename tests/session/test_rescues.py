@@ -63,6 +63,10 @@ def test_list_finds_what_delete_kept_from_anywhere(deleted: World, cli: Cli, tmp
     assert names(cli.ok("rescue", "list", "--json", "--repo", str(deleted.repo))) == ["fix", "fix+stash/0"]
 
 
+def test_completion_offers_what_there_is(deleted: World, cli: Cli) -> None:
+    assert cli.ok("__complete", "rescues").text == "fix\twork\nfix+stash/0\tstash\n"
+
+
 def test_nothing_to_list_is_said(world: World, cli: Cli) -> None:
     answer = cli.ok("rescue", "list")
     assert answer.text == "" and "No rescues" in answer.error
