@@ -17,13 +17,13 @@ _TABLE = """
 your shell, on entering the directory:
     .envrc .env .env.local .mise.toml mise.toml .mise/ .mise.local.toml mise.local.toml .rtx.toml
     .tool-versions .autoenv .autoenv.zsh .in .out devbox.json devenv.nix .devenv/ .direnvrc direnvrc
-    .venv/ venv/
+    .venv/ venv/ .config/mise/ mise/config.toml
 your editor, on opening the directory:
     .vscode/ *.code-workspace .idea/ *.iml *.ipr .fleet/ .zed/ .helix/ .vim/ .exrc .nvimrc .vimrc
     .nvim.lua .nvim/ .lvimrc .local.vimrc .dir-locals.el .dir-locals-2.el .projectile
     *.sublime-project .sublime/ .vs/ .settings/ .project .classpath .kakrc .kak/ .clangd .clang-tidy
     .ccls compile_commands.json CMakePresets.json CMakeUserPresets.json .luarc.json .luarc.jsonc
-    .neoconf.json .nlsp-settings/ .editorconfig-checker.json .theia/
+    .neoconf.json .nlsp-settings/ .editorconfig-checker.json .theia/ .ycm_extra_conf.py .ruby-lsp/
 your editor or container tool:
     .devcontainer/ .devcontainer.json .gitpod.yml .gitpod.dockerfile .devfile.yaml devfile.yaml
 a coding agent, on its start:
