@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 from clauderon import paths
 from clauderon.agents import registry, trust
@@ -32,6 +36,11 @@ _QUIET_CLAUDE = (
     "DISABLE_AUTOUPDATER",
     "DISABLE_INSTALLATION_CHECKS",
 )
+# A name of the zone database, or a rule as POSIX has it (CET-1CEST,M3.5.0,M10.5.0/3).
+_ZONE = re.compile(r"[A-Za-z<][A-Za-z0-9_+<>,.:/-]{0,99}")
+_UTC = frozenset(
+    {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "GMT", "Etc/GMT", "Universal", "Etc/Universal", "Zulu", "Etc/Zulu"}
+)
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -56,12 +65,13 @@ def environment(
     uid: int | None,
     sccache: str,
     credentials: Collection[str],
+    zone: str = "",
 ) -> dict[str, str]:
     """Variables beside the proxy's, the session's and the user's own, which `spec` lays over these.
 
     mounted: the agent comes from the host; kind: of `anthropic_kind`; uid: who the container runs as.
     sccache: where sccache may write, "" for the session's home.
-    credentials: names of further credentials the proxy can lend.
+    credentials: names of further credentials the proxy can lend. zone: as from `zone`.
     """
     home = paths.CONTAINER_HOME
     path = facts.path or _DEFAULT_PATH
@@ -77,6 +87,8 @@ def environment(
     }
     if not facts.lang:
         env["LANG"] = "C.UTF-8"
+    if zone:
+        env["TZ"] = zone
     if not session.print_mode:
         env |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
     if uid is not None:
@@ -90,6 +102,18 @@ def environment(
         if not uid:
             env["IS_SANDBOX"] = "1"
     return {**env, **agent.env}
+
+
+def zone(environ: Mapping[str, str], localtime: Path = Path("/etc/localtime")) -> str:
+    """The person's time zone by its name: TZ, else what /etc/localtime is a link to. Empty for UTC, which the container
+    has anyway, and for a zone without a name, such as a file of the person's own.
+    """
+    name = environ.get("TZ", "").removeprefix(":")
+    if not name:
+        with contextlib.suppress(OSError):
+            name = os.readlink(localtime)  # noqa: PTH115 - as it is written, not as it is resolved
+    name = name.rpartition("zoneinfo/")[2]
+    return name if _ZONE.fullmatch(name) and name not in _UTC else ""
 
 
 def _placeholders(agent: Agent, kind: str, credentials: Collection[str]) -> dict[str, str]:

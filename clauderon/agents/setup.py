@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from clauderon import paths, spec
 from clauderon.agents import claude, launch, others, own, registry, trust
-from clauderon.agents.environment import PLACEHOLDERS, anthropic_kind, environment
+from clauderon.agents.environment import PLACEHOLDERS, anthropic_kind, environment, zone
 from clauderon.agents.image import ImageFacts
 from clauderon.config.schema import Agent
 from clauderon.confined import Tree, read
@@ -23,6 +24,7 @@ from clauderon.paths import Home
 from clauderon.store import Session
 
 _WORD_BYTES = 64
+_USER_SECTION = re.compile(rb"^\[user\]\n(?:\t(?:name|email) = .*\n)+", re.MULTILINE)
 _CLAUDE_JSON_BYTES = 64 << 20
 _SHARE = Path(__file__).parent.parent / "share"
 
@@ -82,6 +84,7 @@ def prepare(
             uid=None if user is None else user[0],
             sccache=sccache,
             credentials=credentials,
+            zone=zone(environ),
         ),
     )
 
@@ -151,7 +154,8 @@ def _write_home(
     _cargo_links(tree, cargo_user)
     if read(tree.root, ".gitconfig", _CLAUDE_JSON_BYTES) is None:
         # The host's user owns some of what is mounted, and git distrusts what is not its own user's.
-        tree.write(".gitconfig", b"[safe]\n\tdirectory = *\n")
+        # Who commits is said here too, for a repository that is made inside, and for a submodule.
+        tree.write(".gitconfig", b"[safe]\n\tdirectory = *\n" + _identity(home, session))
     template = _template(home)
     if registry.builtin(agent) is None:
         return
@@ -168,6 +172,13 @@ def _write_home(
         tree.write(".codex/auth.json", others.codex_auth(PLACEHOLDERS["openai"]).encode(), 0o600)
     elif agent.name == "gemini" and read(tree.root, ".gemini/settings.json", _CLAUDE_JSON_BYTES) is None:
         tree.write(".gemini/settings.json", others.gemini_settings().encode())
+
+
+def _identity(home: Home, session: Session) -> bytes:
+    """The `[user]` section of the session's private repository, as the airlock wrote it."""
+    config = read(home.git_dir(session.id), "config", _CLAUDE_JSON_BYTES) or b""
+    found = _USER_SECTION.search(config)
+    return found[0] if found else b""
 
 
 def _cargo_links(tree: Tree, user: tuple[int, int] | None) -> None:

@@ -339,3 +339,17 @@ def test_without_hooks_only_ours_are_there(tmp_path: Path) -> None:
     assert commands(claude.settings(tmp_path / "missing"), "Stop") == [
         "echo waiting >/clauderon/home/.clauderon/activity"
     ]
+
+
+def test_who_commits_is_known_in_repositories_that_are_made_inside(
+    home: Home, session: Make, agent: Find, prepare: Prepare
+) -> None:
+    """`git init nested` inside had nobody to commit as: "Please tell me who you are"."""
+    made = session()
+    private = home.git_dir(made.id)
+    private.mkdir(parents=True)
+    user = '[user]\n\tname = "Ada \\"L\\" [x]"\n\temail = "ada@example.test"\n'
+    (private / "config").write_text('[core]\n\tbare = "false"\n' + user + '[remote "o"]\n\turl = "x"\n')
+    prepare(made, agent("claude"))
+    written = (home.session_home(made.id) / ".gitconfig").read_text()
+    assert written == "[safe]\n\tdirectory = *\n" + user
