@@ -101,6 +101,13 @@ class Refused(ClauderonError):
     code = "refused"
 
 
+class Declined(Refused):
+    """The person answered no. Nothing went wrong, but a script that waits for a yes must know.
+
+    why: what was left undone, as a sentence.
+    """
+
+
 class BringsAutorun(Refused):
     """Refused for what would run by itself in the checkout, as was asked for."""
 

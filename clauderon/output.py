@@ -24,7 +24,7 @@ from clauderon.cells import (
     table,
     text_of,
 )
-from clauderon.errors import ClauderonError
+from clauderon.errors import ClauderonError, Declined
 from clauderon.progress import Progress
 
 
@@ -211,6 +211,9 @@ class Output:
             }
             with contextlib.suppress(ClauderonError, OSError):  # stdout itself may be what failed
                 self._write(json.dumps(body, ensure_ascii=sys.stdout.isatty()) + "\n")
+        if isinstance(error, Declined):
+            self._say(error.why)
+            return
         self._say(f"{error.what}: {error.why}", f"{paint('clauderon', 'red', sys.stderr)}: ")
         if error.hint:
             self._say(f"hint: {error.hint}")
@@ -242,9 +245,13 @@ class Output:
 
     # Questions
 
+    def can_ask(self) -> bool:
+        """Whether somebody sees a question and can answer it."""
+        return stdin_is_terminal() and sys.stderr.isatty()
+
     def confirm(self, question: str) -> bool:
         """Ask on the terminal; without one on stdin and stderr the answer is no."""
-        if not (stdin_is_terminal() and sys.stderr.isatty()):
+        if not self.can_ask():
             return False
         sys.stderr.write(f"{visible.lines(question)} [y/N] ")
         sys.stderr.flush()

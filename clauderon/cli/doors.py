@@ -81,6 +81,8 @@ def exec_(
     Example: clauderon exec fix-bug -- make test
     """
     keys.parse_detach_keys(detach_keys, "exec")
+    if tty and not stdin_is_terminal():
+        raise UsageError("exec --tty", "stdin is no terminal", hint=f"clauderon exec --no-tty {name} -- ...")
     with common.opened() as context:
         session = lifecycle.running(context, name, idle=True)
         if tty is None:

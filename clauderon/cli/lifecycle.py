@@ -9,7 +9,8 @@ import typer
 
 from clauderon.cells import Column
 from clauderon.cli import common
-from clauderon.errors import ClauderonError, UsageError
+from clauderon.errors import ClauderonError, Declined, UsageError
+from clauderon.output import Output
 from clauderon.session import lifecycle
 from clauderon.session.context import Context
 from clauderon.session.lookup import find
@@ -19,6 +20,19 @@ Done = TypeVar("Done")
 Names = Annotated[
     list[str], typer.Argument(metavar="NAME...", help="The sessions' names.", show_default=False)
 ]
+
+
+def _answered(out: Output) -> Callable[[str], bool]:
+    """Asks; an answer other than yes is Declined, where there was somebody to answer."""
+
+    def confirm(question: str) -> bool:
+        if out.confirm(question):
+            return True
+        if out.can_ask():
+            raise Declined("delete", "Not deleted.")
+        return False
+
+    return confirm
 
 
 def _each(names: list[str], act, format_: str, json: bool, quiet: bool) -> None:  # type: ignore[no-untyped-def]
@@ -190,7 +204,7 @@ def delete(
                 context,
                 name,
                 force=force or yes,
-                confirm=out.confirm,
+                confirm=_answered(out),
                 keep_ignored=keep_ignored,
                 keep_home=keep_home,
             ),
