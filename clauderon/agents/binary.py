@@ -35,17 +35,17 @@ def needed(agent: Agent, facts: ImageFacts) -> bool:
     """Whether the agent comes from the host: the image has none, or the configuration names one."""
     known = registry.builtin(agent)
     if known is None:
-        return False
+        return bool(agent.path)
     return bool(agent.path) or agent.version != "latest" or not facts.has(known.program)
 
 
 def cached(home: Home, agent: Agent, facts: ImageFacts) -> Path | None:
     """What is on the host already: a directory to mount, or the program `path` names (`own.placed`). No network."""
+    if agent.path:
+        return _own_binary(agent, facts)
     known = registry.builtin(agent)
     if known is None:
         return None
-    if agent.path:
-        return _own_binary(agent, facts)
     _check_platform(agent, known, facts)
     version = _pointer(home, agent)[0] if agent.version in _TAGS else agent.version
     if not version:
@@ -71,11 +71,11 @@ def ensure(
     """
     from clauderon.agents import download
 
+    if agent.path:
+        return _own_binary(agent, facts)
     known = registry.builtin(agent)
     if known is None:
         raise UsageError(f"agent {agent.name}", "has nothing to fetch: its command is your own")
-    if agent.path:
-        return _own_binary(agent, facts)
     _check_version(agent)
     found = cached(home, agent, facts)
     if found is not None and not (newest and agent.version in _TAGS):

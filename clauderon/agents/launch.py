@@ -209,8 +209,11 @@ def _own(session: Session, agent: Agent, *, has_prompt: bool) -> Commands:
     command = agent.print_command if session.print_mode else agent.command
     prompt_file = PROMPT_FILE if has_prompt else "/dev/null"
 
+    def filled(word: str) -> str:
+        return word.replace("{prompt_file}", prompt_file).replace("{conversation}", session.conversation)
+
     def line(words: Sequence[str]) -> str:
-        return _line([word.replace("{prompt_file}", prompt_file) for word in words])
+        return _line([filled(word) for word in words])
 
     again = command if session.print_mode else agent.resume_command or command
     return Commands(line(command), line(again))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clauderon import paths
+from clauderon.agents import registry
 from clauderon.agents.image import PROGRAMS, ImageFacts
 from clauderon.config.schema import Agent
 from clauderon.errors import ClauderonError, UsageError
@@ -62,6 +63,12 @@ def find(agent: Agent) -> Path:
     if not file.stat().st_mode & 0o111 and not runtime(file):
         raise UsageError(what, f"{path} is not executable", hint=f"chmod +x {shlex.quote(str(file))}")
     return file
+
+
+def name_inside(agent: Agent) -> str:
+    """What the program has to be called in the container: an agent of one's own says it with `command`."""
+    known = registry.builtin(agent)
+    return known.program if known else Path(agent.command[0]).name
 
 
 def runtime(file: Path) -> str:

@@ -123,7 +123,7 @@ def program(home: Home, agent: Agent, facts: ImageFacts, binary: Path | None) ->
     if binary is None:
         return (facts.programs.get(known.program, known.program),)
     if agent.path:
-        inside = own.placed(binary, known.program, home).program
+        inside = own.placed(binary, own.name_inside(agent), home).program
         return (own.runtime(binary), inside) if own.runtime(binary) else (inside,)
     inside = f"{paths.CONTAINER_AGENT}/{known.launch}"
     return (known.runtime, inside) if known.runtime else (inside,)
@@ -258,10 +258,9 @@ def _mounts(
         Mount(str(home.session_dir(session.id)), paths.CONTAINER_SESSION, read_only=True),
         Mount(str(home.session_home(session.id)), paths.CONTAINER_HOME),
     ]
-    known = registry.builtin(agent)
-    if binary is not None and known is not None:
+    if binary is not None:
         if agent.path:
-            mounts += own.placed(binary, known.program, home).mounts
+            mounts += own.placed(binary, own.name_inside(agent), home).mounts
         else:
             mounts.append(Mount(str(binary), paths.CONTAINER_AGENT, read_only=True))
     for mount in trust.trust_mounts(facts, home):

@@ -137,7 +137,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key(
             "path",
             checks.text,
-            "A binary on the host to mount, instead of fetching one.",
+            "A program on the host to mount, with what belongs to it, instead of fetching one.",
             env="CLAUDERON_AGENT_<NAME>_PATH",
             is_path=True,
         ),
@@ -153,7 +153,11 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "What the agent may do without asking, in the agent's own words.",
             env="CLAUDERON_AGENT_<NAME>_PERMISSION_MODE",
         ),
-        Key("command", checks.argv, "How an agent of your own is started; `{prompt_file}` is replaced."),
+        Key(
+            "command",
+            checks.argv,
+            "How an agent of your own is started; `{prompt_file}` and `{conversation}` are replaced.",
+        ),
         Key("print_command", checks.argv, "The same under `--print`; empty: `command`."),
         Key(
             "resume_command",
@@ -161,7 +165,6 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "How it is started again where it ran before; empty: `command`.",
         ),
         Key("env", checks.variables, "Variables for the agent: placeholders, never secrets."),
-        Key("npm", checks.text, "The npm package that carries the binary."),
         Key(
             "credentials",
             checks.texts,

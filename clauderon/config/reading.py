@@ -254,6 +254,11 @@ def _check_whole(config: Config, source: _Source) -> None:
     for agent in config.agents.values():
         if agent.name not in BUILTIN_AGENTS and not agent.command:
             raise refuse(f"agents.{agent.name}", "command", "an agent of your own needs one")
+        if agent.command:
+            for key in ("version", "permission_mode"):
+                if getattr(agent, key) != getattr(Agent(name=agent.name), key):
+                    why = "says nothing of an agent with a command of its own"
+                    raise refuse(f"agents.{agent.name}", key, why)
         for name in agent.credentials:
             if name not in config.credentials:
                 from clauderon.config.mistakes import not_one_of

@@ -50,10 +50,10 @@ class Docker(NamedTuple):
 class Agent(NamedTuple):
     """One agent. Built-in agents leave `command` empty and are launched by `agents`.
 
-    command, print_command: argv templates; `{prompt_file}` is replaced.
-    path: a binary on the host to mount instead of a download.
+    command, print_command: argv templates; `{prompt_file}` and `{conversation}` (a UUID of the session's) are
+        replaced, in resume_command too.
+    path: a program on the host to mount instead of a download.
     version: `latest`, `stable` or an exact version.
-    npm: the npm package that carries the binary, for an agent of the user's own; empty for none.
     credentials: names from `Config.credentials`, of which this agent needs one to reach its model.
     """
 
@@ -65,7 +65,6 @@ class Agent(NamedTuple):
     print_command: tuple[str, ...] = ()
     resume_command: tuple[str, ...] = ()
     env: Mapping[str, str] = NOTHING
-    npm: str = ""
     credentials: tuple[str, ...] = ()
 
 

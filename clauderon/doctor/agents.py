@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from clauderon.agents import own, registry
+from clauderon.agents import own
 from clauderon.config.schema import Config
 from clauderon.doctor.check import Check, fail, ok
 from clauderon.errors import UsageError
@@ -14,7 +14,7 @@ from clauderon.paths import Home
 def programs(settings: Config, home: Home) -> Check:
     """The first `path` that is no program, or how many there are."""
     name = "agents"
-    given = [agent for agent in settings.agents.values() if agent.path and registry.builtin(agent)]
+    given = [agent for agent in settings.agents.values() if agent.path]
     for agent in given:
         try:
             own.find(agent)

@@ -106,6 +106,14 @@ def test_an_own_agent_is_given_the_prompt_file(session: Make) -> None:
     assert printed == ("run --from=/clauderon/session/prompt",) * 2
 
 
+def test_an_own_agent_is_given_the_conversation_at_every_start(session: Make) -> None:
+    own = Agent(
+        name="own", command=("x", "--new={conversation}"), resume_command=("x", "-r", "{conversation}")
+    )
+    row = session(agent="own")
+    assert commands(row, own) == (f"x --new={row.conversation}", f"x -r {row.conversation}")
+
+
 @pytest.mark.parametrize(
     ("changes", "name", "prompt", "why"),
     [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clauderon.agents import own
+from clauderon.agents import binary, own
 from clauderon.agents.image import ImageFacts
 from clauderon.config.schema import Agent
 from clauderon.errors import ClauderonError
@@ -122,6 +122,15 @@ def test_directories_that_are_not_the_programs_alone_are_never_mounted(person: P
 def test_a_file_of_another_name_is_found_by_the_programs(person: Path, home: Home) -> None:
     file = program(person / "share/claude/versions/2.1.330")
     assert mounted(file, home, "claude") == {"/clauderon/agent/claude": str(file)}
+
+
+def test_an_agent_of_ones_own_has_its_path_too(person: Path, home: Home) -> None:
+    file = program(person / "tools/mine/my-agent")
+    agent = Agent(name="mine", command=("my-agent", "--chat"), path=str(file))
+    assert binary.needed(agent, ImageFacts())
+    assert binary.cached(home, agent, ImageFacts()) == file
+    assert mounted(file, home, own.name_inside(agent)) == {"/clauderon/agent": str(file.parent)}
+    assert not binary.needed(agent._replace(path=""), ImageFacts())
 
 
 # Whether the image can run it -------------------------------------------------------------------------------

@@ -131,10 +131,10 @@ env = { EXAMPLE_TOKEN = "placeholder" }
 def test_each_agent_has_variables_of_its_own(tmp_path: Path) -> None:
     text = '[agents.my-agent]\ncommand = ["x"]\n'
     loaded = load(
-        tmp_path, text, CLAUDERON_AGENT_CLAUDE_VERSION="2.1.330", CLAUDERON_AGENT_MY_AGENT_VERSION="7"
+        tmp_path, text, CLAUDERON_AGENT_CLAUDE_VERSION="2.1.330", CLAUDERON_AGENT_MY_AGENT_PATH="/x"
     )
     assert loaded.agents["claude"].version == "2.1.330"
-    assert loaded.agents["my-agent"].version == "7"
+    assert loaded.agents["my-agent"].path == "/x"
     assert loaded.agents["codex"].version == "latest"
 
 
@@ -298,6 +298,17 @@ def test_what_is_no_destination_is_refused_in_the_file_and_by_the_flag(tmp_path:
         ("[general]\ndefault_agent = 'cluade'\n", "2:1", "'cluade' is not known; the nearest is 'claude'"),
         ("[agents.Own]\ncommand = ['x']\n", "1:9", "'Own' is not a name"),
         ("[agents.own]\nversion = '1'\n", "1:9", "agents.own.command: an agent of your own needs one"),
+        (
+            "[agents.own]\ncommand = ['x']\nversion = '1.2.3'\n",
+            "3:1",
+            "says nothing of an agent with a command",
+        ),
+        (
+            "[agents.own]\ncommand = ['x']\npermission_mode = 'plan'\n",
+            "3:1",
+            "says nothing of an agent with a",
+        ),
+        ("[agents.own]\ncommand = ['x']\nnpm = 'x'\n", "3:1", "unknown key 'npm'"),
         ("[agents.claude]\nversion = '../..'\n", "2:1", "is not latest, stable or a version"),
         ("[agents.claude]\ncredentials = ['antropic']\n", "2:1", "the nearest is 'anthropic'"),
         ("[agents.claude.extra]\nx = 1\n", "1:16", "unknown key 'extra'"),
