@@ -93,7 +93,9 @@ def exit_status() -> str:
 
 
 def _errors(base: type[ClauderonError]) -> list[type[ClauderonError]]:
-    return [base, *(error for child in base.__subclasses__() for error in _errors(child))]
+    """Those of `errors` alone: a room's own bears the code of what it is one of, and may not have been imported."""
+    children = [child for child in base.__subclasses__() if child.__module__ == base.__module__]
+    return [base, *(error for child in children for error in _errors(child))]
 
 
 def configuration(page: str) -> str:
