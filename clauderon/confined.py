@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from clauderon.files import draft_name
+
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -37,9 +39,7 @@ class Tree(NamedTuple):
         """Replace a file by rename: whoever reads the old one goes on reading the old one."""
         path = PurePosixPath(relative)
         with self._opened(str(path.parent)) as parent:
-            draft = f".{path.name}.{os.getpid()}"
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(draft, dir_fd=parent)
+            draft = draft_name(parent, path.name)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             with open(os.open(draft, flags, mode, dir_fd=parent), "wb") as file:
                 file.write(data)

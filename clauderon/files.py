@@ -1,17 +1,22 @@
 """Reads small files of ours and of the person's: only regular ones, without waiting, and never more than expected.
 
 A pipe, a device or a terminal in the place of a file would hold the reader up for ever, and an endless file would fill
-the memory. Files that a container writes to are `confined`'s: here links are followed.
+the memory. Files that a container writes to are `confined`'s: here links are followed. Whoever puts a file in place
+whole asks here for its draft's name.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+from itertools import islice
 
 # More than any file of ours or a person's needs: configuration, certificates, records, prompts.
 MOST_BYTES = 64 << 20
+# A container may have filled the directory; what is further down waits for another time.
+_MOST_ENTRIES = 1000
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -57,3 +62,34 @@ def read(path: str | os.PathLike[str], most: int = MOST_BYTES) -> bytes:
 def text(path: str | os.PathLike[str], errors: str = "strict") -> str:
     """The same as UTF-8 text, a byte-order mark left out. Raises UnicodeDecodeError too."""
     return read(path).decode("utf-8-sig", errors)
+
+
+def draft_name(directory: int | str | os.PathLike[str], name: str) -> str:
+    """A name beside `name`, free now and of this process alone, for a draft that is renamed to it when it is whole.
+
+    Removes the drafts of it that killed processes left. directory: a path, or a descriptor.
+    """
+    start = f".{name}."
+    found = [f"{start}{os.getpid()}"]
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in islice(entries, _MOST_ENTRIES):
+            if entry.name.startswith(start) and _is_gone(entry.name.removeprefix(start)):
+                found.append(entry.name)
+    for leftover in found:
+        with contextlib.suppress(FileNotFoundError):
+            if isinstance(directory, int):
+                os.unlink(leftover, dir_fd=directory)
+            else:
+                os.unlink(f"{os.fspath(directory)}/{leftover}")  # noqa: PTH108 - as above
+    return found[0]
+
+
+def _is_gone(number: str) -> bool:
+    """Whether it is the number of a process, and no process has it."""
+    if not (number.isascii() and number.isdecimal() and len(number) < 10 and int(number) > 0):
+        return False
+    try:
+        os.kill(int(number), 0)
+    except OSError as error:
+        return error.errno == errno.ESRCH
+    return False

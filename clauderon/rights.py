@@ -6,13 +6,13 @@ is written before a row that narrows and after one that widens, so a command kil
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from clauderon import files
 from clauderon.paths import Home
 
 Rights = Mapping[str, Any]
@@ -84,9 +84,7 @@ def write(home: Home, session_id: str, rights: Rights, *, durable: bool = True) 
     """Replace the session's file. durable: also survives a machine that loses its power now. Raises OSError."""
     path = _path(home, session_id)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{_FILE}.{os.getpid()}")
-    with contextlib.suppress(FileNotFoundError):
-        draft.unlink()
+    draft = path.with_name(files.draft_name(path.parent, _FILE))
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(draft, flags, 0o600), "w", encoding="utf-8") as file:
         json.dump(dict(rights), file)

@@ -7,9 +7,9 @@ person's to say: older programs refuse such a repository, and its configuration 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from clauderon import files
 from clauderon.git.quiet import quoted
 
 
@@ -26,6 +26,6 @@ def add(admin: Path, file: Path) -> None:
 def follow(file: Path, text: str) -> None:
     """Bring the file up to what the person's configuration has by now. A session from before has none."""
     if file.exists() and file.read_text(encoding="utf-8", errors="surrogateescape") != text:
-        partial = file.with_name(f"{file.name}.{os.getpid()}")
+        partial = file.with_name(files.draft_name(file.parent, file.name))
         partial.write_text(text, encoding="utf-8", errors="surrogateescape")
         partial.replace(file)

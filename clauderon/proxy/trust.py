@@ -93,8 +93,7 @@ def truststore(bundle_pem: bytes) -> bytes | None:
 
 def publish(path: Path, content: bytes, mode: int) -> None:
     """Write a file that appears at once, complete, and with its mode from the first instant."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    temporary.unlink(missing_ok=True)
+    temporary = path.with_name(files.draft_name(path.parent, path.name))
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -66,3 +68,36 @@ def test_a_link_to_a_file_is_followed_and_a_byte_order_mark_left_out(tmp_path: P
     (tmp_path / "real").write_bytes(b"\xef\xbb\xbfa = 1\n")
     (tmp_path / "link").symlink_to("real")
     assert files.text(tmp_path / "link") == "a = 1\n"
+
+
+@pytest.mark.parametrize("by_descriptor", [False, True])
+def test_a_draft_that_a_killed_process_left_is_removed_by_the_next(
+    tmp_path: Path, by_descriptor: bool
+) -> None:
+    """Seen to fail when each process removed its own drafts only; found by `scripts/crash` (`refresh`)."""
+    place = tmp_path / "place"
+    place.mkdir()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    others = (
+        ".mode.1",
+        ".mode.0",
+        ".mode.x",
+        ".mode.",
+        ".mode.99999999999",
+        f".launch.{dead.pid}",
+        f"mode.{dead.pid}",
+    )
+    for name in (*others, f".mode.{dead.pid}", f".mode.{os.getpid()}"):
+        (place / name).touch()
+    directory = os.open(place, os.O_RDONLY)
+    try:
+        draft = files.draft_name(directory if by_descriptor else place, "mode")
+    finally:
+        os.close(directory)
+    assert draft == f".mode.{os.getpid()}"
+    assert sorted(path.name for path in place.iterdir()) == sorted(others)
+
+
+def test_a_draft_in_a_directory_that_is_not_there_has_a_name_all_the_same(tmp_path: Path) -> None:
+    assert files.draft_name(tmp_path / "none", "mode").startswith(".mode.")
