@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from clauderon.files import draft_name
 
@@ -141,6 +141,16 @@ class Tree(NamedTuple):
 
 def read(root: Path, relative: str, limit: int) -> bytes | None:
     """A regular file's content, or None if there is none, or a link, a pipe, or more than `limit` bytes there."""
+    file = opened(root, relative)
+    if file is None:
+        return None
+    with file:
+        data = file.read(limit + 1)
+        return data if len(data) <= limit else None
+
+
+def opened(root: Path, relative: str) -> BinaryIO | None:
+    """A regular file for reading; None if there is none, or a link or a pipe there or on the way."""
     path = PurePosixPath(relative)
     try:
         current = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -153,11 +163,11 @@ def read(root: Path, relative: str, limit: int) -> bytes | None:
             current = following
         # Without O_NONBLOCK a named pipe would hold us here for ever.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with open(os.open(path.name, flags, dir_fd=current), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return None
-            data = file.read(limit + 1)
-            return data if len(data) <= limit else None
+        file = open(os.open(path.name, flags, dir_fd=current), "rb")  # noqa: SIM115 - the caller closes it
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file
+        file.close()
+        return None
     except OSError:
         return None
     finally:

@@ -7,13 +7,15 @@ import os
 import secrets
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from clauderon import airlock, paths
 from clauderon.errors import Refused, UsageError
 from clauderon.session.context import Context
 from clauderon.session.lookup import find
+from clauderon.session.source import open_source
 from clauderon.store import Session
 
 
@@ -54,8 +56,12 @@ def upload(context: Context, name: str, files: Sequence[Path]) -> list[str]:
     owner = (found.st_uid, found.st_gid) if os.getuid() == 0 else None
     copies: list[str] = []
     try:
-        for file in files:
-            copies.append(_copy(file, directory, owner))
+        with ExitStack() as opened:
+            sources = [
+                opened.enter_context(open_source(context.home, file, f"upload {file}")) for file in files
+            ]
+            for file, source in zip(files, sources, strict=True):
+                copies.append(_copy(file, source, directory, owner))
     except BaseException:
         for name in copies:
             (directory / name).unlink(missing_ok=True)
@@ -63,13 +69,13 @@ def upload(context: Context, name: str, files: Sequence[Path]) -> list[str]:
     return [f"{paths.WORKSPACE}/.clauderon/uploads/{session.id}/{name}" for name in copies]
 
 
-def _copy(file: Path, directory: Path, owner: tuple[int, int] | None) -> str:
+def _copy(file: Path, source: BinaryIO, directory: Path, owner: tuple[int, int] | None) -> str:
     """Copy one file; returns the name it was given. It bears that name only when it is whole."""
     draft = directory / f".{secrets.token_hex(8)}.part"
     # The container can write here: O_EXCL and O_NOFOLLOW keep a planted link from sending the copy elsewhere.
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
     try:
-        with open(descriptor, "wb") as target, open(file, "rb") as source:
+        with open(descriptor, "wb") as target:
             shutil.copyfileobj(source, target)
             target.flush()
             if owner is not None:
