@@ -32,7 +32,7 @@ MAY_LACK = (
     "this git is older than 2.45",
 )
 # What the fast tests took when this was written is seconds; a hang must not eat the whole run's time.
-SUITE_TIMEOUT_S = 1200
+SUITE_TIMEOUT_S = 2400
 
 
 @dataclass(frozen=True, slots=True)
