@@ -11,8 +11,9 @@ from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
 
 ROOT = Path(__file__).parents[2]
 SECURITY = (ROOT / "docs/security.md").read_text()
+RELIABILITY = (ROOT / "docs/reliability.md").read_text()
 PROXY = (ROOT / "docs/proxy.md").read_text()
-NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", SECURITY)))
+NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", SECURITY + RELIABILITY)))
 
 
 def test_the_security_page_names_tests() -> None:
