@@ -299,6 +299,13 @@ def _not_a_repository(path: Path, answer: proc.Completed) -> Exception:
             hint=f"git config --global --add safe.directory '{path}'",
             detail=text,
         )
+    if "cannot use bare repository" in text:
+        return UsageError(
+            f"repository {path}",
+            "it is bare, and safe.bareRepository = explicit keeps git from using it",
+            hint="git config --global safe.bareRepository all   # or: --repo a checkout of it",
+            detail=text,
+        )
     if "not a git repository" in text:
         return UsageError(
             f"repository {path}",

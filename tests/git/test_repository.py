@@ -337,3 +337,14 @@ def test_head_is_head_whatever_a_branch_is_called(repo: Path) -> None:
     for name in ("HEAD", call("git", "rev-parse", "HEAD", cwd=repo)):
         call("git", "update-ref", f"refs/heads/{name}", first, cwd=repo)
         assert read(repo, name).base_commit == call("git", "rev-parse", "HEAD", cwd=repo)
+
+
+def test_a_bare_repository_that_git_may_not_use_is_said_to_be_that(tmp_path: Path) -> None:
+    """It was "it is not in a git repository", or git's own words without a way out."""
+    call("git", "init", "-q", "--bare", "bare.git", cwd=tmp_path)
+    settings = tmp_path / "config"
+    settings.write_text("[safe]\n\tbareRepository = explicit\n")
+    environ = {**os.environ, "GIT_CONFIG_GLOBAL": str(settings)}
+    with pytest.raises(UsageError, match=r"safe\.bareRepository = explicit") as caught:
+        git.repository_read(tmp_path / "bare.git", environ)
+    assert "git config --global safe.bareRepository all" in (caught.value.hint or "")
