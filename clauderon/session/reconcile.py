@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import airlock, names, rights, spec
+from clauderon import airlock, files, names, rights, spec
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
 from clauderon.session import probe, refresh, remove, resources, unheard
@@ -223,6 +223,9 @@ def _directories(context: Context, known: _Known, dry_run: bool) -> list[Action]
             if entry.name not in (known.names if parent == home.worktrees else known.ids):
                 context.report.warn(f"{entry} belongs to no session and may hold work; look, then remove it")
     for entry in _entries(home.sessions):
+        for file in _entries(entry) if entry.name in known.ids and not dry_run else ():
+            if draft := re.fullmatch(r"\.(.+)\.[0-9]+", file.name):
+                files.draft_name(entry, draft[1])  # removes those of killed processes
         if entry.name not in known.ids:
             actions.append(Action(entry.name, "session directory", "removed"))
             if not dry_run:

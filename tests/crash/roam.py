@@ -137,11 +137,10 @@ class Roam:
         return "" if self.world.kill_proxy() else "(none)"
 
     def restart_engine(self, _word: str) -> str:
-        """The engine ends, by request or without a word, and is started again over what it left."""
+        """The engine ends, and its containers with it, and is started again over what it left."""
         assert self.directory is not None
-        number = self.chance.choice((signal.SIGTERM, signal.SIGKILL))
         pid = int(self.directory.joinpath("docker.pid").read_text())
-        os.kill(pid, number)
+        os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + WAIT_S
         while Path(f"/proc/{pid}/cmdline").exists() and time.monotonic() < deadline:
             if not Path(f"/proc/{pid}/cmdline").read_bytes():  # ended, and not waited for
@@ -152,7 +151,7 @@ class Roam:
         subprocess.run(
             [ENGINE, "start", self.directory, *options], check=True, env=environ, capture_output=True
         )
-        return signal.Signals(number).name
+        return ""
 
     def finish(self, before: dict[str, list[str]]) -> None:
         """Delete everything; what is there now is what was there before the first step."""
