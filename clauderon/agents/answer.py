@@ -146,12 +146,20 @@ def _values(output: str) -> Iterator[Any]:
             try:
                 value, at = decoder.raw_decode(output, at)
                 found += 1
-                yield value
+                yield _printable(value)
                 continue
             except (ValueError, RecursionError):
                 pass
         end = output.find("\n", at)
         at = len(output) if end < 0 else end + 1
+
+
+def _printable(value: Any) -> Any:
+    """The same without halves of UTF-16 pairs, which a cut text has and no UTF-8 can hold."""
+    text = json.dumps(value, ensure_ascii=False)
+    if text.isascii():
+        return value
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def _finite(text: str) -> float | None:
