@@ -81,9 +81,16 @@ def from_prompt(prompt: str) -> str:
     return "-".join([*(words or ["session"]), tail])
 
 
-def network(base: str, mode: str) -> str:
-    """The network of a mode: `proxied` sessions live on an internal one of their own."""
-    return f"{base}-proxied" if mode == "proxied" else base
+def network(base: str, mode: str, session_id: str = "") -> str:
+    """The network of a session. A `proxied` one has an internal network to itself: "" while it has no id."""
+    if mode != "proxied":
+        return base
+    return f"{base}-proxied-{session_id}" if session_id else ""
+
+
+def shared_proxied(base: str) -> str:
+    """The internal network that `proxied` sessions were on together, in earlier versions."""
+    return f"{base}-proxied"
 
 
 def new_id() -> str:

@@ -51,8 +51,11 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 
 
 def engine_needs(image_reference: str, network: str) -> list[str]:
-    """What a container needs to find on the engine, in the one order in which it is asked for."""
-    return [image_reference, network, *SHARED_VOLUMES]
+    """What a container needs to find on the engine, in the one order in which it is asked for.
+
+    network: "" for one that cannot be there yet.
+    """
+    return [image_reference, *((network,) if network else ()), *SHARED_VOLUMES]
 
 
 def image(reference: str) -> str:

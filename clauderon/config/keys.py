@@ -73,7 +73,8 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key(
             "network",
             checks.network_name,
-            "The name of the bridge network sessions are put on; it is made when missing.",
+            "The name of the bridge network sessions are put on; it is made when missing. "
+            "A `proxied` session has one to itself, `NAME-proxied-ID`.",
             env="CLAUDERON_DOCKER_NETWORK",
         ),
         Key("extra_args", checks.texts, "More options for `docker run`, one list item each."),

@@ -152,6 +152,12 @@ def image_list_argv() -> list[str]:
     return ["image", "ls", "--no-trunc", "--filter", "dangling=false", "--format", "{{json .}}"]
 
 
+def network_list_argv(labels: Mapping[str, str]) -> list[str]:
+    """The names of the networks that have all of these labels."""
+    filters = [word for key, value in labels.items() for word in ("--filter", f"label={key}={value}")]
+    return ["network", "ls", *filters, "--format", "{{.Name}}"]
+
+
 def network_users_argv(network: str) -> list[str]:
     """Every container, running or not, that belongs to the network."""
     return [*_CONTAINER_LS, "--filter", f"network={network}", "--format", _CONTAINER]

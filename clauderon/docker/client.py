@@ -152,6 +152,10 @@ class Docker(Caller):
         words = argv.network_create_argv(name, subnet=subnet, internal=internal, labels=labels)
         self.run(*words, what=f"create network {name}")
 
+    def network_list(self, labels: Mapping[str, str]) -> list[str]:
+        """Names of the networks with these labels."""
+        return self.run(*argv.network_list_argv(labels), what="list networks").text.split()
+
     def network_users(self, name: str) -> list[parse.Container]:
         return self._listed(argv.network_users_argv(name), f"find users of {name}")
 

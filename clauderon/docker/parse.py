@@ -146,7 +146,7 @@ def parse_container_inspect(text: str) -> ContainerDetail:
         error=state.get("Error") or "",
         image_id=item["Image"],
         started_at=state.get("StartedAt", ""),
-        ip=next((network.get("IPAddress", "") for network in networks.values()), ""),
+        ip=next((_address(network) for network in networks.values()), ""),
         labels=item["Config"].get("Labels") or {},
     )
 
@@ -188,6 +188,11 @@ def _image(item: Mapping[str, Any]) -> Image:
         env=tuple(config.get("Env") or ()),
         size=int(item.get("Size", 0)),
     )
+
+
+def _address(network: Mapping[str, Any]) -> str:
+    """A stopped container has none, and keeps the one it asked for."""
+    return network.get("IPAddress") or (network.get("IPAMConfig") or {}).get("IPv4Address") or ""
 
 
 def _network(item: Mapping[str, Any]) -> Network:

@@ -35,29 +35,39 @@ class Place(NamedTuple):
 
 
 class Addresses(NamedTuple):
-    """main: for the service's own port; session: for the ports of sessions."""
+    """main: for the service's own port; session: for the ports of sessions; own: for that of one (by id) alone."""
 
     main: tuple[str, ...]
     session: tuple[str, ...]
+    own: Mapping[str, str] = {}
+
+    def of(self, session_id: str) -> tuple[str, ...]:
+        """Where a session's port is listened on: nobody else's is at the gateway of its own network."""
+        own = self.own.get(session_id)
+        return self.session if own is None else (own,)
 
 
 def addresses(networks: Iterable[Mapping[str, Any]]) -> Addresses:
-    """From what is recorded of our Docker networks (`gateway`, `native`).
+    """From what is recorded of our Docker networks (`gateway`, `native`, `session` of one with a single session).
 
     Where the engine runs on this machine, containers come in at the gateway; elsewhere (Docker Desktop) at
     loopback.
     """
     gateways = []
+    own = {}
     hidden = False
     for network in networks:
         gateway = str(network.get("gateway", ""))
         if network.get("native") and _may_listen(gateway, str(network.get("subnet", ""))):
-            gateways.append(gateway)
+            if network.get("session"):
+                own[str(network["session"])] = gateway
+            else:
+                gateways.append(gateway)
         else:
             hidden = True
     unique = tuple(dict.fromkeys(gateways))
     session = (*unique, LOOPBACK[0]) if hidden or not unique else unique
-    return Addresses((*LOOPBACK, *unique), session)
+    return Addresses((*LOOPBACK, *unique), session, own)
 
 
 def _may_listen(address: str, subnet: str) -> bool:

@@ -69,7 +69,7 @@ class Listening:
         port = wanted.config.proxy.port
         goal = {MAIN: {Place(address, port) for address in wanted.addresses.main}}
         for policy in wanted.policies.values():
-            goal[policy.id] = {Place(address, policy.port) for address in wanted.addresses.session}
+            goal[policy.id] = {Place(address, policy.port) for address in wanted.addresses.of(policy.id)}
         # The main port first: without it nothing else is touched.
         main = self._obtain(MAIN, goal[MAIN] - self._open.get(MAIN, set()))
         required = Place(listeners.LOOPBACK[0], port)

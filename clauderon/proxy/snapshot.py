@@ -5,6 +5,7 @@ Blocking I/O, so the worker reads it in a thread; the result is a frozen value t
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -87,7 +88,7 @@ def read(
     return Snapshot(
         config=config,
         raw=raw,
-        addresses=listeners.addresses(networks.values()),
+        addresses=listeners.addresses(_in_use(networks, sessions)),
         policies={
             s.id: of_session(s, config.network, hidden=_is_hidden(s, config, networks)) for s in sessions
         },
@@ -124,9 +125,29 @@ def _is_served(session: Session) -> bool:
     return session.port > 0 and session.state != "deleting" and not session.archived
 
 
+def _in_use(networks: Mapping[str, Any], sessions: list[Session]) -> list[Any]:
+    """The networks, without those of single sessions whose container is still on the shared one."""
+    ips = {session.id: session.ip for session in sessions}
+    return [
+        network
+        for network in networks.values()
+        if not network.get("session") or _is_on(ips.get(network["session"]), network)
+    ]
+
+
+def _is_on(ip: str | None, network: Mapping[str, Any]) -> bool:
+    """ip: None without a session that is served, "" for one whose address is not chosen yet."""
+    if not ip:
+        return ip is not None
+    return ipaddress.ip_address(ip) in ipaddress.ip_network(network["subnet"])
+
+
 def _is_hidden(session: Session, config: Config, networks: Mapping[str, Any]) -> bool:
     """Whether the proxy cannot see which container asks. A network that is not there yet hides nobody."""
-    network = networks.get("network:" + names.network(config.docker.network, session.network))
+    base = config.docker.network
+    shared = names.shared_proxied(base) if session.network == "proxied" else base
+    own = networks.get("network:" + names.network(base, session.network, session.id))
+    network = own or networks.get(f"network:{shared}")
     return network is not None and not network.get("native")
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import airlock, git
+from clauderon import airlock, git, names
 from clauderon.agents import registry, setup, update
 from clauderon.agents.image import ImageFacts
 from clauderon.airlock import worktree
@@ -47,7 +47,7 @@ def create(context: Context, wanted: Request) -> Created:
 
 def _create(context: Context, wanted: Request) -> Session:
     image = request.image_reference(context, wanted)
-    network = resources.network_name(context, request.network_mode(context, wanted))
+    network = names.network(context.config.docker.network, request.network_mode(context, wanted))
     # The engine's answer takes longer than everything read here, so it is asked first.
     inspection = resources.Inspection.start(context.docker, image, network)
     try:
@@ -137,7 +137,7 @@ def prepare_only(context: Context, session: Session, prompt: bytes | None, *, at
     agent = registry.find(context.config, session.agent)
     unsafe.check_again(context, session)
     inspection = resources.Inspection.start(
-        context.docker, session.image, resources.network_name(context, session.network)
+        context.docker, session.image, resources.network_name(context, session)
     )
     around = launch.surroundings(context, session, agent, inspection, policy="never")
     repository = git.repository_read(Path(session.repo), context.environ, session.base)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import spec
+from clauderon import names, spec
 from clauderon.airlock.layout import host_side
 from clauderon.airlock.worktree import pin_argv, worktree_add_argv
 from clauderon.docker import argv, keys
@@ -21,7 +21,7 @@ from clauderon.git.environment import KEPT, without_filters
 from clauderon.git.repository import Repository
 from clauderon.paths import Home
 from clauderon.proxy import trust
-from clauderon.session import again, launch, probe, request, resources, volumes
+from clauderon.session import again, launch, own_network, probe, request, resources, volumes
 from clauderon.session.context import SCRIPT_STEP, Context
 from clauderon.session.request import Plan, Request
 from clauderon.store import Session
@@ -65,7 +65,7 @@ class Ending(NamedTuple):
 def script(context: Context, wanted: Request, ending: Ending) -> str:
     """The script. Raises as `create` does before its first side effect.
 
-    Looks into an image nobody has looked into, in a throwaway container; makes the network, whose addresses the
+    Looks into an image nobody has looked into, in a throwaway container; makes the shared network, whose addresses the
     script names, and fetches the agent's binary, where they are missing. Nothing of a session is made.
     """
     if wanted.idempotency:
@@ -74,7 +74,7 @@ def script(context: Context, wanted: Request, ending: Ending) -> str:
             again.check_same(context, wanted, existing)
             lines = [_home(context), "# The session made with this key before."]
             return _text([*lines, *ending.lines(context, existing.name, existing=True)])
-    network = resources.network_name(context, request.network_mode(context, wanted))
+    network = names.network(context.config.docker.network, request.network_mode(context, wanted))
     inspection = resources.Inspection.start(context.docker, request.image_reference(context, wanted), network)
     plan = request.plan(context, wanted, request.reader(context, wanted))
     found = inspection.result()
@@ -89,15 +89,19 @@ def script(context: Context, wanted: Request, ending: Ending) -> str:
     say_what_stays_out(context, plan)
     image = found.images[0]
     facts = probe.image_facts(context, plan.session.id, image.id)
-    gateway = resources.ensure_network(
-        context, inspection, found.networks, internal=plan.session.network == "proxied"
-    )
-    session = _with_port(context, plan.session, gateway)
+    session = _with_port(context, plan.session)
+    made = []
+    if session.network == "proxied":
+        gateway, create = own_network.planned(context, session)
+        made.append(f"{shlex.join(context.docker.argv(*create))} >/dev/null")
+    else:
+        gateway = resources.ensure_network(context, inspection, found.networks)
+    session = session.changed(ip=gateway.address(context.home, session.port))
     found = volumes.with_own(context, session, facts, found)
     caches = volumes.plan(context, session, facts, found)
     binary = launch.agent_binary(context, plan.agent, facts)
     around = launch.Surroundings(image, facts, gateway, binary, caches.shared)
-    made = [_volume_line(context, name, labels) for name, labels in caches.labels.items()]
+    made += [_volume_line(context, name, labels) for name, labels in caches.labels.items()]
     return _text(_lines(context, plan._replace(session=session), around, made, ending))
 
 
@@ -114,16 +118,16 @@ def _home(context: Context) -> str:
     return f"export CLAUDERON_HOME={shlex.quote(str(context.home.root))}"
 
 
-def _with_port(context: Context, session: Session, gateway: resources.Gateway) -> Session:
+def _with_port(context: Context, session: Session) -> Session:
     taken = {row.port for row in context.store.all()}
     port = next((p for p in context.config.proxy.session_port_range if p not in taken), None)
     if port is None:
         raise Conflict("create --dry-run", "all session ports are in use", hint="clauderon list --archived")
-    return session.changed(port=port, ip=gateway.address(context.home, port))
+    return session.changed(port=port)
 
 
 def _lines(
-    context: Context, plan: Plan, around: launch.Surroundings, volumes: list[str], ending: Ending
+    context: Context, plan: Plan, around: launch.Surroundings, made: list[str], ending: Ending
 ) -> list[str]:
     session = plan.session
     docker = context.docker
@@ -142,9 +146,9 @@ def _lines(
         "# Record the intent and this shell, so that a killed script is undone by the next command.",
         *(_record_with_key(context, record, ending) if session.idempotency else [record]),
         *_worktree_lines(context, plan),
-        "# The image and the shared volumes, where they are missing.",
+        "# The image, the shared volumes and the network of the session alone, where they are missing.",
         *pull,
-        *volumes,
+        *made,
         "# The hook of the configuration, if any; the airlock's private git directory, the proxy, the session's files.",
         _prompt_line(prepare, plan.prompt),
         "# The container.",

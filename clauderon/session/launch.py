@@ -21,7 +21,7 @@ from clauderon.docker.parse import Image
 from clauderon.errors import BackendError, CommandFailed, UsageError
 from clauderon.mount import Mount
 from clauderon.proxy import service
-from clauderon.session import lent, probe, resources, unsafe, volumes
+from clauderon.session import lent, own_network, probe, resources, unsafe, volumes
 from clauderon.session.context import Context
 from clauderon.session.resources import Gateway
 from clauderon.store import Session
@@ -68,9 +68,10 @@ def surroundings(
             first = f"{error.hint}   # or: " if known else ""
             error.hint = first + alternatives(context, session.id)
         raise
-    gateway = resources.ensure_network(
-        context, inspection, found.networks, internal=session.network == "proxied"
-    )
+    if session.network == "proxied":
+        gateway = own_network.ensure(context, session, found.networks)
+    else:
+        gateway = resources.ensure_network(context, inspection, found.networks)
     facts = probe.image_facts(context, session.id, image.id)
     shared = volumes.settle(context, session, image, facts, found)
     return Surroundings(image, facts, gateway, agent_binary(context, agent, facts), shared)
@@ -224,7 +225,7 @@ def run(
                 without |= changed
             elif failures.network_half_made(failure) and not completed:
                 completed = True
-                resources.complete(context, gateway.network, internal=session.network == "proxied")
+                resources.complete(context, gateway.network)
             elif failures.address_taken(failure) and attempt < ADDRESS_ATTEMPTS:
                 attempt += 1
                 session = context.store.update(

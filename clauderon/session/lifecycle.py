@@ -54,7 +54,7 @@ def _start(context: Context, session: Session, mode: str) -> Session:
 def recreate(context: Context, session: Session, mode: str) -> Session:
     """Make the session's container again from its row (the engine lost it, or its network changed)."""
     agent = registry.find(context.config, session.agent)
-    network = resources.network_name(context, session.network)
+    network = resources.network_name(context, session)
     inspection = resources.Inspection.start(context.docker, session.image, network)
     around = launch.surroundings(
         context,

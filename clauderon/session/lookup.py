@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from clauderon import names, rights, spec
 from clauderon.docker.parse import Container
 from clauderon.errors import Conflict, NoSuchSession, UsageError
+from clauderon.session import own_network
 from clauderon.session.context import Context
 from clauderon.store import Session
 
@@ -28,6 +29,7 @@ def find(context: Context, name: str) -> Session:
 def adopt(context: Context, container: Container) -> Session:
     """Put a container's own record back into the database. Raises as `record`."""
     found = record(context, container, context.store.all())
+    own_network.recall(context, found)
     return context.store.add(found, context.config.proxy.session_port_range)
 
 

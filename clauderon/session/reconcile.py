@@ -10,7 +10,7 @@ from typing import NamedTuple
 from clauderon import airlock, files, names, rights, spec
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
-from clauderon.session import probe, refresh, remove, resources, unheard
+from clauderon.session import own_network, probe, refresh, remove, resources, unheard
 from clauderon.session.context import Context, is_held, is_locked, lock, sweep
 from clauderon.session.lookup import adopt, record
 from clauderon.store import Session
@@ -191,12 +191,13 @@ def _is_complete(context: Context, session: Session) -> bool:
 
 
 def _networks(context: Context, dry_run: bool) -> list[Action]:
-    """Networks that a killed command may have left half made: the next `create` makes them anew."""
+    """Networks without a session, and those that a killed command left half made: `create` makes them anew."""
     actions = []
-    for name in resources.half_made(context):
+    for name in [*resources.half_made(context), *own_network.left(context)]:
         actions.append(Action(name, "network", "removed"))
         if not dry_run:
             context.docker.network_remove(name)
+            context.store.keep_fact(f"network:{name}", None)
     return actions
 
 

@@ -9,6 +9,7 @@ from clauderon.agents import registry
 from clauderon.docker import failures
 from clauderon.docker.parse import ContainerDetail
 from clauderon.errors import ClauderonError, CommandFailed, Conflict
+from clauderon.proxy import service
 from clauderon.session import launch, resources, served
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
@@ -44,7 +45,7 @@ def refresh(context: Context, name: str, *, policy: str | None = None) -> Refres
         if policy is None:
             policy = "never" if session.pull_policy == "never" else "always"
         agent = registry.find(context.config, session.agent)
-        network = resources.network_name(context, session.network)
+        network = resources.network_name(context, session)
         inspection = resources.Inspection.start(context.docker, session.image, network)
         around = launch.surroundings(
             context, session, agent, inspection, policy=policy,
@@ -95,6 +96,10 @@ def finish(context: Context, session: Session) -> None:
             context.docker.container_remove(current.id)
         context.docker.container_rename(aside.id, own)
         current = aside
+        if aside.ip and aside.ip != session.ip:
+            # The new one was to have another address, perhaps on another network.
+            context.store.update(session.id, ip=aside.ip)
+            service.reload(context.home, context.config, context.environ)
     if runs and current is not None and not current.running:
         try:
             context.docker.container_start(own)

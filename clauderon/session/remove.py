@@ -15,7 +15,7 @@ from clauderon.caching import wanted
 from clauderon.docker.parse import Container
 from clauderon.errors import BackendError, ClauderonError, Interrupted, Refused
 from clauderon.proxy import service
-from clauderon.session import promotion, rescues, unheard
+from clauderon.session import own_network, promotion, rescues, unheard
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
 from clauderon.session.slow import slow
@@ -213,6 +213,8 @@ def _sync_if_possible(context: Context, session: Session) -> None:
 
 def _forget(context: Context, session: Session) -> None:
     home = context.home
+    if session.step != "recorded":
+        own_network.remove(context, session)
     for directory in (
         home.session_dir(session.id),
         home.session_home(session.id),

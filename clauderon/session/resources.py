@@ -9,7 +9,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from clauderon import names, spec
 from clauderon.docker.calling import Pending
@@ -18,6 +18,7 @@ from clauderon.docker.parse import Image, Network, Objects
 from clauderon.errors import BackendError, Conflict, UsageError
 from clauderon.paths import Home
 from clauderon.session.context import Context, Progress, is_held, network_lock
+from clauderon.store import Session
 
 NETWORK_ATTEMPTS = 5
 NETWORK_LABELS = {"clauderon.network": "1"}
@@ -25,20 +26,22 @@ _LAYER_DONE = re.compile(r"^[0-9a-f]{6,}: (Pull complete|Already exists)")
 _LAYER = re.compile(r"^[0-9a-f]{6,}: ")
 
 
-def network_name(context: Context, mode: str) -> str:
-    return names.network(context.config.docker.network, mode)
+def network_name(context: Context, session: Session) -> str:
+    return names.network(context.config.docker.network, session.network, session.id)
 
 
 class Gateway(NamedTuple):
     """How a container reaches the host, cached as the fact `network:<name>`.
 
     native: the gateway's address is on this machine, so that source addresses are visible to the proxy.
+    session: the id of the only session on it (`own_network`); "" for the shared one.
     """
 
     network: str
     subnet: str
     gateway: str
     native: bool
+    session: str = ""
 
     @property
     def host_address(self) -> str:
@@ -129,43 +132,39 @@ def cached_gateway(context: Context, network: str) -> Gateway | None:
     return Gateway(network=network, **value) if value else None
 
 
-def ensure_network(
-    context: Context, inspection: Inspection, found: Collection[Network], *, internal: bool
-) -> Gateway:
-    """Our bridge network, made if it is missing; remembers its gateway for the proxy."""
+def ensure_network(context: Context, inspection: Inspection, found: Collection[Network]) -> Gateway:
+    """The network of `open` sessions, made if it is missing; remembers its gateway for the proxy."""
     name = inspection.network
     network = next((n for n in found if n.name == name), None)
-    if network is not None and internal and not network.internal:
-        network = _made_anew(context, network, internal=internal)
     if network is None:
         with network_lock(context, name):
             # Another command may have made it since it was asked for.
-            network = _network(context.docker, name) or _network_create(context, name, internal=internal)
+            network = network_of(context.docker, name) or _network_create(context, name)
     if not set(NETWORK_LABELS) <= network.labels.keys():
         context.report.warn(
             f"network {name} is none that clauderon made: containers on it may reach each other"
         )
-    gateway = _gateway(name, network)
-    cached = cached_gateway(context, name)
-    if cached != gateway:
-        value: dict[str, Any] = {
-            "subnet": gateway.subnet,
-            "gateway": gateway.gateway,
-            "native": gateway.native,
-        }
-        context.store.keep_fact(f"network:{name}", value)
+    return remember(context, network)
+
+
+def remember(context: Context, network: Network, session_id: str = "") -> Gateway:
+    """The way to the host by this network, kept as a fact for the proxy."""
+    gateway = _gateway(network)._replace(session=session_id)
+    if cached_gateway(context, network.name) != gateway:
+        value = {key: item for key, item in gateway._asdict().items() if key != "network" and item != ""}
+        context.store.keep_fact(f"network:{network.name}", value)
     return gateway
 
 
-def complete(context: Context, name: str, *, internal: bool) -> None:
+def complete(context: Context, name: str) -> None:
     """Make a network anew that a killed command left half made: with its subnet configured, and otherwise as it was."""
     with network_lock(context, name):
-        network = _network(context.docker, name)
+        network = network_of(context.docker, name)
         if network is not None:
-            _made_anew(context, network, internal=internal)
+            made_anew(context, network, internal=network.internal)
 
 
-def _made_anew(context: Context, network: Network, *, internal: bool) -> Network:
+def made_anew(context: Context, network: Network, *, internal: bool) -> Network:
     """Raises BackendError for one that is not ours, or that containers are on."""
     name = network.name
     why = "it is not internal, so it is a way out" if internal and not network.internal else "it is half made"
@@ -174,7 +173,7 @@ def _made_anew(context: Context, network: Network, *, internal: bool) -> Network
         hint = f"docker network rm {name}   # when nothing is on it any more; it is made anew"
         raise BackendError(f"network {name}", f"{why}, and {whose}", hint=hint)
     context.docker.network_remove(name)
-    context.docker.network_create(name, subnet=network.subnet, internal=internal, labels=NETWORK_LABELS)
+    context.docker.network_create(name, subnet=network.subnet, internal=internal, labels=network.labels)
     return _whole(context, name)
 
 
@@ -186,21 +185,26 @@ def _whole(context: Context, name: str) -> Network:
 
 
 def half_made(context: Context) -> list[str]:
-    """Our networks that no command of this home has made to the end, and that no container belongs to."""
-    wanted = [network_name(context, mode) for mode in ("open", "proxied")]
+    """Our networks that no command of this home has made to the end, and that no container belongs to.
+
+    The one that `proxied` sessions were on together is not wanted any more, so it is among them without its last one.
+    """
+    base = context.config.docker.network
+    unwanted = names.shared_proxied(base)
+    wanted = [base, unwanted]
     return [
         network.name
         for network in context.docker.inspect(*wanted).networks
         if network.name in wanted
         and set(NETWORK_LABELS) <= network.labels.keys()
         and not network.endpoints
-        and context.store.fact(f"complete:{network.name}") != network.id
+        and (network.name == unwanted or context.store.fact(f"complete:{network.name}") != network.id)
         and not is_held(context.home.locks / f"network-{network.name}.lock")
         and not context.docker.network_users(network.name)
     ]
 
 
-def _network_create(context: Context, name: str, *, internal: bool) -> Network:
+def _network_create(context: Context, name: str) -> Network:
     """Make the network twice: docker picks a free subnet, then takes it as configured.
 
     Docker gives a container the address we choose only on a network whose subnet was configured.
@@ -209,14 +213,14 @@ def _network_create(context: Context, name: str, *, internal: bool) -> Network:
     labels = NETWORK_LABELS
     for attempt in range(NETWORK_ATTEMPTS):
         try:
-            docker.network_create(name, subnet="", internal=internal, labels=labels)
+            docker.network_create(name, subnet="", internal=False, labels=labels)
             picked = _only_network(docker, name)
             docker.network_remove(name)
-            docker.network_create(name, subnet=picked.subnet, internal=internal, labels=labels)
+            docker.network_create(name, subnet=picked.subnet, internal=False, labels=labels)
             return _whole(context, name)
         except (BackendError, Conflict) as error:
             # Another command may have been making it at the same moment: theirs is as good as ours.
-            if _network(docker, name) is not None:
+            if network_of(docker, name) is not None:
                 break
             # Or somebody else's network may have been given the subnet in between.
             if "overlaps" not in error.detail or attempt == NETWORK_ATTEMPTS - 1:
@@ -224,18 +228,19 @@ def _network_create(context: Context, name: str, *, internal: bool) -> Network:
     return _only_network(docker, name)
 
 
-def _network(docker: Docker, name: str) -> Network | None:
+def network_of(docker: Docker, name: str) -> Network | None:
     return next((n for n in docker.inspect(name).networks if n.name == name), None)
 
 
 def _only_network(docker: Docker, name: str) -> Network:
-    network = _network(docker, name)
+    network = network_of(docker, name)
     if network is None:
         raise BackendError(f"network {name}", "docker made it and does not have it", hint="docker network ls")
     return network
 
 
-def _gateway(name: str, network: Network) -> Gateway:
+def _gateway(network: Network) -> Gateway:
+    name = network.name
     if not network.subnet:
         raise BackendError(
             f"network {name}", "it has no IPv4 subnet", hint=f"docker network rm {name}   # it is made anew"

@@ -195,6 +195,7 @@ def _context(home: Home, store: Store, label: str = "") -> Context:
     docker = SimpleNamespace(
         container_inspect=lambda _id: detail,
         inspect=lambda *_names: SimpleNamespace(networks=()),
+        network_list=lambda _labels: [],
     )
     config = SimpleNamespace(
         proxy=SimpleNamespace(session_port_range=range(3100, 3200)),

@@ -270,3 +270,18 @@ def test_the_script_runs_in_any_posix_shell(stage: Engine, shell: str) -> None:
     script = dry_run(stage, "b", "--print", "--quiet", prompt=prompt)
     done = run(stage, script, shell=words)
     assert (done.returncode, done.stdout) == (3, "don'té\\t%d`x`"), done.stderr
+
+
+def test_the_script_of_a_proxied_session_makes_its_network_and_its_undoing_removes_it(stage: Engine) -> None:
+    script = dry_run(stage, "alone", "--network", "proxied")
+    label = f"label=clauderon.home={stage.home.root}"
+    networks = ("network", "ls", "--filter", label, "--format", "{{.Name}}")
+    assert stage.docker(*networks) == ""
+    broken = script.replace("# It stands.", "exit 9")
+    assert run(stage, broken).returncode == 9 and stage.docker(*networks) == ""
+    ran(stage, script)
+    assert list(stage.inspect("alone")["NetworkSettings"]["Networks"]) == [stage.docker(*networks)]
+    ask = "curl -sS -m 10 -o /dev/null -w '%{http_code}' http://127.0.0.1/ --noproxy '' -x $http_proxy"
+    assert stage.inside("alone", ask) in ("403", "502")
+    stage.cli.ok("delete", "--force", stage.name("alone"))
+    assert stage.docker(*networks) == ""

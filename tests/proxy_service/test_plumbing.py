@@ -84,6 +84,10 @@ def test_a_native_engine_is_served_at_its_gateways_only() -> None:
 
 def test_an_engine_elsewhere_is_served_at_loopback() -> None:
     assert listeners.addresses([]).session == ("127.0.0.1",)
+    own = {**NATIVE, "session": "0123456789ab", "gateway": "198.18.0.1", "subnet": "198.18.0.0/29"}
+    both = listeners.addresses([NATIVE, own])
+    assert both.of("0123456789ab") == ("198.18.0.1",) and both.of("another") == (NATIVE["gateway"],)
+    assert "198.18.0.1" not in both.main
     assert listeners.addresses([{**NATIVE, "native": False}]).session == ("127.0.0.1",)
     assert listeners.addresses([{**NATIVE, "native": False}]).main == ("127.0.0.1", "::1")
 
@@ -93,7 +97,7 @@ def test_an_engine_elsewhere_is_served_at_loopback() -> None:
 )
 def test_no_other_address_is_ever_listened_on(gateway: str) -> None:
     found = listeners.addresses([{**NATIVE, "gateway": gateway}])
-    assert found == (("127.0.0.1", "::1"), ("127.0.0.1",))
+    assert found == (("127.0.0.1", "::1"), ("127.0.0.1",), {})
 
 
 def test_a_gateway_whose_bridge_is_not_up_yet_can_be_listened_on() -> None:
