@@ -34,6 +34,10 @@ reconcile|tsv json|engine
 clean-cache|tsv json|engine
 clean-cache --force|tsv json|engine
 image build|tsv json|engine
+rescue list|tsv json|
+rescue show x|tsv json|
+rescue restore x|tsv json|
+rescue drop x|tsv json|
 proxy run||
 proxy start|tsv json|
 proxy log|tsv json|noconfig
