@@ -73,7 +73,7 @@ def draft_name(directory: int | str | os.PathLike[str], name: str) -> str:
     found = [f"{start}{os.getpid()}"]
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         for entry in islice(entries, _MOST_ENTRIES):
-            if entry.name.startswith(start) and _is_gone(entry.name.removeprefix(start)):
+            if entry.name.startswith(start) and is_gone(entry.name.removeprefix(start)):
                 found.append(entry.name)
     for leftover in found:
         with contextlib.suppress(FileNotFoundError):
@@ -84,7 +84,7 @@ def draft_name(directory: int | str | os.PathLike[str], name: str) -> str:
     return found[0]
 
 
-def _is_gone(number: str) -> bool:
+def is_gone(number: str) -> bool:
     """Whether it is the number of a process, and no process has it."""
     if not (number.isascii() and number.isdecimal() and len(number) < 10 and int(number) > 0):
         return False

@@ -6,19 +6,21 @@ user's configuration has to say of contents (attributes, renames, line endings, 
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import paths
+from clauderon import files, paths
 from clauderon.airlock.autorun import Autorun, autorun_said, brings
 from clauderon.airlock.checkout import Checkout
 from clauderon.airlock.incoming import planted_between, refuse
 from clauderon.airlock.joining import join
 from clauderon.airlock.layout import branch_ref, host_side
 from clauderon.airlock.moving import move
+from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.syncing import common_dir_of
 from clauderon.errors import BackendError, BringsAutorun, Conflict, UsageError
 from clauderon.git.environment import environment, offline
@@ -75,7 +77,10 @@ def merge(
     common_dir_of(session)
     side = host_side(home, session.id).root
     side.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="merge-", dir=side) as scratch:
+    for left in side.glob("merge-*-*"):
+        if files.is_gone(left.name.split("-")[1]):  # left by a kill
+            remove_tree(left)
+    with tempfile.TemporaryDirectory(prefix=f"merge-{os.getpid()}-", dir=side) as scratch:
         checkout = Checkout(home, session, environ, trusted, Path(scratch))
         return _Merge(session, checkout, environ, allowed).run(
             message=message, squash=squash, ff_only=ff_only, refuse_autorun=refuse_autorun

@@ -66,7 +66,7 @@ class Striker:
             self.count += 1
             number = self.count
             said = os.fsdecode(about) if isinstance(about, (str, bytes, os.PathLike)) else str(about)
-            os.write(self.log, f"{number}\t{kind}\t{said!a:.300}\n".encode())
+            os.write(self.log, f"{number}\t{kind}\t{said!a:.1500}\n".encode())
             if number != self.at:
                 return
             if self.how == "before":

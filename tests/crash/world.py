@@ -224,7 +224,9 @@ def difference(before: Mapping[str, list[str]], after: Mapping[str, list[str]]) 
     said = []
     for what in before:
         said += [f"{what}: new: {entry}" for entry in after[what] if entry not in before[what]]
-        said += [f"{what}: gone: {entry}" for entry in before[what] if entry not in after[what]]
+        # An empty network is no loss: `reconcile` removes one whose making was not recorded, and `create` makes it anew.
+        if what != "networks":
+            said += [f"{what}: gone: {entry}" for entry in before[what] if entry not in after[what]]
     return said
 
 
