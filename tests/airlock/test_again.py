@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clauderon import airlock
-from clauderon.airlock import closing
+from clauderon.airlock import aside, closing
 from clauderon.paths import Home
 from tests.airlock.world import World, open_session
 
@@ -80,12 +80,12 @@ def test_what_could_not_be_rescued_is_still_moved_aside_after_a_kill(
     (world.private / world.branch).write_text("ab" * 20 + "\n")
     world.write("uncommitted.txt", "work\n")
     first = world.rescue()
-    monkeypatch.setattr(closing, "_free", lambda _: (_ for _ in ()).throw(Killed))
+    monkeypatch.setattr(aside, "free", lambda _: (_ for _ in ()).throw(Killed))
     with pytest.raises(Killed):
         world.close()
     monkeypatch.undo()
     assert world.delete() == first
-    assert (Path(first[-1]) / "git/refs").is_dir()
+    assert (Path(first[-1]) / "inside/refs").is_dir()
     assert (Path(first[-1]) / "worktree/uncommitted.txt").exists()
     del tree
 

@@ -95,7 +95,7 @@ def test_a_port_serves_everybody_only_where_the_engine_hides_addresses(pointed: 
     other = pointed.session("two", ip="172.30.0.10", network="proxied" if mode == "open" else "open")
     network = {"subnet": "172.30.0.0/24", "gateway": "172.30.0.1", "native": False}
     with Store.open(pointed.home) as store:
-        store.keep_fact("network:" + names.network(pointed.config.docker.network, mode), network)
+        store.keep_fact("network:" + names.network(pointed.config.docker.network, mode, session.id), network)
     pointed.ensure()
     assert _connected(session).startswith(b"HTTP/1.1 200 ")
     assert _connected(other).startswith(b"HTTP/1.1 403 ")

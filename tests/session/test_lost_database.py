@@ -55,6 +55,9 @@ class _Engine:
                 return SimpleNamespace(labels=labels, running=True)
         return None
 
+    def network_list(self, _labels: dict[str, str]) -> list[str]:
+        return []
+
     def inspect(self, *_names: str) -> Any:
         return SimpleNamespace(networks=())
 
