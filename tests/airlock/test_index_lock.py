@@ -74,7 +74,7 @@ def test_no_other_git_writes_the_index_while_it_is_moved(
 def test_a_lock_of_our_own_is_stale_at_once(
     world: World, ours: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen to fail when a lock with our mark was left alone for ten minutes."""
+    """A lock with our mark was left alone for ten minutes, and kept git from the worktree."""
     monkeypatch.setattr(following, "_ATTEMPTS", 1)
     lock = world.repo / ".git/worktrees/fix/index.lock"
     lock.write_bytes(b"clauderon\n" if ours else b"")

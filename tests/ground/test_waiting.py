@@ -77,7 +77,7 @@ def test_a_call_that_is_answered_in_time_says_nothing(words: list[str]) -> None:
 def test_a_call_that_takes_long_is_named_at_every_door(
     door: Callable[[list[str]], object], words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen to fail with `communicate` called directly: nothing was said, however long it took."""
+    """A call that hung was waited for without a word, however long it took."""
     monkeypatch.setattr("clauderon.proc.answering._SILENCE_S", 0.2)
     door(["/bin/sleep", "0.7"])
     assert words
@@ -123,7 +123,7 @@ def test_no_operand_is_ever_said(operands: list[str]) -> None:
 def test_an_interrupt_ends_a_call_that_hears_no_signal_within_a_second(
     docker: Docker, alarm: Callable[[float], None]
 ) -> None:
-    """Seen to fail with the ladder's usual steps and a settling of 10 s: 19 s."""
+    """The usual ladder and a settling of 10 s would add up to 19 s."""
     calls: list[Callable[[], object]] = [
         lambda: docker.container_stop("x", 1),
         lambda: docker.start("ps", what="list").result(),
@@ -186,7 +186,7 @@ def test_what_makes_or_removes_something_has_a_deadline(
 
 
 def test_an_interrupted_pipe_shows_no_traceback_of_a_thread(tmp_path: Path) -> None:
-    """Seen to fail with the reader in a plain thread: `Exception in thread Thread-1 (finish_consumer)`."""
+    """A reader in a plain thread printed a traceback of its own when the interrupt came."""
     script = (
         "import os, signal, threading\nfrom clauderon import proc\n"
         "threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"

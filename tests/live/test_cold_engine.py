@@ -27,7 +27,7 @@ def network(engine: Engine, name: str) -> dict[str, object]:
 
 
 def test_a_network_that_was_half_made_is_made_to_its_end(cold: Engine) -> None:
-    """Fails without `resources.complete`: every create on that engine ended with status 4."""
+    """Seen to fail without `resources.complete`: every create on that engine ended with status 4."""
     cold.docker("network", "create", "--label", "clauderon.network=1", cold.network)
     before = network(cold, cold.network)
     cold.create("n")

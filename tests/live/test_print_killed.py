@@ -58,7 +58,7 @@ def create(stage: Engine, prompt: str) -> list[str]:
 
 
 def test_an_agent_whose_listener_was_killed_before_it_began_is_seen_and_begun(stage: Engine) -> None:
-    """Seen to fail before: `list` said `running`, reconcile found nothing, and the agent waited for ever."""
+    """`list` said `running`, reconcile found nothing, and the agent waited for ever."""
     name = stage.name("a")
     docker = subprocess.run(
         ["sh", "-c", "command -v docker"], env=stage.environ, capture_output=True, text=True, check=True
@@ -82,7 +82,7 @@ def test_an_agent_whose_listener_was_killed_before_it_began_is_seen_and_begun(st
 
 
 def test_docker_attach_ends_with_a_create_that_is_killed(stage: Engine) -> None:
-    """Seen to fail without PR_SET_PDEATHSIG: `docker attach` lived as long as the container."""
+    """Seen to fail with TERM as the signal of the parent's death: `docker attach` was still there 5 s later."""
     name = stage.name("a")
     child = subprocess.Popen(
         create(stage, "echo on >begun; sleep 60"), env=stage.environ, cwd=stage.root,

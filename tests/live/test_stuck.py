@@ -71,7 +71,7 @@ def stage(engine: Engine) -> Hanging:
 
 
 def test_a_create_that_hangs_says_so_and_is_undone_by_the_next_command(stage: Hanging) -> None:
-    """Seen to fail before: not a word, and 10 s and more from Ctrl-C to the prompt."""
+    """There was not a word before, and 10 s and more from Ctrl-C to the prompt."""
     engine, name = stage.engine, stage.engine.name("a")
     stage.at("run -d")
     status, took_s, error = stage.interrupted("create", "--repo", "repo", "--prompt", "x", "--name", name)

@@ -10,7 +10,7 @@ from clauderon.session import context, reconcile
 
 
 def test_one_holder_at_a_time_though_each_removes_the_file(tmp_path: Path) -> None:
-    """Seen to fail without the look whether the file that was locked is still the one that is there."""
+    """What was locked may have been removed meanwhile: then it is not the file that the next one locks."""
     path = tmp_path / "a.lock"
     inside, most, entered = [0], [0], [0]
     guard = threading.Lock()

@@ -116,7 +116,7 @@ def _forget(home: Home, session: Session) -> None:
 def test_a_dry_run_says_what_the_real_one_does(
     tmp_path_factory: pytest.TempPathFactory, fates: list[str], same_name: bool, creating: bool
 ) -> None:
-    """Seen to fail: a session to be adopted had its directories named as nobody's, or "removed", by the dry run."""
+    """The dry run named the directories of a session to be adopted as nobody's, or as removed."""
     home = _home(tmp_path_factory.mktemp("h"))
     records: dict[str, tuple[Session, str]] = {}
     for number, fate in enumerate(fates):

@@ -44,7 +44,7 @@ def test_a_planted_link_does_not_send_a_file_of_yours(
     plant,
     monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
 ) -> None:
-    """Seen to fail with a plain `open`: the key was uploaded to the session."""
+    """By a plain `open` the link would lead the upload to the key."""
     tree = home.worktrees / "fix"
     plant(tree, tmp_path / "key")
     (tmp_path / "mine").symlink_to(tree)
