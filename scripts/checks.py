@@ -138,6 +138,24 @@ def skips(report: ElementTree.Element) -> list[str]:
     return found
 
 
+# What failed beside other tests and passed alone: a defect of the test or of the product, named in the last lines.
+FLAKY: list[str] = []
+
+
+def failures(directory: Path) -> list[str]:
+    """The tests that failed in the run whose report is in `directory`."""
+    try:
+        root = ElementTree.parse(directory / "junit.xml").getroot()
+    except (OSError, ElementTree.ParseError):
+        return []
+    cases = [
+        case
+        for case in root.iter("testcase")
+        if case.find("failure") is not None or case.find("error") is not None
+    ]
+    return [f"{case.get('classname')}::{case.get('name')}" for case in cases]
+
+
 def pytest(*arguments: str, python: str = sys.executable) -> Tally:
     """Run pytest; what failed beside other tests is run once more alone, and named if it passes then.
 
@@ -147,12 +165,13 @@ def pytest(*arguments: str, python: str = sys.executable) -> Tally:
         tally = _pytest(Path(directory), "-n", WORKERS, "--dist", "worksteal", *arguments, python=python)
         if not 0 < tally.failed <= MOST_TO_REPEAT:
             return tally
+        failed = failures(Path(directory))
         say("   once more, alone:")
         alone = ("--last-failed", "--last-failed-no-failures=none")
         again = _pytest(Path(directory), *alone, *arguments, python=python)
         if again.failed or again.passed == 0:
             return tally
-        say(f"   {again.passed} failed on the busy machine and passed alone: see above which")
+        FLAKY.extend(failed)
         return Tally(tally.passed + again.passed, 0, tally.skipped)
 
 
@@ -232,7 +251,7 @@ def _bats_file(file: str) -> Tally:
         names = "|".join(re.escape(name) for name in failed)
         status, output = run(["bats", "--tap", "--filter", f"^({names})$", file], quiet=True)
         if status == 0:
-            say(f"   {len(failed)} failed on the busy machine and passed then: {'; '.join(failed)}")
+            FLAKY.extend(f"{file}: {name}" for name in failed)
             return Tally(passed + len(failed), 0, skipped)
         say(output.rstrip())
     return Tally(passed, len(failed), skipped)
@@ -304,6 +323,8 @@ def main(arguments: list[str]) -> int:
         say("no test ran")
         total += FAILED
     say("")
+    for flaky in FLAKY:
+        say(f"FLAKY {flaky}")
     say(str(total))
     return 1 if total.failed else 0
 
