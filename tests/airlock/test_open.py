@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clauderon import airlock, git, proc
+from clauderon import airlock, git
 from clauderon.airlock.layout import CONTAINER_OBJECTS
 from clauderon.errors import ClauderonError, CommandFailed, Conflict, UsageError
 from clauderon.git.alternates import object_dirs, quoted
@@ -429,7 +429,8 @@ def test_no_process_is_started_for_the_private_directory(
     repository = git.repository_read(repo, dict(os.environ))
     worktree = home.worktree("fix")
     airlock.open_worktree(repository, worktree, branch="clauderon/fix", base=repository.base_commit)
-    monkeypatch.setattr(proc, "start", None)
+    for starting in ("subprocess.Popen", "os.fork", "os.posix_spawn", "os.execve", "os.system"):
+        monkeypatch.setattr(starting, None)
     airlock.make_private(
         repository,
         home=home,
