@@ -94,8 +94,11 @@ class Recorder:
                 yield self
             finally:
                 self._done = True
+                with contextlib.suppress(OSError):
+                    listener.shutdown(socket.SHUT_RDWR)  # closing alone does not wake who accepts
                 listener.close()
-                threads[1].join()
+                for thread in threads:
+                    thread.join()
                 (self.bin_dir / "recorder").unlink()
 
     def order(self, add: Mapping[str, Mapping[str, str]], user: int | None) -> None:
@@ -114,9 +117,11 @@ class Recorder:
             threading.Thread(target=self._listen, args=(connection,), daemon=True).start()
 
     def _listen(self, connection: socket.socket) -> None:
+        """Hear one call to its end. The connection is closed here, or with the byte that releases the call."""
         with connection.makefile("rb") as lines:
             first = lines.readline()
             if not first:
+                connection.close()
                 return
             with self._lock:
                 call = _Call(json.loads(first), self._released, connection)
@@ -132,6 +137,7 @@ class Recorder:
                     call.answer = json.loads(second)
                 else:
                     call.released = True  # it was killed: the caller did not wait for it
+                    connection.close()
                 self._stirred = self._event = time.monotonic()
 
     def _schedule(self) -> None:
@@ -160,6 +166,7 @@ class Recorder:
                 self._stirred = self._event = time.monotonic()
                 with contextlib.suppress(OSError):
                     call.connection.sendall(b".")
+                call.connection.close()
 
     def transcript(self, header: Mapping[str, str]) -> Transcript:
         """What was recorded, in an order that the next recording will find again. Raises SecretRecorded."""
