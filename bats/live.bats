@@ -73,7 +73,7 @@ start @NAME|it['data'][0]['name'] == @NAME|tsv
 upload @NAME @FILE|it['data'][0]['path'].startswith('/workspace/.clauderon/uploads/')|tsv
 reconcile --dry-run|it['data'] == []|tsv
 reconcile|it['data'] == []|tsv
-clean-cache|[v['volume'] for v in it['data']] == ['clauderon-cargo-registry', 'clauderon-cargo-git', 'clauderon-sccache']|tsv
+clean-cache|[v['volume'] for v in it['data']][:3] == ['clauderon-cargo-registry', 'clauderon-cargo-git', 'clauderon-sccache']|tsv
 proxy start|it['data']['port'] == @PORT|tsv
 proxy status|it['data']['port'] == @PORT and it['data']['sessions'][0]['name'] == @NAME|tsv
 config show|any(r['origin'] == 'env CLAUDERON_PROXY_PORT' for r in it['data'])|tsv

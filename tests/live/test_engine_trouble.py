@@ -71,7 +71,8 @@ def test_engine_down_refuses_with_the_pages_remedy_and_makes_nothing(private: Pr
 def test_clean_cache_shows_first_and_removes_only_what_nobody_uses(private: Private) -> None:
     engine = private.engine
     engine.create("user")
-    engine.inside("user", "head -c 300000 /dev/zero > /clauderon/sccache/something")
+    fill = "head -c 300000 /dev/zero > /cache/something"
+    engine.docker("run", "--rm", "-v", "clauderon-sccache:/cache", BUSYBOX, "sh", "-c", fill)
     rows = {row["volume"]: row for row in engine.cli.ok("clean-cache", "--json").json["data"]}
     assert set(rows) == {"clauderon-cargo-registry", "clauderon-cargo-git", "clauderon-sccache"}
     assert rows["clauderon-sccache"]["size"] not in ("0B", "")

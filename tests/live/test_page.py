@@ -113,7 +113,7 @@ def test_the_environment_table(engine: Engine) -> None:
     assert (env["SSL_CERT_FILE"], env["NODE_EXTRA_CA_CERTS"], env["REQUESTS_CA_BUNDLE"]) == (ca, ca, ca)
 
 
-def test_the_shared_volumes_are_in_every_session_and_writable_for_any_uid(engine: Engine) -> None:
+def test_the_shared_volumes_are_in_every_session_to_be_read_by_any_uid(engine: Engine) -> None:
     engine.scripted(docker='user = "1234:1234"')
     engine.repo()
     engine.create("v")
@@ -121,7 +121,7 @@ def test_the_shared_volumes_are_in_every_session_and_writable_for_any_uid(engine
     assert volumes == {"clauderon-cargo-registry", "clauderon-cargo-git", "clauderon-sccache"}
     targets = [m["Destination"] for m in engine.inspect("v")["Mounts"] if m["Type"] == "volume"]
     for target in targets:
-        engine.inside("v", f"id -u; f=$(mktemp {target}/.try.XXXXXX) && rm $f")
+        engine.inside("v", f"ls {target} && ! touch {target}/x 2>/dev/null")
 
 
 @pytest.mark.parametrize("user", ["", 'user = "1000:1000"'], ids=["host", "uid 1000"])
