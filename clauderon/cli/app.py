@@ -17,7 +17,8 @@ it needs. Start with:
 
   clauderon create --repo ~/project --prompt "Fix the bug"
 
-Exit status: 0 ok, 1 failed, 2 usage, 3 no such session, 4 docker or git failed, 5 conflict, 6 refused.
+Exit status: 0 ok, 1 failed, 2 usage, 3 no such session, 4 docker or git failed, 5 conflict, 6 refused,
+7 --check-autorun found something.
 """
 
 
