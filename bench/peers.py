@@ -239,7 +239,8 @@ class Clauderon(Server):
 
     def start(self, stage: Stage, port: int) -> None:
         from clauderon.paths import Home
-        from clauderon.store import Session, Store
+        from clauderon.record import Session
+        from clauderon.store import Store
 
         directory = self.fresh(stage, port)
         home = Home(directory)

@@ -126,7 +126,8 @@ _RECORD = """
 import os, sys, time
 from clauderon import names, spec
 from clauderon.paths import Home
-from clauderon.store import Session, Store
+from clauderon.record import Session
+from clauderon.store import Store
 home = Home.from_environ(os.environ)
 home.create()
 repo, image, count = sys.argv[1], sys.argv[2], int(sys.argv[3])

@@ -14,7 +14,7 @@ from clauderon.errors import UsageError
 from clauderon.mount import Mount
 
 if TYPE_CHECKING:
-    from clauderon.store import Session
+    from clauderon.record import Session
 
 SCHEMA = "1"
 LABEL_SESSION = "clauderon.session"

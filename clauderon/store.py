@@ -15,21 +15,18 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from clauderon import rights
 from clauderon.errors import BackendError, Conflict, NoSuchSession
 from clauderon.paths import Home
+from clauderon.record import Session
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 10.0
 # sqlite works with files of a few pages; with less room than this it fails in many ways.
 _LEAST_ROOM_BYTES = 128 << 10
 
-# creating, refreshing and deleting are intents: `step` says how far they came.
-State = Literal["creating", "running", "refreshing", "deleting"]
-
-_NOTHING: Mapping[str, Any] = {}
 _SCHEMA = """
 CREATE TABLE session (
     id          TEXT PRIMARY KEY,
@@ -52,88 +49,6 @@ CREATE TABLE fact (
     value TEXT NOT NULL
 );
 """
-
-
-class Session(NamedTuple):
-    """One session, as recorded. Times are seconds since the epoch; paths are absolute.
-
-    Everything `refresh` needs to make the same container again is here: image *name*, limits, mounts, prompt
-    (in the session directory), access mode, network, ports.
-    ip: the container's address on its network, chosen by us so that the proxy knows it before the start.
-    tracks: which of `.claude.json`, `.clauderon`, `.clauderon/hooks` the repository has; they are not covered.
-    ulimits: what `--ulimit` is told, by docker's names. disk: bytes, 0 for no limit.
-    unsafe: what of it undoes which protection, in sentences; it was asked for aloud.
-    conversation: the agent's own session id (a UUID), the same one at every restart.
-    """
-
-    id: str
-    name: str
-    state: State
-    step: str
-    port: int
-    repo: str
-    git_dir: str
-    branch: str
-    base: str
-    agent: str
-    image: str
-    created_at: float
-    updated_at: float
-    ip: str = ""
-    backend: str = "docker"
-    access_mode: str = "read-write"
-    network: str = "open"
-    allow: tuple[str, ...] | None = None
-    deny: tuple[str, ...] = ()
-    archived: bool = False
-    idempotency: str | None = None
-    conversation: str = ""
-    print_mode: bool = False
-    plan: bool = False
-    pull_policy: str = "if-not-present"
-    cpus: str = ""
-    memory: str = ""
-    pids: int = 4096
-    ulimits: Mapping[str, int] = _NOTHING
-    log_max_mib: int = 64
-    disk: int = 0
-    user: str = ""
-    env: Mapping[str, str] = _NOTHING
-    volumes: tuple[str, ...] = ()
-    publish: tuple[str, ...] = ()
-    extra_args: tuple[str, ...] = ()
-    tracks: tuple[str, ...] = ()
-    agent_args: tuple[str, ...] = ()
-    budget: str = ""
-    timeout_s: float | None = None
-    exit_status: int | None = None
-    unsafe: tuple[str, ...] = ()
-    timed_out: bool = False
-
-    def changed(self, **changes: Any) -> Session:
-        return self._replace(**changes)
-
-    def to_json(self) -> str:
-        """The whole record, for the `clauderon.spec` label; holds no secret."""
-        # The defaults of mappings are read-only views, which json does not know.
-        plain = {"env": dict(self.env), "ulimits": dict(self.ulimits)}
-        return json.dumps({**self._asdict(), **plain}, separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, text: str) -> Session:
-        """Read `to_json` of this or an older version. Raises ValueError for anything else."""
-        data = json.loads(text)
-        if not isinstance(data, dict):
-            raise ValueError("not a session record")
-        values = {key: value for key, value in data.items() if key in cls._fields}
-        for key in ("deny", "volumes", "publish", "extra_args", "agent_args", "tracks", "unsafe"):
-            values[key] = tuple(values.get(key, ()))
-        if values.get("allow") is not None:
-            values["allow"] = tuple(values["allow"])
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise ValueError(f"not a session record: {error}") from error
 
 
 class Store:

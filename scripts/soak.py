@@ -27,7 +27,8 @@ import uvloop
 from clauderon import config
 from clauderon.paths import Home
 from clauderon.proxy import service
-from clauderon.store import Session, Store
+from clauderon.record import Session
+from clauderon.store import Store
 
 HOST = "soak.test"
 SECRET = "sk-ant-test-not-a-real-key-0001"

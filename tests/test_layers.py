@@ -21,7 +21,7 @@ ROOMS = {
     "shellhelp": "face", "aliases": "face", "progress": "face", "__main__": "face",
     "session": "use cases", "doctor": "use cases", "cache": "use cases",
     "docker": "tools", "git": "tools", "airlock": "tools", "caching": "tools", "agents": "tools",
-    "config": "facts", "spec": "facts", "rights": "facts", "limits": "facts", "extras": "facts", "runoptions": "facts", "visible": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts", "tls": "facts",
+    "config": "facts", "spec": "facts", "record": "facts", "rights": "facts", "limits": "facts", "extras": "facts", "runoptions": "facts", "visible": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts", "tls": "facts",
     "__init__": "facts",
     "store": "state",
     "proc": "ground", "confined": "ground", "files": "ground",
@@ -31,8 +31,8 @@ MAY_IMPORT = {
     "face": {"face", "use cases", "tools", "facts", "state", "ground", "beside"},
     "use cases": {"use cases", "tools", "facts", "state", "ground", "beside"},
     "tools": {"tools", "facts", "state", "ground"},
-    # `spec` describes a container from a recorded session; a fact may name what the ground gives.
-    "facts": {"facts", "state", "ground"},
+    # A fact may name what the ground gives.
+    "facts": {"facts", "ground"},
     "state": {"facts"},
     "ground": {"facts", "ground"},
     "beside": {"beside", "facts", "state", "ground"},

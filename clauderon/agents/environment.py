@@ -12,7 +12,7 @@ from clauderon import paths
 from clauderon.agents import registry, trust
 from clauderon.agents.image import ImageFacts
 from clauderon.config.schema import Agent
-from clauderon.store import Session
+from clauderon.record import Session
 
 # Made to be seen through by a person, and to have the shape the agents check.
 PLACEHOLDERS: Mapping[str, str] = {

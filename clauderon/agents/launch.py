@@ -13,7 +13,7 @@ from clauderon import paths
 from clauderon.agents import registry
 from clauderon.config.schema import Agent
 from clauderon.errors import UsageError
-from clauderon.store import Session
+from clauderon.record import Session
 
 # One argument holds 128 KiB on Linux (MAX_ARG_STRLEN), its final NUL included.
 MAX_ARGUMENT_BYTES = 120 * 1024

@@ -21,7 +21,7 @@ from clauderon.config.schema import Agent
 from clauderon.confined import Tree, read
 from clauderon.mount import Mount
 from clauderon.paths import Home
-from clauderon.store import Session
+from clauderon.record import Session
 
 _WORD_BYTES = 64
 _USER_SECTION = re.compile(rb"^\[user\]\n(?:\t(?:name|email) = .*\n)+", re.MULTILINE)

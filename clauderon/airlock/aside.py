@@ -32,7 +32,7 @@ from clauderon.errors import BackendError, Conflict
 from clauderon.git.alternates import quoted
 from clauderon.git.environment import environment, hardened, untrusting
 from clauderon.git.settings import parse_settings
-from clauderon.store import Session
+from clauderon.record import Session
 
 _RECORD = "session.json"
 _MARK = "clauderon"

@@ -14,7 +14,7 @@ from clauderon.errors import BackendError
 from clauderon.git.alternates import alternates
 from clauderon.git.environment import hardened, offline, untrusting
 from clauderon.git.settings import Settings
-from clauderon.store import Session
+from clauderon.record import Session
 
 
 def bring(

@@ -17,7 +17,7 @@ from clauderon.airlock.carry import printable
 from clauderon.errors import Refused
 from clauderon.git.environment import environment, with_settings
 from clauderon.git.settings import Origins, parse_origins, parse_settings, standard_files
-from clauderon.store import Session
+from clauderon.record import Session
 
 _TIMEOUT_S = 3600.0
 _OVERRIDDEN = (

@@ -28,7 +28,7 @@ from clauderon.airlock.syncing import locked
 from clauderon.airlock.worktree import drop_exclude
 from clauderon.errors import Conflict
 from clauderon.git.environment import environment, hardened, offline
-from clauderon.store import Session
+from clauderon.record import Session
 
 
 def close(

@@ -15,7 +15,7 @@ from pathlib import Path
 from clauderon.airlock.inside import Inside
 from clauderon.airlock.workbench import Workbench
 from clauderon.errors import CommandFailed
-from clauderon.store import Session
+from clauderon.record import Session
 
 # Beyond these nothing is judged: of so many commits all are kept, and of more than are looked at the directory is.
 MOST = 10_000

@@ -18,7 +18,7 @@ from clauderon.airlock.layout import admin_dir
 from clauderon.errors import CommandTimeout
 from clauderon.git.environment import environment, hardened, offline, without_filters
 from clauderon.git.settings import parse_settings
-from clauderon.store import Session
+from clauderon.record import Session
 
 # The container can keep git waiting (a fifo, an endless file, swapped in at the right moment).
 _TIMEOUT_S = 120.0

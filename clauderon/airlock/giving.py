@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from clauderon import paths
 from clauderon.airlock.inside import Inside
 from clauderon.errors import BackendError, Conflict, Refused
-from clauderon.store import Session
+from clauderon.record import Session
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -11,7 +11,7 @@ from clauderon.airlock.layout import HostSide, host_side
 from clauderon.airlock.looking import place_of
 from clauderon.airlock.snapshot import Place, foreign
 from clauderon.git.environment import hardened
-from clauderon.store import Session
+from clauderon.record import Session
 
 # The container can keep git waiting, and may have made any number of them.
 _TIMEOUT_S = 120.0

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from clauderon import paths
 from clauderon.airlock.layout import branch_ref
-from clauderon.store import Session
+from clauderon.record import Session
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a fifo in a file's place must not keep us waiting for a writer.

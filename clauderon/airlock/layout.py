@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clauderon import paths
-from clauderon.store import Session
+from clauderon.record import Session
 
 # The user's object directories as the container sees them. Not at their path on the host: that may run through a
 # directory the container's user cannot enter (/root), or lie below a mount of ours.

@@ -25,7 +25,7 @@ from clauderon.git.environment import environment, hardened, offline
 from clauderon.git.quiet import quiet_config
 from clauderon.git.repository import OUR_PATHS
 from clauderon.git.settings import parse_settings
-from clauderon.store import Session
+from clauderon.record import Session
 
 _TIMEOUT_S = 600.0
 _DIFF_FILE_BYTES = 64 << 20

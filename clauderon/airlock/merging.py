@@ -25,7 +25,7 @@ from clauderon.airlock.syncing import common_dir_of
 from clauderon.errors import BackendError, BringsAutorun, Conflict, UsageError
 from clauderon.git.environment import environment, offline
 from clauderon.git.settings import is_true
-from clauderon.store import Session
+from clauderon.record import Session
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from clauderon.git.environment import hardened, without_filters
 from clauderon.git.repository import OUR_HOOKS, Repository
 from clauderon.git.settings import NOBODY, is_true
 from clauderon.mount import Mount
-from clauderon.store import Session
+from clauderon.record import Session
 
 _GITFILE = f"gitdir: {paths.CONTAINER_GIT}\n"
 _EXCLUDE = "# Mounted by clauderon; not part of the repository.\n/.claude.json\n"

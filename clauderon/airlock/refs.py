@@ -14,7 +14,7 @@ from clauderon.airlock.carry import printable
 from clauderon.airlock.layout import branch_ref, own_ref
 from clauderon.errors import CommandFailed, Conflict
 from clauderon.git.environment import environment, hardened
-from clauderon.store import Session
+from clauderon.record import Session
 
 _TIMEOUT_S = 600.0
 

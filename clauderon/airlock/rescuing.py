@@ -28,7 +28,7 @@ from clauderon.airlock.workbench import Workbench
 from clauderon.errors import ClauderonError
 from clauderon.git.environment import environment, hardened
 from clauderon.git.settings import Settings, parse_settings
-from clauderon.store import Session
+from clauderon.record import Session
 
 # More refs than this are kept by one commit that has them all as parents, named in its message.
 _REFS_ONE_BY_ONE = 64

@@ -27,7 +27,7 @@ from clauderon.git.alternates import quoted
 from clauderon.git.environment import hardened
 from clauderon.git.repository import OUR_PATHS
 from clauderon.git.settings import parse_settings
-from clauderon.store import Session
+from clauderon.record import Session
 
 _ENTRIES = 1_000_000
 _COPIED_BYTES = 4 << 30

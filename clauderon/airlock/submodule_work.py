@@ -23,7 +23,7 @@ from clauderon.airlock.tree import open_up, planted
 from clauderon.airlock.workbench import Workbench
 from clauderon.errors import ClauderonError
 from clauderon.git.environment import hardened, offline
-from clauderon.store import Session
+from clauderon.record import Session
 
 _TIMEOUT_S = 600.0
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from clauderon import paths
 from clauderon.airlock.inside import Inside, names_in, open_dir, opened, read_file
-from clauderon.store import Session
+from clauderon.record import Session
 
 MOST = 64
 _VISITED = 5000

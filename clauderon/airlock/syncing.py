@@ -25,7 +25,7 @@ from clauderon.airlock.submodule_work import pointing
 from clauderon.errors import BackendError, Conflict
 from clauderon.git.environment import environment, hardened, offline
 from clauderon.git.settings import parse_settings
-from clauderon.store import Session
+from clauderon.record import Session
 
 LOCK_TIMEOUT_S = 120.0
 _GIT_TIMEOUT_S = 600.0

@@ -12,7 +12,7 @@ from clauderon.airlock.layout import HostSide, beside
 from clauderon.git.alternates import alternates
 from clauderon.git.environment import hardened, offline, untrusting
 from clauderon.git.settings import NOBODY
-from clauderon.store import Session
+from clauderon.record import Session
 
 _TIMEOUT_S = 600.0
 _WHO = {

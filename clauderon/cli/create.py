@@ -12,9 +12,9 @@ import typer
 from clauderon.cli import common
 from clauderon.errors import UsageError
 from clauderon.paths import current_directory
+from clauderon.record import Session
 from clauderon.session.context import Context
 from clauderon.session.request import Request
-from clauderon.store import Session
 
 _OptionalText = str | None
 

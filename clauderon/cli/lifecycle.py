@@ -11,10 +11,10 @@ from clauderon.cells import Column
 from clauderon.cli import common
 from clauderon.errors import ClauderonError, Declined, UsageError
 from clauderon.output import Output
+from clauderon.record import Session
 from clauderon.session import lifecycle
 from clauderon.session.context import Context
 from clauderon.session.lookup import find
-from clauderon.store import Session
 
 Done = TypeVar("Done")
 Names = Annotated[

@@ -20,7 +20,8 @@ from clauderon.config.schema import Config
 from clauderon.doctor.check import Check, fail, ok, size_text, warn
 from clauderon.errors import ClauderonError
 from clauderon.paths import Home
-from clauderon.store import Session, Store
+from clauderon.record import Session
+from clauderon.store import Store
 
 GIB = 1024**3
 # An agent's binary is some 400 MB, a small image as much again.

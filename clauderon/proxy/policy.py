@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from clauderon.config.schema import Network
-from clauderon.store import Session
+from clauderon.record import Session
 
 AccessMode = Literal["read-write", "read-only"]
 

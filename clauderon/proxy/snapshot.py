@@ -20,7 +20,8 @@ from clauderon.proxy import ca_record, credentials, listeners
 from clauderon.proxy.credentials import Given, Secret
 from clauderon.proxy.listeners import Addresses
 from clauderon.proxy.policy import SessionPolicy, of_session
-from clauderon.store import Session, Store
+from clauderon.record import Session
+from clauderon.store import Store
 
 # Facts of the database: the fingerprint of the CA that the container of a session (by id) was given.
 _CA_PREFIX = "ca:"

@@ -45,7 +45,7 @@ class BranchWatch:
         self._resting: dict[str, float] = {}
 
     def set_sessions(self, records: Mapping[str, str]) -> None:
-        """The sessions to watch: id to `store.Session.to_json`. A new one is compared to its last sync,
+        """The sessions to watch: id to `record.Session.to_json`. A new one is compared to its last sync,
         or to where it began."""
         for gone in self._seen.keys() - records.keys():
             del self._seen[gone]
@@ -88,7 +88,7 @@ class BranchWatch:
 
     def _tip(self, record: str) -> tuple[str, str | None]:
         from clauderon import airlock
-        from clauderon.store import Session
+        from clauderon.record import Session
 
         try:
             session = Session.from_json(record)
@@ -106,7 +106,7 @@ class BranchWatch:
 
 
 def _base(record: str) -> str | None:
-    from clauderon.store import Session
+    from clauderon.record import Session
 
     try:
         return Session.from_json(record).base

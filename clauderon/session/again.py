@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from clauderon import files
 from clauderon.errors import Conflict
+from clauderon.record import Session
 from clauderon.session.context import Context, is_locked
 from clauderon.session.slow import slow
-from clauderon.store import Session
 
 if TYPE_CHECKING:
     from clauderon.session.request import Request

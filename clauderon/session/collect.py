@@ -13,10 +13,10 @@ from typing import BinaryIO
 
 from clauderon import airlock, paths
 from clauderon.errors import Refused, UsageError
+from clauderon.record import Session
 from clauderon.session.context import Context
 from clauderon.session.lookup import find
 from clauderon.session.source import open_source
-from clauderon.store import Session
 
 
 def sync(context: Context, name: str, *, allowed: Sequence[str] = ()) -> tuple[Session, airlock.SyncResult]:

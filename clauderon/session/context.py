@@ -16,8 +16,9 @@ from clauderon.docker import Docker
 from clauderon.docker.parse import Container, parse_container_list
 from clauderon.errors import Conflict
 from clauderon.paths import Home
+from clauderon.record import Session
 from clauderon.spec import LABEL_HOME
-from clauderon.store import Session, Store
+from clauderon.store import Store
 
 LOCK_WAIT_S = 30.0
 # The step of a session that a dry run's script is making; the shell's pid follows.

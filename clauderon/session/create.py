@@ -13,13 +13,13 @@ from clauderon.airlock import worktree
 from clauderon.caching import wanted
 from clauderon.errors import ClauderonError, Conflict
 from clauderon.proxy import service
+from clauderon.record import Session
 from clauderon.session import again, hook, launch, lent, remove, request, resources, served, unheard, unsafe
 from clauderon.session.beside import Beside
 from clauderon.session.context import Context, lock
 from clauderon.session.request import Plan, Request
 from clauderon.session.slow import slow
 from clauderon.spec import ContainerSpec
-from clauderon.store import Session
 
 
 class Created(NamedTuple):

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clauderon.paths import Home
+from clauderon.record import Session
 from clauderon.session.context import Context
-from clauderon.store import Session, Store
+from clauderon.store import Store
 
 # Where no limit is configured.
 WARN_BYTES = 10 << 30

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from clauderon import paths, runoptions, spec
+from clauderon.record import Session
 from clauderon.session import protected
 from clauderon.session.context import Context
-from clauderon.store import Session
 
 # What we mount ourselves, and what the engine puts there: nothing is mounted over, into or above these.
 _OURS = (

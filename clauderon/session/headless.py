@@ -13,12 +13,13 @@ from clauderon.agents import answer, setup
 from clauderon.agents.answer import Answer
 from clauderon.config.schema import Agent
 from clauderon.errors import EXIT_SIGNAL_BASE, BackendError, Interrupted
+from clauderon.record import Session
 from clauderon.session import lifecycle
 from clauderon.session.beside import Beside
 from clauderon.session.context import Context
 from clauderon.session.slow import slow
 from clauderon.session.unheard import GO, hold
-from clauderon.store import Session, Store
+from clauderon.store import Store
 
 STOP_GRACE_S = 10
 _NOT_COPIED = 1

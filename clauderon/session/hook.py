@@ -14,9 +14,9 @@ from pathlib import Path
 from clauderon import proc, spec
 from clauderon.errors import ClauderonError, CommandTimeout
 from clauderon.git.environment import environment, hardened, offline
+from clauderon.record import Session
 from clauderon.session.context import Context
 from clauderon.session.slow import slow
-from clauderon.store import Session
 
 TIMEOUT_S = 60.0
 _SESSIONS = ("refs/clauderon/", "refs/heads/clauderon/")

@@ -17,8 +17,8 @@ from pathlib import Path
 from clauderon import names, paths, proc
 from clauderon.docker import keys
 from clauderon.errors import ClauderonError, CommandFailed
+from clauderon.record import Session
 from clauderon.session.context import Context
-from clauderon.store import Session
 
 SHELL = ("sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi")
 

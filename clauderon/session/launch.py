@@ -21,10 +21,10 @@ from clauderon.docker.parse import Image
 from clauderon.errors import BackendError, CommandFailed, UsageError
 from clauderon.mount import Mount
 from clauderon.proxy import service
+from clauderon.record import Session
 from clauderon.session import lent, own_network, probe, resources, unsafe, volumes
 from clauderon.session.context import Context
 from clauderon.session.resources import Gateway
-from clauderon.store import Session
 
 ADDRESS_ATTEMPTS = 16
 

@@ -7,11 +7,11 @@ from clauderon.agents import registry, setup
 from clauderon.docker import failures, keys
 from clauderon.errors import EXIT_TIMEOUT, BackendError, ClauderonError, CommandFailed, Conflict
 from clauderon.proxy import service
+from clauderon.record import Session
 from clauderon.session import inside, launch, promotion, resources, served, unsafe
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
 from clauderon.session.slow import slow
-from clauderon.store import Session
 
 STOP_GRACE_S = 10
 IDLE_WAIT_S = 10.0

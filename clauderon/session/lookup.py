@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from clauderon import names, rights, spec
 from clauderon.docker.parse import Container
 from clauderon.errors import Conflict, NoSuchSession, UsageError
+from clauderon.record import Session
 from clauderon.session import own_network
 from clauderon.session.context import Context
-from clauderon.store import Session
 
 
 def find(context: Context, name: str) -> Session:

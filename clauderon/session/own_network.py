@@ -16,6 +16,7 @@ from clauderon import names, spec
 from clauderon.docker import argv
 from clauderon.docker.parse import Network
 from clauderon.errors import BackendError, ClauderonError, Conflict
+from clauderon.record import Session
 from clauderon.session.context import Context
 from clauderon.session.resources import (
     NETWORK_LABELS,
@@ -26,7 +27,6 @@ from clauderon.session.resources import (
     network_of,
     remember,
 )
-from clauderon.store import Session
 
 # Reserved for benchmarks between devices, so hardly ever routed; the second for machines where it is.
 RANGES = ("198.18.0.0/15", "10.213.0.0/16")

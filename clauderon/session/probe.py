@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from clauderon import spec
 from clauderon.agents.image import ImageFacts, parse_image_facts, probe_script, warnings
 from clauderon.docker.parse import Image
+from clauderon.record import Session
 from clauderon.session.context import Context, is_alive
-from clauderon.store import Session
 
 # What there is, for the next command; the session it is made for follows.
 _FACT = "probe:"

@@ -11,10 +11,10 @@ from pathlib import PurePosixPath
 
 from clauderon.caching import wanted
 from clauderon.errors import ClauderonError
+from clauderon.record import Session
 from clauderon.session import probe, volumes
 from clauderon.session.context import Context, caches_lock
 from clauderon.session.slow import slow
-from clauderon.store import Session
 
 # What one copy holds in memory, what one session may add, and what we put into a volume at most.
 BATCH_BYTES = 64 << 20

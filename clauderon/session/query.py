@@ -9,10 +9,10 @@ from clauderon import airlock, limits, names, spec
 from clauderon.agents import setup
 from clauderon.docker.parse import Container
 from clauderon.errors import EXIT_TIMEOUT, ClauderonError, Refused
+from clauderon.record import Session
 from clauderon.session import disk, lost, unheard
 from clauderon.session.context import Context, is_locked
 from clauderon.session.lookup import find
-from clauderon.store import Session
 
 # A container that was told to end: by itself, by INT, KILL or TERM, or with its engine.
 _STOPPED = (0, 130, 137, 143, 255)

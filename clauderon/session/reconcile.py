@@ -10,10 +10,10 @@ from typing import NamedTuple
 from clauderon import airlock, files, names, rights, spec
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
+from clauderon.record import Session
 from clauderon.session import own_network, probe, refresh, remove, resources, unheard
 from clauderon.session.context import Context, is_held, is_locked, lock, sweep
 from clauderon.session.lookup import adopt, record
-from clauderon.store import Session
 
 SETTLE_S = 0.1
 _SESSION_LOCK = re.compile(r"[0-9a-f]{12}(\.print)?\.lock")

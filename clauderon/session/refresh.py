@@ -10,11 +10,11 @@ from clauderon.docker import failures
 from clauderon.docker.parse import ContainerDetail
 from clauderon.errors import ClauderonError, CommandFailed, Conflict
 from clauderon.proxy import service
+from clauderon.record import Session
 from clauderon.session import launch, resources, served
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
 from clauderon.session.slow import slow
-from clauderon.store import Session
 
 STOP_GRACE_S = 10
 # The step of a refresh, for whoever has to finish it: does the session run when it is over?

@@ -15,11 +15,11 @@ from clauderon.caching import wanted
 from clauderon.docker.parse import Container
 from clauderon.errors import BackendError, ClauderonError, Interrupted, Refused
 from clauderon.proxy import service
+from clauderon.record import Session
 from clauderon.session import own_network, promotion, rescues, unheard
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
 from clauderon.session.slow import slow
-from clauderon.store import Session
 
 STOP_GRACE_S = 5
 # The step of a `creating` row whose create was given up after its container was asked for.

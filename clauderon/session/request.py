@@ -14,10 +14,10 @@ from clauderon.agents import launch, registry
 from clauderon.config.schema import Agent, Limits
 from clauderon.errors import Conflict, UsageError
 from clauderon.paths import current_directory
+from clauderon.record import Session
 from clauderon.session import unsafe
 from clauderon.session.context import Context
 from clauderon.session.foreign import refuse_foreign
-from clauderon.store import Session
 
 BACKENDS = ("docker",)
 PULL_POLICIES = ("always", "if-not-present", "never")

@@ -18,10 +18,10 @@ from clauderon.airlock.keeping import read_lines
 from clauderon.airlock.layout import RESCUES
 from clauderon.airlock.rescues import Looked, Rescued
 from clauderon.errors import ClauderonError, Conflict, NoSuchRescue, Refused, UsageError
+from clauderon.record import Session
 from clauderon.session.context import Context, lock
 from clauderon.session.foreign import refuse_foreign
 from clauderon.session.lookup import find
-from clauderon.store import Session
 
 _SHOWN = 8
 

@@ -17,8 +17,8 @@ from clauderon.docker.client import Docker
 from clauderon.docker.parse import Image, Network, Objects
 from clauderon.errors import BackendError, Conflict, UsageError
 from clauderon.paths import Home
+from clauderon.record import Session
 from clauderon.session.context import Context, Progress, is_held, network_lock
-from clauderon.store import Session
 
 NETWORK_ATTEMPTS = 5
 NETWORK_LABELS = {"clauderon.network": "1"}

@@ -14,8 +14,9 @@ from pathlib import Path
 from clauderon import names, paths
 from clauderon.agents import setup
 from clauderon.errors import CommandTimeout, Conflict
+from clauderon.record import Session
 from clauderon.session.context import Context, is_held, lock
-from clauderon.store import Session, Store
+from clauderon.store import Store
 
 # The line the start script waits for: by the time it arrives, what the agent prints is listened to.
 GO = b"go\n"

@@ -14,9 +14,9 @@ from pathlib import Path
 from clauderon import runoptions
 from clauderon.errors import UsageError
 from clauderon.git.alternates import object_dirs
+from clauderon.record import Session
 from clauderon.session import given, protected
 from clauderon.session.context import Context
-from clauderon.store import Session
 
 # Options whose every value is harmless: they narrow, measure, or tell the agent something.
 _SAFE_NAMES = (

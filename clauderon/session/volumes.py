@@ -16,9 +16,9 @@ from clauderon.config.schema import NOTHING
 from clauderon.docker.parse import Image, Objects, Volume
 from clauderon.errors import BackendError
 from clauderon.mount import Mount
+from clauderon.record import Session
 from clauderon.session import probe
 from clauderon.session.context import Context
-from clauderon.store import Session
 
 VOLUME_LABEL = "clauderon.volume"
 # Of a volume that no session has ever written to; the value tells it from every other.

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from clauderon import names
 from clauderon.proc import Running
+from clauderon.record import Session
 from clauderon.session import lifecycle
 from clauderon.session.context import Context
 from clauderon.session.lookup import find
-from clauderon.store import Session
 
 POLL_S = 0.25
 

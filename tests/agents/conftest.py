@@ -10,7 +10,7 @@ import pytest
 from clauderon.agents import registry
 from clauderon.config.builtin_agents import BUILTIN_AGENTS
 from clauderon.config.schema import Agent, Config
-from clauderon.store import Session
+from clauderon.record import Session
 
 CONVERSATION = "11111111-2222-4333-8444-555555555555"
 

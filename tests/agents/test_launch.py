@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from clauderon.agents import launch
 from clauderon.config.schema import Agent
 from clauderon.errors import UsageError
-from clauderon.store import Session
+from clauderon.record import Session
 
 Make = Callable[..., Session]
 Find = Callable[[str], Agent]

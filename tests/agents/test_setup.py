@@ -18,7 +18,7 @@ from clauderon.agents.setup import AgentSetup
 from clauderon.config.schema import Agent
 from clauderon.errors import UsageError
 from clauderon.paths import Home
-from clauderon.store import Session
+from clauderon.record import Session
 
 Make = Callable[..., Session]
 Find = Callable[[str], Agent]

@@ -15,7 +15,7 @@ import pytest
 
 from clauderon.agents import launch
 from clauderon.config.schema import Agent
-from clauderon.store import Session
+from clauderon.record import Session
 
 START = Path(launch.__file__).parent.parent / "share" / "start.sh"
 CONVERSATION = "11111111-2222-4333-8444-555555555555"

@@ -20,7 +20,7 @@ from clauderon.airlock.layout import HostSide, host_side
 from clauderon.errors import ClauderonError
 from clauderon.git.alternates import alternates
 from clauderon.paths import CONTAINER_GIT, Home
-from clauderon.store import Session
+from clauderon.record import Session
 from tests.standins.repository import make_repo
 
 PEOPLE = {

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clauderon.proxy import lockfile
-from clauderon.store import Session, Store
+from clauderon.record import Session
+from clauderon.store import Store
 from tests.standins.cli import Answer, Cli
 from tests.standins.engine import BUSYBOX, Engine
 from tests.standins.repository import environment, git

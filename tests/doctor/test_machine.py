@@ -20,7 +20,8 @@ from clauderon.doctor import examine, machine, network
 from clauderon.doctor.check import Check, size_text
 from clauderon.paths import Home
 from clauderon.proxy import ca
-from clauderon.store import Session, Store
+from clauderon.record import Session
+from clauderon.store import Store
 
 SETTINGS = config.defaults()
 

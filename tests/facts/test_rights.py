@@ -17,9 +17,10 @@ from clauderon import rights, spec
 from clauderon.docker.parse import Container
 from clauderon.errors import BackendError
 from clauderon.paths import Home
+from clauderon.record import Session
 from clauderon.session import lookup, reconcile
 from clauderon.session.context import Context
-from clauderon.store import Session, Store
+from clauderon.store import Store
 from tests.standins.sessions import a_session
 
 ID = "0123456789ab"

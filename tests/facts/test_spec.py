@@ -10,7 +10,7 @@ from clauderon import spec
 from clauderon.errors import UsageError
 from clauderon.mount import Mount
 from clauderon.paths import Home
-from clauderon.store import Session
+from clauderon.record import Session
 
 
 @pytest.mark.parametrize(

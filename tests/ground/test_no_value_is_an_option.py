@@ -26,8 +26,8 @@ from clauderon import git, proc
 from clauderon.errors import UsageError
 from clauderon.git import Repository
 from clauderon.mount import Mount
+from clauderon.record import Session
 from clauderon.spec import ContainerSpec
-from clauderon.store import Session
 from tests.standins.repository import make_repo
 
 ROOMS = ("docker", "git", "airlock", "agents")

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from clauderon.airlock.layout import admin_dir
-from clauderon.store import Session, Store
+from clauderon.record import Session
+from clauderon.store import Store
 from tests.standins.engine import DEBIAN, Engine
 from tests.standins.repository import DATE, git
 

@@ -22,7 +22,8 @@ from clauderon.config.schema import Config
 from clauderon.paths import Home
 from clauderon.proxy import service
 from clauderon.proxy.status import ServiceStatus
-from clauderon.store import Session, Store
+from clauderon.record import Session
+from clauderon.store import Store
 
 # Only a hang gets here.
 DEADLINE_S = 60.0

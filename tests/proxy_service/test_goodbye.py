@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 
-from clauderon.store import Session
+from clauderon.record import Session
 from tests.proxy_service.rig import DEADLINE_S, Service
 
 

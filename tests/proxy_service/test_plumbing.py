@@ -202,7 +202,7 @@ class Syncs:
 
 
 def rows(*names: str) -> dict[str, str]:
-    from clauderon.store import Session
+    from clauderon.record import Session
 
     def record(name: str) -> str:
         return Session(

@@ -19,7 +19,8 @@ import pytest
 from clauderon import config, names, proc
 from clauderon.errors import BackendError, UsageError
 from clauderon.proxy import control_client, lockfile, service
-from clauderon.store import Session, Store
+from clauderon.record import Session
+from clauderon.store import Store
 from tests.proxy_service.rig import CANARY, Service, Upstream, eventually
 
 

@@ -21,7 +21,7 @@ from clauderon.errors import BackendError
 from clauderon.paths import Home
 from clauderon.proxy import lockfile, service
 from clauderon.proxy.supervisor import restart_delay_s
-from clauderon.store import Session
+from clauderon.record import Session
 from tests.proxy_service.rig import CANARY, Service, Upstream, eventually
 
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from clauderon import spec
 from clauderon.docker.parse import Container
 from clauderon.paths import Home
+from clauderon.record import Session
 from clauderon.session import query, reconcile
 from clauderon.session.context import Context
-from clauderon.store import Session, Store
+from clauderon.store import Store
 from tests.standins.cli import Cli
 from tests.standins.sessions import a_session
 

@@ -21,9 +21,10 @@ from clauderon.config.schema import Docker as DockerConfig
 from clauderon.docker.parse import Objects, Volume
 from clauderon.errors import UsageError
 from clauderon.paths import Home
+from clauderon.record import Session
 from clauderon.session import unsafe
 from clauderon.session.context import Context
-from clauderon.store import Session, Store
+from clauderon.store import Store
 
 _VOLUMES = {
     "plain": Volume("plain", "", {}),

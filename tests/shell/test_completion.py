@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from clauderon.paths import Home
-from clauderon.store import Session, Store
+from clauderon.record import Session
+from clauderon.store import Store
 
 SHARE = Path(__file__).resolve().parents[2] / "clauderon" / "share"
 NAMES = ("fix-bug", "fix-docs", "kept")

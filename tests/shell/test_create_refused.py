@@ -8,7 +8,8 @@ import pytest
 
 from clauderon.errors import Conflict
 from clauderon.paths import Home
-from clauderon.store import Session, Store
+from clauderon.record import Session
+from clauderon.store import Store
 from tests.airlock.world import call
 from tests.standins.cli import Cli
 

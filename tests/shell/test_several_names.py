@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from clauderon.paths import Home
-from clauderon.store import Session, Store
+from clauderon.record import Session
+from clauderon.store import Store
 from tests.standins.cli import Cli
 from tests.standins.sessions import a_session
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from clauderon.paths import Home
+from clauderon.record import Session
 from clauderon.shellcomplete import KINDS, complete
-from clauderon.store import Session, Store
+from clauderon.store import Store
 
 
 def home_with(root: Path, sessions: Sequence[tuple[str, bool]]) -> dict[str, str]:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from clauderon import shellenv, spec
 from clauderon.config.keys import SECTIONS, variable
 from clauderon.paths import Home
+from clauderon.record import Session
 from clauderon.shellenv import Shell
-from clauderon.store import Session
 
 SH_COMMANDS = {
     "dash": ["dash"],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from clauderon.paths import Home
-from clauderon.store import Session, Store
+from clauderon.record import Session
+from clauderon.store import Store
 
 
 def a_session(home: Home, name: str, session_id: str, *, archived: bool = False) -> Session:
