@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,10 +32,10 @@ class Private:
     engine: Engine
     where: Path
 
-    def down(self) -> None:
+    def down(self, number: int = signal.SIGTERM) -> None:
         """End the daemon alone, as an upgrade or a crash does."""
         pid = int((self.where / "docker.pid").read_text())
-        os.kill(pid, 15)
+        os.kill(pid, number)
         while Path(f"/proc/{pid}/exe").exists():
             subprocess.run(["sleep", "0.05"], check=True)
 
@@ -66,6 +67,20 @@ def test_engine_down_refuses_with_the_pages_remedy_and_makes_nothing(private: Pr
     assert (row["name"], row["state"]) == (engine.name("old"), "stopped")
     engine.cli.ok("start", engine.name("old"))
     assert engine.inside("old", "cat /workspace/src/hello.txt") == "hello"
+
+
+def test_an_engine_that_was_killed_starts_again_over_what_it_left(private: Private) -> None:
+    """Seen to fail while `scripts/engine` left a dead containerd's pid file: every second start failed."""
+    engine = private.engine
+    engine.create("k")
+    engine.inside("k", "echo kept > kept.txt")
+    for _ in range(2):
+        private.down(signal.SIGKILL)
+        private.up()
+        (row,) = engine.cli.ok("list", "--json").json["data"]
+        assert (row["name"], row["state"]) == (engine.name("k"), "stopped")
+        engine.cli.ok("start", engine.name("k"))
+    assert engine.inside("k", "cat kept.txt") == "kept"
 
 
 def test_clean_cache_shows_first_and_removes_only_what_nobody_uses(private: Private) -> None:

@@ -225,7 +225,8 @@ def private_engine(root: Path) -> Iterator[tuple[str, tuple[str, ...], Path]]:
     Yields its DOCKER_HOST, the words that bring a command into its namespace, and the directory for `scripts/engine`.
     """
     namespace = f"cldn-{secrets.token_hex(3)}"
-    inside = ("ip", "netns", "exec", namespace)
+    # Not `ip netns exec`: that has mounts of its own, where none could be seen that `scripts/engine stop` left.
+    inside = ("nsenter", f"--net=/run/netns/{namespace}")
     scripts = Path(__file__).resolve().parent.parent.parent / "scripts"
     environ = {**os.environ}
     environ.pop("DOCKER_HOST", None)
