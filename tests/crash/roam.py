@@ -137,21 +137,28 @@ class Roam:
         return "" if self.world.kill_proxy() else "(none)"
 
     def restart_engine(self, _word: str) -> str:
-        """The engine ends, and its containers with it, and is started again over what it left."""
+        """The engine ends, by request, by a kill or by a power cut, and is started again over what it left.
+
+        Killed, it leaves its containers running. A power cut ends them too, and the proxy, and leaves no mount.
+        """
         assert self.directory is not None
+        how = self.chance.choice(("asked", "killed", "power cut"))
         pid = int(self.directory.joinpath("docker.pid").read_text())
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGTERM if how == "asked" else signal.SIGKILL)
         deadline = time.monotonic() + WAIT_S
         while Path(f"/proc/{pid}/cmdline").exists() and time.monotonic() < deadline:
             if not Path(f"/proc/{pid}/cmdline").read_bytes():  # ended, and not waited for
                 break
             time.sleep(0.1)
         environ = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"}
-        options = os.environ.get("SOAK_ENGINE_OPTIONS", "").split()
-        subprocess.run(
-            [ENGINE, "start", self.directory, *options], check=True, env=environ, capture_output=True
+        if how == "power cut":
+            self.world.kill_proxy()
+            subprocess.run([ENGINE, "stop", self.directory], check=True, env=environ, capture_output=True)
+        started = subprocess.run(
+            [ENGINE, "start", self.directory], check=False, env=environ, capture_output=True, text=True
         )
-        return ""
+        must(started.returncode == 0, f"the engine does not start: {started.stderr}")
+        return how
 
     def finish(self, before: dict[str, list[str]]) -> None:
         """Delete everything; what is there now is what was there before the first step."""
@@ -182,6 +189,14 @@ class Roam:
         must(text in found, f"the commit {text!r} is lost")
 
 
+def evidence(world: World) -> str:
+    """Where the work of this world is: its sessions, its refs with their subjects, and what was moved aside."""
+    refs = git("for-each-ref", "--format=%(refname) %(objectname:short) %(subject)", cwd=world.repo)
+    aside = world.engine.home.root / "rescue"
+    sessions = "".join(f"{s.name} {s.id} {s.state} {s.step}\n" for s in world.sessions())
+    return f"{sessions}{refs}" + "".join(f"{path}\n" for path in sorted(aside.glob("*/*")))
+
+
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/soak --random", description=(__doc__ or "").partition("\n")[0]
@@ -191,6 +206,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--steps", type=int, default=0, help="so many steps instead of minutes")
     parser.add_argument("--engine", type=Path, help="the directory of an engine that may be restarted")
     options = parser.parse_args(argv)
+    # Ignored in a background run, and by every child of it. What was made is taken away at either.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"seed {options.seed}", flush=True)
     until = time.monotonic() + options.minutes * 60
     with (
@@ -208,6 +226,7 @@ def main(argv: list[str]) -> int:
             roam.finish(before)
         except Lost as error:
             print(f"found after {roam.done.total()} steps of seed {options.seed}: {error}")
+            print(evidence(world))
             return 1
     print(f"{roam.done.total()} steps, nothing lost, nothing left: "
           + ", ".join(f"{name} {count}" for name, count in roam.done.items()))  # fmt: skip
