@@ -16,7 +16,7 @@ from clauderon.proxy.hosts import format_authority, is_address
 from clauderon.proxy.pool import Pool
 from clauderon.proxy.refusal import HTTP2_FIX, Problem
 from clauderon.proxy.resolver import Resolved, Resolver
-from clauderon.proxy.routes import Routes
+from clauderon.proxy.routes import Routes, UpstreamProxy
 from clauderon.proxy.rules import Rules, Verdict
 from clauderon.proxy.upstream import Key, Upstream
 
@@ -90,7 +90,7 @@ class Dialler:
 
     async def _reach(self, key: Key, rules: Rules, raw: bool) -> Upstream:
         target = rules.targets.dial(key.host, key.port)
-        proxy = None if target.named else self.routes.proxy_for(key.secure or raw, key.host, key.port)
+        proxy = self.proxy_for(key, rules, raw=raw)
         if proxy is None:
             return await self._connect(key, target.host, target.port, None if target.named else rules)
         if is_address(key.host) and (problem := rules.address_problem(key.host, key.port)):
@@ -103,8 +103,14 @@ class Dialler:
         if key.secure or raw:
             await wire.tunnel_through(format_authority(key.host, key.port), proxy.authorization)
         else:
-            wire.via = proxy.authorization
+            wire.via, wire.needles = proxy.authorization, proxy.needles
         return wire
+
+    def proxy_for(self, key: Key, rules: Rules, *, raw: bool = False) -> UpstreamProxy | None:
+        """The upstream proxy in between, if there is one."""
+        if rules.targets.dial(key.host, key.port).named:
+            return None
+        return self.routes.proxy_for(key.secure or raw, key.host, key.port)
 
     async def _glance(self, key: Key, rules: Rules) -> None:
         """Refuse a name that leads to addresses closed to it alone, as far as this machine can tell. Raises Problem.

@@ -99,6 +99,10 @@ def _begin(client: Client, head: RequestHead, key: Key, verdict: Verdict, first_
                     what = f"the credential {grant.name} is not for port {key.port} of {key.host}"
                 raise Problem(401, "no-credential", what, grant.hint, True, "no-credential")
     plain = grant is not None and grant.may_come_back
+    if not key.secure:
+        # An upstream proxy reads it, with a password of ours: its answer is looked through as well.
+        proxy = shared.dialler.proxy_for(key, session.rules)
+        plain = plain or (proxy is not None and proxy.needles is not None)
     message = head.render(injected=injected, strip=grant is not None, plain=plain, first_line=first_line)
     client.begin_exchange(Exchange(client, head, key, verdict.rule, grant), message)
 

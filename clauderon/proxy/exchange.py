@@ -113,6 +113,8 @@ class Exchange:
         upstream.turn = self.client.turn
         upstream.ticks = 0
         message = self._message
+        if upstream.needles is not None:
+            self.response.watch(upstream.needles)
         if upstream.via is not None:
             message = absolute_form(message, self.head.host or self._authority(), upstream.via)
         if not self._reused or not self.sent or self.head.method not in _SAFE:

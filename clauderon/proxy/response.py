@@ -10,6 +10,7 @@ from clauderon.proxy.echo import Mask
 from clauderon.proxy.fields import END, MAX_HEAD, HeadError
 from clauderon.proxy.framing import Framing, FramingError, UntilClose, response_framing
 from clauderon.proxy.inflate import SwollenError, UnreadableError, codings_of
+from clauderon.proxy.needles import joined
 from clauderon.proxy.reply import ResponseHead, parse_response
 from clauderon.proxy.squeezed import EchoError, SqueezedMask
 
@@ -80,6 +81,10 @@ class Response:
         self._streams = streams
         if needles is not None:
             self._mask = Mask(needles)
+
+    def watch(self, needles: Needles) -> None:
+        """Look for another secret as well. Before anything of the response came."""
+        self._mask = Mask(needles if self._mask is None else joined([self._mask.needles, needles]))
 
     @property
     def begun(self) -> bool:

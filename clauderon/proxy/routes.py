@@ -6,23 +6,28 @@ import base64
 import ssl
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from clauderon import files, tls
 from clauderon.config.schema import Proxy
 from clauderon.errors import UsageError
 from clauderon.proxy.hosts import HostError, parse_authority
+from clauderon.proxy.needles import SHORTEST, Needles
 from clauderon.proxy.rules import Pattern, Targets, parse_patterns
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamProxy:
-    """An HTTP proxy between us and the upstreams. `authorization` is the field's value, or empty."""
+    """An HTTP proxy between us and the upstreams. `authorization` is the field's value, or empty.
+
+    needles: the forms of its password that must not come back to a container; None without one.
+    """
 
     host: str
     port: int
-    authorization: bytes
+    authorization: bytes = field(default=b"", repr=False)
+    needles: Needles | None = field(default=None, repr=False)
 
 
 def parse_upstream_proxy(text: str, origin: str) -> UpstreamProxy | None:
@@ -37,13 +42,22 @@ def parse_upstream_proxy(text: str, origin: str) -> UpstreamProxy | None:
         host, port = parse_authority(parts.netloc.rpartition("@")[2].encode("ascii"), 80)
     except (HostError, UnicodeError) as error:
         raise UsageError(origin, str(error)) from None
-    authorization = b""
+    authorization, needles = b"", None
     if parts.username is not None:
         user = urllib.parse.unquote(parts.username)
         password = urllib.parse.unquote(parts.password or "")
-        authorization = b"Basic " + base64.b64encode(f"{user}:{password}".encode())
+        basic = base64.b64encode(f"{user}:{password}".encode())
+        authorization = b"Basic " + basic
+        needles = _needles(user, password, basic.decode())
     assert port is not None
-    return UpstreamProxy(host, port, authorization)
+    return UpstreamProxy(host, port, authorization, needles)
+
+
+def _needles(user: str, password: str, basic: str) -> Needles | None:
+    """A password that cannot be looked for by itself is looked for in the form it is sent in."""
+    if password.isascii() and len(password) >= SHORTEST:
+        return Needles(password, user)
+    return Needles(basic) if len(basic) >= SHORTEST else None
 
 
 # Path, inode, time of the last change and size of each file of roots.

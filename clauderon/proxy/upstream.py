@@ -11,6 +11,7 @@ from clauderon.proxy.refusal import Problem
 from clauderon.proxy.wire import Wire
 
 if TYPE_CHECKING:
+    from clauderon.proxy.needles import Needles
     from clauderon.proxy.pool import Pool
 
 
@@ -41,8 +42,8 @@ class Upstream(Wire):
     """
 
     __slots__ = (
-        "early", "fresh", "generation", "idle_since", "key", "last", "owner", "parting", "pool", "reply", "resumes",
-        "served", "via", "waiter",
+        "early", "fresh", "generation", "idle_since", "key", "last", "needles", "owner", "parting", "pool", "reply",
+        "resumes", "served", "via", "waiter",
     )  # fmt: skip
 
     TUNNEL_S = 15.0
@@ -64,8 +65,9 @@ class Upstream(Wire):
         self.last = False  # the upstream closes after its present response
         self.idle_since = 0.0
         self.waiter: asyncio.Future[None] | None = None
-        # Plain HTTP over an upstream proxy: the authorization it wants, else None.
+        # Plain HTTP over an upstream proxy: the authorization it wants, else None; and what of that may not come back.
         self.via: bytes | None = None
+        self.needles: Needles | None = None
         self.reply: bytes | None = None  # of the upstream proxy, while it is read
 
     def own(self, owner: Owner) -> None:
@@ -134,8 +136,10 @@ class Upstream(Wire):
         if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
             self._settle(ConnectionError("its answer is not HTTP"))
         elif words[1][:1] != b"2":
-            reason = b" ".join(words[1:]).decode("ascii", "replace")
-            self._settle(ConnectionError(f"it refused the tunnel: {reason}"))
+            # Its own words may repeat what it was sent, the password among that.
+            code = words[1].decode("ascii", "replace")[:3]
+            hint = ": it wants a user and a password in [proxy] upstream_proxy" if code == "407" else ""
+            self._settle(ConnectionError(f"it refused the tunnel with {code}{hint}"))
         elif rest and self.key.secure:
             self._settle(ConnectionError("it sent bytes before the tunnel was used"))
         else:

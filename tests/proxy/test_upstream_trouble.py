@@ -477,8 +477,8 @@ def test_hosts_of_no_proxy_and_connect_to_go_direct(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", b"407 Proxy Authentication Required"),
-        (b"HTTP/1.1 503 No\r\n\r\n", b"503 No"),
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", b"with 407: it wants a user"),
+        (b"HTTP/1.1 503 No\r\n\r\n", b"it refused the tunnel with 503"),
         (b"SSH-2.0-x\r\n\r\n", b"not HTTP"),
         (b"HTTP/1.1 200 OK\r\n\r\nearly bytes", b"before the tunnel was used"),
         (b"", b"closed the connection"),
