@@ -10,7 +10,7 @@ import gc
 import os
 import sys
 
-from clauderon import aliases
+from clauderon import aliases, streams
 
 
 def entry() -> None:
@@ -36,10 +36,10 @@ def main() -> int:
         return 130  # a Ctrl-C while modules were still being imported; `cli.run` handles any later one
     except BrokenPipeError:
         # The reader went away, as `| head` does: end as a program that SIGPIPE ended, without a word.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        streams.silence(1)
         return 141
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        streams.silence(1)
         sys.stderr.write(
             f"clauderon: {error.filename or 'stdout'}: {(error.strerror or str(error)).lower()}\n"
         )
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def _main(argv: list[str]) -> int:
-    _open_closed_streams()
+    streams.open_missing()
     if argv in (["--version"], ["-V"]):
         from clauderon import __version__
 
@@ -83,21 +83,6 @@ def _run(argv: list[str]) -> int:
     from clauderon.cli.run import run
 
     return run(argv)
-
-
-def _open_closed_streams() -> None:
-    """Give a process that was started with closed streams (`<&- >&-`) empty ones, so that nothing takes their place."""
-    for descriptor in (0, 1, 2):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDONLY if descriptor == 0 else os.O_WRONLY)
-    if sys.stdin is None:
-        sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115
-    if sys.stdout is None:
-        sys.stdout = open(1, "w", encoding="utf-8")  # noqa: SIM115
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", encoding="utf-8")  # noqa: SIM115
 
 
 if __name__ == "__main__":

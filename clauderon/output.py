@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TextIO
 
-from clauderon import progress, visible
+from clauderon import progress, streams, visible
 from clauderon.cells import (
     CONTROL_ESCAPES,
     ESCAPES,
@@ -168,7 +168,7 @@ class Output:
         except BrokenPipeError:
             raise
         except OSError as error:
-            give_up_stdout()
+            streams.silence(1)
             raise ClauderonError("stdout", (error.strerror or str(error)).lower()) from error
 
     # Words beside the answer
@@ -256,11 +256,6 @@ class Output:
         sys.stderr.write(f"{visible.lines(question)} [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def give_up_stdout() -> None:
-    """Point stdout at nothing, so that what it still holds fails no more when the process ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def colored(stream: TextIO) -> bool:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from clauderon import streams
 from clauderon.errors import ClauderonError, NoSuchSession, UsageError
 from clauderon.paths import Home
 
@@ -49,7 +50,7 @@ def run(argv: Sequence[str]) -> int | None:
         sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        streams.silence(1)
         return 141
     return 0
 

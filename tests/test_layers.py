@@ -24,7 +24,7 @@ ROOMS = {
     "config": "facts", "spec": "facts", "record": "facts", "rights": "facts", "limits": "facts", "extras": "facts", "runoptions": "facts", "visible": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts", "tls": "facts",
     "__init__": "facts",
     "store": "state",
-    "proc": "ground", "confined": "ground", "files": "ground",
+    "proc": "ground", "confined": "ground", "files": "ground", "filelock": "ground", "streams": "ground",
     "proxy": "beside",
 }  # fmt: skip
 MAY_IMPORT = {
@@ -50,6 +50,7 @@ ONLY_IN = {
     "typer": r"cli\..*|cli",
     "pyte": r"screen",
     "sqlite3": r"store",
+    "fcntl": r"filelock",
     "trustme": r"proxy\.(ca|leaves)",
     "aiohttp": r"proxy\..*",
     "uvloop": r"proxy\..*",

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clauderon import files
+from clauderon import filelock, files
 from clauderon.agents import own, registry
 from clauderon.agents.image import ImageFacts
 from clauderon.agents.registry import Builtin
@@ -272,14 +272,10 @@ def _both(first: ClauderonError | None, second: ClauderonError) -> ClauderonErro
 @contextlib.contextmanager
 def _locked(home: Home, agent: Agent, progress: Progress) -> Iterator[None]:
     """One fetch at a time per agent; a kernel lock, so that a killed one leaves nothing behind."""
-    import fcntl
-
     folder = home.agents / agent.name
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not filelock.exclusive(lock.fileno()):
             progress(None, None, f"Waiting for another command that is fetching {agent.name}")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            filelock.wait(lock.fileno())
         yield

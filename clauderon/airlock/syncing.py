@@ -6,15 +6,13 @@ Overwrites nothing that moved on the host: an incoming tip that does not follow 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from clauderon import paths, proc
+from clauderon import filelock, paths, proc
 from clauderon.airlock.bringing import bring
 from clauderon.airlock.following import follow, held
 from clauderon.airlock.inside import Inside, tip
@@ -102,34 +100,14 @@ def common_dir_of(session: Session) -> Path:
 def locked(side: HostSide, name: str) -> Iterator[None]:
     """One carrier at a time for each session. Raises Conflict after two minutes."""
     side.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    deadline = time.monotonic() + LOCK_TIMEOUT_S
-    while True:
+    busy = Conflict(f"sync {name}", "another command is carrying this session's commits")
+    with contextlib.ExitStack() as stack:
         try:
-            descriptor = os.open(side.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            stack.enter_context(filelock.held(side.lock, busy, LOCK_TIMEOUT_S))
         except FileNotFoundError:
+            # `close` removes the file with its directory.
             raise Conflict(f"session {name}", "another command has just removed it") from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # `close` removes the file with its directory: a lock on a removed file excludes nobody.
-            if _same_file(descriptor, side.lock):
-                break
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(descriptor)
-                raise Conflict(f"sync {name}", "another command is carrying this session's commits") from None
-            time.sleep(0.02)
-        os.close(descriptor)
-    try:
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _same_file(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _unmoved(home: paths.Home, session: Session, side: HostSide) -> SyncResult | None:

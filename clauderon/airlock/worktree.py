@@ -6,7 +6,6 @@ Runs before any container can write there; nothing here may be called on a workt
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import signal
@@ -14,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from clauderon import proc
+from clauderon import filelock, proc
 from clauderon.airlock.disk import corrections
 from clauderon.airlock.layout import LOCK_MARK, LOCK_REASON, admin_dir, is_at, own_ref, registered
 from clauderon.errors import CommandFailed, Conflict, UsageError
@@ -248,7 +247,7 @@ def exclude_our_file(common_dir: Path) -> None:
     exclude = common_dir / "info" / "exclude"
     exclude.parent.mkdir(exist_ok=True)
     with open(exclude, "a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        filelock.wait(file.fileno())
         file.seek(0)
         content = file.read()
         if EXCLUDE_LINE.encode() in content.splitlines(keepends=True):
@@ -261,7 +260,7 @@ def drop_exclude(common_dir: Path) -> None:
     """Take our line out of `info/exclude` again; a line the user wrote (without our note above it) stays."""
     exclude = common_dir / "info" / "exclude"
     with contextlib.suppress(FileNotFoundError), open(exclude, "r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        filelock.wait(file.fileno())
         content = file.read()
         kept = content.replace(EXCLUDE_NOTE.encode() + EXCLUDE_LINE.encode(), b"")
         if kept != content:

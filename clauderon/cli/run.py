@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from clauderon import output, proc, shellquick
+from clauderon import proc, shellquick, streams
 from clauderon.cli import app, common, step
 from clauderon.errors import (
     EXIT_BUG,
@@ -46,7 +46,7 @@ def run(argv: Sequence[str]) -> int:
         return _run(words, command)
     except BrokenPipeError:
         # The reader went away, as `| head` does: end as a program that SIGPIPE ended, without a word.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        streams.silence(1)
         return EXIT_SIGNAL_BASE + signal.SIGPIPE
     except KeyboardInterrupt:
         return EXIT_SIGNAL_BASE + signal.SIGINT
@@ -90,7 +90,7 @@ def _of_the_machine(error: Exception, words: list[str]) -> ClauderonError | None
         return None
     why = (error.strerror or str(error)).lower()
     if error.filename is None and {"--help", "-h"} & set(words):
-        output.give_up_stdout()  # what could not be written there would fail again at the end
+        streams.silence(1)  # what could not be written there would fail again at the end
         return ClauderonError("stdout", why)
     return ClauderonError(str(error.filename or "disk"), why, hint="clauderon doctor")
 

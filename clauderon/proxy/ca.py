@@ -7,13 +7,12 @@ directory and in the worker; no container ever sees it.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from clauderon import files
+from clauderon import filelock, files
 from clauderon.errors import BackendError
 from clauderon.paths import Home
 from clauderon.proxy import ca_record, trust
@@ -148,7 +147,7 @@ def _lock(home: Home) -> Iterator[None]:
     home.create()
     descriptor = os.open(home.locks / "proxy-ca.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        filelock.wait(descriptor)
         yield
     finally:
         os.close(descriptor)

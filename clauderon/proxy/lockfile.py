@@ -7,13 +7,13 @@ known to be.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import time
 from pathlib import Path
 from typing import Any
 
+from clauderon import filelock
 from clauderon.paths import Home
 
 # Readers share the lock for an instant; that long they are waited for.
@@ -56,24 +56,20 @@ def acquire(home: Home) -> Lock | None:
     descriptor = os.open(_path(home), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + ACQUIRE_S
     while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if filelock.exclusive(descriptor):
             return Lock(descriptor, _path(home))
-        except BlockingIOError:
-            # Waiting for a service would mean to take its place when it is told to stop.
-            if _is_exclusive(descriptor) or time.monotonic() > deadline:
-                os.close(descriptor)
-                return None
-            time.sleep(0.01)
+        # Waiting for a service would mean to take its place when it is told to stop.
+        if _is_exclusive(descriptor) or time.monotonic() > deadline:
+            os.close(descriptor)
+            return None
+        time.sleep(0.01)
 
 
 def _is_exclusive(descriptor: int) -> bool:
     """Whether a service holds the lock, and not only readers, who share it."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not filelock.shared(descriptor):
         return True
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    filelock.release(descriptor)
     return False
 
 
@@ -88,13 +84,11 @@ def holder(home: Home) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):  # no home, or a file where it should be
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return None  # nobody holds it
-    except BlockingIOError:
-        try:
-            content = json.loads(os.pread(descriptor, 1 << 20, 0))
-        except ValueError:
-            return {}
+        if filelock.shared(descriptor):
+            return None  # nobody holds it
+        content = json.loads(os.pread(descriptor, 1 << 20, 0))
         return content if isinstance(content, dict) else {}
+    except ValueError:
+        return {}
     finally:
         os.close(descriptor)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from clauderon import filelock
 from clauderon.config.schema import NOTHING, Config
 from clauderon.docker import Docker
 from clauderon.docker.parse import Container, parse_container_list
@@ -74,7 +72,7 @@ def lock(context: Context, session: Session, *, wait_s: float = LOCK_WAIT_S) -> 
         "another command is working on it",
         hint=f"clauderon status {session.name}",
     )
-    with _held(context.home.lock(session.id), busy, wait_s):
+    with filelock.held(context.home.lock(session.id), busy, wait_s):
         yield
 
 
@@ -88,7 +86,7 @@ def checkout_lock(context: Context, session: Session) -> Iterator[None]:
 
     digest = hashlib.sha256(os.fsencode(session.repo)).hexdigest()[:12]
     busy = Conflict(f"checkout {session.repo}", "another command is merging into it", hint="git status")
-    with _held(context.home.locks / f"checkout-{digest}.lock", busy, CHECKOUT_WAIT_S, passing=True):
+    with filelock.held(context.home.locks / f"checkout-{digest}.lock", busy, CHECKOUT_WAIT_S, passing=True):
         yield
 
 
@@ -98,7 +96,7 @@ def network_lock(context: Context, name: str) -> Iterator[None]:
     busy = Conflict(
         f"network {name}", "another command has been making it for long", hint="docker network ls"
     )
-    with _held(context.home.locks / f"network-{name}.lock", busy, LOCK_WAIT_S, passing=True):
+    with filelock.held(context.home.locks / f"network-{name}.lock", busy, LOCK_WAIT_S, passing=True):
         yield
 
 
@@ -106,66 +104,15 @@ def network_lock(context: Context, name: str) -> Iterator[None]:
 def caches_lock(context: Context) -> Iterator[None]:
     """Hold the shared caches: two sessions that end at once hand on what they fetched one after the other."""
     busy = Conflict("shared caches", "another command has been filling them for long", hint="clauderon list")
-    with _held(context.home.locks / "caches.lock", busy, CACHES_WAIT_S):
+    with filelock.held(context.home.locks / "caches.lock", busy, CACHES_WAIT_S):
         yield
-
-
-@contextlib.contextmanager
-def _held(path: Path, busy: Conflict, wait_s: float, *, passing: bool = False) -> Iterator[None]:
-    """passing: the file goes with the last holder. One that a killed command leaves is `reconcile`'s to remove."""
-    descriptor = _taken(path, busy, time.monotonic() + wait_s)
-    try:
-        yield
-    finally:
-        if passing:
-            path.unlink(missing_ok=True)
-        os.close(descriptor)
-
-
-def _taken(path: Path, busy: Conflict, deadline: float) -> int:
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Who held it may have removed it between our two calls: then the next one would take another file.
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(path.stat(), os.fstat(descriptor)):
-                    return descriptor
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                os.close(descriptor)
-                raise busy from None
-            time.sleep(0.05)
-        os.close(descriptor)
-
-
-def sweep(path: Path) -> None:
-    """Remove a lock's file unless somebody holds it."""
-    with contextlib.suppress(Conflict), _held(path, Conflict("lock", "held"), 0.0, passing=True):
-        pass
 
 
 def is_locked(context: Context, session: Session) -> bool:
     """Whether some living command (or dry run's script) works on the session; False means its last one is gone."""
     if session.step.startswith(SCRIPT_STEP):
         return is_alive(int(session.step.removeprefix(SCRIPT_STEP)))
-    return is_held(context.home.lock(session.id))
-
-
-def is_held(path: Path) -> bool:
-    """Whether a living command holds this lock."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(descriptor)
+    return filelock.is_held(context.home.lock(session.id))
 
 
 def is_alive(pid: int) -> bool:

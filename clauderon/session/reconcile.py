@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import airlock, files, names, rights, spec
+from clauderon import airlock, filelock, files, names, rights, spec
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
 from clauderon.record import Session
 from clauderon.session import own_network, probe, refresh, remove, resources, unheard
-from clauderon.session.context import Context, is_held, is_locked, lock, sweep
+from clauderon.session.context import Context, is_locked, lock
 from clauderon.session.lookup import adopt, record
 
 SETTLE_S = 0.1
@@ -73,7 +73,7 @@ def _containers(context: Context, known: _Known, going: set[str], dry_run: bool)
         session_id = container.labels.get(spec.LABEL_ID, "")
         probed_for = container.labels.get(spec.LABEL_PROBE)
         if probed_for is not None:
-            if is_held(context.home.lock(probed_for)):
+            if filelock.is_held(context.home.lock(probed_for)):
                 continue
             actions.append(Action(container.name, "container", "removed"))
             if not dry_run:
@@ -208,10 +208,10 @@ def _locks(context: Context, known: set[str], dry_run: bool) -> list[Action]:
         passing = _PASSING_LOCK.fullmatch(path.name) or (
             _SESSION_LOCK.fullmatch(path.name) and path.name.partition(".")[0] not in known
         )
-        if passing and not is_held(path):
+        if passing and not filelock.is_held(path):
             actions.append(Action(path.name, "lock", "removed"))
             if not dry_run:
-                sweep(path)
+                filelock.sweep(path)
     return actions
 
 

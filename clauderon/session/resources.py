@@ -11,14 +11,14 @@ import socket
 from collections.abc import Collection
 from typing import NamedTuple
 
-from clauderon import names, spec
+from clauderon import filelock, names, spec
 from clauderon.docker.calling import Pending
 from clauderon.docker.client import Docker
 from clauderon.docker.parse import Image, Network, Objects
 from clauderon.errors import BackendError, Conflict, UsageError
 from clauderon.paths import Home
 from clauderon.record import Session
-from clauderon.session.context import Context, Progress, is_held, network_lock
+from clauderon.session.context import Context, Progress, network_lock
 
 NETWORK_ATTEMPTS = 5
 NETWORK_LABELS = {"clauderon.network": "1"}
@@ -199,7 +199,7 @@ def half_made(context: Context) -> list[str]:
         and set(NETWORK_LABELS) <= network.labels.keys()
         and not network.endpoints
         and (network.name == unwanted or context.store.fact(f"complete:{network.name}") != network.id)
-        and not is_held(context.home.locks / f"network-{network.name}.lock")
+        and not filelock.is_held(context.home.locks / f"network-{network.name}.lock")
         and not context.docker.network_users(network.name)
     ]
 

@@ -5,17 +5,15 @@ Must not begin an agent whose listener lives: what it prints would be lost to th
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from clauderon import names, paths
+from clauderon import filelock, names, paths
 from clauderon.agents import setup
 from clauderon.errors import CommandTimeout, Conflict
 from clauderon.record import Session
-from clauderon.session.context import Context, is_held, lock
+from clauderon.session.context import Context, lock
 from clauderon.store import Store
 
 # The line the start script waits for: by the time it arrives, what the agent prints is listened to.
@@ -31,9 +29,7 @@ def lock_path(home: paths.Home, session_id: str) -> Path:
 
 def hold(context: Context, session: Session) -> None:
     """Say, until this process ends, that it listens or is going to."""
-    descriptor = os.open(lock_path(context.home, session.id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with suppress(BlockingIOError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    filelock.take(lock_path(context.home, session.id))  # its descriptor stays open, so the lock ends with us
 
 
 def is_unheard(home: paths.Home, session: Session) -> bool:
@@ -43,7 +39,7 @@ def is_unheard(home: paths.Home, session: Session) -> bool:
     if setup.activity(home, session.id):
         return False  # it has begun
     held = lock_path(home, session.id)
-    return not is_held(held) and (held.exists() or time.time() - session.updated_at > _SCRIPT_S)
+    return not filelock.is_held(held) and (held.exists() or time.time() - session.updated_at > _SCRIPT_S)
 
 
 def unheard(home: paths.Home, store: Store) -> list[Session]:
