@@ -64,9 +64,12 @@ def _width(text: str) -> int:
     )
 
 
-def padded(texts: Sequence[str], columns: Sequence[Column]) -> str:
-    """One line, each text at least as wide as its column says."""
+def padded(texts: Sequence[str], columns: Sequence[Column], width: int | None = None) -> str:
+    """One line, each text at least as wide as its column says. width: of the terminal; the last text gives way."""
     parts = [text + " " * (column.width - _width(text)) for text, column in zip(texts, columns, strict=True)]
+    if width is not None:
+        room = width - sum(_width(part) + 2 for part in parts[:-1])
+        parts[-1] = _end_of(parts[-1], max(room, _LEAST_WIDTH))
     return "  ".join(parts).rstrip() + "\n"
 
 

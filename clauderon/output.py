@@ -88,7 +88,7 @@ class Output:
         elif self.format == "tsv" or self.null:
             self._write(self._line(row, columns))
         else:
-            self._write(padded([cell(row, column) for column in columns], columns))
+            self._write(padded([cell(row, column) for column in columns], columns, _terminal_width()))
 
     def head(self, columns: Sequence[Column]) -> None:
         """The titles above records that come one by one, for a person; tsv and JSON have none."""

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from clauderon import config
-from clauderon.cells import Column, person_text
+from clauderon.cells import Column, person_text, text_of
 from clauderon.cli import common
 from clauderon.errors import BackendError, ClauderonError, NoSuchSession
 from clauderon.paths import Home
 from clauderon.store import Store
 
+_LOG_COLUMNS = tuple(
+    Column(key, key.upper())
+    for key in ("time", "session", "status", "method", "host", "path", "credential", "rule")
+)
+# For a person: the hour as a clock here shows it, and the path last, which alone may be cut to fit a terminal.
 _LOG_WIDTHS = {
-    "time": 24,
-    "session": 12,
-    "status": 6,
-    "method": 7,
-    "host": 20,
-    "path": 20,
-    "credential": 10,
-    "rule": 0,
-}
-_LOG_COLUMNS = tuple(Column(key, key.upper(), width=width) for key, width in _LOG_WIDTHS.items())
+    "time": 14, "session": 12, "status": 6, "method": 6, "host": 18, "credential": 10, "rule": 6, "path": 0,
+}  # fmt: skip
+_LOG_TABLE = tuple(Column(key, key.upper(), width=width) for key, width in _LOG_WIDTHS.items())
 _STATUS_TITLES = {
     "name": "NAME", "port": "PORT", "access_mode": "MODE", "tunnels": "TUNNELS", "requests": "REQUESTS",
     "refusals": "REFUSED", "bytes_up": "UP", "bytes_down": "DOWN",
@@ -129,11 +128,21 @@ def log(
             why = "no session has this name, and the audit has no line of it"
             raise NoSuchSession(f"session {session}", why, hint="clauderon list")
         out.warn(f"there is no session {session} yet")
-    out.head(_LOG_COLUMNS)
+    table = out.format == "table" and not out.null
+    columns = tuple(c for c in _LOG_TABLE if c.key != "session" or not session) if table else _LOG_COLUMNS
+    out.head(columns)
     for record in audit_reader.read(home.audit, session=session, follow=follow):
         if refused and not record.get("refused"):
             continue
-        out.item(record, _LOG_COLUMNS)
+        out.item({**record, "time": _clock(record.get("time"))} if table else record, columns)
+
+
+def _clock(written: object) -> str:
+    """An audit line's time (RFC 3339, UTC) as a clock here shows it, without the year; what is none, as it is."""
+    try:
+        return datetime.fromisoformat(str(written)).astimezone().strftime("%m-%d %H:%M:%S")
+    except ValueError:
+        return text_of(written)
 
 
 def _is_known(home: Home, session: str) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
+from clauderon.cells import Column, padded
 from clauderon.paths import Home
 from tests.standins.cli import Cli
 from tests.standins.sessions import a_session
@@ -50,3 +52,29 @@ def test_a_person_sees_titles_and_a_script_none(cli: Cli, audited: Home) -> None
     assert len(lines) == 3
     assert {line.index("/") for line in lines} == {head.index("PATH")}
     assert len(cli.ok("proxy", "log", "--format", "tsv").text.splitlines()) == 3
+
+
+def test_a_person_sees_the_hour_of_a_clock_here_and_one_session_without_its_name(
+    cli: Cli, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        lines = [
+            {"session": "s", "time": "2026-11-29T20:01:02.345Z", "path": "/p"},
+            {"session": "s", "time": "odd"},
+        ]
+        home.audit.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        head, first, second = cli.ok("proxy", "log", "--session", "s").text.splitlines()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert (first[:14], second[:14]) == ("11-30 05:01:02", "odd")
+    assert "SESSION" not in head.split()
+
+
+def test_a_line_of_the_audit_fits_its_terminal() -> None:
+    columns = [Column("a", "A", width=6), Column("path", "PATH")]
+    assert padded(["x", "/a/long/path"], columns, 18) == "x       …long/path\n"
+    assert padded(["x", "/a/long/path"], columns, None) == "x       /a/long/path\n"
+    assert padded(["x", "/p"], columns, 3) == "x       /p\n"
