@@ -22,6 +22,7 @@ _FILES = {
     "bash": "completion.bash",
     "zsh": "completion.zsh",
     "fish": "completion.fish",
+    "man": "clauderon.1",
 }
 _INIT = {
     "sh": ("clauderon.sh",),

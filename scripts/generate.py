@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import commandtree  # noqa: E402
 import completions  # noqa: E402
 import helptexts  # noqa: E402
+import manpage  # noqa: E402
 import reference  # noqa: E402
 
 
@@ -31,6 +32,7 @@ def pages() -> dict[Path, str]:
         share / "completion.zsh": completions.zsh(tree),
         share / "completion.fish": completions.fish(tree),
         share / "help.txt": helptexts.texts(application),
+        share / "clauderon.1": manpage.page(tree),
     }
 
 

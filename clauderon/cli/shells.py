@@ -37,11 +37,11 @@ def env(
 def path(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="sh|mk|bash|zsh|fish|home|worktree", show_default=False),
+        typer.Argument(metavar="sh|mk|bash|zsh|fish|man|home|worktree", show_default=False),
     ] = None,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", show_default=False)] = None,
 ) -> None:
-    """Print where a file of clauderon's is: the functions for sh, the rules for make, a completion, a worktree.
+    """Print the path of the functions for sh, the rules for make, a completion, the man page, a worktree.
 
     Example: include $(shell clauderon path mk)
     """

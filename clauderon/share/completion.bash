@@ -102,7 +102,7 @@ file*'
         ;;
     ' path')
         options=--help
-        arguments='choice sh mk bash zsh fish home worktree
+        arguments='choice sh mk bash zsh fish man home worktree
 names'
         ;;
     ' shell-init')

@@ -47,7 +47,7 @@ _clauderon() {
                 'clean-cache:Show the shared cache volumes, their sizes and their users; with --force remove them.'
                 'doctor:Check everything a session needs, and print for each failure the command that fixes it.'
                 'env:Print a session'\''s variables as statements to evaluate.'
-                'path:Print where a file of clauderon'\''s is: the functions for sh, the rules for make, a completion, a worktree.'
+                'path:Print the path of the functions for sh, the rules for make, a completion, the man page, a worktree.'
                 'shell-init:Print the functions and the completion to source from a shell'\''s start file.'
                 'rescue:Bring back work that deleted sessions left.'
                 'image:Build an image for sessions to start from.'
@@ -387,7 +387,7 @@ _clauderon_env() {
 _clauderon_path() {
     _arguments -s -S \
         '(- *)--help[Show the help.]' \
-        '1:sh|mk|bash|zsh|fish|home|worktree:(sh mk bash zsh fish home worktree)' \
+        '1:sh|mk|bash|zsh|fish|man|home|worktree:(sh mk bash zsh fish man home worktree)' \
         '2:[NAME]: _clauderon_ask names session'
 }
 
