@@ -105,19 +105,15 @@ class Store:
         except sqlite3.DatabaseError as error:
             raise _damaged(self.path, error) from error
 
-    def add(self, session: Session, ports: range) -> Session:
-        """Record a new session, with the lowest free port of `ports`. Raises Conflict if its name is in use."""
+    def add(self, session: Session, ports: range | None = None) -> Session:
+        """Record a new session. Raises Conflict if its name, its port or its idempotency key is in use.
+
+        ports: where another port may come from, should its own be taken by now or not be one of these.
+        """
         try:
             with self._transaction() as db:
-                taken = {row[0] for row in db.execute("SELECT port FROM session")}
-                port = session.port or next((p for p in ports if p not in taken), 0)
-                if port == 0:
-                    raise Conflict(
-                        f"create {session.name}",
-                        f"all {len(ports)} session ports are in use",
-                        hint="clauderon list --archived",
-                    )
-                session = session.changed(port=port)
+                if ports is not None and (session.port not in ports or session.port in _taken(db)):
+                    session = session.changed(port=self.free_port(ports, f"create {session.name}"))
                 db.execute(
                     "INSERT INTO session (id, name, state, step, port, archived, idempotency, created_at,"
                     " updated_at, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -218,6 +214,19 @@ class Store:
         row = self._one("SELECT * FROM session WHERE idempotency = ?", (key,))
         return None if row is None else _session(row)
 
+    def free_port(self, ports: range, what: str) -> int:
+        """The lowest of `ports` that no session has. Raises Conflict, about `what`, if there is none."""
+        try:
+            taken = _taken(self._db)
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, error) from error
+        found = next((port for port in ports if port not in taken), None)
+        if found is None:
+            raise Conflict(
+                what, f"all {len(ports)} session ports are in use", hint="clauderon list --archived"
+            )
+        return found
+
     def is_empty(self) -> bool:
         """Whether there is no session at all."""
         try:
@@ -298,6 +307,10 @@ def _create(db: sqlite3.Connection) -> None:
                 db.execute(statement)
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     db.execute("COMMIT")
+
+
+def _taken(db: sqlite3.Connection) -> set[int]:
+    return {row[0] for row in db.execute("SELECT port FROM session")}
 
 
 def _session(row: sqlite3.Row) -> Session:

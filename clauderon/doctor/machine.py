@@ -175,8 +175,8 @@ def sessions_disk(home: Home) -> Check:
     over = []
     for session in sessions:
         usage = usage_of.measure(home, session, most_s=max(0.1, end - time.monotonic()))
-        if usage.is_over(session):
-            over.append(f"{session.name} has {usage.text(session)}")
+        if usage.is_over(session.disk):
+            over.append(f"{session.name} has {usage.text(session.disk)}")
     if over:
         return warn(name, "; ".join(over), "clauderon delete NAME   # its work is kept; or clear up in it")
     return ok(name, "no session is over its limit")

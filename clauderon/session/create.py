@@ -51,7 +51,7 @@ def _create(context: Context, wanted: Request) -> Session:
     # The engine's answer takes longer than everything read here, so it is asked first.
     inspection = resources.Inspection.start(context.docker, image, network)
     try:
-        plan = request.plan(context, wanted, request.reader(context, wanted))
+        plan = request.plan(context, wanted)
     except BaseException:
         inspection.pending.running.stop()
         raise

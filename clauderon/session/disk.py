@@ -34,13 +34,14 @@ class Usage(NamedTuple):
     whole: bool
     at: float
 
-    def is_over(self, session: Session) -> bool:
-        return self.bytes > (session.disk or WARN_BYTES)
+    def is_over(self, limit_bytes: int) -> bool:
+        """limit_bytes: the session's, 0 for none."""
+        return self.bytes > (limit_bytes or WARN_BYTES)
 
-    def text(self, session: Session) -> str:
+    def text(self, limit_bytes: int) -> str:
         """`12.3 GiB in its directories (limit 10 GiB)`."""
         least = "" if self.whole else "at least "
-        limit = f"the limit is {session.disk / (1 << 30):.3g} GiB" if session.disk else "no limit is set"
+        limit = f"the limit is {limit_bytes / (1 << 30):.3g} GiB" if limit_bytes else "no limit is set"
         return f"{least}{self.bytes / (1 << 30):.1f} GiB in its directories; {limit}"
 
 

@@ -16,7 +16,7 @@ from clauderon import names, spec
 from clauderon.airlock.layout import host_side
 from clauderon.airlock.worktree import pin_argv, worktree_add_argv
 from clauderon.docker import argv, keys
-from clauderon.errors import Conflict, NoSuchSession, UsageError
+from clauderon.errors import NoSuchSession, UsageError
 from clauderon.git.environment import KEPT, without_filters
 from clauderon.git.repository import Repository
 from clauderon.paths import Home
@@ -76,7 +76,7 @@ def script(context: Context, wanted: Request, ending: Ending) -> str:
             return _text([*lines, *ending.lines(context, existing.name, existing=True)])
     network = names.network(context.config.docker.network, request.network_mode(context, wanted))
     inspection = resources.Inspection.start(context.docker, request.image_reference(context, wanted), network)
-    plan = request.plan(context, wanted, request.reader(context, wanted))
+    plan = request.plan(context, wanted)
     found = inspection.result()
     if not found.images:
         raise UsageError(
@@ -89,7 +89,7 @@ def script(context: Context, wanted: Request, ending: Ending) -> str:
     say_what_stays_out(context, plan)
     image = found.images[0]
     facts = probe.image_facts(context, plan.session.id, image.id)
-    session = _with_port(context, plan.session)
+    session = plan.session
     made = []
     if session.network == "proxied":
         gateway, create = own_network.planned(context, session)
@@ -116,14 +116,6 @@ def _text(lines: Iterable[str]) -> str:
 
 def _home(context: Context) -> str:
     return f"export CLAUDERON_HOME={shlex.quote(str(context.home.root))}"
-
-
-def _with_port(context: Context, session: Session) -> Session:
-    taken = {row.port for row in context.store.all()}
-    port = next((p for p in context.config.proxy.session_port_range if p not in taken), None)
-    if port is None:
-        raise Conflict("create --dry-run", "all session ports are in use", hint="clauderon list --archived")
-    return session.changed(port=port)
 
 
 def _lines(
@@ -256,7 +248,7 @@ def _record(context: Context, session: Session, pid: int) -> str:
         existing = again.made_with(context, session.idempotency)
         if existing is not None:
             return existing.name
-    context.store.add(session.changed(step=f"{SCRIPT_STEP}{pid}"), context.config.proxy.session_port_range)
+    context.store.add(session.changed(step=f"{SCRIPT_STEP}{pid}"))
     return ""
 
 

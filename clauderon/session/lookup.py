@@ -30,7 +30,7 @@ def adopt(context: Context, container: Container) -> Session:
     """Put a container's own record back into the database. Raises as `record`."""
     found = record(context, container, context.store.all())
     own_network.recall(context, found)
-    return context.store.add(found, context.config.proxy.session_port_range)
+    return context.store.add(found)
 
 
 def record(context: Context, container: Container, rows: Iterable[Session]) -> Session:

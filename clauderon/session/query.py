@@ -18,6 +18,31 @@ from clauderon.session.lookup import find
 _STOPPED = (0, 130, 137, 143, 255)
 
 
+class Stranger(NamedTuple):
+    """What is known of a container without a row, from the short labels alone; the rest stays unknown.
+
+    Its fields have the names that those of a session have.
+    """
+
+    id: str
+    name: str
+    image: str
+    unsafe: tuple[str, ...]
+    agent: str = ""
+    branch: str = ""
+    repo: str = ""
+    base: str = ""
+    backend: str = "docker"
+    access_mode: str = ""
+    network: str = ""
+    port: int | None = None
+    cpus: str = ""
+    memory: str = ""
+    created_at: float = 0.0
+    archived: bool = False
+    disk: int = 0
+
+
 class View(NamedTuple):
     """A session as a person sees it.
 
@@ -28,7 +53,7 @@ class View(NamedTuple):
     activity: what the agent's hooks said last: working, waiting, done, or "".
     """
 
-    session: Session
+    session: Session | Stranger
     state: str
     activity: str = ""
     container_id: str = ""
@@ -70,7 +95,7 @@ class View(NamedTuple):
 
     def _marks(self) -> list[str]:
         marks = ["unsafe"] if self.session.unsafe else []
-        return [*marks, "disk"] if self.usage and self.usage.is_over(self.session) else marks
+        return [*marks, "disk"] if self.usage and self.usage.is_over(self.session.disk) else marks
 
 
 def list_sessions(context: Context, *, archived: bool = False) -> list[View]:
@@ -85,8 +110,8 @@ def list_sessions(context: Context, *, archived: bool = False) -> list[View]:
         _view(context, row, found.pop(row.id, None))._replace(usage=measured.get(row.id)) for row in rows
     ]
     for one in views:
-        if one.usage is not None and one.usage.is_over(one.session):
-            context.report.warn(f"session {one.session.name} has {one.usage.text(one.session)}")
+        if one.usage is not None and one.usage.is_over(one.session.disk):
+            context.report.warn(f"session {one.session.name} has {one.usage.text(one.session.disk)}")
     views += [
         View(_stranger(c), "orphan", container_id=c.id, exit_status=c.exit_status) for c in found.values()
     ]
@@ -138,22 +163,11 @@ def _ending(context: Context, session: Session, container_status: int | None) ->
     return ("failed" if own else "done"), own
 
 
-def _stranger(container: Container) -> Session:
-    """What is known of a container without a row, from the short labels alone."""
-    return Session(
+def _stranger(container: Container) -> Stranger:
+    return Stranger(
         id=container.labels.get(spec.LABEL_ID, ""),
         name=container.labels.get(spec.LABEL_SESSION, container.name),
-        state="running",
-        step="",
-        port=0,
-        repo="",
-        git_dir="",
-        branch="",
-        base="",
-        agent="",
         image=container.image,
-        created_at=0.0,
-        updated_at=0.0,
         unsafe=("clauderon status NAME says what",) if spec.LABEL_UNSAFE in container.labels else (),
     )
 

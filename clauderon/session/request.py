@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import git, limits, names, spec
+from clauderon import choices, git, grammar, limits, names, spec
 from clauderon.agents import launch, registry
+from clauderon.choices import one_of
 from clauderon.config.schema import Agent, Limits
 from clauderon.errors import Conflict, UsageError
 from clauderon.paths import current_directory
@@ -18,11 +18,6 @@ from clauderon.record import Session
 from clauderon.session import unsafe
 from clauderon.session.context import Context
 from clauderon.session.foreign import refuse_foreign
-
-BACKENDS = ("docker",)
-PULL_POLICIES = ("always", "if-not-present", "never")
-ACCESS_MODES = ("read-write", "read-only")
-NETWORK_MODES = ("open", "proxied")
 
 
 class Request(NamedTuple):
@@ -74,19 +69,10 @@ class Plan(NamedTuple):
     attached: bool = False
 
 
-def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
-    """`value` if it is allowed; else UsageError listing what is."""
-    if value in allowed:
-        return value
-    choice = allowed[0] if len(allowed) == 1 else f"{', '.join(allowed[:-1])} or {allowed[-1]}"
-    raise UsageError(f"{flag} {value}", f"use {choice}")
-
-
 def duration_s(text: str, *, flag: str, command: str = "create") -> float:
     """`90`, `90s`, `15m`, `2h` as seconds, more than none. Raises UsageError, with `command` in its hint."""
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)", text)
-    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]] if match else 0
-    if not seconds:
+    seconds = grammar.seconds(text)
+    if seconds is None:
         raise UsageError(f"{flag} {text}", "not a time", hint=f"clauderon {command} {flag} 30m ...")
     return seconds
 
@@ -104,62 +90,100 @@ def image_reference(context: Context, request: Request) -> str:
 
 def network_mode(context: Context, request: Request) -> str:
     return one_of(
-        _given(request.network, context.config.network.mode, "--network"), NETWORK_MODES, "--network"
+        _given(request.network, context.config.network.mode, "--network"), choices.NETWORK_MODES, "--network"
     )
 
 
-def reader(context: Context, request: Request) -> Callable[[str], git.Repository]:
-    """Reads the repository of a request, for the branch it is given. Raises Refused for one that an agent can write."""
+class _Asked(NamedTuple):
+    """What the flags and the configuration say, each judged by itself: a session but for its repository and port."""
+
+    name: str
+    agent: str
+    branch: str
+    image: str
+    backend: str
+    access_mode: str
+    network: str
+    allow: tuple[str, ...] | None
+    idempotency: str | None
+    print_mode: bool
+    plan: bool
+    pull_policy: str
+    cpus: str
+    memory: str
+    pids: int
+    ulimits: dict[str, int]
+    log_max_mib: int
+    disk: int
+    user: str
+    env: dict[str, str]
+    volumes: tuple[str, ...]
+    publish: tuple[str, ...]
+    extra_args: tuple[str, ...]
+    agent_args: tuple[str, ...]
+    budget: str
+    timeout_s: float | None
+
+
+def plan(context: Context, request: Request) -> Plan:
+    """Check everything and build the row, with a port that is free now. Touches nothing.
+
+    Raises UsageError, Conflict, and Refused for a repository that an agent can write.
+    """
     if not request.untrusted_repo:
         refuse_foreign(context, request.repo)
-    return lambda branch: git.repository_read(request.repo, context.environ, request.base, branch=branch)
-
-
-def plan(context: Context, request: Request, read_repository: Callable[[str], git.Repository]) -> Plan:
-    """Check everything and build the row. Raises UsageError and Conflict; touches nothing.
-
-    read_repository: reads the repository for a branch that must not exist yet.
-    """
     config = context.config
-    one_of(request.backend, BACKENDS, "--backend")
     name = names.validated(request.name) if request.name is not None else None
     prompt = _prompt(request)
     agent = registry.find(config, _given(request.agent, config.general.default_agent, "--agent"))
-    now = time.time()
-    session_id = names.new_id()
     if name is None:
         name = names.from_prompt((prompt or b"").decode("utf-8", "replace"))
+    asked = _asked(context, request, name, agent)
+    _refuse_name_in_use(context, name)
+    repository = git.repository_read(request.repo, context.environ, request.base, branch=asked.branch)
+    now = time.time()
+    # Paths travel through the database and labels as text; bytes that are no UTF-8 would not survive that.
+    session = Session(
+        **asked._asdict(),
+        id=names.new_id(),
+        conversation=names.new_conversation(),
+        state="creating",
+        step="recorded",
+        port=context.store.free_port(config.proxy.session_port_range, f"create {name}"),
+        repo=str(repository.path),
+        git_dir=str(repository.common_dir),
+        base=repository.base_commit,
+        tracks=tuple(sorted(repository.tracks)),
+        created_at=now,
+        updated_at=now,
+    )
+    launch.check(session, agent, prompt, prompt_flag=request.prompt_flag)
+    session = session.changed(unsafe=unsafe.refuse(context, session, aloud=request.unsafe))
+    return Plan(session, repository, agent, prompt, request.print_mode and not request.detach)
+
+
+def _asked(context: Context, request: Request, name: str, agent: Agent) -> _Asked:
+    config = context.config
     defaults = config.docker.limits
     cpus = defaults.cpu if request.cpu_limit is None else request.cpu_limit
     memory = defaults.memory if request.memory_limit is None else request.memory_limit
     what = "[docker.limits] cpu" if request.cpu_limit is None else "--cpu-limit"
     what_memory = "[docker.limits] memory" if request.memory_limit is None else "--memory-limit"
     policy = _given(request.pull_policy, config.docker.pull_policy, "--pull-policy")
-    # The file's lists are not copied: the proxy reads them there, so that they can be changed.
-    allow = spec.hosts(request.allow, what="--allow") if request.allow else None
-    draft = Session(
-        id=session_id,
+    return _Asked(
         name=name,
-        state="creating",
-        step="recorded",
-        port=0,
-        repo="",
-        git_dir="",
-        branch=names.branch_named(_given(request.branch, names.branch(name), "--branch"), "--branch"),
-        base="",
         agent=agent.name,
+        backend=one_of(request.backend, choices.BACKENDS, "--backend"),
+        branch=names.branch_named(_given(request.branch, names.branch(name), "--branch"), "--branch"),
         image=image_reference(context, request),
-        created_at=now,
-        updated_at=now,
-        backend=request.backend,
-        access_mode=one_of(request.access_mode, ACCESS_MODES, "--access-mode"),
+        access_mode=one_of(request.access_mode, choices.ACCESS_MODES, "--access-mode"),
         network=network_mode(context, request),
-        allow=allow,
+        # The file's lists are not copied: the proxy reads them there, so that they can be changed.
+        allow=spec.hosts(request.allow, what="--allow") if request.allow else None,
         idempotency=_idempotency(request.idempotency),
-        conversation=names.new_conversation(),
         print_mode=request.print_mode,
         plan=request.plan,
-        pull_policy=one_of(policy, PULL_POLICIES, "--pull-policy"),
+        pull_policy=one_of(policy, choices.PULL_POLICIES, "--pull-policy"),
         cpus=limits.cpus(cpus, what=what),
         memory=limits.memory(memory, what=what_memory),
         pids=defaults.pids,
@@ -175,18 +199,6 @@ def plan(context: Context, request: Request, read_repository: Callable[[str], gi
         budget=_budget(request.budget),
         timeout_s=None if request.timeout is None else duration_s(request.timeout, flag="--timeout"),
     )
-    _refuse_name_in_use(context, name)
-    repository = read_repository(draft.branch)
-    # Paths travel through the database and labels as text; bytes that are no UTF-8 would not survive that.
-    session = draft.changed(
-        repo=str(repository.path),
-        git_dir=str(repository.common_dir),
-        base=repository.base_commit,
-        tracks=tuple(sorted(repository.tracks)),
-    )
-    launch.check(session, agent, prompt, prompt_flag=request.prompt_flag)
-    session = session.changed(unsafe=unsafe.refuse(context, session, aloud=request.unsafe))
-    return Plan(session, repository, agent, prompt, request.print_mode and not request.detach)
 
 
 def _prompt(request: Request) -> bytes | None:

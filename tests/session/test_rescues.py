@@ -26,7 +26,7 @@ def world(repo: Path, home: Home, tmp_path: Path) -> World:
 
 def recorded(world: World) -> World:
     with Store.open(world.home) as store:
-        store.add(world.session._replace(state="running", port=0), "3100-3199")
+        store.add(world.session._replace(state="running", port=0), range(3100, 3200))
     return world
 
 
