@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from clauderon import files
+from clauderon import choices, files
 from clauderon.paths import Home
 
 Rights = Mapping[str, Any]
@@ -60,9 +60,9 @@ NARROWER: Mapping[str, Callable[[Any, Any], Any]] = {
     "timeout_s": _timeout,
 }
 _CHECKS: Mapping[str, Callable[[Any], bool]] = {
-    "access_mode": lambda value: value in ("read-write", "read-only"),
+    "access_mode": lambda value: value in choices.ACCESS_MODES,
     "archived": lambda value: isinstance(value, bool),
-    "network": lambda value: value in ("open", "proxied"),
+    "network": lambda value: value in choices.NETWORK_MODES,
     "allow": lambda value: value is None or _is_texts(value),
     "deny": lambda value: _is_texts(value),
     "budget": lambda value: value == "" or (isinstance(value, str) and _is_amount(value)),

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
+from clauderon import grammar
+
 Shell = Literal["sh", "fish", "make"]
 SHELLS: tuple[Shell, ...] = ("sh", "fish", "make")
 
@@ -80,7 +82,7 @@ def failing_statement(shell: Shell, status: int, message: str) -> str:
 
 
 def _name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+    if not re.fullmatch(grammar.VARIABLE, name):
         raise ValueError(f"{name!r} is not a variable's name")
     return name
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from clauderon import names, paths
+from clauderon import grammar, names, paths
 from clauderon.config.schema import NOTHING
 from clauderon.errors import UsageError
 from clauderon.mount import Mount
@@ -39,16 +39,6 @@ SHARED_VOLUME_PURPOSE: Mapping[str, str] = {
     "clauderon-sccache": "Rust compilation cache",
 }
 
-# distribution/reference: [domain[:port]/]path[:tag][@digest]
-_REFERENCE = re.compile(
-    r"(?:(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]+)?/)?"
-    r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
-    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
-    r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?\Z"
-)
-_IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}\Z")
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
-
 
 def engine_needs(image_reference: str, network: str) -> list[str]:
     """What a container needs to find on the engine, in the one order in which it is asked for.
@@ -60,24 +50,11 @@ def engine_needs(image_reference: str, network: str) -> list[str]:
 
 def image(reference: str) -> str:
     """`reference` itself if Docker could take it as an image. Raises UsageError."""
-    why = image_problem(reference)
+    why = grammar.image_problem(reference)
     if why is None:
         return reference
     what = f"--image {ascii(reference)[1:-1]}".rstrip()
     raise UsageError(what, why, hint="clauderon create --image rust:1.85 ...")
-
-
-def image_problem(reference: str) -> str | None:
-    """Why Docker could not take this as an image, in lower case; None if it could."""
-    if not reference:
-        return "it is empty"
-    if _REFERENCE.match(reference) or _IMAGE_ID.match(reference):
-        return None
-    if reference.startswith("-"):
-        return "an image reference cannot begin with '-'"
-    if _REFERENCE.match(reference.lower()):
-        return "a repository name must be in lower case"
-    return "not an image reference"
 
 
 def user(setting: str, *, uid: int, gid: int) -> str:
@@ -86,7 +63,7 @@ def user(setting: str, *, uid: int, gid: int) -> str:
         return f"{uid}:{gid}"
     if setting == "image":
         return ""
-    if re.fullmatch(r"[0-9]+(:[0-9]+)?", setting):
+    if re.fullmatch(grammar.USER, setting):
         return setting if ":" in setting else f"{setting}:{setting}"
     raise UsageError(
         f"[docker] user {setting!r}", 'use "host", "image" or "UID:GID"', hint="clauderon config show"
@@ -98,7 +75,7 @@ def environment(items: Iterable[str], environ: Mapping[str, str]) -> dict[str, s
     found: dict[str, str] = {}
     for item in items:
         name, separator, value = item.partition("=")
-        if not _ENV_NAME.match(name):
+        if not re.fullmatch(grammar.CONTAINER_VARIABLE, name):
             raise UsageError(f"--env {item!a}", "not NAME=VALUE", hint="clauderon create --env DEBUG=1 ...")
         if not separator:
             if name not in environ:
@@ -112,12 +89,10 @@ def environment(items: Iterable[str], environ: Mapping[str, str]) -> dict[str, s
 
 def hosts(patterns: Iterable[str], *, what: str) -> tuple[str, ...]:
     """The entries of an allow list, in their usual form, as config.toml takes them. Raises UsageError."""
-    from clauderon.config import checks
-
     found = []
     for pattern in patterns:
         try:
-            found.append(checks.destination(pattern))
+            found.append(grammar.destination(pattern))
         except ValueError as error:
             hint = f"clauderon create {what} '*.example.com' ...   # or a host, with :PORT or without"
             raise UsageError(f"{what} {pattern!a}", str(error), hint=hint) from error

@@ -21,7 +21,7 @@ ROOMS = {
     "shellhelp": "face", "aliases": "face", "progress": "face", "__main__": "face",
     "session": "use cases", "doctor": "use cases", "cache": "use cases",
     "docker": "tools", "git": "tools", "airlock": "tools", "caching": "tools", "agents": "tools",
-    "config": "facts", "spec": "facts", "record": "facts", "rights": "facts", "limits": "facts", "extras": "facts", "runoptions": "facts", "visible": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts", "tls": "facts",
+    "config": "facts", "spec": "facts", "record": "facts", "rights": "facts", "limits": "facts", "grammar": "facts", "choices": "facts", "extras": "facts", "runoptions": "facts", "visible": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts", "tls": "facts",
     "__init__": "facts",
     "store": "state",
     "proc": "ground", "confined": "ground", "files": "ground", "filelock": "ground", "streams": "ground",
@@ -82,7 +82,6 @@ LONG_FUNCTIONS: dict[tuple[str, str], str] = {
     ("cli.create", "create"): "its signature is the help text of every flag",
     ("git.repository", "repository_read"): "one batch of questions and what each answer refuses",
     ("proxy.head", "parse_request"): "the hot path: a call for each of its steps was measured",
-    ("session.request", "plan"): "every refusal in the order a person meets them",
 }
 
 

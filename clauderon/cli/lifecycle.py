@@ -132,7 +132,7 @@ def set_access_mode(
 
     Example: clauderon set-access-mode fix-bug read-only
     """
-    from clauderon.session.request import ACCESS_MODES, one_of
+    from clauderon.choices import ACCESS_MODES, one_of
 
     out = common.speak(format_, json, quiet)
     one_of(mode, ACCESS_MODES, "set-access-mode")
@@ -155,8 +155,8 @@ def refresh(
 
     Example: clauderon refresh fix-bug
     """
+    from clauderon.choices import PULL_POLICIES, one_of
     from clauderon.session.refresh import refresh as refresh_session
-    from clauderon.session.request import PULL_POLICIES, one_of
 
     out = common.speak(format_, json, quiet)
     if pull_policy is not None:

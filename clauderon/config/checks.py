@@ -8,52 +8,35 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from clauderon.grammar import (
+    LAST_PORT,
+    USER,
+    VARIABLE,
+    destination,
+    filled,
+    host,
+    image_problem,
+    text,
+    type_name,
+)
+
 Check = Callable[[object], object]
 
 # Strings: compiled when first used, since most commands read no configuration file.
 _OBJECT_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
-_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 _HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _VERSION = r"[A-Za-z0-9][A-Za-z0-9.+_-]*"
-_USER = r"[0-9]+(:[0-9]+)?"
 _PORTS = r"([0-9]{1,5})-([0-9]{1,5})"
-_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_HOST = rf"{_LABEL}(\.{_LABEL})*"
-_NUMBER = r"[0-9]+|0x[0-9a-f]*"
 _PROXY_URL = r"https?://[^\s/?#]+/?"
 # Framing and routing belong to the proxy; a credential in one of these would break every request.
 _FRAMING_HEADERS = {"host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer"}
-
-LAST_PORT = 65535
-
-
-def _type_name(value: object) -> str:
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list"}
-    names[dict] = "a table"
-    return names.get(type(value), "a date or time")
-
-
-def text(value: object) -> str:
-    """Any string of one piece, the empty one included."""
-    if not isinstance(value, str):
-        raise ValueError(f"expected a string, found {_type_name(value)}")
-    if "\0" in value:
-        raise ValueError("a NUL character cannot be passed on")
-    return value
-
-
-def filled(value: object) -> str:
-    """A string that is not empty."""
-    if not text(value):
-        raise ValueError("it is empty")
-    return text(value)
 
 
 def flag(value: object) -> bool:
     """A boolean."""
     if isinstance(value, bool):
         return value
-    raise ValueError(f"expected true or false, found {_type_name(value)}")
+    raise ValueError(f"expected true or false, found {type_name(value)}")
 
 
 def integer(low: int, high: int) -> Check:
@@ -61,7 +44,7 @@ def integer(low: int, high: int) -> Check:
 
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError(f"expected a whole number, found {_type_name(value)}")
+            raise ValueError(f"expected a whole number, found {type_name(value)}")
         if not low <= value <= high:
             raise ValueError(f"{value} is not between {low} and {high}")
         return value
@@ -92,7 +75,7 @@ def texts(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         raise ValueError(f'expected a list of strings, found a string; write it as ["{value}"]')
     if not isinstance(value, list):
-        raise ValueError(f"expected a list of strings, found {_type_name(value)}")
+        raise ValueError(f"expected a list of strings, found {type_name(value)}")
     return tuple(text(item) for item in value)
 
 
@@ -106,8 +89,6 @@ def argv(value: object) -> tuple[str, ...]:
 
 def image(value: object) -> str:
     """An image reference; the engine has the last word on it."""
-    from clauderon.spec import image_problem  # which names this package's types
-
     reference = text(value)
     problem = image_problem(reference)
     if problem is not None:
@@ -135,7 +116,7 @@ def context(value: object) -> str:
 
 def user(value: object) -> str:
     """`host`, `image`, or numeric UID or UID:GID."""
-    if text(value) not in ("host", "image") and not re.fullmatch(_USER, text(value)):
+    if text(value) not in ("host", "image") and not re.fullmatch(USER, text(value)):
         raise ValueError(f"{value!r} is not one of host, image, or a numeric UID:GID")
     return text(value)
 
@@ -158,59 +139,6 @@ def port_range(value: object) -> str:
     return f"{first}-{last}"
 
 
-def host(name: str) -> str:
-    """A host name or address in its usual form: lower case, no dot at the end."""
-    bare = name[:-1] if name.endswith(".") else name
-    if not bare.isascii():
-        raise ValueError(f"{name!r} is not ASCII; write the name as it is in the DNS (xn--...)")
-    if re.fullmatch(_HOST, bare) and len(bare) <= 253:
-        if re.fullmatch(_NUMBER, bare.rpartition(".")[2].lower()):
-            _refuse_unusual(bare)
-        return bare.lower()
-    if ":" in bare and "%" not in bare:
-        import ipaddress
-
-        try:
-            return str(ipaddress.IPv6Address(bare[1:-1] if bare[0] + bare[-1] == "[]" else bare))
-        except ValueError:
-            pass
-    raise ValueError(f"{name!r} is not a host name; leave out scheme, port and path")
-
-
-def _refuse_unusual(text: str) -> None:
-    """What ends in a number is an address to a resolver; the proxy takes only the usual notation (`proxy.hosts`)."""
-    import ipaddress
-
-    try:
-        ipaddress.IPv4Address(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is an unusual notation of an address; write it as a.b.c.d") from None
-
-
-def host_pattern(value: object) -> str:
-    """A host, or `*.example.com` for every name below it, or `*`."""
-    pattern = filled(value)
-    if pattern == "*":
-        return pattern
-    if not pattern.startswith("*."):
-        return host(pattern)
-    below = host(pattern[2:])
-    if ":" in below or re.fullmatch(_NUMBER, below.rpartition(".")[2]):
-        raise ValueError(f"{pattern!r}: there are no names below an address")
-    return f"*.{below}"
-
-
-def destination(value: object) -> str:
-    """A `host_pattern` with `:port` or without; an IPv6 address that has one stands in brackets."""
-    name, colon, number = filled(value).rpartition(":")
-    if not colon or not number.isascii() or not number.isdigit() or (":" in name and name[-1] != "]"):
-        return host_pattern(value)
-    pattern = host_pattern(name)
-    if not 1 <= int(number) <= LAST_PORT:
-        raise ValueError(f"{number} is no port")
-    return f"[{pattern}]:{int(number)}" if ":" in pattern else f"{pattern}:{int(number)}"
-
-
 def destinations(value: object) -> tuple[str, ...]:
     return tuple(destination(item) for item in texts(value))
 
@@ -218,10 +146,10 @@ def destinations(value: object) -> tuple[str, ...]:
 def credential_hosts(value: object) -> tuple[str, ...]:
     """Destinations narrow enough to send a secret to."""
     found = destinations(value)
-    for text in found:
-        name = text.partition(":")[0]
+    for wanted in found:
+        name = wanted.partition(":")[0]
         if name == "*" or (name.startswith("*.") and name.count(".") < 2):
-            raise ValueError(f"{text!r} would send the secret to anybody; name the hosts")
+            raise ValueError(f"{wanted!r} would send the secret to anybody; name the hosts")
     return found
 
 
@@ -242,7 +170,7 @@ def host_port_map(value: object) -> dict[str, str]:
 def variables(value: object) -> dict[str, str]:
     """A table of environment variables."""
     for key in _table(value):
-        if not re.fullmatch(_VARIABLE, key):
+        if not re.fullmatch(VARIABLE, key):
             raise ValueError(f"{key!r} is not a variable's name")
     return {key: text(item) for key, item in _table(value).items()}
 
@@ -251,7 +179,7 @@ def variable_names(value: object) -> tuple[str, ...]:
     """One variable's name, or a list of them."""
     names = texts([value] if isinstance(value, str) and value else [] if value == "" else value)
     for name in names:
-        if not re.fullmatch(_VARIABLE, name):
+        if not re.fullmatch(VARIABLE, name):
             raise ValueError(f"{name!r} is not a variable's name")
     return names
 
@@ -291,5 +219,5 @@ def proxy_url(value: object) -> str:
 
 def _table(value: object) -> dict[str, object]:
     if not isinstance(value, dict):
-        raise ValueError(f"expected a table, found {_type_name(value)}")
+        raise ValueError(f"expected a table, found {type_name(value)}")
     return value

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from clauderon import limits
+from clauderon import choices, grammar, limits
 from clauderon.config import checks
 from clauderon.config.checks import Check
 
@@ -34,7 +34,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     "general": (
         Key(
             "default_agent",
-            checks.filled,
+            grammar.filled,
             "The agent when `--agent` is not given.",
             env="CLAUDERON_DEFAULT_AGENT",
         ),
@@ -42,7 +42,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     "docker": (
         Key(
             "command",
-            checks.filled,
+            grammar.filled,
             "The program to talk to: `docker`, `podman`, or an absolute path.",
             env="CLAUDERON_DOCKER_COMMAND",
         ),
@@ -60,7 +60,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         ),
         Key(
             "pull_policy",
-            checks.choice("always", "if-not-present", "never"),
+            checks.choice(*choices.PULL_POLICIES),
             "When the image is pulled: `always`, `if-not-present` or `never`.",
             env="CLAUDERON_PULL_POLICY",
         ),
@@ -91,7 +91,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         ),
         Key(
             "shared_caches",
-            checks.choice("verified", "repository", "open", "off"),
+            checks.choice(*choices.SHARED_CACHES),
             "What sessions share of cargo's and sccache's files: `verified`, `repository`, `open` or `off`.",
             env="CLAUDERON_SHARED_CACHES",
         ),
@@ -105,7 +105,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         ),
         Key(
             "memory",
-            checks.text,
+            grammar.text,
             "Memory a session may use (`8g`, `512m`); empty for no limit.",
             env="CLAUDERON_MEMORY_LIMIT",
         ),
@@ -137,7 +137,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     f"agents.{ANY}": (
         Key(
             "path",
-            checks.text,
+            grammar.text,
             "A program on the host to mount, with what belongs to it, instead of fetching one.",
             env="CLAUDERON_AGENT_<NAME>_PATH",
             is_path=True,
@@ -150,7 +150,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         ),
         Key(
             "permission_mode",
-            checks.filled,
+            grammar.filled,
             "What the agent may do without asking, in the agent's own words.",
             env="CLAUDERON_AGENT_<NAME>_PERMISSION_MODE",
         ),
@@ -175,7 +175,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     "proxy": (
         Key(
             "port",
-            checks.integer(1, checks.LAST_PORT),
+            checks.integer(1, grammar.LAST_PORT),
             "The proxy's own port: health, and a plain tunnel for this machine.",
             env="CLAUDERON_PROXY_PORT",
         ),
@@ -187,7 +187,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         ),
         Key(
             "upstream_ca",
-            checks.text,
+            grammar.text,
             "A PEM file trusted for upstreams, beside the system's.",
             env="CLAUDERON_UPSTREAM_CA",
             is_path=True,
@@ -229,7 +229,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         ),
         Key("header", checks.header, "The header it travels in."),
         Key("format", checks.header_format, "The header's value; `{secret}` or `{basic}` is replaced."),
-        Key("basic_user", checks.text, "The user name in `{basic}`."),
+        Key("basic_user", grammar.text, "The user name in `{basic}`."),
         Key(
             "env",
             checks.variable_names,
@@ -256,7 +256,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     "network": (
         Key(
             "mode",
-            checks.choice("open", "proxied"),
+            checks.choice(*choices.NETWORK_MODES),
             "`open`, or `proxied`: the proxy is the only way out.",
             env="CLAUDERON_NETWORK_MODE",
         ),
@@ -292,7 +292,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     "hooks": (
         Key(
             "on_create",
-            checks.text,
+            grammar.text,
             "A shell command for this machine, run in the new worktree before the container starts; "
             "`create` fails with it.",
             env="CLAUDERON_ON_CREATE",

@@ -8,14 +8,12 @@ command five times as much to define.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
+
+from clauderon.choices import NetworkMode, PullPolicy, SharedCaches
 
 # The default of every mapping; typed so that nobody writes to it.
 NOTHING: Mapping[str, Any] = {}
-PullPolicy = Literal["always", "if-not-present", "never"]
-NetworkMode = Literal["open", "proxied"]
-AccessMode = Literal["read-write", "read-only"]
-SharedCaches = Literal["verified", "repository", "open", "off"]
 
 
 class General(NamedTuple):

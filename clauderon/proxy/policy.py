@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from clauderon.choices import AccessMode
 from clauderon.config.schema import Network
 from clauderon.record import Session
-
-AccessMode = Literal["read-write", "read-only"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from clauderon.config.editing import set_value
 from clauderon.docker import failures
 from clauderon.docker.parse import Image
 from clauderon.errors import BackendError, ClauderonError, CommandFailed, UsageError
+from clauderon.grammar import image_problem
 from clauderon.session import probe
 from clauderon.session.context import Context
-from clauderon.spec import image_problem
 
 TAG = "clauderon:latest"
 BASE = "debian:bookworm"

@@ -16,8 +16,8 @@ import tomli
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clauderon import config, spec
-from clauderon.config import checks, keys, mistakes, schema
+from clauderon import config, grammar, spec
+from clauderon.config import keys, mistakes, schema
 from clauderon.config.builtin_agents import BUILTIN_AGENTS
 from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
 from clauderon.config.schema import Config
@@ -212,11 +212,11 @@ def test_the_file_the_flag_and_the_proxy_take_the_same_destinations(
 def test_what_the_configuration_takes_the_proxy_understands(text: str) -> None:
     """Else a worker that reads it cannot start, or the entry lets nothing through without a word."""
     try:
-        normal = checks.destination(text)
+        normal = grammar.destination(text)
     except ValueError:
         return
     rules.parse_pattern(normal)
-    assert checks.destination(normal) == normal
+    assert grammar.destination(normal) == normal
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,27 @@
+"""The words a flag, a key or a recorded session may have, each list once: as a type and as a tuple. No policy."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from clauderon.errors import UsageError
+
+Backend = Literal["docker"]
+AccessMode = Literal["read-write", "read-only"]
+NetworkMode = Literal["open", "proxied"]
+PullPolicy = Literal["always", "if-not-present", "never"]
+SharedCaches = Literal["verified", "repository", "open", "off"]
+
+BACKENDS: tuple[str, ...] = get_args(Backend)
+ACCESS_MODES: tuple[str, ...] = get_args(AccessMode)
+NETWORK_MODES: tuple[str, ...] = get_args(NetworkMode)
+PULL_POLICIES: tuple[str, ...] = get_args(PullPolicy)
+SHARED_CACHES: tuple[str, ...] = get_args(SharedCaches)
+
+
+def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
+    """`value` if it is allowed; else UsageError listing what is."""
+    if value in allowed:
+        return value
+    choice = allowed[0] if len(allowed) == 1 else f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+    raise UsageError(f"{flag} {value}", f"use {choice}")
