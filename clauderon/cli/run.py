@@ -43,7 +43,7 @@ def run(argv: Sequence[str]) -> int:
         if signal.getsignal(signum) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(signum, _interrupt)
     try:
-        return _run(words, command)
+        return _run_to_its_end(words, command)
     except BrokenPipeError:
         # The reader went away, as `| head` does: end as a program that SIGPIPE ended, without a word.
         streams.silence(1)
@@ -65,6 +65,15 @@ def run(argv: Sequence[str]) -> int:
         if debug:
             _print_traceback()
         return _fail(_of_the_machine(error, words) or _bug(error), words, command)
+
+
+def _run_to_its_end(words: list[str], command: str) -> int:
+    try:
+        return _run(words, command)
+    except (KeyboardInterrupt, Interrupted):
+        # It may have come between a child's start and whoever waits for it.
+        proc.stop_unwaited()
+        raise
 
 
 def _interrupt_before(error: BaseException) -> int | None:

@@ -18,7 +18,7 @@ them in order.
 
 from clauderon.proc.answering import Running, run, start, stream
 from clauderon.proc.apart import attend, daemon
-from clauderon.proc.child import Completed, Env, find, operand
+from clauderon.proc.child import Completed, Env, find, operand, stop_unwaited
 from clauderon.proc.here import foreground, pass_through, reader_left, replace, until_reader_leaves, visit
 from clauderon.proc.piping import pipe
 from clauderon.proc.pouring import Pour
@@ -27,6 +27,6 @@ from clauderon.proc.waiting import briefly, told_to
 
 __all__ = [
     "Completed", "Env", "Pour", "Running", "attend", "briefly", "daemon", "find", "foreground", "leave", "operand",
-    "pass_through", "pipe", "reader_left", "replace", "run", "start", "stream", "told_to", "until_reader_leaves",
-    "visit",
+    "pass_through", "pipe", "reader_left", "replace", "run", "start", "stop_unwaited", "stream", "told_to",
+    "until_reader_leaves", "visit",
 ]  # fmt: skip

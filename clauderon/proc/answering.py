@@ -23,6 +23,7 @@ from clauderon.proc.child import (
     finish,
     held_signals,
     is_nowhere,
+    known,
     own,
     stop,
 )
@@ -65,8 +66,8 @@ def run(
     command = LocalCommand(local.path(find(argv[0], env)))
     try:
         with held_signals() as came:
-            child = command.popen(
-                list(argv[1:]), cwd=os.fspath(cwd or Path.cwd()), env=own(env), process_group=0
+            child = known(
+                command.popen(list(argv[1:]), cwd=os.fspath(cwd or Path.cwd()), env=own(env), process_group=0)
             )
     except OSError as error:
         raise cannot_start(argv, cwd, error) from error
@@ -122,14 +123,16 @@ def start(
     """
     try:
         with held_signals() as came:
-            child = subprocess.Popen(
-                [find(argv[0], env), *argv[1:]],
-                cwd=cwd,
-                env=own(env),
-                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                process_group=0,
+            child = known(
+                subprocess.Popen(
+                    [find(argv[0], env), *argv[1:]],
+                    cwd=cwd,
+                    env=own(env),
+                    stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    process_group=0,
+                )
             )
     except OSError as error:
         raise cannot_start(argv, cwd, error) from error

@@ -10,7 +10,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from clauderon.errors import EXIT_SIGNAL_BASE, CommandFailed, CommandTimeout, ToolMissing, UsageError
 from clauderon.proc import waiting
@@ -69,6 +69,25 @@ def is_nowhere() -> bool:
     except FileNotFoundError:
         return True
     return False
+
+
+# Children that were started and have not been waited for. Strong references: one that its caller was interrupted before
+# it could keep is found here alone.
+_underway: set[Any] = set()
+T = TypeVar("T")
+
+
+def known(child: T) -> T:
+    """Keep the child for `stop_unwaited`, until it has ended. Called while signals are held; returns the child."""
+    _underway.difference_update([one for one in list(_underway) if one.returncode is not None])
+    _underway.add(child)
+    return child
+
+
+def stop_unwaited() -> None:
+    """Stop what an interrupted caller did not come to wait for: the last act of a command that was interrupted."""
+    for child in list(_underway):
+        stop(child, INTERRUPTED_GRACE_S)
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from clauderon.proc.child import (
     cannot_start,
     find,
     held_signals,
+    known,
     own,
     status_of,
     stop,
@@ -144,14 +145,16 @@ def foreground(argv: Sequence[str], *, env: Env, stdin: bytes = b"", capture: bo
     """
     try:
         with held_signals() as came:
-            child = subprocess.Popen(
-                [find(argv[0], env), *argv[1:]],
-                env=own(env),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE if capture else pipe_for(1),
-                stderr=pipe_for(2),
-                process_group=0,
-                preexec_fn=ends_with_us(signal.SIGKILL),
+            child = known(
+                subprocess.Popen(
+                    [find(argv[0], env), *argv[1:]],
+                    env=own(env),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE if capture else pipe_for(1),
+                    stderr=pipe_for(2),
+                    process_group=0,
+                    preexec_fn=ends_with_us(signal.SIGKILL),
+                )
             )
     except OSError as error:
         raise cannot_start(argv, None, error) from error
@@ -181,8 +184,10 @@ def _begin_here(
     """Start a command on our own streams, in our own process group; with it the signals that came meanwhile."""
     try:
         with held_signals() as came:
-            child = subprocess.Popen(
-                [find(argv[0], env), *argv[1:]], env=own(env), stderr=stderr, preexec_fn=ends_with_us()
+            child = known(
+                subprocess.Popen(
+                    [find(argv[0], env), *argv[1:]], env=own(env), stderr=stderr, preexec_fn=ends_with_us()
+                )
             )
     except OSError as error:
         raise cannot_start(argv, None, error) from error

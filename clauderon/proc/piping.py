@@ -12,7 +12,17 @@ from collections.abc import Sequence
 
 from clauderon.errors import EXIT_SIGNAL_BASE, CommandFailed
 from clauderon.proc import waiting
-from clauderon.proc.child import INTERRUPTED_GRACE_S, Completed, Env, find, finish, held_signals, own, stop
+from clauderon.proc.child import (
+    INTERRUPTED_GRACE_S,
+    Completed,
+    Env,
+    find,
+    finish,
+    held_signals,
+    known,
+    own,
+    stop,
+)
 
 
 def pipe(
@@ -31,24 +41,28 @@ def pipe(
     with contextlib.ExitStack() as children:
         second_env = env if consumer_env is None else consumer_env
         with held_signals() as came:
-            first = subprocess.Popen(
-                [find(producer[0], env), *producer[1:]],
-                cwd=cwd,
-                env=own(env),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                process_group=0,
+            first = known(
+                subprocess.Popen(
+                    [find(producer[0], env), *producer[1:]],
+                    cwd=cwd,
+                    env=own(env),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    process_group=0,
+                )
             )
             children.callback(stop, first, INTERRUPTED_GRACE_S)
-            second = subprocess.Popen(
-                [find(consumer[0], second_env), *consumer[1:]],
-                cwd=cwd,
-                env=own(second_env),
-                stdin=first.stdout,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                process_group=0,
+            second = known(
+                subprocess.Popen(
+                    [find(consumer[0], second_env), *consumer[1:]],
+                    cwd=cwd,
+                    env=own(second_env),
+                    stdin=first.stdout,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    process_group=0,
+                )
             )
             children.callback(stop, second, INTERRUPTED_GRACE_S)
         if came:

@@ -14,6 +14,7 @@ from clauderon.proc.child import (
     cannot_start,
     find,
     held_signals,
+    known,
     own,
     status_of,
     stop,
@@ -37,14 +38,16 @@ class Pour:
     def __iter__(self) -> Iterator[bytes]:
         try:
             with held_signals() as came:
-                child = subprocess.Popen(
-                    [find(self._argv[0], self._env), *self._argv[1:]],
-                    env=own(self._env),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT if self._merged else None,
-                    process_group=0,
-                    preexec_fn=ends_with_us(signal.SIGKILL),
+                child = known(
+                    subprocess.Popen(
+                        [find(self._argv[0], self._env), *self._argv[1:]],
+                        env=own(self._env),
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.STDOUT if self._merged else None,
+                        process_group=0,
+                        preexec_fn=ends_with_us(signal.SIGKILL),
+                    )
                 )
         except OSError as error:
             raise cannot_start(self._argv, None, error) from error
