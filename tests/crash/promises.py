@@ -1,16 +1,11 @@
-"""The changing commands that are struck: what each starts from, and what must be true of its work afterwards."""
+"""What the struck commands start from, and what must be true of their work afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from tests.crash.world import World, states
+from tests.crash.world import World
 from tests.standins.repository import git
 
-UNSAVED = "unsaved.txt"
-# 0 done, 3 the session is gone already, 5 it exists already: what a command answers when a killed one went far.
-WENT_FAR = (0, 3, 5)
+UNSAVED, IGNORED, NOTE = "unsaved.txt", "ignored.env", "note.md"
 
 
 class Lost(AssertionError):
@@ -22,31 +17,28 @@ def must(condition: object, what: str) -> None:
         raise Lost(what)
 
 
-@dataclass(frozen=True)
-class Course:
-    """One command. begin: makes what it starts from. end: checks that nothing is lost, and leaves it as begun.
-
-    undoes_itself: an interrupted one needs no other command after it.
-    """
-
-    name: str
-    argv: Callable[[World], tuple[str, ...]]
-    begin: Callable[[World], None]
-    end: Callable[[World], None]
-    undoes_itself: bool = False
+def create_argv(world: World) -> tuple[str, ...]:
+    return ("create", "--repo", "repo", "--prompt", "true", "--name", world.name(), *world.options)
 
 
 def absent(world: World) -> None:
+    """Take every session away, and what a killed command left; rescues too."""
     for session in world.sessions():
         said = world.cli("delete", session.name, "--force")
         must(said.status == 0, f"the session cannot be deleted: {said!r}")
     said = world.cli("reconcile")
     must(said.status == 0, f"reconcile fails: {said!r}")
-    _forget_rescued(world)
+    forget_rescued(world)
+
+
+def empty(world: World) -> None:
+    """No session is there; as the one before has left it."""
+    if world.sessions():
+        absent(world)
 
 
 def cold(world: World) -> None:
-    absent(world)
+    empty(world)
     world.chill()
 
 
@@ -54,16 +46,29 @@ def present(world: World) -> None:
     """The session runs, reading and writing, with a commit that is not brought over and a file that is in none."""
     name = world.name()
     if name not in {session.name for session in world.sessions()}:
-        world.engine.create("k")
+        world.engine.create("k", *world.options)
     tree = world.engine.home.worktree(name)
     if not tree.joinpath("work.txt").exists():
         world.commit("committed")
     tree.joinpath(UNSAVED).write_text("unsaved")
 
 
+def with_more_to_keep(world: World) -> None:
+    """Also a file that git ignores, and one in the agent's home."""
+    present(world)
+    world.engine.home.worktree(world.name()).joinpath(".gitignore").write_text(f"{IGNORED}\n")
+    world.engine.home.worktree(world.name()).joinpath(IGNORED).write_text("ignored")
+    world.engine.home.session_home(world.session().id).joinpath(NOTE).write_text("note")
+
+
 def stopped(world: World) -> None:
     present(world)
     world.engine.cli.ok("stop", world.name())
+
+
+def archived(world: World) -> None:
+    present(world)
+    world.engine.cli.ok("archive", world.name())
 
 
 def with_new_commit(world: World) -> None:
@@ -73,22 +78,37 @@ def with_new_commit(world: World) -> None:
     world.commit(f"committed {world.runs}")
 
 
-def to_be_archived(world: World) -> None:
-    present(world)
-    world.engine.cli.ok("start", world.name())
-
-
 def created(world: World) -> None:
     """A create came to its end or was undone; if the session is there it works, and it can be deleted whole."""
     name = world.name()
     if name in {session.name for session in world.sessions()}:
-        must(
-            states(world.cli("list", "--json")) == {name: "running"}, "the session is there, but not running"
-        )
-        must(world.engine.inside("k", "cat /workspace/src/hello.txt") == "hello", "its files are not there")
-    again = world.cli(*_create(world))
+        _runs(world)
+    again = world.cli(*create_argv(world))
     must(again.status in (0, 5), f"the same create fails afterwards: {again!r}")
-    must(states(world.cli("list", "--json")) == {name: "running"}, "created anew, it does not run")
+    _runs(world)
+    absent(world)
+
+
+def _runs(world: World) -> None:
+    """The one session is recorded as running, its container does, and sees its files."""
+    known = [(session.name, session.state, session.step) for session in world.sessions()]
+    must(known == [(world.name(), "running", "")], f"the session is there, but not running: {known}")
+    found = world.containers()
+    must(found == {world.engine.container("k"): "running"}, f"its container does not run: {found}")
+    must(world.engine.inside("k", "cat /workspace/src/hello.txt") == "hello", "its files are not there")
+
+
+def printed(world: World) -> None:
+    """The agent of a killed `create --print` has run its prompt, or there is no session."""
+    said = world.cli("reconcile")
+    must(said.status == 0, f"reconcile fails: {said!r}")
+    known = [session.name for session in world.sessions()]
+    if known:
+        said = world.cli("wait", world.name(), "--timeout", "20s")
+        must(said.status == 0, f"its agent did not come to its end: {said!r}")
+    again = world.cli(*create_argv(world), "--print")
+    # Ours, not the agent's: 125.
+    must(again.status == (125 if known else 0), f"the same create fails afterwards: {again!r}")
     absent(world)
 
 
@@ -100,20 +120,30 @@ def kept(world: World) -> None:
     must(known[0].state == "running" and known[0].step == "", f"it stays half-way: {known[0].state}")
     tree = world.engine.home.worktree(name)
     must(tree.joinpath(UNSAVED).is_file() and tree.joinpath(UNSAVED).read_text() == "unsaved", "work is lost")
-    must(tree.joinpath("work.txt").read_text().startswith("committed"), "a commit's file is lost")
-    world.engine.cli.ok("proxy", "start")
-    for words in (
-        ("unarchive", name),
-        ("set-access-mode", name, "read-write"),
-        ("start", name),
-        ("sync", name),
+    work = tree.joinpath("work.txt").read_text()
+    must(work.startswith("committed"), "a commit's file is lost")
+    if not world.proxy_runs():
+        world.engine.cli.ok("proxy", "start")
+    container = world.engine.container("k")
+    for wanted, words in (
+        (known[0].archived, ("unarchive", name)),
+        (known[0].access_mode != "read-write", ("set-access-mode", name, "read-write")),
+        (world.containers().get(container) != "running", ("start", name)),
+        (_brought(world) != work, ("sync", name)),
     ):
-        said = world.cli(*words)
-        must(said.status == 0 or words[0] == "unarchive", f"{words[0]} fails afterwards: {said!r}")
-    must(states(world.cli("list", "--json")).get(name) == "running", "it cannot be started")
-    must(world.engine.containers() == [world.engine.container("k")], "its container is not the only one")
-    head = git("show", f"clauderon/{name}:work.txt", cwd=world.repo) if _has_branch(world) else ""
-    must(head.startswith("committed"), "its commit did not come over")
+        if wanted:
+            said = world.cli(*words)
+            must(said.status == 0, f"{words[0]} fails afterwards: {said!r}")
+    must(world.containers() == {container: "running"}, "its container is not the only one, and running")
+    must(_brought(world) == work, "its commit did not come over")
+
+
+def _brought(world: World) -> str:
+    """The session's file as its branch in the repository has it."""
+    branch = f"clauderon/{world.name()}"
+    if not _has_branch(world) or not git("ls-tree", branch, "work.txt", cwd=world.repo):
+        return ""
+    return git("show", f"{branch}:work.txt", cwd=world.repo)
 
 
 def merged(world: World) -> None:
@@ -164,33 +194,10 @@ def _first(world: World) -> str:
     return git("rev-list", "--max-parents=0", "main", cwd=world.repo).strip()
 
 
-def _forget_rescued(world: World) -> None:
+def forget_rescued(world: World) -> None:
     for ref in git("for-each-ref", "--format=%(refname)", "refs/clauderon/rescue", cwd=world.repo).split():
         git("update-ref", "-d", ref, cwd=world.repo)
     for ref in git(
         "for-each-ref", "--format=%(refname:short)", "refs/heads/clauderon", cwd=world.repo
     ).split():
         git("branch", "-qD", ref, cwd=world.repo)
-
-
-def _create(world: World) -> tuple[str, ...]:
-    return ("create", "--repo", "repo", "--prompt", "x", "--name", world.name())
-
-
-def _on(verb: str, *rest: str) -> Callable[[World], tuple[str, ...]]:
-    return lambda world: (verb, world.name(), *rest)
-
-
-COURSES = (
-    Course("create", _create, absent, created, undoes_itself=True),
-    Course("create-cold", _create, cold, created, undoes_itself=True),
-    Course("refresh", _on("refresh", "--pull-policy", "never"), present, kept),
-    Course("delete", _on("delete", "--force"), present, deleted),
-    Course("start", _on("start"), stopped, kept),
-    Course("stop", _on("stop"), with_new_commit, kept),
-    Course("sync", _on("sync"), with_new_commit, kept),
-    Course("merge", _on("merge"), with_new_commit, merged),
-    Course("archive", _on("archive"), to_be_archived, kept),
-    Course("upload", _on("upload", "repo/README.md"), present, uploaded),
-    Course("set-access-mode", _on("set-access-mode", "read-only"), present, kept),
-)

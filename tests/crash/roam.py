@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.crash.courses import Lost, absent, must
+from tests.crash.promises import Lost, absent, must
 from tests.crash.world import World, difference
 from tests.standins.engine import Engine
 from tests.standins.repository import git

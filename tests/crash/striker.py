@@ -1,12 +1,12 @@
 """Runs the command line in this process and, at one chosen point of it, ends or interrupts the process.
 
 A point is what changes something outside of the process: a command that is started, a statement that writes to the
-database, and a file that is renamed, linked, made, removed, changed or opened for writing. Python's audit events name
+database, a signal to another process, and a file that is renamed, linked, made, removed, changed or opened for writing. Python's audit events name
 them all, so what a later version of the program does is a point without being listed here. The product knows nothing of
 this: it is started by `python striker.py ARGUMENT...` instead of `python -m clauderon`.
 
 CRASH_LOG       a file that gets one line a point: its number, its kind, what it is about
-CRASH_AT        the number of the point to strike at; 0 never
+CRASH_AT        the number of the point to strike at, or words that its line has; 0 never
 CRASH_HOW       before, started (a command runs on, orphaned), after; or INT or TERM, sent while it runs
 """
 
@@ -25,18 +25,19 @@ from typing import Any
 FILE_EVENTS = {
     "os.rename": "rename", "os.link": "link", "os.symlink": "symlink", "os.mkdir": "mkdir", "os.rmdir": "rmdir",
     "os.remove": "unlink", "os.truncate": "truncate", "os.chmod": "chmod", "os.chown": "chown", "os.utime": "utime",
+    "os.kill": "signal", "os.killpg": "signal",
 }  # fmt: skip
 COMMAND_EVENTS = ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.exec")
 WRITING = ("INSERT", "UPDATE", "DELETE", "CREATE", "REPLACE", "BEGIN", "COMMIT", "DROP")
 # The functions after whose return a file operation was done. `pathlib` and `shutil` call them through `os` and `io`.
 WRAPPED = ("rename", "replace", "link", "symlink", "mkdir", "rmdir", "remove", "unlink", "truncate", "chmod", "chown",
-           "lchown", "utime", "open", "fork", "posix_spawn")  # fmt: skip
+           "lchown", "utime", "open", "fork", "posix_spawn", "kill", "killpg")  # fmt: skip
 
 
 class Striker:
     """Counts the points of this process, and strikes at one."""
 
-    def __init__(self, log: str, at: int, how: str) -> None:
+    def __init__(self, log: str, at: str, how: str) -> None:
         self.pid = os.getpid()
         self.at = at
         self.how = how
@@ -67,8 +68,9 @@ class Striker:
             number = self.count
             said = os.fsdecode(about) if isinstance(about, (str, bytes, os.PathLike)) else str(about)
             os.write(self.log, f"{number}\t{kind}\t{said!a:.1500}\n".encode())
-            if number != self.at:
+            if self.at != str(number) and (self.at.isdecimal() or self.at not in said):
                 return
+            self.at = "0"
             if self.how == "before":
                 self.kill()
         self.here.struck = True
@@ -148,7 +150,9 @@ class Striker:
 
 
 def _is_idle(event: str, arguments: tuple[Any, ...]) -> bool:
-    """Whether a directory is made that exists, or a file removed that does not: nothing changes."""
+    """Whether a directory is made that exists, or a file removed that does not, or a process looked at: nothing changes."""
+    if event in ("os.kill", "os.killpg"):
+        return arguments[1] == 0 or arguments[0] == os.getpid()
     if event not in ("os.mkdir", "os.remove"):
         return False
     directory = arguments[-1]
@@ -175,7 +179,7 @@ def main() -> None:
     sys.path[:] = [place for place in sys.path if place != os.path.dirname(os.path.abspath(__file__))]  # noqa: PTH100, PTH120
     from clauderon.__main__ import entry
 
-    Striker(log, int(at), how).install()
+    Striker(log, at, how).install()
     entry()
 
 

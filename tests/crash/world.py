@@ -17,10 +17,14 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from clauderon.proxy import lockfile
 from clauderon.record import Session
 from clauderon.store import Store
+from tests.crash.asking import asked
+from tests.crash.forked import Forked
 from tests.standins.cli import Answer, Cli
 from tests.standins.engine import BUSYBOX, Engine
 from tests.standins.repository import environment, git
@@ -66,6 +70,10 @@ class World:
     runs: int = 0
     repo: Path = field(init=False)
     temporary: Path = field(init=False)
+    # More words for every `create`.
+    options: tuple[str, ...] = ()
+    # The ref and the commit of a rescue that can be put back.
+    rescue: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         self.temporary = self.engine.root / "tmp"
@@ -76,6 +84,7 @@ class World:
             "PYTHONPATH": str(STRIKER.parents[2]),
         }
         self.engine.scripted(image=BUSYBOX)
+        self.engine.runner = Forked
         self.repo = self.engine.repo()
 
     def cli(self, *argv: str) -> Answer:
@@ -84,8 +93,11 @@ class World:
     def name(self, word: str = "k") -> str:
         return self.engine.name(word)
 
-    def strike(self, argv: tuple[str, ...], at: int, how: str) -> tuple[Strike, list[Point]]:
-        """Run a command that is struck at its point `at` (0: nowhere); also all points it came to."""
+    def strike(self, argv: tuple[str, ...], at: int | str, how: str) -> tuple[Strike, list[Point]]:
+        """Run a command that is struck at its point `at` (0: nowhere); also all points it came to.
+
+        at: its number; or words of it, for the first one that has them.
+        """
         self.runs += 1
         log = self.engine.root / f"points-{self.runs}"
         striking = Striking(
@@ -98,8 +110,11 @@ class World:
             number, kind, about = line.split("\t", 2)
             points.append(Point(int(number), kind, about))
         log.unlink(missing_ok=True)
+        struck_at = next(
+            (one for one in points if one.number == at or (isinstance(at, str) and at in one.about)), None
+        )
         self.settle()
-        return Strike(answer, next((point for point in points if point.number == at), None)), points
+        return Strike(answer, struck_at), points
 
     def settle(self) -> None:
         """Wait for the tools that outlived their caller: they may still be making something."""
@@ -131,27 +146,30 @@ class World:
 
     def commit(self, text: str, word: str = "k") -> str:
         """A commit in the session's private repository, as its agent would make it; returns its id."""
+        self.engine.home.worktree(self.name(word)).joinpath("work.txt").write_text(text)
+        self.private("add", "work.txt", word=word)
+        self.private("commit", "-qm", text, word=word)
+        return self.private("rev-parse", "HEAD", word=word).strip()
+
+    def private(self, *argv: str, word: str = "k") -> str:
+        """What git says in a session's private repository, as its agent would run it."""
         session = self.session(word)
         where = ["git", "--git-dir", str(self.engine.home.git_dir(session.id)),
                  "--work-tree", str(self.engine.home.worktree(session.name))]  # fmt: skip
         env = {**environment(), "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.repo / ".git/objects"),
                "HOME": str(self.engine.root / "user")}  # fmt: skip
-        self.engine.home.worktree(session.name).joinpath("work.txt").write_text(text)
-        said = ""
-        for words in (["add", "work.txt"], ["commit", "-qm", text], ["rev-parse", "HEAD"]):
-            done = subprocess.run([*where, *words], env=env, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr
-            said = done.stdout.strip()
-        return said
+        done = subprocess.run([*where, *argv], env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def chill(self) -> None:
         """Make engine and home as they were before anything was ever created here."""
         self.cli("proxy", "stop")
         home = self.engine.home
-        self.engine.docker("network", "rm", self.engine.network, check=False)
+        for network in self.networks():
+            self.engine.docker("network", "rm", network, check=False)
         if self.owns_engine:
-            found = self.engine.docker("volume", "ls", "-q", "--filter", "label=clauderon.volume").split()
-            for volume in found:
+            for volume in self.volumes():
                 self.engine.docker("volume", "rm", volume, check=False)
         for entry in home.root.iterdir():
             if entry.name != "config.toml":
@@ -169,9 +187,10 @@ class World:
         git_dir = self.repo / ".git"
         return {
             "rows": [f"{s.name} {s.state} {s.step} {s.archived} {s.access_mode}" for s in self.sessions()],
-            "containers": self.engine.containers(),
-            "networks": self._listed("network", f"name={self.engine.network}"),
-            "volumes": self._listed("volume", "label=clauderon.volume") if self.owns_engine else [],
+            "containers": [f"{name} {state}" for name, state in self.containers().items()],
+            "networks": [plain(name) for name in self.networks()],
+            "records": [plain(key) for key in self.records()],
+            "volumes": self.volumes(),
             "refs": git("for-each-ref", "--format=%(refname)", cwd=self.repo).split(),
             "worktrees": [
                 line for line in git("worktree", "list", "--porcelain", cwd=self.repo).splitlines()
@@ -189,10 +208,31 @@ class World:
             "processes": list(self.orphans()),
         }  # fmt: skip
 
-    def _listed(self, what: str, wanted: str) -> list[str]:
-        return sorted(
-            self.engine.docker(what, "ls", "--filter", wanted, "--format", "{{.Name}}").splitlines()
+    def containers(self) -> dict[str, str]:
+        """The states of this home's containers, by name."""
+        found = self._asked(
+            "/containers/json?all=1&filters=", {"label": [f"clauderon.home={self.engine.home.root}"]}
         )
+        return {one["Names"][0].lstrip("/"): one["State"] for one in found}
+
+    def networks(self) -> list[str]:
+        found = self._asked("/networks?filters=", {"name": [self.engine.network]})
+        return sorted(one["Name"] for one in found)
+
+    def volumes(self) -> list[str]:
+        """The shared ones; none where others use the engine too."""
+        if not self.owns_engine:
+            return []
+        found = self._asked("/volumes?filters=", {"label": ["clauderon.volume"]})["Volumes"] or []
+        return sorted(one["Name"] for one in found)
+
+    def _asked(self, path: str, filters: Mapping[str, list[str]]) -> Any:
+        return asked(self.engine.environ.get("DOCKER_HOST", ""), path + quote(json.dumps(filters)))
+
+    def records(self) -> list[str]:
+        """What the database knows of the engine's networks."""
+        with Store.open(self.engine.home) as store:
+            return sorted([*store.facts("network:"), *store.facts("complete:")])
 
     def _fsck(self) -> list[str]:
         done = subprocess.run(
@@ -211,6 +251,9 @@ class World:
                     found.append(named.get(port, f"nobody's {port}"))
         return sorted(found)
 
+    def proxy_runs(self) -> bool:
+        return lockfile.holder(self.engine.home) is not None
+
     def kill_proxy(self) -> bool:
         """End the proxy without a word; whether there was one."""
         holder = lockfile.holder(self.engine.home)
@@ -225,9 +268,7 @@ def difference(before: Mapping[str, list[str]], after: Mapping[str, list[str]]) 
     said = []
     for what in before:
         said += [f"{what}: new: {entry}" for entry in after[what] if entry not in before[what]]
-        # An empty network is no loss: `reconcile` removes one whose making was not recorded, and `create` makes it anew.
-        if what != "networks":
-            said += [f"{what}: gone: {entry}" for entry in before[what] if entry not in after[what]]
+        said += [f"{what}: gone: {entry}" for entry in before[what] if entry not in after[what]]
     return said
 
 

@@ -90,6 +90,7 @@ class Engine:
     ports: range
     prefix: str
     command_prefix: tuple[str, ...] = ()
+    runner: type[Cli] = Cli
     _undo: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @classmethod
@@ -138,7 +139,7 @@ class Engine:
 
     @property
     def cli(self) -> Cli:
-        return Cli(cwd=self.root, environ=self.environ, prefix=self.command_prefix)
+        return self.runner(cwd=self.root, environ=self.environ, prefix=self.command_prefix)
 
     def name(self, word: str = "s") -> str:
         """A session name that is unique on this engine: `t1a2b3-word`."""
