@@ -20,10 +20,12 @@ import threading
 import time
 from collections import Counter, deque
 from datetime import UTC, datetime
-from json.encoder import encode_basestring_ascii as quoted
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 
 from clauderon.proxy import audit_share
+from clauderon.proxy.audit_line import Lines
 from clauderon.proxy.audit_repeats import WINDOW_S, Counted, Repeats
 from clauderon.proxy.interfaces import AuditRecord
 
@@ -37,10 +39,9 @@ MAX_QUEUED = 100_000
 BATCH = 32
 # To a queue that is full, a session may still add until it has one in so many of its places.
 ROOM = 8
-# Of a text as JSON; a line is then no longer than 4 KiB.
-LONGEST = 1024
-_REMEMBERED = 1024
 MODE = 0o600
+
+_session_of, _line_of = itemgetter(0), itemgetter(1)
 
 
 class AuditLog:
@@ -55,14 +56,13 @@ class AuditLog:
         self._queue: deque[tuple[str, str]] = deque()  # session ids and lines
         self._queued: Counter[str] = Counter()
         self._repeats = Repeats()
+        self._line = Lines().line
         self._making = threading.Lock()  # lines of `_records`
         self._wanted = threading.Event()
         self._told = False  # `_wanted` is set, as far as the loop knows
         self._ending = threading.Event()
         self._file: int | None = None
         self._size = 0
-        self._second: tuple[int, str] = (0, "")
-        self._wheres: dict[tuple[str, str, str, int], str] = {}
         self.dropped = 0
         self._untold = 0
         self.problem = ""
@@ -120,13 +120,20 @@ class AuditLog:
     def _make_lines(self) -> None:
         """Turn the records there are into lines; `_making` is held."""
         records = self._records
+        made = []
         for _ in range(len(records)):
             record = records.popleft()
-            if self._repeats.admit(record):
-                self._put(record, self._line(record))
+            # What passed has no need to be looked for among the repeats.
+            if (record.error is None and not record.refused) or self._repeats.admit(record):
+                made.append((record.session, self._line(record)))
+        if len(self._queue) + len(made) <= MAX_QUEUED:
+            self._queue.extend(made)
+            self._queued.update(map(_session_of, made))
+        else:
+            for session, line in made:
+                self._put(session, line)
 
-    def _put(self, record: AuditRecord, line: str) -> None:
-        session = record.session
+    def _put(self, session: str, line: str) -> None:
         if len(self._queue) >= MAX_QUEUED and self._queued[session] >= MAX_QUEUED // ROOM:
             self.dropped += 1
             self._untold += 1
@@ -137,7 +144,8 @@ class AuditLog:
     def _put_counted(self, counted: Counted) -> None:
         """A line that stands for several."""
         more = "repeated" if counted.same else "others"
-        self._put(counted.record, f'{self._line(counted.record)[:-2]}, "{more}": {counted.times}}}\n')
+        line = f'{self._line(counted.record)[:-2]}, "{more}": {counted.times}}}\n'
+        self._put(counted.record.session, line)
 
     def _drain(self, *, everything: bool = False) -> None:
         with self._making:
@@ -145,17 +153,18 @@ class AuditLog:
             for counted in self._repeats.due(time.time(), everything=everything):
                 self._put_counted(counted)
         while self._queue:
-            batch = [self._queue[index] for index in range(min(len(self._queue), 2000))]
+            with self._making:
+                batch = list(islice(self._queue, 2000))
             untold = self._untold
-            text = "".join(line for _, line in batch)
+            text = "".join(map(_line_of, batch))
             if untold:
                 text += json.dumps({"time": _iso(time.time()), "kind": "lost", "records": untold}) + "\n"
             self._append(text.encode())
             with self._making:
-                for session, _ in batch:
+                for _ in batch:
                     self._queue.popleft()
-                    self._queued[session] -= 1
-                self._queued = +self._queued  # without those that have nothing in it
+                # Keeps those alone that have something in it.
+                self._queued -= Counter(map(_session_of, batch))
                 self._untold -= untold
 
     def _append(self, data: bytes) -> None:
@@ -221,50 +230,6 @@ class AuditLog:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-
-    def _line(self, record: AuditRecord) -> str:
-        """By hand, because json.dumps of a dict costs three times as much and this runs for every request."""
-        (
-            started, kind, session, session_name, host, port, method, path, status, up, down, duration, rule,
-            credential, refused, upgrade, error,
-        ) = record  # fmt: skip
-        second = int(started)
-        if second != self._second[0]:
-            self._second = (second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
-        where = self._wheres.get((session, session_name, host, port)) or self._where(record)
-        tail = "" if upgrade is None else f', "upgrade": {_bounded(upgrade)}'
-        if error is not None:
-            tail += f', "error": {_bounded(error)}'
-        shown = quoted(path)
-        if len(shown) > LONGEST:
-            shown = _bounded(path)
-            tail += ', "cut": true'
-        return (
-            f'{{"time": "{self._second[1]}.{int((started - second) * 1000):03d}Z", "kind": "{kind}"{where}'
-            f' "method": {quoted(method)}, "path": {shown}, "status": {status}, "bytes_up": {up},'
-            f' "bytes_down": {down}, "duration_ms": {duration * 1000:.1f}, "rule": {_bounded(rule)},'
-            f' "credential": {"null" if credential is None else quoted(credential)},'
-            f' "refused": {"true" if refused else "false"}{tail}}}\n'
-        )
-
-    def _where(self, record: AuditRecord) -> str:
-        """The part of a line that many share, remembered."""
-        if len(self._wheres) >= _REMEMBERED:
-            self._wheres.clear()
-        found = self._wheres[record.session, record.session_name, record.host, record.port] = (
-            f', "session": {quoted(record.session_name)}, "id": {quoted(record.session)},'
-            f' "host": {_bounded(record.host)}, "port": {record.port},'
-        )
-        return found
-
-
-def _bounded(text: str) -> str:
-    """`text` as JSON of no more than `LONGEST` characters, cut between two characters of it."""
-    shown = quoted(text)
-    while len(shown) > LONGEST:
-        text = text[: min(len(text) - 1, len(text) * LONGEST // len(shown))]
-        shown = quoted(text)
-    return shown
 
 
 def rotated_paths(path: Path) -> list[Path]:

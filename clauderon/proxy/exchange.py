@@ -50,11 +50,10 @@ class Exchange:
         self.grant = grant
         self.started = time.time()
         self.sent = sent = head.length == 0
-        # What was sent with a credential may come back to a request without one, over plain HTTP for instance.
-        needles = grant.needles if grant is not None else None
-        streams = grant is not None and grant.model_api
-        switches = bool(head.upgrade) and sent
-        self.response = Response(head.method, head.minor, client.send, switches, needles, streams)
+        self.response = response = Response(head.method, head.minor, client.send, bool(head.upgrade) and sent)
+        if grant is not None and grant.needles is not None:
+            # What was sent with a credential may come back to a request without one, over plain HTTP for instance.
+            response.mask(grant.needles, streams=grant.model_api)
 
     # The request.
 
@@ -335,25 +334,19 @@ class Exchange:
         session = self.client.session
         session.counters.requests += 1
         policy = session.rules.policy
-        refused = problem is not None and problem.refused
-        session.note(
-            AuditRecord(
-                self.started,
-                kind,
-                policy.id,
-                policy.name,
-                key.host,
-                key.port,
-                head.method.decode("ascii", "replace"),
-                audit_path(head.target),
-                response.status,
-                self.up,
-                response.passed,
-                max(0.0, time.time() - self.started),
-                (problem.rule or problem.code) if problem is not None and refused else self.rule,
-                grant.name if grant is not None and grant.value is not None and key.secure else None,
-                refused,
-                upgrade,
-                problem.code if problem is not None and not refused else error,
-            )
-        )
+        rule, refused = self.rule, False
+        if problem is not None:
+            refused = problem.refused
+            if refused:
+                rule = problem.rule or problem.code
+            else:
+                error = problem.code
+        lent = grant.name if grant is not None and grant.value is not None and key.secure else None
+        started = self.started
+        duration = time.time() - started
+        fields = (
+            started, kind, policy.id, policy.name, key.host, key.port, head.method.decode("ascii"),
+            audit_path(head.target), response.status, self.up, response.passed, duration if duration > 0 else 0.0,
+            rule, lent, refused, upgrade, error,
+        )  # fmt: skip
+        session.note(AuditRecord._make(fields))

@@ -33,17 +33,23 @@ class FieldTable:
     """Which field names mean something, and what the lines met so far meant.
 
     codes: by lower-case name. status: of the HeadError for a line that is malformed. forgotten: codes whose lines are
-    never remembered, as they hold what is secret.
+    never remembered, as they hold what is secret. only: codes that mean something only with such a value.
     """
 
-    __slots__ = ("_codes", "_forgotten", "_status", "known")
+    __slots__ = ("_codes", "_forgotten", "_only", "_status", "known")
 
     def __init__(
-        self, codes: Mapping[bytes, int], *, status: int, forgotten: frozenset[int] = frozenset()
+        self,
+        codes: Mapping[bytes, int],
+        *,
+        status: int,
+        forgotten: frozenset[int] = frozenset(),
+        only: Mapping[int, re.Pattern[bytes]] | None = None,
     ) -> None:
         self._codes = codes
         self._status = status
         self._forgotten = forgotten
+        self._only = only or {}
         self.known: dict[bytes, Meaning] = {}
 
     def meaning(self, line: bytes) -> Meaning:
@@ -53,6 +59,8 @@ class FieldTable:
             raise HeadError(self._status, _why(line))
         code = self._codes.get(match[1].lower())
         meaning: Meaning = (code, match[2]) if code is not None else False
+        if code is not None and code in self._only and self._only[code].search(match[2]) is None:
+            meaning = False
         if len(line) <= _REMEMBERED_SIZE and code not in self._forgotten:
             if len(self.known) >= _REMEMBERED:
                 self.known.clear()

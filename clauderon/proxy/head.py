@@ -77,10 +77,15 @@ class RequestHead:
     of the answer, and that say which codings the client can undo; None for none.
     """
 
-    __slots__ = (
-        "close", "codings", "credentials", "edited", "expects", "host", "length", "lines", "method", "minor", "parts",
-        "target", "upgrade", "wire",
-    )  # fmt: skip
+    # As they are at first, so that making a head costs little.
+    host: bytes | None = None
+    length = 0
+    upgrade = b""
+    expects = False  # the client may wait for 100 before it sends the body
+    edited = False
+    credentials: list[int] | None = None
+    parts: list[int] | None = None
+    codings: list[int] | None = None
 
     def __init__(self, wire: bytes, lines: list[bytes], method: bytes, target: bytes, minor: int) -> None:
         self.wire = wire
@@ -88,15 +93,7 @@ class RequestHead:
         self.method = method
         self.target = target
         self.minor = minor
-        self.host: bytes | None = None
-        self.length = 0
         self.close = minor == 0
-        self.upgrade = b""
-        self.expects = False  # the client may wait for 100 before it sends the body
-        self.edited = False
-        self.credentials: list[int] | None = None
-        self.parts: list[int] | None = None
-        self.codings: list[int] | None = None
 
     def render(
         self, *, injected: bytes | None, strip: bool, plain: bool = False, first_line: bytes | None = None
@@ -143,19 +140,18 @@ def parse_request(wire: bytes, table: FieldTable) -> RequestHead:
     method, target, major, minor = match.groups()
     if major != b"1" or minor not in b"01":
         raise HeadError(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
-    head = RequestHead(wire, lines, method, target, int(minor))
+    head = RequestHead(wire, lines, method, target, 1 if minor == b"1" else 0)
     length: bytes | None = None
     transfer: bytes | None = None
     connection = upgrade = 0
     known = table.known.get
-    for index, line in enumerate(lines):
-        if not index:
-            continue
-        meaning = known(line)
-        if meaning is None:
-            meaning = table.meaning(line)
+    for index, meaning in enumerate(map(known, lines)):
         if not meaning:
-            continue
+            if meaning is False or not index:
+                continue
+            meaning = table.meaning(lines[index])
+            if not meaning:
+                continue
         code, value = meaning
         if code == HOST:
             if head.host is not None:

@@ -21,6 +21,7 @@ _TABLE = FieldTable(
         b"content-range": RANGE,
     },
     status=502,
+    only={TYPE: re.compile(rb"byteranges", re.IGNORECASE)},
 )
 _status_lines: dict[bytes, tuple[int, bool]] = {}
 
@@ -32,14 +33,13 @@ class ResponseHead:
     partial: by its status, its Content-Range or its type it holds parts of what it answers about, or changes to it.
     """
 
-    __slots__ = ("close", "encoding", "length", "partial", "status")
+    length = UNTIL_CLOSE
+    encoding = b""
 
     def __init__(self, status: int, close: bool) -> None:
         self.status = status
         self.close = close
-        self.length = UNTIL_CLOSE
-        self.encoding = b""
-        self.partial = status in (206, 226)
+        self.partial = status == 206 or status == 226
 
 
 def _parse_status_line(line: bytes) -> tuple[int, bool]:
@@ -61,14 +61,13 @@ def parse_response(wire: bytes, method: bytes) -> ResponseHead:
     length: bytes | None = None
     transfer: bytes | None = None
     known = _TABLE.known.get
-    for index, line in enumerate(lines):
-        if not index:
-            continue
-        meaning = known(line)
-        if meaning is None:
-            meaning = _TABLE.meaning(line)
+    for index, meaning in enumerate(map(known, lines)):
         if not meaning:
-            continue
+            if meaning is False or not index:
+                continue
+            meaning = _TABLE.meaning(lines[index])
+            if not meaning:
+                continue
         code, value = meaning
         if code == LENGTH:
             if length is not None:
@@ -85,8 +84,7 @@ def parse_response(wire: bytes, method: bytes) -> ResponseHead:
             elif old and b"keep-alive" in tokens:
                 head.close = False
         elif code == TYPE:
-            if b"byteranges" in value.lower():
-                head.partial = True
+            head.partial = True
         elif code == RANGE:
             # Of 416 it says how long the whole is, of 308 how much has been uploaded.
             head.partial = head.partial or status < 300

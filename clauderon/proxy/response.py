@@ -46,10 +46,9 @@ class ResponseError(Exception):
 class Response:
     """The response to one request.
 
-    method, minor: the request's; send: takes what the client is to get; may_switch: an upgrade was asked for;
-    needles: the forms of the host's secret, if it has one; streams: a compressed body may pass as it comes. Once the
-    head was passed on `status` is set; `close`: the upstream closes after it; `extra`: it sent more than a response;
-    `rest`: what came after a switch; `passed`: bytes sent.
+    method, minor: the request's; send: takes what the client is to get; may_switch: an upgrade was asked for. Once
+    the head was passed on `status` is set; `close`: the upstream closes after it; `extra`: it sent more than a
+    response; `rest`: what came after a switch; `passed`: bytes sent.
     """
 
     # As they are at first, so that making a response costs little.
@@ -59,6 +58,7 @@ class Response:
     _framing: Framing | None = None
     _held = b""
     _interim = 0
+    _streams = False
     status = 0
     close = False
     extra = False
@@ -66,21 +66,17 @@ class Response:
     passed = 0
 
     def __init__(
-        self,
-        method: bytes,
-        minor: int,
-        send: Callable[[Data], None],
-        may_switch: bool = False,
-        needles: Needles | None = None,
-        streams: bool = False,
+        self, method: bytes, minor: int, send: Callable[[Data], None], may_switch: bool = False
     ) -> None:
         self._method = method
         self._minor = minor
         self.send = send
         self._may_switch = may_switch
+
+    def mask(self, needles: Needles, *, streams: bool) -> None:
+        """Let no form of a secret pass. To be called first; streams: a compressed body may pass as it comes."""
+        self._mask = Mask(needles)
         self._streams = streams
-        if needles is not None:
-            self._mask = Mask(needles)
 
     def watch(self, needles: Needles) -> None:
         """Look for another secret as well. Before anything of the response came."""
@@ -99,7 +95,9 @@ class Response:
     @property
     def echoed(self) -> bool:
         """Whether a secret was found in it."""
-        return any(mask is not None and mask.found for mask in (self._mask, self._body))
+        if self._mask is None:
+            return False
+        return self._mask.found or (self._body is not None and self._body.found)
 
     def feed(self, data: memoryview) -> int:
         """Take what the upstream sent; says MORE, WHOLE or SWITCHED. Raises ResponseError."""

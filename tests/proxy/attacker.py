@@ -45,9 +45,8 @@ class World:
         self.asked += 1
         before = self.work()
         parts: list[bytes] = []
-        response = Response(
-            b"GET", 1, lambda data: parts.append(bytes(data)), False, self.needles, self.streams
-        )
+        response = Response(b"GET", 1, lambda data: parts.append(bytes(data)))
+        response.mask(self.needles, streams=self.streams)
         sent = []
         end = ""
         for piece in pieces:

@@ -14,6 +14,7 @@ from hypothesis import given, strategies
 
 from clauderon.proxy import audit
 from clauderon.proxy.audit import AuditLog
+from clauderon.proxy.audit_line import Lines
 from clauderon.proxy.audit_reader import read
 from clauderon.proxy.interfaces import AuditRecord
 from tests.proxy_service.rig import eventually
@@ -116,7 +117,7 @@ def test_every_record_is_written_once_and_in_its_order_whoever_makes_its_line(
 
 def test_a_record_makes_no_line_beside_its_request(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[AuditRecord] = []
-    monkeypatch.setattr(AuditLog, "_line", lambda _, record: made.append(record) or "")
+    monkeypatch.setattr(Lines, "line", lambda _, record: made.append(record) or "")
     log = AuditLog(path, max_bytes=1 << 20, keep=3)
     for number in range(audit.BATCH - 1):
         log.write(record(number))
