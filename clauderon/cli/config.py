@@ -107,8 +107,8 @@ def credentials(
 
     Example: clauderon config credentials
     """
-    from clauderon.proxy import credentials as table
     from clauderon.proxy import service
+    from clauderon.proxy.secrets import credentials as table
 
     out = common.speak(format_, json, quiet)
     home = common.home()

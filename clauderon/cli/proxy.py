@@ -35,7 +35,7 @@ def run() -> None:
 
     Example: clauderon proxy run
     """
-    from clauderon.proxy import supervisor
+    from clauderon.proxy.daemon import supervisor
 
     home = common.home()
     home.create()
@@ -119,7 +119,7 @@ def log(
 
     Example: clauderon proxy log --session fix-bug -f
     """
-    from clauderon.proxy import audit_reader
+    from clauderon.proxy.audit import reader as audit_reader
 
     out = common.speak(format_, json, quiet)
     home = common.home()
@@ -147,7 +147,7 @@ def _clock(written: object) -> str:
 
 def _is_known(home: Home, session: str) -> bool:
     """Whether there is a session of that name or id, or was: the audit outlives it."""
-    from clauderon.proxy import audit_reader
+    from clauderon.proxy.audit import reader as audit_reader
 
     if next(audit_reader.read(home.audit, session=session), None) is not None:
         return True

@@ -129,8 +129,8 @@ def database(home: Home) -> Check:
 
 def credentials(settings: Config, home: Home, environ: Mapping[str, str]) -> Check:
     """Whether the default agent has one of the credentials it can work with."""
-    from clauderon.proxy import credentials as table
     from clauderon.proxy import service
+    from clauderon.proxy.secrets import credentials as table
 
     name = "credentials"
     rows = {row.name: row for row in table.describe(settings, home, environ, service.held(home))}

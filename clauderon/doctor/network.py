@@ -16,7 +16,9 @@ from clauderon.docker import Docker
 from clauderon.doctor.check import Check, fail, ok, warn
 from clauderon.errors import ClauderonError, CommandTimeout, ToolMissing
 from clauderon.paths import Home
-from clauderon.proxy import ca_record, listeners, service
+from clauderon.proxy import service
+from clauderon.proxy.ca import record as ca_record
+from clauderon.proxy.daemon import addresses as listeners
 from clauderon.session import resources
 from clauderon.store import Store
 

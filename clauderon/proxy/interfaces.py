@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from clauderon.config.schema import Proxy
-from clauderon.proxy.needles import Needles
-from clauderon.proxy.policy import SessionPolicy
+from clauderon.proxy.http.needles import Needles
+from clauderon.proxy.policy.session import SessionPolicy
 
 
 class Leaves(Protocol):
-    """The CA (`leaves.py`). Mints once per host and caches; called on the event loop, so it must stay cheap."""
+    """The CA (`ca/leaves.py`). Mints once per host and caches; called on the event loop, so it must stay cheap."""
 
     def server_context(self, host: str, *, apart: bool = False) -> ssl.SSLContext:
         """A server-side context with a leaf for `host` (normalised name, or an IP address without brackets).
@@ -59,7 +59,7 @@ class Grant:
 
 
 class Credentials(Protocol):
-    """The credential table (`credentials.py`). Secrets were resolved beforehand; a look-up never blocks."""
+    """The credential table (`secrets/grants.py`). Secrets were resolved beforehand; a look-up never blocks."""
 
     @property
     def headers(self) -> frozenset[bytes]:

@@ -18,9 +18,12 @@ from clauderon import proc
 from clauderon.config.schema import Config
 from clauderon.errors import BackendError, ClauderonError
 from clauderon.paths import Home
-from clauderon.proxy import ca, control_client, credentials, lockfile, secret_source
-from clauderon.proxy.control_client import NotListening
-from clauderon.proxy.credentials import Given
+from clauderon.proxy.ca import authority
+from clauderon.proxy.daemon import control_client, lockfile
+from clauderon.proxy.daemon.control_client import NotListening
+from clauderon.proxy.secrets import credentials
+from clauderon.proxy.secrets import source as secret_source
+from clauderon.proxy.secrets.credentials import Given
 from clauderon.proxy.status import ServiceStatus
 
 # The first start of a Python with cold caches on a loaded machine; usually it is half a second.
@@ -48,7 +51,7 @@ def ensure(
     fetch: run the commands that print a secret it lacks; None: if this call started it. Raises BackendError with the
     log's last lines.
     """
-    ca.ensure(home)
+    authority.ensure(home)
     started = False
     for _ in range(3):
         if lockfile.holder(home) is None:
@@ -215,7 +218,7 @@ def _start(home: Home, environ: Mapping[str, str]) -> None:
     home.create()
     log = home.logs / "proxy.log"
     begin = log.stat().st_size if log.exists() else 0
-    argv = [sys.executable, "-P", "-m", "clauderon.proxy.supervisor", str(home.root)]
+    argv = [sys.executable, "-P", "-m", "clauderon.proxy.daemon.supervisor", str(home.root)]
     pid = proc.daemon(argv, env=secret_source.service_environ(environ), log=log)
     deadline = time.monotonic() + START_TIMEOUT_S
     ended = False

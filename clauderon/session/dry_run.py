@@ -20,7 +20,7 @@ from clauderon.errors import NoSuchSession, UsageError
 from clauderon.git.environment import KEPT, without_filters
 from clauderon.git.repository import Repository
 from clauderon.paths import Home
-from clauderon.proxy import trust
+from clauderon.proxy.ca import trust
 from clauderon.record import Session
 from clauderon.session import again, launch, own_network, probe, request, resources, volumes
 from clauderon.session.context import SCRIPT_STEP, Context

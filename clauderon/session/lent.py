@@ -7,7 +7,8 @@ from pathlib import Path
 
 from clauderon.agents import registry
 from clauderon.config.schema import Agent
-from clauderon.proxy import credentials, service
+from clauderon.proxy import service
+from clauderon.proxy.secrets import credentials
 from clauderon.session.context import Context
 
 _ANTHROPIC = ("anthropic", "anthropic-oauth")

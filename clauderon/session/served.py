@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from clauderon.proxy import secret_source, service
+from clauderon.proxy import service
+from clauderon.proxy.secrets import source as secret_source
 from clauderon.proxy.status import ServiceStatus
 from clauderon.session.context import Context
 from clauderon.session.slow import slow

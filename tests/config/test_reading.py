@@ -23,7 +23,7 @@ from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
 from clauderon.config.schema import Config
 from clauderon.errors import UsageError
 from clauderon.paths import Home
-from clauderon.proxy import rules
+from clauderon.proxy.policy import rules
 
 
 def load(tmp_path: Path, text: str | None = None, **environ: str) -> Config:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from clauderon.proxy import lockfile
+from clauderon.proxy.daemon import lockfile
 from clauderon.record import Session
 from clauderon.store import Store
 from tests.crash.asking import asked

@@ -19,7 +19,7 @@ from clauderon.doctor import engine as engine_checks
 from clauderon.doctor import examine, machine, network
 from clauderon.doctor.check import Check, size_text
 from clauderon.paths import Home
-from clauderon.proxy import ca
+from clauderon.proxy.ca import authority
 from clauderon.record import Session
 from clauderon.store import Store
 
@@ -193,7 +193,7 @@ def test_an_index_lock_left_by_a_killed_git_is_found_and_removed(home: Home, rep
 
 
 def test_a_ca_key_that_others_may_read_is_a_failure(home: Home) -> None:
-    ca.ensure(home)
+    authority.ensure(home)
     assert network.certificate(home).outcome == "ok"
     home.ca_key.chmod(0o644)
     check = network.certificate(home)
@@ -202,13 +202,13 @@ def test_a_ca_key_that_others_may_read_is_a_failure(home: Home) -> None:
 
 
 def test_a_ca_with_a_missing_file_is_a_failure(home: Home) -> None:
-    ca.ensure(home)
+    authority.ensure(home)
     home.ca_key.unlink()
     assert network.certificate(home).outcome == "fail"
 
 
 def test_a_ca_out_of_its_time_is_a_failure(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    facts = ca.ensure(home)
+    facts = authority.ensure(home)
     for now, outcome in (
         (facts.not_after + 1, "fail"),
         (facts.not_before - 1, "fail"),

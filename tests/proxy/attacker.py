@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from clauderon.proxy.needles import Needles
-from clauderon.proxy.response import Response, ResponseError
+from clauderon.proxy.http.needles import Needles
+from clauderon.proxy.http.response import Response, ResponseError
 
 ALPHABET = string.ascii_letters + string.digits
 

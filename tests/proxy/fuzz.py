@@ -22,23 +22,23 @@ from typing import Any
 
 import httptools
 
-from clauderon.proxy import client as client_module
-from clauderon.proxy import patience
-from clauderon.proxy.client import Client
-from clauderon.proxy.exchange import Exchange
-from clauderon.proxy.fields import MAX_HEAD, HeadError
-from clauderon.proxy.framing import Chunked, FramingError, not_in_trailers
-from clauderon.proxy.grants import ALWAYS_REMOVED
-from clauderon.proxy.head import parse_request, request_table, split_target
+from clauderon.proxy.dataplane import client as client_module
+from clauderon.proxy.dataplane import timeouts
+from clauderon.proxy.dataplane.client import Client
+from clauderon.proxy.dataplane.exchange import Exchange
+from clauderon.proxy.dataplane.session import Session, Shared
+from clauderon.proxy.http.fields import MAX_HEAD, HeadError
+from clauderon.proxy.http.framing import Chunked, FramingError, not_in_trailers
+from clauderon.proxy.http.needles import Needles
+from clauderon.proxy.http.problem import Problem
+from clauderon.proxy.http.reply import parse_response
+from clauderon.proxy.http.request import parse_request, request_table, split_target
 from clauderon.proxy.interfaces import Grant
-from clauderon.proxy.needles import Needles
-from clauderon.proxy.policy import SessionPolicy
-from clauderon.proxy.pool import Pool
-from clauderon.proxy.refusal import Problem
-from clauderon.proxy.reply import parse_response
-from clauderon.proxy.rules import Targets
-from clauderon.proxy.sessions import Session, Shared
-from clauderon.proxy.upstream import Key, Upstream
+from clauderon.proxy.net.pool import Pool
+from clauderon.proxy.net.upstream import Key, Upstream
+from clauderon.proxy.policy.rules import Targets
+from clauderon.proxy.policy.session import SessionPolicy
+from clauderon.proxy.secrets.grants import ALWAYS_REMOVED
 
 HEADERS = ALWAYS_REMOVED
 TABLE = request_table(HEADERS)
@@ -420,7 +420,7 @@ class Stage:
         else:
             self.loop.now += 20
             self.client.ticks += rng.choice((1, 20, 2000))
-            patience.tick(self.client)
+            timeouts.tick(self.client)
             self.pool.sweep()
         self.loop.run()
         assert len(self.client.pending) <= MAX_HEAD + client_module._PIPELINED + 1000
@@ -462,7 +462,7 @@ def fuzz_relay(rng: random.Random) -> None:
         stage.step()
         if stage.near.gone:
             break
-    assert stage.client.closed or stage.client.mode >= patience.HEAD
+    assert stage.client.closed or stage.client.mode >= timeouts.HEAD
     stage.end()
 
 

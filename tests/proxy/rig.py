@@ -22,11 +22,11 @@ import uvloop
 
 from clauderon import tls as contexts
 from clauderon.config.schema import Proxy
-from clauderon.proxy import grants
+from clauderon.proxy.dataplane.server import DataPlane
+from clauderon.proxy.http.needles import Needles
 from clauderon.proxy.interfaces import AuditRecord, Grant
-from clauderon.proxy.needles import Needles
-from clauderon.proxy.policy import SessionPolicy
-from clauderon.proxy.server import DataPlane
+from clauderon.proxy.policy.session import SessionPolicy
+from clauderon.proxy.secrets import grants
 from tests.proxy.tls_socket import TlsSocket
 
 DEADLINE_S = 30.0

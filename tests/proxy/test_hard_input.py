@@ -10,9 +10,9 @@ import threading
 
 import pytest
 
-from clauderon.proxy import patience
-from clauderon.proxy import sessions as sessions_module
-from clauderon.proxy import upstream as upstream_module
+from clauderon.proxy.dataplane import session as sessions_module
+from clauderon.proxy.dataplane import timeouts
+from clauderon.proxy.net import upstream as upstream_module
 from tests.proxy.rig import OK, Peer, Rig
 
 GET = b"GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"
@@ -85,7 +85,7 @@ def test_an_extension_without_end_is_refused(rig: Rig) -> None:
 
 
 def test_a_client_that_dribbles_its_head_is_given_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "HEAD_TICKS", 1)
+    monkeypatch.setattr(timeouts, "HEAD_TICKS", 1)
     rig.upstream()
     client = rig.tunnel()
     done = threading.Event()
@@ -110,13 +110,13 @@ def test_a_client_that_dribbles_its_head_is_given_up(rig: Rig, monkeypatch: pyte
 
 
 def test_a_client_that_connects_and_says_nothing_is_let_go(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "IDLE_TICKS", 1)
+    monkeypatch.setattr(timeouts, "IDLE_TICKS", 1)
     client = rig.connect()
     assert client.rest() == b""
 
 
 def test_a_tunnel_in_which_nothing_comes_is_explained(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "TLS_TICKS", 1)
+    monkeypatch.setattr(timeouts, "TLS_TICKS", 1)
     client = rig.connect()
     client.send(b"CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n\r\n")
     client.head()
@@ -126,7 +126,7 @@ def test_a_tunnel_in_which_nothing_comes_is_explained(rig: Rig, monkeypatch: pyt
 
 
 def test_a_handshake_that_stops_half_way_is_let_go(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "TLS_TICKS", 1)
+    monkeypatch.setattr(timeouts, "TLS_TICKS", 1)
     client = rig.connect()
     client.send(b"CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n\r\n")
     client.head()
@@ -179,7 +179,7 @@ def _slow_reader(rig: Rig) -> Peer:
 def test_a_slow_reader_gets_the_tail_of_a_response_after_its_end(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "CLOSING_TICKS", 0)
+    monkeypatch.setattr(timeouts, "CLOSING_TICKS", 0)
     rig.upstream(handler=_TAIL)
     client = _slow_reader(rig)
     threading.Event().wait(2.5)
@@ -188,8 +188,8 @@ def test_a_slow_reader_gets_the_tail_of_a_response_after_its_end(
 
 
 def test_a_tail_that_nobody_reads_is_cut_and_audited(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "CLOSING_TICKS", 0)
-    monkeypatch.setattr(patience, "STALL_TICKS", 1)
+    monkeypatch.setattr(timeouts, "CLOSING_TICKS", 0)
+    monkeypatch.setattr(timeouts, "STALL_TICKS", 1)
     rig.upstream(handler=_TAIL)
     client = _slow_reader(rig)
     cut = rig.audited(2)[1]
@@ -245,7 +245,7 @@ def test_idle_tunnels_do_not_get_in_the_way(rig: Rig) -> None:
 
 
 def test_too_many_connections_are_turned_away(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clauderon.proxy.entry.MAX_CONNECTIONS", 3)
+    monkeypatch.setattr("clauderon.proxy.dataplane.judge.MAX_CONNECTIONS", 3)
     rig.upstream()
     kept = [rig.tunnel() for _ in range(3)]
     client = rig.connect()

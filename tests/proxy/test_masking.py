@@ -15,11 +15,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from clauderon.proxy.echo import Mask
-from clauderon.proxy.framing import Chunked, response_framing
-from clauderon.proxy.inflate import SwollenError
-from clauderon.proxy.needles import SHORTEST, Needles, _forms, _unknown
-from clauderon.proxy.squeezed import EchoError, SqueezedMask
+from clauderon.proxy.http.framing import Chunked, response_framing
+from clauderon.proxy.http.inflate import SwollenError
+from clauderon.proxy.http.mask import Mask
+from clauderon.proxy.http.needles import SHORTEST, Needles, _forms, _unknown
+from clauderon.proxy.http.squeezed import EchoError, SqueezedMask
 
 TOKENS = {
     "github": "ghp_Ab3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA2bC4",

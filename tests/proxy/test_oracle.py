@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from clauderon.proxy import needles
-from clauderon.proxy.needles import BITS, Needles
+from clauderon.proxy.http import needles
+from clauderon.proxy.http.needles import BITS, Needles
 from tests.proxy.attacker import ALPHABET, CHANNELS, CODINGS, Attacker, World
 
 BUDGET = 100_000

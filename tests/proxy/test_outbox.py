@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from clauderon.proxy import outbox
-from clauderon.proxy.client import Client
-from clauderon.proxy.outbox import Outbox
+from clauderon.proxy.dataplane.client import Client
+from clauderon.proxy.net import outbox
+from clauderon.proxy.net.outbox import Outbox
 from tests.proxy.fuzz import Stage
 
 

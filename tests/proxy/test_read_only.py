@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from clauderon.proxy import read_only
-from clauderon.proxy.grants import ALWAYS_REMOVED
-from clauderon.proxy.head import parse_request, request_table
+from clauderon.proxy.http.request import parse_request, request_table
 from clauderon.proxy.interfaces import Grant
+from clauderon.proxy.policy import read_only
+from clauderon.proxy.secrets.grants import ALWAYS_REMOVED
 from tests.proxy.rig import CANARY, Rig
 
 TABLE = request_table(ALWAYS_REMOVED)

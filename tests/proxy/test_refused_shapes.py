@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from clauderon.proxy.framing import MAX_LINE, MAX_TRAILER, Chunked, FramingError
+from clauderon.proxy.http.framing import MAX_LINE, MAX_TRAILER, Chunked, FramingError
 from tests.proxy.rig import Peer, Rig
 
 H = b"Host: api.test\r\n"

@@ -281,7 +281,7 @@ def test_an_address_of_this_machine_is_known_once_it_is_reached(
     server = Upstream(answering(OK), rig.server_context("api.test"))
     rig.upstreams.append(server)
     _resolve(rig, monkeypatch, "127.0.0.1")
-    for module in ("dial", "rules"):
+    for module in ("net.dial", "policy.rules"):
         monkeypatch.setattr(f"clauderon.proxy.{module}.guarded", lambda _: None)
     head, body = rig.ask(b"GET / HTTP/1.1\r\nHost: api.test:%d\r\n\r\n" % server.port, port=server.port)
     assert head.startswith(b"HTTP/1.1 403 ")
@@ -432,7 +432,7 @@ def test_the_main_port_proxies_plain_http_without_credentials(rig: Rig) -> None:
 def test_whoever_is_not_on_this_machine_gets_health_alone(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     upstream = rig.upstream(tls=False)
     port = rig.main()
-    monkeypatch.setattr("clauderon.proxy.client.canonical_address", lambda _: "172.17.0.2")
+    monkeypatch.setattr("clauderon.proxy.dataplane.client.canonical_address", lambda _: "172.17.0.2")
     for request in (
         b"CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n\r\n",
         b"GET http://api.test/ HTTP/1.1\r\nHost: api.test\r\n\r\n",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ssl
 from typing import cast
 
-from clauderon.proxy import tickets
-from clauderon.proxy.tickets import Tickets
+from clauderon.proxy.net import tickets
+from clauderon.proxy.net.tickets import Tickets
 
 
 class Asked:

@@ -14,9 +14,9 @@ from typing import Any, cast
 
 import pytest
 
-from clauderon.proxy import turns
-from clauderon.proxy.outbox import Outbox
-from clauderon.proxy.turns import Turn, Turns
+from clauderon.proxy.net import turns
+from clauderon.proxy.net.outbox import Outbox
+from clauderon.proxy.net.turns import Turn, Turns
 from tests.proxy.rig import OK, Peer, Rig
 
 REFUSED = b"GET http://denied.test/%b HTTP/1.1\r\nHost: denied.test\r\n\r\n" % (b"x" * 200)

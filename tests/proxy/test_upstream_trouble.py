@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from clauderon.proxy import dial, patience, resolver
+from clauderon.proxy.dataplane import timeouts
+from clauderon.proxy.net import dial, resolver
 from tests.proxy.rig import OK, Handler, Peer, Rig, Upstream, answering, running
 
 GET = b"GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"
@@ -301,7 +302,7 @@ def test_a_connection_closed_while_idle_is_not_used(rig: Rig) -> None:
 
 
 def test_an_upstream_that_stalls_is_given_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "STALL_TICKS", 1)
+    monkeypatch.setattr(timeouts, "STALL_TICKS", 1)
     release = threading.Event()
 
     def handle(peer: Peer) -> None:

@@ -12,7 +12,7 @@ import zlib
 
 import pytest
 
-from clauderon.proxy import inflate
+from clauderon.proxy.http import inflate
 from tests.proxy.rig import CANARY, Peer, Rig
 
 SECRET = CANARY.encode()
@@ -284,8 +284,8 @@ def test_a_traceback_while_the_secret_is_held_shows_nothing_of_it(
         raise RuntimeError("a bug")
 
     name = {
-        "dialling": "dial.Dialler._connect",
-        "sending": "exchange.Exchange.start",
+        "dialling": "net.dial.Dialler._connect",
+        "sending": "dataplane.exchange.Exchange.start",
     }[where]
     rig.upstream()
     rig.grants.add("api.test")

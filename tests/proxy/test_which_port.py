@@ -7,8 +7,8 @@ from hypothesis import given, strategies
 
 from clauderon.config import checks
 from clauderon.config.schema import Credential
-from clauderon.proxy.credentials import Secret
-from clauderon.proxy.grants import Grants
+from clauderon.proxy.secrets.credentials import Secret
+from clauderon.proxy.secrets.grants import Grants
 from tests.proxy.rig import CANARY, Rig
 
 PORTS = strategies.integers(1, 65535)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from clauderon.proxy import refusal
+from clauderon.proxy.http import problem
 from tests.proxy.rig import CANARY, OK, Peer, Rig, answering, running
 
 GET = b"GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"
@@ -402,7 +402,7 @@ def test_nobody_is_asked_for_a_credential_by_a_407(rig: Rig) -> None:
         client.send(request)
         assert client.message()[0][9:12] in (b"400", b"403"), request
     assert rig.ask(GET)[0].startswith(b"HTTP/1.1 401 ")
-    assert b"407" not in Path(refusal.__file__).read_bytes()
+    assert b"407" not in Path(problem.__file__).read_bytes()
     assert all(b"Proxy-Authenticate" not in bytes(client.seen) for client in rig.clients)
 
 

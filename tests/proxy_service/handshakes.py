@@ -6,7 +6,7 @@ import contextlib
 import ssl
 
 from clauderon.paths import Home
-from clauderon.proxy import leaves
+from clauderon.proxy.ca import leaves
 
 # Set by hand, because older Pythons do not set it in `create_default_context`.
 STRICT = ssl.VERIFY_X509_STRICT

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies
 
-from clauderon.proxy import audit
-from clauderon.proxy.audit import AuditLog
+from clauderon.proxy.audit import log as audit
+from clauderon.proxy.audit.log import AuditLog
+from clauderon.proxy.audit.reader import read
 from clauderon.proxy.audit_line import Lines
-from clauderon.proxy.audit_reader import read
 from clauderon.proxy.interfaces import AuditRecord
 from tests.proxy_service.rig import eventually
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clauderon.proxy import audit, audit_share
-from clauderon.proxy.audit import AuditLog
-from clauderon.proxy.audit_reader import read
+from clauderon.proxy.audit import log as audit
+from clauderon.proxy.audit import share
+from clauderon.proxy.audit.log import AuditLog
+from clauderon.proxy.audit.reader import read
 from clauderon.proxy.interfaces import AuditRecord
 from tests.proxy_service.test_audit import record
 
@@ -29,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_share, "_REST_S", 0.0)
+    monkeypatch.setattr(share, "_REST_S", 0.0)
 
 
 def _written(
@@ -160,7 +161,7 @@ def test_every_session_keeps_its_share(
     sizes = Counter[str]()
     for name, line in lines:
         sizes[name] += len(line)
-    if not audit_share.carry(sources, target, most):
+    if not share.carry(sources, target, most):
         assert len(sizes) < 2 and not target.exists()
         return
     data = target.read_bytes()
@@ -197,7 +198,7 @@ def test_a_disk_that_is_full_at_a_rotation_costs_the_old_lines_alone(
     def full(*_: object) -> bool:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(audit_share, "carry", full)
+    monkeypatch.setattr(share, "carry", full)
     lines = _written(path, [record(n, "ab"[n % 2]) for n in range(1000)], max_bytes=20_000, keep=2)
     assert lines[-1]["path"] == "/v1/999" and len(_files(path)) == 3
 
@@ -207,4 +208,4 @@ def test_a_link_in_the_place_of_a_rotated_file_is_not_read(path: Path, tmp_path:
     victim.write_text("private\n")
     (tmp_path / "audit.jsonl.1").symlink_to(victim)
     with pytest.raises(OSError, match="symbolic links"):
-        audit_share.carry([tmp_path / "audit.jsonl.1"], tmp_path / "out", 100)
+        share.carry([tmp_path / "audit.jsonl.1"], tmp_path / "out", 100)

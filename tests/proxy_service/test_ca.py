@@ -17,7 +17,8 @@ from cryptography import x509
 
 from clauderon.errors import BackendError
 from clauderon.paths import Home
-from clauderon.proxy import ca, ca_record, leaves, trust
+from clauderon.proxy.ca import authority, leaves, trust
+from clauderon.proxy.ca import record as ca_record
 from tests.proxy_service.handshakes import STRICT, handshake, trusting
 from tests.transcripts.scenario import RECORDINGS
 
@@ -26,14 +27,14 @@ DAY_S = 86_400
 
 @pytest.fixture
 def made(home: Home) -> Home:
-    ca.ensure(home)
+    authority.ensure(home)
     return home
 
 
 def test_files_have_their_modes_whatever_the_umask(home: Home) -> None:
     before = os.umask(0o077)
     try:
-        ca.ensure(home)
+        authority.ensure(home)
     finally:
         os.umask(before)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.root.iterdir() if path.is_file()}
@@ -79,7 +80,7 @@ def test_the_key_is_private_from_its_first_instant(home: Home) -> None:
     before = os.umask(0)
     sys.addaudithook(watch)
     try:
-        ca.ensure(home)
+        authority.ensure(home)
     finally:
         watching = False
         os.umask(before)
@@ -89,11 +90,11 @@ def test_the_key_is_private_from_its_first_instant(home: Home) -> None:
 
 def test_ensure_again_changes_nothing_and_imports_nothing(made: Home) -> None:
     before = {path: path.stat() for path in made.root.iterdir() if path.is_file()}
-    ca.ensure(made)
+    authority.ensure(made)
     assert {path: path.stat() for path in before} == before
     script = (
-        "import sys; from pathlib import Path; from clauderon.paths import Home; from clauderon.proxy import ca\n"
-        "ca.ensure(Home(Path(sys.argv[1])))\n"
+        "import sys; from pathlib import Path; from clauderon.paths import Home; from clauderon.proxy.ca import authority\n"
+        "authority.ensure(Home(Path(sys.argv[1])))\n"
         "print(sorted({'trustme', 'cryptography', 'ssl', 'aiohttp', 'asyncio'} & set(sys.modules)))"
     )
     answer = subprocess.run(
@@ -113,10 +114,10 @@ def test_the_ca_is_valid_from_yesterday_for_two_years_and_signs_nothing_but_leav
 
 
 def test_renewal_comes_in_time_and_keeps_the_key(made: Home) -> None:
-    first = ca.ensure(made)
+    first = authority.ensure(made)
     due = first.not_after - ca_record.RENEW_BEFORE_S
-    assert ca.ensure(made, now=due - 1).fingerprint == first.fingerprint
-    renewed = ca.ensure(made, now=due + 1)
+    assert authority.ensure(made, now=due - 1).fingerprint == first.fingerprint
+    renewed = authority.ensure(made, now=due + 1)
     assert renewed.key == first.key
     assert renewed.not_after > first.not_after
     # Containers that hold the old certificate go on until it is about to expire.
@@ -127,9 +128,9 @@ def test_renewal_comes_in_time_and_keeps_the_key(made: Home) -> None:
 def test_a_leaf_of_the_renewed_ca_verifies_against_the_old_certificate(made: Home) -> None:
     old_cert = made.root / "old-container.pem"
     shutil.copy(made.ca_cert, old_cert)
-    before = ca.ensure(made)
+    before = authority.ensure(made)
     made.ca_cert.unlink()  # made anew for the same key, as a renewal does
-    after = ca.ensure(made)
+    after = authority.ensure(made)
     assert (after.key, after.fingerprint != before.fingerprint) == (before.key, True)
     context = ssl.create_default_context(cafile=str(old_cert))
     context.verify_flags |= STRICT
@@ -137,13 +138,13 @@ def test_a_leaf_of_the_renewed_ca_verifies_against_the_old_certificate(made: Hom
 
 
 def test_a_lost_key_means_a_new_ca_and_every_container_needs_a_refresh(made: Home) -> None:
-    first = ca.ensure(made)
+    first = authority.ensure(made)
     made.ca_key.unlink()
-    second = ca.ensure(made)
+    second = authority.ensure(made)
     assert second.key != first.key
-    assert second.outdated(first.fingerprint, ca.time.time())
-    assert not second.outdated(second.fingerprint, ca.time.time())
-    assert second.outdated("never seen", ca.time.time())
+    assert second.outdated(first.fingerprint, authority.time.time())
+    assert not second.outdated(second.fingerprint, authority.time.time())
+    assert second.outdated("never seen", authority.time.time())
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_damaged_files_are_mended(made: Home, damage: str, how: str) -> None:
         path.unlink()
     else:
         path.write_bytes(b"" if how == "truncate" else b"garbage")
-    ca.ensure(made)
+    authority.ensure(made)
     handshake(leaves.Authority.load(made), "a.example.com", trusting(made))
     assert made.ca_cert.read_bytes() in made.ca_bundle.read_bytes()
     assert made.truststore.stat().st_size > 100
@@ -164,19 +165,19 @@ def test_damaged_files_are_mended(made: Home, damage: str, how: str) -> None:
 
 def test_a_key_others_can_read_is_closed_again(made: Home) -> None:
     made.ca_key.chmod(0o644)
-    ca.ensure(made)
+    authority.ensure(made)
     assert stat.S_IMODE(made.ca_key.stat().st_mode) == 0o600
 
 
 def test_an_expired_ca_is_renewed(made: Home) -> None:
-    first = ca.ensure(made)
-    second = ca.ensure(made, now=first.not_after + DAY_S)
+    first = authority.ensure(made)
+    second = authority.ensure(made, now=first.not_after + DAY_S)
     assert second.not_after > first.not_after + DAY_S
 
 
 def test_a_clock_before_the_ca_is_reported(made: Home) -> None:
     with pytest.raises(BackendError, match="clock"):
-        ca.ensure(made, now=ca.time.time() - 30 * DAY_S)
+        authority.ensure(made, now=authority.time.time() - 30 * DAY_S)
 
 
 def test_two_first_commands_make_one_ca(home: Home) -> None:
@@ -185,7 +186,7 @@ def test_two_first_commands_make_one_ca(home: Home) -> None:
 
     def make() -> None:
         barrier.wait()
-        found.append(ca.ensure(home))
+        found.append(authority.ensure(home))
 
     threads = [threading.Thread(target=make) for _ in range(6)]
     for thread in threads:
@@ -200,13 +201,13 @@ def test_the_bundle_holds_the_hosts_roots_and_follows_them(
 ) -> None:
     roots = tmp_path / "roots.pem"
     other = Home(tmp_path / "other")
-    ca.ensure(other)
+    authority.ensure(other)
     roots.write_bytes(b"# a comment\n" + other.ca_cert.read_bytes())
     monkeypatch.setattr(trust, "KNOWN_BUNDLES", (str(roots),))
-    ca.ensure(home)
+    authority.ensure(home)
     assert len(trust.certificates(home.ca_bundle.read_bytes())) == 2
     roots.write_bytes(other.ca_cert.read_bytes() * 2)
-    ca.ensure(home)
+    authority.ensure(home)
     assert len(trust.certificates(home.ca_bundle.read_bytes())) == 3
 
 
@@ -214,7 +215,7 @@ def test_a_host_without_roots_gets_a_bundle_of_our_ca_alone(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trust, "system_roots", lambda: None)
-    ca.ensure(home)
+    authority.ensure(home)
     assert home.ca_bundle.read_bytes() == home.ca_cert.read_bytes()
 
 

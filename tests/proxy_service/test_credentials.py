@@ -13,8 +13,9 @@ from hypothesis import given, strategies
 from clauderon import config, proc
 from clauderon.config.schema import Config, Credential
 from clauderon.paths import Home
-from clauderon.proxy import credentials, secret_source
-from clauderon.proxy.credentials import BadSecret, Given, Secret
+from clauderon.proxy.secrets import credentials
+from clauderon.proxy.secrets import source as secret_source
+from clauderon.proxy.secrets.credentials import BadSecret, Given, Secret
 from tests.proxy_service.rig import eventually
 
 CANARY = "sk-ant-test-not-a-real-key-0001"

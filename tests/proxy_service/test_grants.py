@@ -9,8 +9,8 @@ from hypothesis import given, strategies
 
 from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
 from clauderon.config.schema import Credential
-from clauderon.proxy.credentials import Secret
-from clauderon.proxy.grants import Grants
+from clauderon.proxy.secrets.credentials import Secret
+from clauderon.proxy.secrets.grants import Grants
 
 CANARY = "sk-ant-test-not-a-real-key-0001"
 SET = {name: Secret(f"{CANARY}-{name}") for name in BUILTIN_CREDENTIALS}

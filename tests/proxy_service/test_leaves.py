@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from clauderon.paths import Home
-from clauderon.proxy import ca, leaves
+from clauderon.proxy.ca import authority as ca
+from clauderon.proxy.ca import leaves
 from tests.proxy_service.handshakes import Handshake, handshake, trusting
 
 

@@ -17,8 +17,9 @@ from hypothesis import given, settings, strategies
 from clauderon import proc
 from clauderon.airlock.layout import host_side
 from clauderon.paths import Home
-from clauderon.proxy import channel, listeners, lockfile, watch
-from clauderon.proxy.listeners import Place
+from clauderon.proxy.daemon import addresses as listeners
+from clauderon.proxy.daemon import branch_watch, channel, lockfile
+from clauderon.proxy.daemon.addresses import Place
 from tests.proxy_service.rig import eventually
 
 NATIVE = {"gateway": "172.30.0.1", "subnet": "172.30.0.0/16", "native": True}
@@ -136,7 +137,7 @@ def test_the_lock_is_held_by_one_and_freed_by_death(home: Home) -> None:
     assert lockfile.holder(home) is None
     script = (
         "import sys, time; from pathlib import Path; from clauderon.paths import Home\n"
-        "from clauderon.proxy import lockfile\n"
+        "from clauderon.proxy.daemon import lockfile\n"
         "lock = lockfile.acquire(Home(Path(sys.argv[1]))); lock.write({'pid': 1, 'note': 'x' * 100}); lock.write({'pid': 2})\n"
         "print('held', flush=True); time.sleep(600)"
     )
@@ -215,7 +216,7 @@ def rows(*names: str) -> dict[str, str]:
 
 def test_a_branch_that_moved_is_synced_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     syncs = Syncs(monkeypatch)
-    watching = watch.BranchWatch(home, {})
+    watching = branch_watch.BranchWatch(home, {})
     syncs.tips = {"one": None, "two": None}
     watching.set_sessions(rows("one", "two"))
     watching.look()
@@ -235,9 +236,9 @@ def test_a_branch_that_moved_is_synced_once(home: Home, monkeypatch: pytest.Monk
 def test_a_session_whose_sync_takes_long_rests_longer(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the rest, a session that makes each sync expensive keeps a core busy for good."""
     now = 100.0
-    monkeypatch.setattr(watch.time, "monotonic", lambda: now)
+    monkeypatch.setattr(branch_watch.time, "monotonic", lambda: now)
     syncs = Syncs(monkeypatch)
-    watching = watch.BranchWatch(home, {})
+    watching = branch_watch.BranchWatch(home, {})
     syncs.tips = {"slow": "a" * 40, "quick": "a" * 40}
     watching.set_sessions(rows("slow", "quick"))
     watching.look()
@@ -245,7 +246,7 @@ def test_a_session_whose_sync_takes_long_rests_longer(home: Home, monkeypatch: p
     syncs.finish()
     syncs.tips = {"slow": "b" * 40, "quick": "a" * 40}
     watching.look()
-    now += 20.0 * watch.REST - 1
+    now += 20.0 * branch_watch.REST - 1
     watching.look()
     assert syncs.started.count("slow") == 1
     now += 1
@@ -256,12 +257,12 @@ def test_a_session_whose_sync_takes_long_rests_longer(home: Home, monkeypatch: p
 def test_few_syncs_run_at_once_and_none_is_forgotten(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     syncs = Syncs(monkeypatch)
     names = [f"s{number}" for number in range(7)]
-    watching = watch.BranchWatch(home, {})
+    watching = branch_watch.BranchWatch(home, {})
     syncs.tips = dict.fromkeys(names, "a" * 40)
     watching.set_sessions(rows(*names))
     for _ in range(10):
         watching.look()
-        assert sum(not child.done for child in syncs.children) <= watch.AT_ONCE
+        assert sum(not child.done for child in syncs.children) <= branch_watch.AT_ONCE
         syncs.finish()
     assert sorted(syncs.started) == names
 
@@ -274,7 +275,7 @@ def test_a_branch_already_synced_is_left_alone_after_a_restart(
     noted.parent.mkdir(parents=True)
     noted.write_text("a" * 40 + "\n")
     syncs.tips = {"one": "a" * 40}
-    watching = watch.BranchWatch(home, {})
+    watching = branch_watch.BranchWatch(home, {})
     watching.set_sessions(rows("one"))
     watching.look()
     assert syncs.started == []
@@ -283,7 +284,7 @@ def test_a_branch_already_synced_is_left_alone_after_a_restart(
 def test_a_branch_that_is_where_it_began_is_left_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     syncs = Syncs(monkeypatch)
     syncs.tips = {"one": "0"}  # the base of `rows`
-    watching = watch.BranchWatch(home, {})
+    watching = branch_watch.BranchWatch(home, {})
     watching.set_sessions(rows("one"))
     watching.look()
     assert syncs.started == []
@@ -294,7 +295,7 @@ def test_a_branch_that_is_where_it_began_is_left_alone(home: Home, monkeypatch: 
 
 def test_a_session_that_is_gone_is_not_looked_at(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     syncs = Syncs(monkeypatch)
-    watching = watch.BranchWatch(home, {})
+    watching = branch_watch.BranchWatch(home, {})
     watching.set_sessions(rows("one", "two"))
     watching.set_sessions(rows("two"))
     syncs.tips = {"one": "a" * 40}
@@ -310,7 +311,7 @@ def test_eventually_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unix_sockets_work_at_paths_of_any_length(tmp_path: Path) -> None:
-    from clauderon.proxy import unix_socket
+    from clauderon.proxy.daemon import unix_socket
 
     for name in ("short", "long" * 40):
         directory = tmp_path / name
@@ -327,7 +328,7 @@ def test_unix_sockets_work_at_paths_of_any_length(tmp_path: Path) -> None:
 
 
 def test_the_log_is_cut_before_it_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from clauderon.proxy import logfile
+    from clauderon.proxy.daemon import logfile
 
     path = tmp_path / "proxy.log"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -347,9 +348,9 @@ def test_the_log_is_cut_before_it_fills_the_disk(tmp_path: Path, monkeypatch: py
 
 def test_the_service_may_open_many_descriptors_and_dumps_no_core() -> None:
     script = (
-        "import resource; from clauderon.proxy import limits\n"
+        "import resource; from clauderon.proxy.daemon import rlimits\n"
         "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
-        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard)); limits.apply()\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard)); rlimits.apply()\n"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 256, resource.getrlimit(resource.RLIMIT_CORE))"
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -18,7 +18,8 @@ import pytest
 
 from clauderon import config, names, proc
 from clauderon.errors import BackendError, UsageError
-from clauderon.proxy import control_client, lockfile, service
+from clauderon.proxy import service
+from clauderon.proxy.daemon import control_client, lockfile
 from clauderon.record import Session
 from clauderon.store import Store
 from tests.proxy_service.rig import CANARY, Service, Upstream, eventually
@@ -441,7 +442,7 @@ def test_control_answers_its_owner_only(proxy: Service, monkeypatch: pytest.Monk
 
 def test_run_refuses_to_be_a_second_service(proxy: Service) -> None:
     from clauderon.errors import Conflict
-    from clauderon.proxy import supervisor
+    from clauderon.proxy.daemon import supervisor
 
     running = proxy.ensure()
     with pytest.raises(Conflict, match=f"pid {running.supervisor_pid}"):

@@ -19,8 +19,9 @@ import pytest
 
 from clauderon.errors import BackendError
 from clauderon.paths import Home
-from clauderon.proxy import lockfile, service
-from clauderon.proxy.supervisor import restart_delay_s
+from clauderon.proxy import service
+from clauderon.proxy.daemon import lockfile
+from clauderon.proxy.daemon.supervisor import restart_delay_s
 from clauderon.record import Session
 from tests.proxy_service.rig import CANARY, Service, Upstream, eventually
 
@@ -252,7 +253,7 @@ def test_a_service_that_is_stuck_before_it_has_a_socket_is_neither_gone_nor_stop
     """Its worker died between `ready` and its control socket, and the next ones cannot start."""
     script = (
         "import os, signal, sys, time; from pathlib import Path; from clauderon.paths import Home\n"
-        "from clauderon.proxy import lockfile\n"
+        "from clauderon.proxy.daemon import lockfile\n"
         "lock = lockfile.acquire(Home(Path(sys.argv[1])))\n"
         "facts = {'pid': os.getpid(), 'version': '1', 'held': {}, 'problem': 'no luck\\tdo this', 'failures': 2}\n"
         "signal.signal(signal.SIGHUP, lambda *_: lock.write({**facts, 'failures': 3}))\n"

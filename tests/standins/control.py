@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 import clauderon
 from clauderon.paths import Home
-from clauderon.proxy import lockfile, unix_socket
+from clauderon.proxy.daemon import lockfile, unix_socket
 from clauderon.proxy.status import ServiceStatus
 
 

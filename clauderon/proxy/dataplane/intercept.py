@@ -1,0 +1,56 @@
+"""Take a tunnel's TLS upon us: the leaf for its host, and the server name that must agree with it."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+from clauderon.proxy.http.problem import Problem
+from clauderon.proxy.policy.hosts import HostError, normalise_host
+
+if TYPE_CHECKING:
+    from clauderon.proxy.dataplane.client import Client
+
+_HANDSHAKE = 0x16
+
+
+def begin(client: Client, first: bytes) -> None:
+    """Start the handshake with the first bytes that came in the tunnel, or refuse what is not TLS."""
+    host = client.host
+    if first[0] != _HANDSHAKE:
+        what = f"what came in the tunnel to {host} is not TLS"
+        fix = f"for plain HTTP ask the proxy for http://..., else add {host} to [proxy] passthrough"
+        client.refuse(Problem(400, "not-tls", what, fix, refused=True, rule="tls"), None)
+        return
+    try:
+        context = client.session.shared.leaves.server_context(host)
+    except (ValueError, OSError) as error:
+        status = 400 if isinstance(error, ValueError) else 500
+        client.refuse(Problem(status, "no-leaf", f"no certificate can be made for {host}: {error}"), None)
+        return
+    if context.sni_callback is None:
+        context.options |= ssl.OP_NO_RENEGOTIATION
+        context.sni_callback = _on_sni
+    client.start_tls(context, server=True).client = client  # type: ignore[attr-defined]
+    client.begin(first)
+
+
+def _on_sni(tls: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+    """The ClientHello says whom the client wants."""
+    client: Client = tls.client  # type: ignore[attr-defined]
+    if name is None or name == client.host:
+        return
+    try:
+        host = normalise_host(name)
+    except HostError:
+        client.sni = name
+        return
+    if host == client.host:
+        return
+    # The handshake is completed under the name the client asked for, so that it can be told what is wrong.
+    client.sni = host
+    try:
+        other = client.session.shared.leaves.server_context(host, apart=True)
+    except (ValueError, OSError):
+        return
+    tls.context = other

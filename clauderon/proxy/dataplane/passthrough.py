@@ -1,0 +1,73 @@
+"""Tunnels that are not intercepted: hosts of `[proxy] passthrough`, and everything on the main port."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from clauderon.proxy.dataplane.tunnel import Tunnel
+from clauderon.proxy.http.problem import Problem
+from clauderon.proxy.net.upstream import Key
+
+if TYPE_CHECKING:
+    from clauderon.proxy.dataplane.client import Client
+    from clauderon.proxy.http.request import RequestHead
+
+
+def open_tunnel(client: Client, head: RequestHead, host: str, port: int, rule: str) -> None:
+    """Dial first, so that the answer to CONNECT is true; then join the two sides."""
+    client.trying = client.loop.create_task(_open(client, head, host, port, rule))
+    client.trying.add_done_callback(lambda task: _tried(client, task))
+
+
+def _tried(client: Client, task: asyncio.Task[None]) -> None:
+    """A bug must not leave the client waiting."""
+    if not task.cancelled() and task.exception() is not None:
+        client.close()
+        task.result()
+
+
+async def _open(client: Client, head: RequestHead, host: str, port: int, rule: str) -> None:
+    session = client.session
+    started = time.time()
+
+    def record(
+        status: int, up: int, down: int, error: str | None = None, problem: Problem | None = None
+    ) -> None:
+        session.counters.requests += 1
+        session.record(
+            kind="tunnel",
+            host=host,
+            port=port,
+            method=b"CONNECT",
+            status=status,
+            rule=rule,
+            up=up,
+            down=down,
+            started=started,
+            problem=problem,
+            error=error,
+        )
+
+    def ended(up: int, down: int, error: str | None) -> None:
+        session.counters.open_tunnels -= 1
+        record(200, up, down, error)
+
+    key = Key(session.policy.id, False, host, port)
+    try:
+        upstream = await session.shared.dialler.open(key, session.rules, raw=True)
+    except Problem as problem:
+        client.trying = None
+        record(problem.status, 0, 0, problem=problem)
+        client.refuse(problem, head)
+        return
+    except asyncio.CancelledError:
+        record(0, 0, 0, "client-left")
+        raise
+    client.trying = None
+    session.counters.tunnels += 1
+    session.counters.open_tunnels += 1
+    client.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    Tunnel(client, upstream, ended)
+    client.flush_pending()

@@ -1,0 +1,89 @@
+"""Pass bytes both ways without looking at them: passthrough hosts, the main port, and what follows an upgrade."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clauderon.proxy.dataplane.client import Client
+    from clauderon.proxy.net.upstream import Upstream
+
+PEER = 1  # the reason for holding one side: the other is not flushed
+
+
+class Tunnel:
+    """Two wires joined. `record` is called once, with the bytes up and down and an error word or None."""
+
+    def __init__(
+        self, client: Client, upstream: Upstream, record: Callable[[int, int, str | None], None]
+    ) -> None:
+        self.client = client
+        self.upstream = upstream
+        self._record = record
+        self.up = 0
+        self.down = 0
+        self._halves = 0
+        self._over = False
+        client.join(self)
+        upstream.own(self)
+        upstream.turn = client.turn
+        if client.unflushed:
+            upstream.hold(PEER)
+
+    def client_data(self, data: memoryview | bytes) -> None:
+        self.up += len(data)
+        self.upstream.ticks = 0
+        self.upstream.send(data)
+        self.upstream.flush()
+
+    def upstream_data(self, data: memoryview | bytes) -> None:
+        self.down += len(data)
+        self.client.ticks = 0
+        self.client.send(data)
+        self.client.flush()
+
+    def client_ended(self, clean: bool) -> None:
+        self._half(self.upstream)
+
+    def upstream_ended(self, clean: bool) -> None:
+        self._half(self.client)
+
+    def _half(self, other: Client | Upstream) -> None:
+        """One side is done sending. TCP can close by halves; in TLS both sides go, as all peers expect there."""
+        self._halves += 1
+        if self._halves == 2 or other.secure or self.client.secure or self.upstream.secure:
+            self.over(None)
+        elif not other.closed:
+            other.end()
+
+    def client_lost(self, error: Exception | None) -> None:
+        self.upstream.abort()
+        self.over("client-reset" if error is not None else None)
+
+    def upstream_lost(self, error: Exception | None) -> None:
+        if error is not None:
+            self.client.abort()
+        self.over("upstream-reset" if error is not None else None)
+
+    def client_blocked(self) -> None:
+        self.upstream.hold(PEER)
+
+    def client_flushed(self) -> None:
+        self.upstream.release(PEER)
+
+    def upstream_blocked(self) -> None:
+        self.client.hold(PEER)
+
+    def upstream_flushed(self) -> None:
+        self.client.release(PEER)
+
+    def over(self, error: str | None) -> None:
+        """End both sides, flushing what they were sent."""
+        if self._over:
+            return
+        self._over = True
+        self.upstream.owner = None
+        self.client.close()
+        self.upstream.close()
+        self._record(self.up, self.down, error)

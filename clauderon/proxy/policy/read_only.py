@@ -1,0 +1,148 @@
+"""What a read-only session may ask of a host with a credential: reading, and git's fetch. Pure; sends nothing.
+
+A method says what a request does only where nothing else in it says otherwise, so whatever some server takes for
+another method, a body where reading has none, and a POST that is not byte for byte what git sends, are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+from clauderon.proxy.http.request import RequestHead, split_absolute
+from clauderon.proxy.interfaces import Grant
+
+_READING = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+# Compared as typed: nothing in it that a server would rewrite first. A repository is two names, or ends in `.git` at
+# any depth (groups, servers with a prefix), or is Azure's.
+_NAME = rb"/(?!\.{1,2}/)[A-Za-z0-9._~+@-]+"
+_UPLOAD_PACK = re.compile(
+    rb"(?:%(name)b%(name)b|(?:%(name)b)*(?:%(name)b(?<=\.git))|(?:%(name)b)+/_git%(name)b)/git-upload-pack"
+    % {b"name": _NAME}
+)
+_UPLOAD_PACK_TYPE = b"application/x-git-upload-pack-request"
+# Every field that git, libgit2, JGit and curl below them send along.
+_GIT_SENDS = frozenset(
+    {
+        b"host", b"user-agent", b"accept", b"accept-encoding", b"accept-language", b"content-type",
+        b"content-encoding", b"content-length", b"transfer-encoding", b"git-protocol", b"expect", b"connection",
+        b"pragma", b"cache-control",
+    }
+)  # fmt: skip
+_FORM = b"application/x-www-form-urlencoded"
+
+# Servers that turn fields into variables, and PHP for parameters, take other characters for `_` or leave them out: only
+# letters and digits are compared.
+_OTHER = re.compile(rb"[^a-z0-9]+")
+_OVERRIDING_FIELD = re.compile(
+    rb".*(?:method|override).*|.*verb|(?:x|http)*(?:original|rewrite)(?:url|uri|path)"
+)
+# Say nothing about the method of the request they are in: CORS, and the SDKs of the model APIs.
+_HARMLESS_FIELDS = frozenset({b"accesscontrolrequestmethod", b"xstainlesshelpermethod"})
+_OVERRIDING_PARAMETER = re.compile(
+    rb"(?:x|http|rest|request|real|original|forwarded|tunnell?ed|override)*(?:method|verb)(?:override|name)?[0-9]*"
+)
+_PARAMETERS = re.compile(rb"[?&;]")
+_LAYERS = 3  # of percent-encoding that are looked through
+
+
+def overrides(name: bytes) -> bool:
+    """Whether a field of this name may tell a server to take the request for another method or place."""
+    return _overrides(name) if len(name) <= 64 else _overrides.__wrapped__(name)
+
+
+@lru_cache(maxsize=1024)
+def _overrides(name: bytes) -> bool:
+    plain = _OTHER.sub(b"", name.lower())
+    return _OVERRIDING_FIELD.fullmatch(plain) is not None and plain not in _HARMLESS_FIELDS
+
+
+def refused(head: RequestHead, grant: Grant) -> tuple[str, str] | None:
+    """What of this request is not open to a read-only session, and what would help or ""; None if it may pass.
+
+    The client's credential headers are not looked at: they are removed.
+    """
+    absolute = None if head.target.startswith(b"/") else split_absolute(head.target)
+    target = head.target if absolute is None else absolute[2]
+    fields = _fields(head)
+    for name, _ in fields:
+        if overrides(name):
+            return f"a method override ({name.decode('ascii', 'replace')})", ""
+    parameter = _overriding_parameter(target)
+    if parameter is not None:
+        return f"a method override ({parameter} in the URL)", ""
+    if grant.model_api:
+        return _refused_of_model(head, fields)
+    if head.method in _READING:
+        return _refused_of_reading(head, target, fields)
+    if head.method == b"POST" and target.partition(b"?")[0].endswith(b"/git-upload-pack"):
+        return _refused_of_fetch(target, fields, grant)
+    return head.method.decode("ascii", "replace"), ""
+
+
+def _refused_of_model(head: RequestHead, fields: list[tuple[bytes, bytes]]) -> tuple[str, str] | None:
+    """An agent thinks by POST, or its model would not hear it; nothing else is needed for that."""
+    if head.method != b"POST" and head.method not in _READING:
+        return head.method.decode("ascii", "replace"), ""
+    for name, value in fields:
+        if name == b"content-type" and _FORM in value.lower():
+            return "a form", ""  # which may have a method of its own
+    return None
+
+
+def _refused_of_reading(
+    head: RequestHead, target: bytes, fields: list[tuple[bytes, bytes]]
+) -> tuple[str, str] | None:
+    method = head.method.decode("ascii", "replace")
+    if head.length != 0:
+        return f"{method} with a body", ""
+    for name, _ in fields:
+        if name == b"upgrade":
+            return "an upgraded connection", ""
+    if b"receivepack" in _OTHER.sub(b"", unquote_to_bytes(target).lower()):
+        return "git push", ""
+    return None
+
+
+def _refused_of_fetch(
+    target: bytes, fields: list[tuple[bytes, bytes]], grant: Grant
+) -> tuple[str, str] | None:
+    what = "git-upload-pack"
+    if not grant.git:
+        return what, f"if these hosts serve git, set git = true in [credentials.{grant.name}]"
+    if _UPLOAD_PACK.fullmatch(target) is None:
+        return f"{what} at a path that is not /OWNER/REPOSITORY or does not end in .git", ""
+    for name, _ in fields:
+        if name not in _GIT_SENDS:
+            return f"{what} with a header that git does not send ({name.decode('ascii', 'replace')})", ""
+    if [value.strip(b" \t") for name, value in fields if name == b"content-type"] != [_UPLOAD_PACK_TYPE]:
+        return f"{what} whose content type is not git's", ""
+    return None
+
+
+def _fields(head: RequestHead) -> list[tuple[bytes, bytes]]:
+    """Names in lower case and values of the fields that travel on."""
+    removed = frozenset(head.credentials or ())
+    found = []
+    for index, line in enumerate(head.lines):
+        if index and line and index not in removed:
+            name, _, value = line.partition(b":")
+            found.append((name.lower(), value))
+    return found
+
+
+def _overriding_parameter(target: bytes) -> str | None:
+    """A parameter that names another method, of the query or of a path segment, in the encodings servers undo."""
+    if _PARAMETERS.search(target) is None and b"%" not in target:
+        return None
+    for _ in range(_LAYERS + 1):
+        for part in _PARAMETERS.split(target)[1:]:
+            name = part.partition(b"=")[0]
+            if _OVERRIDING_PARAMETER.fullmatch(_OTHER.sub(b"", name.lower())):
+                return name[:80].decode("ascii", "replace")
+        decoded = unquote_to_bytes(target)
+        if decoded == target:
+            return None
+        target = decoded
+    return "percent-encoding in many layers"

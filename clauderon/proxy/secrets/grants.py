@@ -1,0 +1,135 @@
+"""The credential table as the data plane asks it: host in, header out (`interfaces.Credentials`).
+
+A frozen answer to "who gets what" at one moment; a reload makes a new one. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import replace
+
+from clauderon.config.schema import Credential
+from clauderon.proxy.http.needles import SHORTEST, Needles, joined
+from clauderon.proxy.interfaces import Grant
+from clauderon.proxy.policy.hosts import format_authority
+from clauderon.proxy.policy.rules import parse_pattern
+from clauderon.proxy.secrets.credentials import Secret, hint
+
+# Removed from every request to a credentialed host, even where no credential travels in them. A cookie is one too: with
+# it a container could act as somebody else beside the credential it is lent.
+ALWAYS_REMOVED = frozenset(
+    {b"authorization", b"x-api-key", b"x-goog-api-key", b"proxy-authorization", b"cookie"}
+)
+# Where an entry of `hosts` names no port.
+USUAL_PORT = 443
+_REMEMBERED = 4096
+# Where that is on the host is nothing a container needs to know.
+_SECRETS = "secrets/ of clauderon's state directory"
+
+
+class Grants:
+    """Implements `interfaces.Credentials`."""
+
+    def __init__(self, credentials: Mapping[str, Credential], secrets: Mapping[str, Secret]) -> None:
+        """credentials: in order of precedence; secrets: by credential name, those that are set."""
+        self._exact: dict[str, dict[int, Grant]] = {}
+        self._below: dict[str, dict[int, Grant]] = {}
+        self._headers = ALWAYS_REMOVED | {c.header.lower().encode() for c in credentials.values()}
+        self._remembered: dict[tuple[str, int], Grant | None] = {}
+        unset: dict[tuple[str, int], list[Credential]] = {}
+        for credential in credentials.values():
+            grant = _grant(credential, secrets.get(credential.name))
+            for text in credential.hosts:
+                pattern = parse_pattern(text)
+                port = pattern.port or USUAL_PORT
+                ports = (self._below if pattern.below else self._exact).setdefault(pattern.host, {})
+                before = ports.get(port)
+                # Of several for one host the first that has a secret counts, else the first.
+                if before is None or (before.value is None and grant.value is not None):
+                    ports[port] = grant
+                if grant.value is None:
+                    lacking = unset.setdefault((pattern.host, port), [])
+                    lacking.append(credential)
+                    if ports[port].value is None:
+                        ports[port] = replace(ports[port], hint=hint(*lacking, secrets=_SECRETS))
+
+    @property
+    def headers(self) -> frozenset[bytes]:
+        return self._headers
+
+    def grant(self, host: str, port: int) -> Grant | None:
+        try:
+            return self._remembered[host, port]
+        except KeyError:
+            pass
+        grant = self._find(host, port)
+        if len(self._remembered) >= _REMEMBERED:
+            self._remembered.clear()
+        self._remembered[host, port] = grant
+        return grant
+
+    def _find(self, host: str, port: int) -> Grant | None:
+        tables = [self._exact[host]] if host in self._exact else []
+        if self._below and ":" not in host:
+            # The longest pattern is the most particular.
+            labels = host.split(".")
+            names = ("." + ".".join(labels[start:]) for start in range(1, len(labels)))
+            tables += [self._below[name] for name in names if name in self._below]
+        if not tables:
+            return None
+        here = [ports[port] for ports in tables if port in ports]
+        if here:
+            grant = next((each for each in here if each.value is not None), here[0])
+        else:
+            grant = _withheld(next(iter(tables[0].values())), host, port)
+        # What one port of a host was lent, another may show.
+        found = [each.needles for ports in tables for each in ports.values() if each.needles is not None]
+        return replace(grant, needles=joined(found)) if found else grant
+
+
+class LiveGrants:
+    """The table in force: the data plane holds on to this, and a reload swaps what is behind it."""
+
+    def __init__(self, credentials: Mapping[str, Credential], secrets: Mapping[str, Secret]) -> None:
+        self._grants = Grants(credentials, secrets)
+
+    def swap(self, credentials: Mapping[str, Credential], secrets: Mapping[str, Secret]) -> None:
+        self._grants = Grants(credentials, secrets)
+
+    @property
+    def headers(self) -> frozenset[bytes]:
+        return self._grants.headers
+
+    def grant(self, host: str, port: int) -> Grant | None:
+        return self._grants.grant(host, port)
+
+
+def _withheld(grant: Grant, host: str, port: int) -> Grant:
+    """The same for a port that the credential's table does not name: nothing is lent there."""
+    named = f'"{format_authority(host, port)}"'
+    words = (
+        f"if it is meant for this port too, add {named} to hosts of [credentials.{grant.name}] in config.toml"
+    )
+    return replace(grant, value=None, elsewhere=True, hint=words)
+
+
+def _grant(credential: Credential, secret: Secret | None) -> Grant:
+    value: bytes | None = None
+    needles = None
+    if secret is not None:
+        text = secret.reveal()
+        basic = base64.b64encode(f"{credential.basic_user}:{text}".encode()).decode()
+        # Not str.format: a secret or a format with other braces must pass as it is.
+        value = credential.format.replace("{basic}", basic).replace("{secret}", text).encode()
+        if len(text) >= SHORTEST:
+            needles = Needles(text, credential.basic_user if "{basic}" in credential.format else None)
+    return Grant(
+        name=credential.name,
+        header=credential.header.lower().encode(),
+        value=value,
+        needles=needles,
+        model_api=credential.model_api,
+        git=credential.serves_git,
+        websocket=credential.websocket,
+    )
