@@ -90,8 +90,8 @@ class Engine:
     ports: range
     prefix: str
     command_prefix: tuple[str, ...] = ()
-    runner: type[Cli] = Cli
     _undo: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    runner: type[Cli] = Cli
 
     @classmethod
     @contextlib.contextmanager
