@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clauderon import paths, spec
+from clauderon import paths, proc, spec
 from clauderon.agents import claude, launch, others, own, registry, trust
 from clauderon.agents.environment import PLACEHOLDERS, anthropic_kind, environment, zone
 from clauderon.agents.image import ImageFacts
@@ -94,7 +94,16 @@ def set_mode(home: Home, session: Session, mode: str) -> None:
 
     (the agent, once a line on stdin says that somebody listens).
     """
-    Tree(home.session_dir(session.id)).write("mode", f"{mode}\n".encode())
+    folder = Tree(home.session_dir(session.id))
+    folder.write("mode", f"{mode}\n".encode())
+    _write_size(folder, session)
+
+
+def _write_size(folder: Tree, session: Session) -> None:
+    """The person's terminal, for the agent's. Without one, the agent's stays as large as it was."""
+    size = None if session.print_mode else proc.size()
+    if size is not None:
+        folder.write("size", f"{size[0]} {size[1]}\n".encode())
 
 
 def mode(home: Home, session: Session) -> str:
@@ -243,6 +252,7 @@ def _write_session(
     )
     folder.write("launch", text.encode("utf-8", "surrogateescape"))
     folder.write("mode", b"agent\n")
+    _write_size(folder, session)
     if agent.name == "claude":
         settings = claude.settings(home.hooks, spec.hooks_inside(session))
         folder.write("settings.json", json.dumps(settings, indent=1).encode())

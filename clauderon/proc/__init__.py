@@ -22,11 +22,11 @@ from clauderon.proc.child import Completed, Env, find, operand, stop_unwaited
 from clauderon.proc.here import foreground, pass_through, reader_left, replace, until_reader_leaves, visit
 from clauderon.proc.piping import pipe
 from clauderon.proc.pouring import Pour
-from clauderon.proc.terminal import leave
+from clauderon.proc.terminal import leave, size
 from clauderon.proc.waiting import briefly, told_to
 
 __all__ = [
     "Completed", "Env", "Pour", "Running", "attend", "briefly", "daemon", "find", "foreground", "leave", "operand",
-    "pass_through", "pipe", "reader_left", "replace", "run", "start", "stop_unwaited", "stream", "told_to",
+    "pass_through", "pipe", "reader_left", "replace", "run", "size", "start", "stop_unwaited", "stream", "told_to",
     "until_reader_leaves", "visit",
 ]  # fmt: skip

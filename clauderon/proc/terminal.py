@@ -1,4 +1,5 @@
-"""Our terminal after somebody else's program had it: every mode left that a program can have entered, as it was before.
+"""Our terminal after somebody else's program had it: every mode left that a program can have entered, as it was
+before. And its size.
 
 A program that one leaves running goes on in the modes it asked for, and one that was killed never left them. Writes
 to the terminal; knows nothing of who had it.
@@ -50,6 +51,16 @@ LEAVE = "".join(
         "\x1b[9999;1H\r\n",
     )
 )
+
+
+def size() -> tuple[int, int] | None:
+    """Lines and columns of the person's terminal, whichever of our three streams it is on; None without one."""
+    for descriptor in range(3):
+        with contextlib.suppress(OSError):
+            columns, lines = os.get_terminal_size(descriptor)
+            if columns and lines:
+                return lines, columns
+    return None
 
 
 @contextlib.contextmanager

@@ -29,6 +29,8 @@ _MARK = ".clauderon-exec-"
 # By way of the image's `sh`, whose builtins are all that is needed: engines before 23 say 126 for a command that is not
 # there, and say so on stdout. The command is the first of its process group: runc makes each exec a session of its own.
 _BEGIN = '{ echo "$$" >"$1"; } 2>/dev/null; shift; exec "$@"'
+# On a terminal: docker tells it the person's size a moment after the command began.
+_BEGIN_AT = '{ echo "$$" >"$1"; stty rows "$2" cols "$3"; } 2>/dev/null; shift 3; exec "$@"'
 _SIGNAL = '{ read -r pid <"$1" || exit 3; kill "-$2" "-$pid" || exit 4; } 2>/dev/null'
 _NO_MARK, _NOBODY = 3, 4
 # Between the signal that came and the last one; and for the command to leave its number at all.
@@ -61,7 +63,11 @@ def run(
         *(["-t", "--detach-keys", detach_keys] if tty else []),
         container,
     ]
-    words += ["sh", "-c", _BEGIN, "clauderon", inside, *command]
+    size = proc.size() if tty else None
+    if size is None:
+        words += ["sh", "-c", _BEGIN, "clauderon", inside, *command]
+    else:
+        words += ["sh", "-c", _BEGIN_AT, "clauderon", inside, str(size[0]), str(size[1]), *command]
     try:
         words_of_docker: list[bytes] = []
         said = words_of_docker.append if tty and sys.stdout.isatty() else None

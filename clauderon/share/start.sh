@@ -129,6 +129,13 @@ ready() {
     has git || say "this image has no git: $title can change files here, but not commit them"
 }
 
+# An engine gives a new terminal no size. The person's own comes with `attach`, too late for an agent that asks once.
+fit_terminal() {
+    [ -t 0 ] && [ -e "$session/size" ] && has stty || return 0
+    read -r lines columns <"$session/size"
+    stty rows "$lines" cols "$columns" 2>/dev/null || :
+}
+
 run_agent() {
     if [ -n "$print_mode" ] && [ -e "$state/status" ]; then
         read -r status <"$state/status"
@@ -195,6 +202,9 @@ attached)
     exec </dev/null
     if [ -n "$stopped" ]; then status=143; else run_agent; fi
     ;;
-*) run_agent ;;
+*)
+    fit_terminal
+    run_agent
+    ;;
 esac
 exit "$status"
