@@ -61,9 +61,17 @@ done
 say machine "$(uname -m 2>/dev/null)"
 say uid "$(id -u 2>/dev/null)"
 say gid "$(id -g 2>/dev/null)"
+for table in passwd group; do
+    [ -r "/etc/$table" ] || continue
+    while IFS= read -r line || [ -n "$line" ]; do say "$table" "$line"; done <"/etc/$table"
+done
 say lang "${LC_ALL:-${LC_CTYPE:-$LANG}}"
 :
 """
+
+_LISTS = ("bundles", "loaders", "passwd", "group")
+# A table that is longer is no image's own.
+_TABLE_CHARACTERS = 64 * 1024
 
 
 class ImageFacts(NamedTuple):
@@ -76,6 +84,7 @@ class ImageFacts(NamedTuple):
     path:     the image's own PATH; lang: its locale, "" for none.
     uid, gid: who the image runs as by default; None if it has no `id`.
     loaders:  the dynamic loaders that exist, by the names that programs ask for.
+    passwd, group: the lines of the image's two tables, none without the file; None where they are too long to keep.
     """
 
     arch: str = ""
@@ -87,6 +96,8 @@ class ImageFacts(NamedTuple):
     uid: int | None = None
     gid: int | None = None
     loaders: tuple[str, ...] = ()
+    passwd: tuple[str, ...] | None = None
+    group: tuple[str, ...] | None = None
 
     def has(self, program: str) -> bool:
         return program in self.programs
@@ -103,19 +114,20 @@ class ImageFacts(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, fit for JSON; `from_dict` reads them back."""
-        return {
-            **self._asdict(),
-            "programs": dict(self.programs),
-            "bundles": list(self.bundles),
-            "loaders": list(self.loaders),
-        }
+        lists = {key: list(getattr(self, key) or ()) for key in _LISTS if getattr(self, key) is not None}
+        return {**self._asdict(), "programs": dict(self.programs), **lists}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ImageFacts:
         """Read `to_dict` of this or an older version; unknown keys are left out."""
         kept = {key: value for key, value in values.items() if key in cls._fields}
-        lists = {key: tuple(kept.get(key, ())) for key in ("bundles", "loaders")}
+        lists = {key: tuple(kept[key]) for key in _LISTS if kept.get(key) is not None}
         return cls(**{**kept, **lists})
+
+
+def is_older(values: Mapping[str, Any]) -> bool:
+    """Whether these kept facts are of a version that asked the image less."""
+    return "passwd" not in values
 
 
 def probe_script() -> str:
@@ -151,7 +163,14 @@ def parse_image_facts(text: str) -> ImageFacts:
         uid=_number(single.get("uid", "")),
         gid=_number(single.get("gid", "")),
         loaders=tuple(loaders),
+        passwd=_table(pairs, "passwd"),
+        group=_table(pairs, "group"),
     )
+
+
+def _table(pairs: list[tuple[str, str]], name: str) -> tuple[str, ...] | None:
+    lines = tuple(value for key, value in pairs if key == name)
+    return lines if sum(map(len, lines)) <= _TABLE_CHARACTERS else None
 
 
 def _machine_of(loaders: list[str]) -> str:

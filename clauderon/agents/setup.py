@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clauderon import paths, proc, spec
-from clauderon.agents import claude, launch, others, own, registry, trust
+from clauderon.agents import account, claude, launch, others, own, registry, trust
 from clauderon.agents.environment import PLACEHOLDERS, anthropic_kind, environment, zone
 from clauderon.agents.image import ImageFacts
 from clauderon.config.schema import Agent
@@ -74,7 +74,7 @@ def prepare(
         home, session, agent, folder, prompt, facts, binary, user, cargo_shared=cargo_shared, sccache=sccache
     )
     return AgentSetup(
-        mounts=_mounts(home, session, agent, facts, binary),
+        mounts=(*_mounts(home, session, agent, facts, binary), *_accounts(home, session, facts, user)),
         env=environment(
             session,
             agent,
@@ -257,8 +257,18 @@ def _write_session(
         settings = claude.settings(home.hooks, spec.hooks_inside(session))
         folder.write("settings.json", json.dumps(settings, indent=1).encode())
         folder.write("bash", (_SHARE / "bash.sh").read_bytes(), 0o755)
+    for target, text in account.tables(facts, user).items():
+        folder.write(Path(target).name, text.encode("utf-8", "surrogateescape"), 0o644)
     # Last, so that a directory with a start script is a whole one.
     folder.write("start", (_SHARE / "start.sh").read_bytes())
+
+
+def _accounts(
+    home: Home, session: Session, facts: ImageFacts, user: tuple[int, int] | None
+) -> tuple[Mount, ...]:
+    folder = home.session_dir(session.id)
+    tables = account.tables(facts, user)
+    return tuple(Mount(str(folder / Path(target).name), target, read_only=True) for target in tables)
 
 
 def _mounts(

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from clauderon import spec
+from clauderon.agents import image
 from clauderon.agents.image import ImageFacts, parse_image_facts, probe_script, warnings
 from clauderon.docker.parse import Image
 from clauderon.record import Session
@@ -46,7 +47,7 @@ def sweep(context: Context) -> None:
 def image_facts(context: Context, session_id: str, image_id: str, *, quiet: bool = False) -> ImageFacts:
     """What is inside an image, looked up once per content id; unless `quiet`, what it lacks is said then."""
     known = context.store.image_facts(image_id)
-    if known is not None:
+    if known is not None and not image.is_older(known):
         return ImageFacts.from_dict(known)
     with _throwaway(context, session_id) as (_, words):
         answer = context.docker.run(
