@@ -69,14 +69,22 @@ class Command:
 
 
 def kind_of(metavar: str, names: tuple[str, ...]) -> str:
-    """What completes here: `names`, `active`, `rescues`, `agents`, `file`, `dir`, `command`, `choice A B C`, `flag` or
-    `none`."""
+    """What completes here: `names`, `active`, `rescues`, `agents`, `images`, `refs`, `branches`, `file`, `dir`,
+    `command`, `choice A B C`, `flag` or `none`."""
     if not metavar and names:
         return "flag"
     if "--agent" in names:
         return "agents"
+    if metavar == "IMAGE":
+        return "images"
+    if metavar == "REF":
+        return "refs"
+    if "--branch" in names:
+        return "branches"
+    if "--backend" in names:
+        return f"choice {metavar}"
     if "|" in metavar:
-        words = [word for word in metavar.split("|") if word not in ("-", "FILE")]
+        words = [word for word in metavar.removesuffix(",...").split("|") if word not in ("-", "FILE")]
         return "file" if "FILE" in metavar else f"choice {' '.join(words)}"
     # An option's NAME is a name to give, that of --session and an argument's one that exists.
     if metavar == "NAME" and (not names or "--session" in names):

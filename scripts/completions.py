@@ -35,28 +35,50 @@ _clauderon_kind() {
 _BASH_TAIL = r"""    esac
 }
 
-# Candidates of a kind, a line each, asked of the program $1.
+# Candidates of a kind, a line each, asked of the program $1; $3 is the repository that was typed.
 _clauderon_candidates() {
     case $2 in
-    names | active | archived | agents | rescues) "${1/#\~\//$HOME/}" __complete "$2" 2>/dev/null | cut -f 1 ;;
-    choice\ *) printf '%s\n' "${2#choice }" ;;
+    names | active | archived | agents | images | rescues | refs | branches)
+        "${1/#\~\//$HOME/}" __complete --bare "$2" "$3" 2>/dev/null | cut -f 1
+        ;;
+    choice\ *)
+        # shellcheck disable=SC2086 # a word each
+        printf '%s\n' ${2#choice }
+        ;;
     esac
 }
 
 _clauderon() {
-    local cur=${COMP_WORDS[COMP_CWORD]} path='' commands='' options='' arguments='' kind='' word
-    local expected='' position=0 only='' number line
+    local IFS=$' \t\n' cur path='' commands='' options='' arguments='' kind='' word
+    local expected='' position=0 only='' number line option='' repo='' prefix=''
+    local -a words=()
+    # bash makes words of their own of the : in an image and of what follows it.
+    for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+        number=$((${#words[@]} - 1))
+        if ((number > 0)) && [[ $word == : || ${words[number]} == *: ]]; then
+            words[number]+=$word
+        else
+            words+=("$word")
+        fi
+    done
+    number=$((${#words[@]} - 1))
+    cur=${words[number]}
+    unset "words[number]"
     _clauderon_known ''
-    for ((number = 1; number < COMP_CWORD; number++)); do
-        word=${COMP_WORDS[number]}
+    for word in "${words[@]:1}"; do
         if [[ -n $expected ]]; then
             # bash makes a word of its own of the = in --option=value.
-            [[ $word == = ]] || expected=''
+            [[ $word == = ]] || {
+                [[ $option != --repo ]] || repo=$word
+                expected=''
+            }
         elif [[ -n $only ]]; then
             ((position++))
         elif [[ $word == -- ]]; then
             only=yes
         elif [[ $word == -* ]]; then
+            option=${word%%=*}
+            [[ $word != --repo=* ]] || repo=${word#*=}
             _clauderon_kind "$path" "$word"
             [[ $kind == flag ]] || expected=$kind
         elif [[ -n $commands ]]; then
@@ -88,13 +110,17 @@ _clauderon() {
     file) compopt -o filenames 2>/dev/null ;;
     dir) compopt -o filenames 2>/dev/null ;;
     esac
+    [[ $cur == "${COMP_WORDS[COMP_CWORD]}" ]] || prefix=${cur%"${cur##*:}"}
     while IFS= read -r line; do
-        [[ -z $line ]] || COMPREPLY+=("$line")
+        [[ -z $line ]] || COMPREPLY+=("${line#"$prefix"}")
     done < <(
         case $kind in
         file) compgen -f -- "$cur" ;;
         dir) compgen -d -- "$cur" ;;
-        *) compgen -W "$(_clauderon_candidates "$1" "$kind")" -- "$cur" ;;
+        *) _clauderon_candidates "$1" "$kind" "$repo" | while IFS= read -r line; do
+            # Not by compgen, which would expand what is in a name.
+            [[ $line != "$cur"* ]] || printf '%s\n' "$line"
+        done ;;
         esac
     )
 }
@@ -132,8 +158,16 @@ _ZSH_HEAD = """\
 
 _clauderon_ask() {
     local -a found
-    found=("${(@f)$(_call_program $1 clauderon __complete $1 2>/dev/null)}")
+    local number repo=
+    for ((number = 1; number < CURRENT; number++)); do
+        case $words[number] in
+            --repo) repo=$words[number+1] ;;
+            --repo=*) repo=${words[number]#*=} ;;
+        esac
+    done
+    found=("${(@f)$(_call_program $1 clauderon __complete $1 ${(qq)repo} 2>/dev/null)}")
     [[ -n $found ]] || return 1
+    found=("${(@)found//:/\\:}")
     found=("${(@)found//$'\\t'/:}")
     _describe -t $1 "$2" found
 }
@@ -211,6 +245,9 @@ def _zsh_action(kind: str) -> str:
         "archived": "session",
         "agents": "agent",
         "rescues": "rescue",
+        "images": "image",
+        "refs": "ref",
+        "branches": "branch",
     }
     if kind in asked:
         # The space keeps _arguments from putting words of its own behind the first.
@@ -234,6 +271,18 @@ function __clauderon_words
     for word in (commandline -opc)[2..-1]
         string match -q -- '-*' $word; or echo $word
     end
+end
+
+# The repository that was typed.
+function __clauderon_repo
+    set -l before ''
+    set -l repo ''
+    for word in (commandline -opc)
+        test "$before" = --repo; and set repo $word
+        string match -q -- '--repo=*' $word; and set repo (string replace -- '--repo=' '' $word)
+        set before $word
+    end
+    echo $repo
 end
 
 # Whether exactly these commands were given and, with -n, how many words after them (+ for as many or more).
@@ -299,7 +348,9 @@ def _fish_value(kind: str) -> str:
         return " -x -a '(__fish_complete_directories)'"
     if kind.startswith("choice "):
         return f" -x -a {quoted(kind.removeprefix('choice '), 'fish')}"
-    if kind in ("names", "active", "archived", "agents", "rescues"):
+    if kind in ("refs", "branches"):
+        return f" -x -a '(clauderon __complete {kind} (__clauderon_repo) 2>/dev/null)'"
+    if kind in ("names", "active", "archived", "agents", "images", "rescues"):
         return f" -x -a '(clauderon __complete {kind} 2>/dev/null)'"
     return " -x"
 

@@ -17,7 +17,7 @@ def build(
         str, typer.Option("--base", metavar="IMAGE", help="The Debian or Ubuntu image to start from.")
     ] = "debian:bookworm",
     with_: Annotated[
-        str | None, typer.Option("--with", metavar="LANGUAGE,...", help="Add rust, go, java.")
+        str | None, typer.Option("--with", metavar="rust|go|java,...", help="Add rust, go, java.")
     ] = None,
     default: Annotated[
         bool, typer.Option("--default", help="Make it the default image in config.toml; do not ask.")

@@ -149,6 +149,11 @@ class Caller:
             error.hint = _HINT
             raise
 
+    def glance(self, words: Sequence[str], timeout_s: float) -> str | None:
+        """The answer to a question that an engine gives in time; None where it does not, and nothing is said of it."""
+        answer = proc.glance(self.argv(*words), env=self.env, timeout_s=timeout_s)
+        return None if answer is None else answer.decode("utf-8", "replace")
+
     def giving_up(self, argv: Sequence[str], timeout_s: float | None) -> Callable[[], None]:
         """What to do when a call is not answered. One that may take any time, or that asks a registry, says nothing
         of the engine."""

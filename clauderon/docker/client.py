@@ -44,6 +44,13 @@ class Docker(Caller):
     def container_list(self, filters: Mapping[str, str]) -> list[parse.Container]:
         return self._listed(argv.container_list_argv(filters), "list containers")
 
+    def container_list_glance(
+        self, filters: Mapping[str, str], timeout_s: float
+    ) -> list[parse.Container] | None:
+        """As `container_list`; None from an engine that does not answer in time."""
+        answer = self.glance(argv.container_list_argv(filters), timeout_s)
+        return None if answer is None else parse.parse_container_list(answer)
+
     def container_list_start(self, filters: Mapping[str, str]) -> Pending:
         return self.start(*argv.container_list_argv(filters), what="list containers")
 
@@ -99,6 +106,10 @@ class Docker(Caller):
     def image_list(self) -> list[tuple[str, str]]:
         """(`repository:tag`, content id) of the engine's named images, newest first."""
         return parse.parse_image_list(self.run(*argv.image_list_argv(), what="list images").text)
+
+    def image_list_glance(self, timeout_s: float) -> list[tuple[str, str]]:
+        """As `image_list`; none from an engine that does not answer in time."""
+        return parse.parse_image_list(self.glance(argv.image_list_argv(), timeout_s) or "")
 
     def image_in_registry(self, reference: str) -> bool:
         """Whether the registry has the image; nothing is pulled. Raises CommandFailed where it does not say."""

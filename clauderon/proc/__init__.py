@@ -6,6 +6,7 @@ the caller's to say. The doors:
     answering   `run` (plumbum) for a command that answers, `start` for one whose answer is wanted later, so that
                 independent ones run side by side, `stream` (sh) for one that talks for long
     piping      `pipe`, for two of which one reads what the other prints
+    glancing    `glance`, for one that answers at once or is not waited for
     here        on our own streams: `replace` (exec) where nothing of ours follows, `pass_through`, `visit`,
                 `until_reader_leaves` and `foreground` where something does
     pouring     `Pour`, for one whose output is shown in another form as it comes
@@ -19,6 +20,7 @@ them in order.
 from clauderon.proc.answering import Running, run, start, stream
 from clauderon.proc.apart import attend, daemon
 from clauderon.proc.child import Completed, Env, find, operand, stop_unwaited
+from clauderon.proc.glancing import glance
 from clauderon.proc.here import foreground, pass_through, reader_left, replace, until_reader_leaves, visit
 from clauderon.proc.piping import pipe
 from clauderon.proc.pouring import Pour
@@ -26,7 +28,7 @@ from clauderon.proc.terminal import leave, size
 from clauderon.proc.waiting import briefly, told_to
 
 __all__ = [
-    "Completed", "Env", "Pour", "Running", "attend", "briefly", "daemon", "find", "foreground", "leave", "operand",
-    "pass_through", "pipe", "reader_left", "replace", "run", "size", "start", "stop_unwaited", "stream", "told_to",
-    "until_reader_leaves", "visit",
+    "Completed", "Env", "Pour", "Running", "attend", "briefly", "daemon", "find", "foreground", "glance", "leave",
+    "operand", "pass_through", "pipe", "reader_left", "replace", "run", "size", "start", "stop_unwaited", "stream",
+    "told_to", "until_reader_leaves", "visit",
 ]  # fmt: skip

@@ -122,6 +122,17 @@ def list_sessions(context: Context, *, archived: bool = False) -> list[View]:
     return [view for view in views if archived or view.state != "archived"]
 
 
+def states(context: Context, timeout_s: float) -> dict[str, str]:
+    """Name to state of every session, as `list` words it; "" where an engine that does not answer in time knows."""
+    containers = context.containers_glance(timeout_s)
+    found = {c.labels.get(spec.LABEL_ID, ""): c for c in containers or ()}
+    said = {}
+    for row in context.store.all():
+        unknown = containers is None and row.state == "running" and not row.archived
+        said[row.name] = "" if unknown else _view(context, row, found.get(row.id)).state
+    return said
+
+
 def view(context: Context, session: Session) -> View:
     """One session's view."""
     containers = context.docker.container_list({spec.LABEL_ID: session.id})

@@ -184,14 +184,14 @@ _clauderon_kind() {
     ' create --prompt' | ' create -p') kind='none' ;;
     ' create --prompt-file') kind='file' ;;
     ' create --name' | ' create -n') kind='none' ;;
-    ' create --backend') kind='none' ;;
+    ' create --backend') kind='choice docker' ;;
     ' create --agent') kind='agents' ;;
-    ' create --image') kind='none' ;;
+    ' create --image') kind='images' ;;
     ' create --cpu-limit') kind='none' ;;
     ' create --memory-limit') kind='none' ;;
     ' create --pull-policy') kind='choice always if-not-present never' ;;
-    ' create --base') kind='none' ;;
-    ' create --branch') kind='none' ;;
+    ' create --base') kind='refs' ;;
+    ' create --branch') kind='branches' ;;
     ' create --access-mode') kind='choice read-write read-only' ;;
     ' create --network') kind='choice open proxied' ;;
     ' create --allow') kind='none' ;;
@@ -233,7 +233,7 @@ _clauderon_kind() {
     ' rescue list --format') kind='choice table tsv json' ;;
     ' rescue show --repo') kind='dir' ;;
     ' rescue show --format') kind='choice table tsv json' ;;
-    ' rescue restore --branch') kind='none' ;;
+    ' rescue restore --branch') kind='branches' ;;
     ' rescue restore --worktree') kind='dir' ;;
     ' rescue restore --into') kind='active' ;;
     ' rescue restore --repo') kind='dir' ;;
@@ -241,8 +241,8 @@ _clauderon_kind() {
     ' rescue drop --repo') kind='dir' ;;
     ' rescue drop --format') kind='choice table tsv json' ;;
     ' image build --tag' | ' image build -t') kind='none' ;;
-    ' image build --base') kind='none' ;;
-    ' image build --with') kind='none' ;;
+    ' image build --base') kind='images' ;;
+    ' image build --with') kind='choice rust go java' ;;
     ' image build --format') kind='choice table tsv json' ;;
     ' proxy start --format') kind='choice table tsv json' ;;
     ' proxy stop --format') kind='choice table tsv json' ;;
@@ -257,28 +257,50 @@ _clauderon_kind() {
     esac
 }
 
-# Candidates of a kind, a line each, asked of the program $1.
+# Candidates of a kind, a line each, asked of the program $1; $3 is the repository that was typed.
 _clauderon_candidates() {
     case $2 in
-    names | active | archived | agents | rescues) "${1/#\~\//$HOME/}" __complete "$2" 2>/dev/null | cut -f 1 ;;
-    choice\ *) printf '%s\n' "${2#choice }" ;;
+    names | active | archived | agents | images | rescues | refs | branches)
+        "${1/#\~\//$HOME/}" __complete --bare "$2" "$3" 2>/dev/null | cut -f 1
+        ;;
+    choice\ *)
+        # shellcheck disable=SC2086 # a word each
+        printf '%s\n' ${2#choice }
+        ;;
     esac
 }
 
 _clauderon() {
-    local cur=${COMP_WORDS[COMP_CWORD]} path='' commands='' options='' arguments='' kind='' word
-    local expected='' position=0 only='' number line
+    local IFS=$' \t\n' cur path='' commands='' options='' arguments='' kind='' word
+    local expected='' position=0 only='' number line option='' repo='' prefix=''
+    local -a words=()
+    # bash makes words of their own of the : in an image and of what follows it.
+    for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+        number=$((${#words[@]} - 1))
+        if ((number > 0)) && [[ $word == : || ${words[number]} == *: ]]; then
+            words[number]+=$word
+        else
+            words+=("$word")
+        fi
+    done
+    number=$((${#words[@]} - 1))
+    cur=${words[number]}
+    unset "words[number]"
     _clauderon_known ''
-    for ((number = 1; number < COMP_CWORD; number++)); do
-        word=${COMP_WORDS[number]}
+    for word in "${words[@]:1}"; do
         if [[ -n $expected ]]; then
             # bash makes a word of its own of the = in --option=value.
-            [[ $word == = ]] || expected=''
+            [[ $word == = ]] || {
+                [[ $option != --repo ]] || repo=$word
+                expected=''
+            }
         elif [[ -n $only ]]; then
             ((position++))
         elif [[ $word == -- ]]; then
             only=yes
         elif [[ $word == -* ]]; then
+            option=${word%%=*}
+            [[ $word != --repo=* ]] || repo=${word#*=}
             _clauderon_kind "$path" "$word"
             [[ $kind == flag ]] || expected=$kind
         elif [[ -n $commands ]]; then
@@ -310,13 +332,17 @@ _clauderon() {
     file) compopt -o filenames 2>/dev/null ;;
     dir) compopt -o filenames 2>/dev/null ;;
     esac
+    [[ $cur == "${COMP_WORDS[COMP_CWORD]}" ]] || prefix=${cur%"${cur##*:}"}
     while IFS= read -r line; do
-        [[ -z $line ]] || COMPREPLY+=("$line")
+        [[ -z $line ]] || COMPREPLY+=("${line#"$prefix"}")
     done < <(
         case $kind in
         file) compgen -f -- "$cur" ;;
         dir) compgen -d -- "$cur" ;;
-        *) compgen -W "$(_clauderon_candidates "$1" "$kind")" -- "$cur" ;;
+        *) _clauderon_candidates "$1" "$kind" "$repo" | while IFS= read -r line; do
+            # Not by compgen, which would expand what is in a name.
+            [[ $line != "$cur"* ]] || printf '%s\n' "$line"
+        done ;;
         esac
     )
 }

@@ -8,6 +8,18 @@ function __clauderon_words
     end
 end
 
+# The repository that was typed.
+function __clauderon_repo
+    set -l before ''
+    set -l repo ''
+    for word in (commandline -opc)
+        test "$before" = --repo; and set repo $word
+        string match -q -- '--repo=*' $word; and set repo (string replace -- '--repo=' '' $word)
+        set before $word
+    end
+    echo $repo
+end
+
 # Whether exactly these commands were given and, with -n, how many words after them (+ for as many or more).
 function __clauderon_at
     set -l count ''
@@ -69,14 +81,14 @@ complete -c clauderon -n '__clauderon_at create' -l untrusted-repo -d 'Take one 
 complete -c clauderon -n '__clauderon_at create' -l prompt -s p -x -d 'What the agent is to do.'
 complete -c clauderon -n '__clauderon_at create' -l prompt-file -r -F -d 'Read the prompt from a file or stdin.'
 complete -c clauderon -n '__clauderon_at create' -l name -s n -x -d 'The session\'s name; default: made from the prompt.'
-complete -c clauderon -n '__clauderon_at create' -l backend -x -d 'Where the session runs; docker is the only one.'
+complete -c clauderon -n '__clauderon_at create' -l backend -x -a 'docker' -d 'Where the session runs; docker is the only one.'
 complete -c clauderon -n '__clauderon_at create' -l agent -x -a '(clauderon __complete agents 2>/dev/null)' -d 'claude, codex, gemini, or one of your own.'
-complete -c clauderon -n '__clauderon_at create' -l image -x -d 'The container\'s image.'
+complete -c clauderon -n '__clauderon_at create' -l image -x -a '(clauderon __complete images 2>/dev/null)' -d 'The container\'s image.'
 complete -c clauderon -n '__clauderon_at create' -l cpu-limit -x -d 'As 4, 0.5 or 500m.'
 complete -c clauderon -n '__clauderon_at create' -l memory-limit -x -d 'As 8g or 512m.'
 complete -c clauderon -n '__clauderon_at create' -l pull-policy -x -a 'always if-not-present never' -d 'When to pull.'
-complete -c clauderon -n '__clauderon_at create' -l base -x -d 'Where to start; default: HEAD.'
-complete -c clauderon -n '__clauderon_at create' -l branch -x -d 'The session\'s branch; default: clauderon/NAME.'
+complete -c clauderon -n '__clauderon_at create' -l base -x -a '(clauderon __complete refs (__clauderon_repo) 2>/dev/null)' -d 'Where to start; default: HEAD.'
+complete -c clauderon -n '__clauderon_at create' -l branch -x -a '(clauderon __complete branches (__clauderon_repo) 2>/dev/null)' -d 'The session\'s branch; default: clauderon/NAME.'
 complete -c clauderon -n '__clauderon_at create' -l print -d 'Headless: print the agent\'s answer, exit with its status.'
 complete -c clauderon -n '__clauderon_at create' -l detach -s d -d 'With --print: do not wait for the agent; see wait and logs.'
 complete -c clauderon -n '__clauderon_at create' -l attach -s a -d 'Join the agent\'s terminal at once.'
@@ -218,7 +230,7 @@ complete -c clauderon -n '__clauderon_at rescue show' -l format -x -a 'table tsv
 complete -c clauderon -n '__clauderon_at rescue show' -l json -d 'Short for --format json.'
 complete -c clauderon -n '__clauderon_at rescue show' -l quiet -s q -d 'No progress on stderr.'
 complete -c clauderon -n '__clauderon_at -n 0 rescue show' -a '(clauderon __complete rescues 2>/dev/null)'
-complete -c clauderon -n '__clauderon_at rescue restore' -l branch -x -d 'As a new branch. Default: rescue/RESCUE.'
+complete -c clauderon -n '__clauderon_at rescue restore' -l branch -x -a '(clauderon __complete branches (__clauderon_repo) 2>/dev/null)' -d 'As a new branch. Default: rescue/RESCUE.'
 complete -c clauderon -n '__clauderon_at rescue restore' -l worktree -x -a '(__fish_complete_directories)' -d 'In a new git worktree, at its commit.'
 complete -c clauderon -n '__clauderon_at rescue restore' -l into -x -a '(clauderon __complete active 2>/dev/null)' -d 'As a branch inside a session, for its agent to merge.'
 complete -c clauderon -n '__clauderon_at rescue restore' -l repo -x -a '(__fish_complete_directories)' -d 'Only this repository. Default: all that are known.'
@@ -234,8 +246,8 @@ complete -c clauderon -n '__clauderon_at rescue drop' -l quiet -s q -d 'No progr
 complete -c clauderon -n '__clauderon_at -n 0 rescue drop' -a '(clauderon __complete rescues 2>/dev/null)'
 complete -c clauderon -n '__clauderon_at -n 0 image' -a build -d 'Build an image with git, a compiler, Node.js, Python and the usual tools.'
 complete -c clauderon -n '__clauderon_at image build' -l tag -s t -x -d 'The image\'s name.'
-complete -c clauderon -n '__clauderon_at image build' -l base -x -d 'The Debian or Ubuntu image to start from.'
-complete -c clauderon -n '__clauderon_at image build' -l with -x -d 'Add rust, go, java.'
+complete -c clauderon -n '__clauderon_at image build' -l base -x -a '(clauderon __complete images 2>/dev/null)' -d 'The Debian or Ubuntu image to start from.'
+complete -c clauderon -n '__clauderon_at image build' -l with -x -a 'rust go java' -d 'Add rust, go, java.'
 complete -c clauderon -n '__clauderon_at image build' -l default -d 'Make it the default image in config.toml; do not ask.'
 complete -c clauderon -n '__clauderon_at image build' -l dry-run -d 'Print the Dockerfile; build nothing.'
 complete -c clauderon -n '__clauderon_at image build' -l format -x -a 'table tsv json' -d 'How to print the answer.'

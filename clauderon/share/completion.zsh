@@ -4,8 +4,16 @@
 
 _clauderon_ask() {
     local -a found
-    found=("${(@f)$(_call_program $1 clauderon __complete $1 2>/dev/null)}")
+    local number repo=
+    for ((number = 1; number < CURRENT; number++)); do
+        case $words[number] in
+            --repo) repo=$words[number+1] ;;
+            --repo=*) repo=${words[number]#*=} ;;
+        esac
+    done
+    found=("${(@f)$(_call_program $1 clauderon __complete $1 ${(qq)repo} 2>/dev/null)}")
     [[ -n $found ]] || return 1
+    found=("${(@)found//:/\:}")
     found=("${(@)found//$'\t'/:}")
     _describe -t $1 "$2" found
 }
@@ -101,14 +109,14 @@ _clauderon_create() {
         '--prompt-file=[Read the prompt from a file or stdin.]:FILE|-:_files' \
         '--name=[The session'\''s name; default\: made from the prompt.]:NAME: ' \
         '-n+[The session'\''s name; default\: made from the prompt.]:NAME: ' \
-        '--backend=[Where the session runs; docker is the only one.]:docker: ' \
+        '--backend=[Where the session runs; docker is the only one.]:docker:(docker)' \
         '--agent=[claude, codex, gemini, or one of your own.]:NAME: _clauderon_ask agents agent' \
-        '--image=[The container'\''s image.]:IMAGE: ' \
+        '--image=[The container'\''s image.]:IMAGE: _clauderon_ask images image' \
         '--cpu-limit=[As 4, 0.5 or 500m.]:CPUS: ' \
         '--memory-limit=[As 8g or 512m.]:SIZE: ' \
         '--pull-policy=[When to pull.]:always|if-not-present|never:(always if-not-present never)' \
-        '--base=[Where to start; default\: HEAD.]:REF: ' \
-        '--branch=[The session'\''s branch; default\: clauderon/NAME.]:NAME: ' \
+        '--base=[Where to start; default\: HEAD.]:REF: _clauderon_ask refs ref' \
+        '--branch=[The session'\''s branch; default\: clauderon/NAME.]:NAME: _clauderon_ask branches branch' \
         '--print[Headless\: print the agent'\''s answer, exit with its status.]' \
         '--detach[With --print\: do not wait for the agent; see wait and logs.]' \
         '-d[With --print\: do not wait for the agent; see wait and logs.]' \
@@ -451,7 +459,7 @@ _clauderon_rescue_show() {
 
 _clauderon_rescue_restore() {
     _arguments -s -S \
-        '--branch=[As a new branch. Default\: rescue/RESCUE.]:BRANCH: ' \
+        '--branch=[As a new branch. Default\: rescue/RESCUE.]:BRANCH: _clauderon_ask branches branch' \
         '--worktree=[In a new git worktree, at its commit.]:DIR:_files -/' \
         '--into=[As a branch inside a session, for its agent to merge.]:SESSION: _clauderon_ask active session' \
         '--repo=[Only this repository. Default\: all that are known.]:DIR:_files -/' \
@@ -503,8 +511,8 @@ _clauderon_image_build() {
     _arguments -s -S \
         '--tag=[The image'\''s name.]:NAME: ' \
         '-t+[The image'\''s name.]:NAME: ' \
-        '--base=[The Debian or Ubuntu image to start from.]:IMAGE: ' \
-        '--with=[Add rust, go, java.]:LANGUAGE,...: ' \
+        '--base=[The Debian or Ubuntu image to start from.]:IMAGE: _clauderon_ask images image' \
+        '--with=[Add rust, go, java.]:rust|go|java,...:(rust go java)' \
         '--default[Make it the default image in config.toml; do not ask.]' \
         '--dry-run[Print the Dockerfile; build nothing.]' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
