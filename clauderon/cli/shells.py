@@ -43,7 +43,7 @@ def path(
 ) -> None:
     """Print the path of the functions for sh, the rules for make, a completion, the man page, a worktree.
 
-    Example: include $(shell clauderon path mk)
+    Example: include $(shell clauderon path mk 2>/dev/null)
     """
     if what is None:
         raise UsageError("path", "say which: " + ", ".join(shellquick.PATHS), hint="clauderon path sh")

@@ -1,4 +1,5 @@
-# Targets for Makefiles:  include $(shell clauderon path mk)
+# Targets for Makefiles:  include $(shell clauderon path mk 2>/dev/null)
+# The project's gate may run that Makefile in a session, where no clauderon is: `2>/dev/null`, and nothing is included.
 #
 # For each prompt file $(CLAUDERON_PROMPTS)/NAME$(CLAUDERON_SUFFIX):
 #
@@ -73,48 +74,56 @@ clauderon-merge-%: $(CLAUDERON_STATE)/%.merged ; @:
 .PRECIOUS: $(CLAUDERON_STATE)/%.session $(CLAUDERON_STATE)/%.ended $(CLAUDERON_STATE)/%.patch
 .PRECIOUS: $(CLAUDERON_STATE)/%.tested $(CLAUDERON_STATE)/%.merged
 
+# What make prints of a step: a line once it is done. `make --trace` shows the recipes.
+clauderon_say = printf '%s: %s\n' '$*' '$(1)'
+
 $(CLAUDERON_STATE):
-	mkdir -p -- $(call clauderon_quoted,$@)
-	echo '*' >$(call clauderon_quoted,$@/.gitignore)
+	@mkdir -p -- $(call clauderon_quoted,$@)
+	@echo '*' >$(call clauderon_quoted,$@/.gitignore)
 
 # A make that was killed between the session and its file finds the session again by the key. The key holds the
 # prompt, so that a prompt changed since is a conflict, not a silent nothing.
 $(CLAUDERON_STATE)/%.session: $(CLAUDERON_PROMPTS)/%$(CLAUDERON_SUFFIX) | $(CLAUDERON_STATE)
-	$(CLAUDERON) create --quiet --print --detach --repo $(call clauderon_quoted,$(CLAUDERON_REPO)) --name '$*' --prompt-file $(call clauderon_quoted,$<) \
+	@$(CLAUDERON) create --quiet --print --detach --repo $(call clauderon_quoted,$(CLAUDERON_REPO)) --name '$*' --prompt-file $(call clauderon_quoted,$<) \
 		--idempotency-key $(call clauderon_quoted,make $(abspath $(CLAUDERON_STATE))/$*)" $$(cksum <$(call clauderon_quoted,$<))" $(CLAUDERON_CREATE) >$(call clauderon_quoted,$@.part)
-	mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
+	@mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
+	@$(call clauderon_say,started)
 
 # What the agent printed, to the files $(1).out and $(1).err.
 clauderon_logs = $(CLAUDERON) logs '$*' >$(call clauderon_quoted,$(1).out) 2>$(call clauderon_quoted,$(1).err)
 
 # `wait` that prints a status has seen an agent fail; that prints nothing has failed itself, and said why.
 $(CLAUDERON_STATE)/%.ended: $(CLAUDERON_STATE)/%.session
-	$(CLAUDERON) wait --quiet --format tsv '$*' >$(call clauderon_quoted,$@.part) || { status=$$?; \
+	@$(CLAUDERON) wait --quiet --format tsv '$*' >$(call clauderon_quoted,$@.part) || { status=$$?; \
 		[ ! -s $(call clauderon_quoted,$@.part) ] || { $(call clauderon_logs,$(@:.ended=)); \
 			for file in $(call clauderon_quoted,$(@:.ended=.out)) $(call clauderon_quoted,$(@:.ended=.err)); do tail -n 20 <"$$file" >&2; done; \
 			printf '%s: the agent ended with status %s; what it printed is in %s and .err\n' '$*' "$$status" $(call clauderon_quoted,$(@:.ended=.out)) >&2; \
 			echo 'hint: make clauderon-forget-$*   # the next run begins anew' >&2; }; \
 		exit $$status; }
-	mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
+	@mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
+	@$(call clauderon_say,ended)
 
 $(CLAUDERON_STATE)/%.patch: $(CLAUDERON_STATE)/%.ended
-	$(call clauderon_logs,$(@:.patch=))
-	$(CLAUDERON) diff --committed '$*' >$(call clauderon_quoted,$@.part)
-	mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
+	@$(call clauderon_logs,$(@:.patch=))
+	@$(CLAUDERON) diff --committed '$*' >$(call clauderon_quoted,$@.part)
+	@mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
+	@$(call clauderon_say,collected)
 
 # The gate sees the whole worktree and the merge takes commits alone, so what is not committed would pass unmerged.
 $(CLAUDERON_STATE)/%.tested: $(CLAUDERON_STATE)/%.ended
-	$(CLAUDERON) status --format tsv '$*' >$(call clauderon_quoted,$@.part)
-	awk -F'\t' '$$1 == "uncommitted" && $$2 > 0 { \
+	@$(CLAUDERON) status --format tsv '$*' >$(call clauderon_quoted,$@.part)
+	@awk -F'\t' '$$1 == "uncommitted" && $$2 > 0 { \
 		print "$*: " $$2 " uncommitted, which no merge would take; commit or remove it in the session" >"/dev/stderr"; \
 		exit 1 }' $(call clauderon_quoted,$@.part)
-	$(CLAUDERON) exec --no-tty '$*' -- sh -c $(call clauderon_quoted,$(CLAUDERON_TEST)) >$(call clauderon_quoted,$(@:.tested=.test.log)) 2>&1 </dev/null \
+	@$(CLAUDERON) exec --no-tty '$*' -- sh -c $(call clauderon_quoted,$(CLAUDERON_TEST)) >$(call clauderon_quoted,$(@:.tested=.test.log)) 2>&1 </dev/null \
 		|| { status=$$?; cat $(call clauderon_quoted,$(@:.tested=.test.log)) >&2; exit $$status; }
-	mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
+	@mv $(call clauderon_quoted,$@.part) $(call clauderon_quoted,$@)
+	@$(call clauderon_say,tested)
 
 $(CLAUDERON_STATE)/%.merged: $(CLAUDERON_STATE)/%.tested
-	$(CLAUDERON) merge --quiet $(CLAUDERON_MERGE) '$*' >/dev/null
-	touch $(call clauderon_quoted,$@)
+	@$(CLAUDERON) merge --quiet $(CLAUDERON_MERGE) '$*' >/dev/null
+	@touch $(call clauderon_quoted,$@)
+	@$(call clauderon_say,merged)
 
 # 3: there is no such session, and that is what was wanted.
 clauderon_delete = $(CLAUDERON) delete --quiet --yes '$*' >/dev/null || [ $$? -eq 3 ]
@@ -124,10 +133,12 @@ clauderon-clean: $(clauderon_names:%=clauderon-clean-%)
 clauderon-forget: $(clauderon_names:%=clauderon-forget-%)
 
 clauderon-clean-%:
-	$(clauderon_delete)
+	@$(clauderon_delete)
+	@$(call clauderon_say,deleted)
 
 clauderon-forget-%:
-	$(clauderon_delete)
-	rm -f $(foreach end,session session.part ended ended.part patch patch.part out err tested tested.part test.log merged,$(call clauderon_quoted,$(CLAUDERON_STATE)/$*.$(end)))
+	@$(clauderon_delete)
+	@rm -f $(foreach end,session session.part ended ended.part patch patch.part out err tested tested.part test.log merged,$(call clauderon_quoted,$(CLAUDERON_STATE)/$*.$(end)))
+	@$(call clauderon_say,forgotten)
 
 endif

@@ -122,6 +122,8 @@ def test_ten_prompts_survive_interrupts_and_nothing_is_done_twice(
 
     ran = make(engine, project, "agents")
     assert ran.returncode == 2, ran.stderr  # the seventh did not pass
+    steps = re.compile(r"\S+: (started|ended|collected|tested|merged)")
+    assert [line for line in ran.stdout.splitlines() if not steps.fullmatch(line)] == []
     assert "seven is not allowed" in ran.stderr
     after = session_ids(engine)
     assert before.items() <= after.items(), "a session was made again"
@@ -135,6 +137,8 @@ def test_ten_prompts_survive_interrupts_and_nothing_is_done_twice(
     assert (state / f"{seventh}.out").read_text() == "agent 07 at work\n"
     assert "+07" in (state / f"{seventh}.patch").read_text()
     assert git("status", "--short", cwd=project) == ""
+    # The gate is that Makefile itself, where no clauderon is: it says what it runs, and nothing of that.
+    assert (state / f"{engine.name('01')}.test.log").read_text() == "sh ./run-tests\n"
 
     # Again: the others are done, and only the gate that failed is tried again.
     again = make(engine, project, "agents")
@@ -274,6 +278,31 @@ def test_looking_runs_nothing(stand_in: Path) -> None:
     assert run_make(stand_in, "-n", "clauderon-merge").returncode == 0
     assert not (stand_in.parent / "calls").exists()
     assert not (stand_in / ".clauderon-make").exists()
+
+
+def test_a_step_says_one_line_and_make_shows_no_recipe(stand_in: Path) -> None:
+    (stand_in / "prompts" / "one.md").write_text("x\n")
+    done = run_make(stand_in, "clauderon-collect", "clauderon-merge")
+    assert done.stdout == "".join(
+        f"one: {step}\n" for step in ("started", "ended", "collected", "tested", "merged")
+    )
+    assert done.stderr == ""
+    assert run_make(stand_in, "clauderon-merge").stdout == ""
+    assert (
+        run_make(stand_in, "clauderon-clean", "clauderon-forget").stdout == "one: deleted\none: forgotten\n"
+    )
+
+
+def test_the_example_includes_nothing_in_silence_where_there_is_no_clauderon(tmp_path: Path) -> None:
+    """As in a session, where the gate of the example runs the same Makefile. Seen to fail without `2>/dev/null`."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    (tmp_path / "Makefile").write_text(example().replace("sh ./run-tests", "@echo tested"))
+    path = f"{Path(shutil.which('make') or '').parent}:/bin"
+    done = subprocess.run(
+        ["make", "test"], cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "tested\n", "")
 
 
 def test_no_prompts_is_nothing_to_do(stand_in: Path) -> None:
