@@ -9,7 +9,12 @@ from typing import Any
 
 
 class Progress:
-    """Reports of something that takes a while; this one says nothing."""
+    """Reports of something that takes a while; this one says nothing.
+
+    drawn: whether a person sees each step.
+    """
+
+    drawn = False
 
     def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None:
         """done and total in any one unit; text is what is happening now."""
@@ -30,6 +35,8 @@ class Line(Progress):
 
 
 class _Bar(Progress):
+    drawn = True
+
     def __init__(self, bar: Any, task: Any) -> None:
         self.bar = bar
         self.task = task

@@ -9,6 +9,7 @@ from clauderon import proc
 from clauderon.config.schema import Docker as DockerConfig
 from clauderon.docker import argv, failures, parse
 from clauderon.docker.calling import ACT_TIMEOUT_S, Caller, Pending, environment
+from clauderon.docker.pulling import Pulled
 from clauderon.errors import CommandFailed
 
 if TYPE_CHECKING:
@@ -93,13 +94,28 @@ class Docker(Caller):
 
     # Images
 
-    def image_pull(self, reference: str, *, on_line: Callable[[str], None], offline: str) -> None:
-        """Pull an image, handing over docker's progress lines. Raises the explained error.
+    def image_pull(
+        self,
+        reference: str,
+        *,
+        on_progress: Callable[[float, float | None, str], None],
+        offline: str,
+        drawn: bool,
+    ) -> None:
+        """Pull an image, saying how far it is as `Pulled.progress` does. Raises the explained error.
 
+        drawn: docker counts the bytes, which it does on a terminal only.
         offline: what to type to do without the registry, the hint when it cannot be reached.
         """
+        pulled = Pulled()
+
+        def heard(text: str) -> None:
+            pulled.feed(text)
+            on_progress(*pulled.progress)
+
         try:
-            proc.stream(self.argv(*argv.image_pull_argv(reference)), env=self.env, on_stdout=on_line)
+            words = self.argv(*argv.image_pull_argv(reference))
+            proc.stream(words, env=self.env, on_stdout=heard, drawn=drawn)
         except CommandFailed as failure:
             raise failures.pull_failed(failure, reference, offline) from failure
 

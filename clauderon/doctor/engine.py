@@ -198,6 +198,8 @@ class _Quiet:
 
 
 class _NoProgress:
+    drawn = False
+
     def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None: ...
 
 

@@ -151,10 +151,12 @@ def stream(
     on_stderr: Callable[[str], None] | None = None,
     timeout_s: float | None = None,
     ok: Collection[int] | None = (0,),
+    drawn: bool = False,
 ) -> int:
     """Run a command that talks for long, handing over each line as it comes; returns the status.
 
     on_stdout, on_stderr: called with each line, newline included; None throws the stream away.
+    drawn: its stdout is a terminal, and comes in pieces as it was written: some say more to one than to a pipe.
     Raises as `run` does; CommandFailed then carries the last lines of stderr.
     """
     import sh
@@ -179,8 +181,8 @@ def stream(
         "_cwd": os.fspath(cwd) if cwd is not None else "/" if is_nowhere() else None,
         "_out": hear,
         "_err": keep_stderr,
-        # sh gives the child a terminal on stdout unless told otherwise.
-        "_tty_out": False,
+        "_tty_out": drawn,
+        "_out_bufsize": 0 if drawn else 1,
         "_in": None,
         "_no_out": False,
         "_bg": True,

@@ -27,6 +27,8 @@ CACHES_WAIT_S = 60.0
 
 
 class Progress(Protocol):
+    drawn: bool
+
     def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None: ...
 
 

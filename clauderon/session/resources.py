@@ -6,7 +6,6 @@ Shared by `create`, `refresh` and `start`. In the usual case, all present, this 
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
 from collections.abc import Collection
 from typing import NamedTuple
@@ -18,12 +17,10 @@ from clauderon.docker.parse import Image, Network, Objects
 from clauderon.errors import BackendError, Conflict, UsageError
 from clauderon.paths import Home
 from clauderon.record import Session
-from clauderon.session.context import Context, Progress, network_lock
+from clauderon.session.context import Context, network_lock
 
 NETWORK_ATTEMPTS = 5
 NETWORK_LABELS = {"clauderon.network": "1"}
-_LAYER_DONE = re.compile(r"^[0-9a-f]{6,}: (Pull complete|Already exists)")
-_LAYER = re.compile(r"^[0-9a-f]{6,}: ")
 
 
 def network_name(context: Context, session: Session) -> str:
@@ -107,24 +104,12 @@ def ensure_image(context: Context, reference: str, policy: str, found: Image | N
 
 
 def pull(context: Context, reference: str, offline: str) -> None:
-    """Pull with a progress bar: layers done of layers seen."""
-    layers: set[str] = set()
-    done: set[str] = set()
+    """Pull with a progress bar: bytes, and layers."""
     with context.report.progress(f"Pulling {reference}") as progress:
         progress.update(text="asking the registry")
-
-        def on_line(line: str) -> None:
-            _pull_line(line, layers, done, progress)
-
-        context.docker.image_pull(reference, on_line=on_line, offline=offline)
-
-
-def _pull_line(line: str, layers: set[str], done: set[str], progress: Progress) -> None:
-    if _LAYER.match(line):
-        layers.add(line.split(":")[0])
-    if _LAYER_DONE.match(line):
-        done.add(line.split(":")[0])
-    progress.update(len(done), len(layers) or None, line.strip())
+        context.docker.image_pull(
+            reference, on_progress=progress.update, offline=offline, drawn=progress.drawn
+        )
 
 
 def cached_gateway(context: Context, network: str) -> Gateway | None:

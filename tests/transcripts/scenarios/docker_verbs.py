@@ -205,7 +205,9 @@ def docker_versions(scene: Scene) -> None:
 def docker_pull_refused(scene: Scene) -> None:
     """No registry listens there."""
     with pytest.raises(BackendError) as failure:
-        docker(scene).image_pull("127.0.0.1:9/nothing:1", on_line=lambda _line: None, offline="go on without")
+        docker(scene).image_pull(
+            "127.0.0.1:9/nothing:1", on_progress=lambda *_: None, offline="go on without", drawn=False
+        )
     assert failure.value.why == "the registry cannot be reached, or the pull broke off"
     assert failure.value.hint == "go on without"
 

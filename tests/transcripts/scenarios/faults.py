@@ -14,7 +14,7 @@ from tests.transcripts.scenarios.docker_verbs import docker, spec
 def docker_pull_on_a_full_disk(scene: Scene) -> None:
     with pytest.raises(BackendError) as failure:
         docker(scene).image_pull(
-            "127.0.0.1:5000/agent:1", on_line=lambda _line: None, offline="go on without"
+            "127.0.0.1:5000/agent:1", on_progress=lambda *_: None, offline="go on without", drawn=False
         )
     assert (failure.value.why, failure.value.hint) == ("the engine's disk is full", "docker system df")
 
