@@ -8,7 +8,7 @@ from clauderon.docker import failures, keys
 from clauderon.errors import EXIT_TIMEOUT, BackendError, ClauderonError, CommandFailed, Conflict
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import inside, launch, promotion, resources, served, unsafe
+from clauderon.session import inside, launch, parting, promotion, resources, served, unsafe
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
 from clauderon.session.slow import slow
@@ -147,6 +147,8 @@ def attach(context: Context, session: Session, detach_keys: str = keys.ATTACH) -
         if _NO_TERMINAL in answer.stderr:
             raise BackendError(what, "stdin is not a terminal", hint=f"clauderon logs -f {session.name}")
         raise failures.explain(CommandFailed(answer.argv, answer.status, b"", answer.stderr), what)
+    sync_quietly(context, session)
+    parting.say(context, session)
     return answer.status
 
 

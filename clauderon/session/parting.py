@@ -1,0 +1,44 @@
+"""What a person is told who was at an agent's terminal when it ended: how, what there is of its work, what to type."""
+
+from __future__ import annotations
+
+from clauderon import airlock
+from clauderon.errors import ClauderonError
+from clauderon.record import Session
+from clauderon.session import query
+from clauderon.session.context import Context
+
+_ENDINGS = {
+    "timed-out": "the agent's time was up",
+    "stopped": "it was stopped",
+    "missing": "its container is gone",
+}
+
+
+def say(context: Context, session: Session) -> None:
+    """Say it, unless the session goes on. The commits are brought over already."""
+    try:
+        view = query.view(context, session)
+    except ClauderonError as error:
+        context.report.warn(str(error))
+        return
+    if view.state not in ("done", "failed", *_ENDINGS):
+        return
+    ending = _ENDINGS.get(view.state, f"the agent ended with status {view.exit_status}")
+    work, first = _work(context, session)
+    again = f"clauderon start {session.name} && clauderon attach {session.name}"
+    hint = f"{first}   # or go on: {again}" if first else f"{again}   # or: clauderon delete {session.name}"
+    context.report.note(f"Session {session.name}: {ending}; {work}.\nhint: {hint}")
+
+
+def _work(context: Context, session: Session) -> tuple[str, str]:
+    """(what there is of its work, in words; what to type for it, "" for none)."""
+    try:
+        state = airlock.state(context.home, session, context.environ)
+    except ClauderonError as error:
+        return f"its work cannot be looked at ({error})", f"clauderon status {session.name}"
+    commits = f"{state.ahead or 'no'} commit{'' if state.ahead == 1 else 's'} on {session.branch}"
+    left = f", {state.dirty} uncommitted" if state.dirty else ""
+    if not state.ahead:
+        return commits + left, f"clauderon diff {session.name}" if state.dirty else ""
+    return commits + left, f"clauderon {'diff' if left else 'merge'} {session.name}"
