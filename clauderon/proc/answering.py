@@ -176,27 +176,9 @@ def stream(
         if on_stderr is not None:
             on_stderr(line)
 
-    options: dict[str, Any] = {
-        "_env": own(env),
-        "_cwd": os.fspath(cwd) if cwd is not None else "/" if is_nowhere() else None,
-        "_out": hear,
-        "_err": keep_stderr,
-        "_tty_out": drawn,
-        "_out_bufsize": 0 if drawn else 1,
-        "_in": None,
-        "_no_out": False,
-        "_bg": True,
-        "_bg_exc": False,
-        "_new_session": True,
-        "_encoding": "utf-8",
-        "_decode_errors": "replace",
-        "_ok_code": list(range(256)),
-        "_return_cmd": True,
-    }
+    options = {"_out": hear, "_err": keep_stderr, **_sh_options(env, cwd, drawn=drawn)}
     with held_signals() as came:
-        command = sh.Command(find(argv[0], env))(
-            *argv[1:], **{k: v for k, v in options.items() if v is not None}
-        )
+        command = sh.Command(find(argv[0], env))(*argv[1:], **options)
     try:
         if came:
             signal.raise_signal(came[0])
@@ -214,6 +196,25 @@ def stream(
     if ok is not None and status not in ok:
         raise CommandFailed(argv, status, b"", "".join(tail).encode())
     return status
+
+
+def _sh_options(env: Env, cwd: str | os.PathLike[str] | None, *, drawn: bool) -> dict[str, Any]:
+    options = {
+        "_env": own(env),
+        "_cwd": os.fspath(cwd) if cwd is not None else "/" if is_nowhere() else None,
+        "_tty_out": drawn,
+        "_out_bufsize": 0 if drawn else 1,
+        "_in": None,
+        "_no_out": False,
+        "_bg": True,
+        "_bg_exc": False,
+        "_new_session": True,
+        "_encoding": "utf-8",
+        "_decode_errors": "replace",
+        "_ok_code": list(range(256)),
+        "_return_cmd": True,
+    }
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _stop_sh(command: Any, grace_s: float = STOP_GRACE_S) -> None:
