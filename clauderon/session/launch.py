@@ -217,6 +217,7 @@ def run(
         container = describe(session)._replace(**without)
         try:
             make(container)
+            resources.proven(context, gateway)
             return session
         except CommandFailed as failure:
             _remove_unstarted(context, session)

@@ -32,6 +32,7 @@ class Gateway(NamedTuple):
 
     native: the gateway's address is on this machine, so that source addresses are visible to the proxy.
     session: the id of the only session on it (`own_network`); "" for the shared one.
+    network_id: docker's, where the network was looked at just now; not kept.
     """
 
     network: str
@@ -39,6 +40,7 @@ class Gateway(NamedTuple):
     gateway: str
     native: bool
     session: str = ""
+    network_id: str = ""
 
     @property
     def host_address(self) -> str:
@@ -138,7 +140,14 @@ def remember(context: Context, network: Network, session_id: str = "") -> Gatewa
     if cached_gateway(context, network.name) != gateway:
         value = {key: item for key, item in gateway._asdict().items() if key != "network" and item != ""}
         context.store.keep_fact(f"network:{network.name}", value)
-    return gateway
+    return gateway._replace(network_id=network.id)
+
+
+def proven(context: Context, gateway: Gateway) -> None:
+    """A container has its address on the network, so it is whole. Its maker may have been killed before it said so."""
+    key = f"complete:{gateway.network}"
+    if gateway.network_id and not gateway.session and context.store.fact(key) != gateway.network_id:
+        context.store.keep_fact(key, gateway.network_id)
 
 
 def complete(context: Context, name: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from clauderon.store import Store
 from tests.live.test_kill import MOST_CALLS, Struck
 from tests.standins.engine import BUSYBOX, Engine
 from tests.standins.faults import When
@@ -36,6 +37,18 @@ def test_a_network_that_was_half_made_is_made_to_its_end(cold: Engine) -> None:
     assert cold.cli.ok("reconcile").text.count("network") == 0
     cold.create("m")
     assert network(cold, cold.network)["Id"] == after["Id"]
+
+
+def test_a_network_whose_maker_was_killed_before_it_said_so_is_kept(cold: Engine) -> None:
+    """Seen to fail without `resources.proven`: every reconcile removed it, and the next create made it anew."""
+    cold.create("n")
+    before = network(cold, cold.network)
+    with Store.open(cold.home) as store:
+        store.keep_fact(f"complete:{cold.network}", None)
+    cold.create("m")
+    cold.cli.ok("delete", "--force", cold.name("n"), cold.name("m"))
+    assert "network" not in cold.cli.ok("reconcile").text
+    assert network(cold, cold.network)["Id"] == before["Id"]
 
 
 def test_reconcile_and_doctor_see_it(cold: Engine) -> None:
