@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Callable
 from itertools import islice
 
 # More than any file of ours or a person's needs: configuration, certificates, records, prompts.
@@ -69,19 +70,28 @@ def draft_name(directory: int | str | os.PathLike[str], name: str) -> str:
 
     Removes the drafts of it that killed processes left. directory: a path, or a descriptor.
     """
-    start = f".{name}."
-    found = [f"{start}{os.getpid()}"]
+    own = f".{name}.{os.getpid()}"
+    sweep_drafts(directory, lambda named: named == name)
+    _unlink(directory, own)
+    return own
+
+
+def sweep_drafts(directory: int | str | os.PathLike[str], is_wanted: Callable[[str], bool] = bool) -> None:
+    """Remove the drafts that killed processes left in `directory`. is_wanted: asked with the name each one was for."""
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         for entry in islice(entries, _MOST_ENTRIES):
-            if entry.name.startswith(start) and is_gone(entry.name.removeprefix(start)):
-                found.append(entry.name)
-    for leftover in found:
-        with contextlib.suppress(FileNotFoundError):
-            if isinstance(directory, int):
-                os.unlink(leftover, dir_fd=directory)
-            else:
-                os.unlink(f"{os.fspath(directory)}/{leftover}")  # noqa: PTH108 - as above
-    return found[0]
+            start, _, number = entry.name.rpartition(".")
+            if start[:1] == "." and is_wanted(start[1:]) and is_gone(number):
+                _unlink(directory, entry.name)
+
+
+def _unlink(directory: int | str | os.PathLike[str], name: str) -> None:
+    # A directory of that name is none of ours.
+    with contextlib.suppress(FileNotFoundError, IsADirectoryError, PermissionError):
+        if isinstance(directory, int):
+            os.unlink(name, dir_fd=directory)
+        else:
+            os.unlink(f"{os.fspath(directory)}/{name}")  # noqa: PTH108 - as above
 
 
 def is_gone(number: str) -> bool:

@@ -11,7 +11,7 @@ from clauderon import airlock, filelock, files, names, rights, spec
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import own_network, probe, refresh, remove, resources, unheard
+from clauderon.session import collect, own_network, probe, refresh, remove, resources, unheard
 from clauderon.session.context import Context, is_locked, lock
 from clauderon.session.lookup import adopt, record
 
@@ -54,6 +54,8 @@ def reconcile(context: Context, *, dry_run: bool = False) -> list[Action]:
     actions += _containers(context, known, going, dry_run)
     actions += _rights(context, going, dry_run)
     actions += _networks(context, dry_run)
+    if not dry_run:
+        _sweep_drafts(context)
     actions += _directories(context, known, dry_run)
     actions += _locks(context, known.ids, dry_run)
     if actions and not dry_run:
@@ -128,6 +130,7 @@ def finish_interrupted(context: Context) -> None:
         probe.sweep(context)
     except ClauderonError as error:
         context.report.warn(f"a helper container was left by a killed command, and stays: {error}")
+    _sweep_drafts(context)
     for session in context.store.unfinished():
         if not is_locked(context, session):
             try:
@@ -144,6 +147,15 @@ def finish_interrupted(context: Context) -> None:
                 f"The agent of {session.name}, whose create --print was killed, has begun. "
                 f"hint: clauderon logs -f {session.name}"
             )
+
+
+def _sweep_drafts(context: Context) -> None:
+    """Remove what a killed command had begun to write: of a session's own files, and of an upload."""
+    for entry in _entries(context.home.sessions):
+        files.sweep_drafts(entry)
+    for entry in _entries(context.home.uploads):
+        # The agent may have files there that look alike.
+        files.sweep_drafts(entry, lambda name: name.startswith(collect.DRAFT))
 
 
 def _finish(context: Context, session: Session, dry_run: bool) -> Action:
@@ -224,9 +236,6 @@ def _directories(context: Context, known: _Known, dry_run: bool) -> list[Action]
             if entry.name not in (known.names if parent == home.worktrees else known.ids):
                 context.report.warn(f"{entry} belongs to no session and may hold work; look, then remove it")
     for entry in _entries(home.sessions):
-        for file in _entries(entry) if entry.name in known.ids and not dry_run else ():
-            if draft := re.fullmatch(r"\.(.+)\.[0-9]+", file.name):
-                files.draft_name(entry, draft[1])  # removes those of killed processes
         if entry.name not in known.ids:
             actions.append(Action(entry.name, "session directory", "removed"))
             if not dry_run:
