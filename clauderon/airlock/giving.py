@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from clauderon import paths
 from clauderon.airlock.inside import Inside
 from clauderon.errors import BackendError, Conflict, Refused
+from clauderon.files import draft_name
 from clauderon.record import Session
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -73,11 +74,18 @@ def _parent(root: int, parts: tuple[str, ...]) -> Iterator[int]:
 
 
 def _write(root: int, parent: int, name: str, content: bytes) -> None:
-    descriptor = os.open(name, _NEW_FILE, 0o644, dir_fd=parent)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        _as_its_own(root, file.fileno(), 0)
+    """Make the file, whole; git would not get by half a one. Raises FileExistsError."""
+    # git passes over a name that begins with a dot.
+    draft = draft_name(parent, name)
+    try:
+        with open(os.open(draft, _NEW_FILE, 0o644, dir_fd=parent), "wb") as file:
+            file.write(content)
+            file.flush()
+            _as_its_own(root, file.fileno(), 0)
+        os.link(draft, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft, dir_fd=parent)
 
 
 def _as_its_own(root: int, descriptor: int, search: int) -> None:

@@ -83,7 +83,7 @@ def created(world: World) -> None:
     there = bool(world.sessions())
     if there:
         _runs(world)
-    elif world.is_warm and not world.recovered_by_itself:
+    elif not world.is_cold:
         # Undone: what is there is compared, and the strikes that follow show that it can be made.
         forget_rescued(world)
         return

@@ -72,6 +72,7 @@ class World:
     temporary: Path = field(init=False)
     # More words for every `create`.
     options: tuple[str, ...] = ()
+    is_cold: bool = False
     # The ref and the commit of a rescue that can be put back.
     rescue: tuple[str, str] | None = None
 
@@ -164,6 +165,7 @@ class World:
 
     def chill(self) -> None:
         """Make engine and home as they were before anything was ever created here."""
+        self.is_cold = True
         self.cli("proxy", "stop")
         home = self.engine.home
         for network in self.networks():
