@@ -24,6 +24,8 @@ EXCLUDE_NOTE = "# clauderon mounts this file into its worktrees; the line goes w
 EXCLUDE_LINE = "/.claude.json\n"
 _TRIES = 40
 _STALE = (b"missing but locked worktree", b"missing but already registered worktree")
+# "cannot lock ref 'refs/heads/a': 'refs/heads/a/b' exists; cannot create 'refs/heads/a'"
+_EXISTS = re.compile(r"'refs/heads/([^']+)' exists")
 # git reads the entries of all worktrees; one that another `worktree add` is just writing is still empty.
 _HALF_WRITTEN = re.compile(rb"failed to read \S*/worktrees/")
 
@@ -226,20 +228,24 @@ def _is_conflict(answer: proc.Completed) -> bool:
 
 def _cannot_add(opening: Opening, answer: proc.Completed) -> Exception:
     text = answer.error_text
+    there = _EXISTS.search(text)
     if "cannot lock ref" in text:
-        why = "the name of another branch stands in its way"
+        taken, why = there[1] if there else "", "the name of another branch stands in its way"
     elif not _is_conflict(answer):
         return CommandFailed(answer.argv, answer.status, answer.stdout, answer.stderr)
     elif "branch" in text:
-        why = "it exists already"
+        taken, why = opening.branch, "it exists already"
     else:
-        why = f"{opening.worktree} exists already"
-    return Conflict(
-        f"branch {opening.branch}",
-        why,
-        hint=f"git -C '{opening.repository.path}' branch -m {opening.branch} OTHER  # or: --branch OTHER",
-        detail=text,
-    )
+        return Conflict(
+            f"worktree {opening.worktree}",
+            "it exists already",
+            hint="clauderon create --name OTHER",
+            detail=text,
+        )
+    # Only what is there can be renamed.
+    rename = f"git -C '{opening.repository.path}' branch -m {taken} OTHER  # or: --branch OTHER"
+    hint = rename if taken else "clauderon create --branch OTHER ..."
+    return Conflict(f"branch {opening.branch}", why, hint=hint, detail=text)
 
 
 def exclude_our_file(common_dir: Path) -> None:

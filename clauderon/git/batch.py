@@ -26,12 +26,13 @@ def parse_batch(output: bytes, count: int) -> list[Batch | None]:
     return answers
 
 
-def entry_names(tree: bytes, id_bytes: int) -> list[bytes]:
-    """The names in a tree object's content: `MODE NAME\\0ID`, one after the other."""
-    names = []
+def entry_modes(tree: bytes, id_bytes: int) -> dict[bytes, bytes]:
+    """Name to mode of a tree object's content: `MODE NAME\\0ID`, one after the other."""
+    modes = {}
     offset = 0
     while offset < len(tree):
         end = tree.index(b"\0", offset)
-        names.append(tree[offset:end].partition(b" ")[2])
+        mode, _, name = tree[offset:end].partition(b" ")
+        modes[name] = mode
         offset = end + 1 + id_bytes
-    return names
+    return modes

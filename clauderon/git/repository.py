@@ -15,7 +15,7 @@ from typing import NamedTuple
 from clauderon import proc
 from clauderon.errors import CommandFailed, Conflict, UsageError
 from clauderon.git.alternates import object_dirs
-from clauderon.git.batch import Batch, entry_names, parse_batch
+from clauderon.git.batch import Batch, entry_modes, parse_batch
 from clauderon.git.environment import HARDENED, environment
 from clauderon.git.notes import notes, refuse_linked_packs
 from clauderon.git.personal import attributes_files, excludes_file
@@ -28,6 +28,8 @@ READ_TIMEOUT_S = 60.0
 # Paths of ours in a worktree; a repository that tracks one of them keeps its own file.
 OUR_PATHS = (".claude.json", ".clauderon")
 OUR_HOOKS = ".clauderon/hooks"
+# Its mode in a tree object.
+_DIRECTORY = b"40000"
 _REV_PARSE = (
     *("--is-bare-repository", "--is-inside-git-dir", "--is-shallow-repository", "--show-object-format"),
     *("--absolute-git-dir", "--git-common-dir", "--show-cdup", "--symbolic-full-name", "HEAD"),
@@ -184,20 +186,27 @@ def repository_read(
 _HEAD, _BASE, _GITMODULES, _ATTRIBUTES, _OURS, _BRANCHES = 0, 1, 2, 3, 4, 6
 
 
+def _in_the_way(place: _Place, path: str) -> UsageError:
+    return UsageError(
+        f"repository {place.shown}",
+        f"it tracks a file called {path}, and a session needs a directory of that name",
+        hint=f"git -C '{place.shown}' mv {path} OTHER",
+    )
+
+
 def _tracked(place: _Place, claude_json: Batch | None, directory: Batch | None) -> frozenset[str]:
     """Which of our paths are the repository's own. Raises UsageError where we could not mount beside it."""
     own = {OUR_PATHS[0]} if claude_json is not None else set()
     if directory is not None:
         _, kind, content = directory
         if kind != "tree":
-            raise UsageError(
-                f"repository {place.shown}",
-                f"it tracks a file called {OUR_PATHS[1]}, and a session needs a directory of that name",
-                hint=f"git -C '{place.shown}' mv {OUR_PATHS[1]} OTHER",
-            )
+            raise _in_the_way(place, OUR_PATHS[1])
         own.add(OUR_PATHS[1])
-        if b"hooks" in entry_names(content, 32 if place.object_format == "sha256" else 20):
+        modes = entry_modes(content, 32 if place.object_format == "sha256" else 20)
+        if b"hooks" in modes:
             own.add(OUR_HOOKS)
+        if modes.get(b"uploads", _DIRECTORY) != _DIRECTORY:
+            raise _in_the_way(place, f"{OUR_PATHS[1]}/uploads")
     return frozenset(own)
 
 

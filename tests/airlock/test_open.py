@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import threading
@@ -240,6 +241,24 @@ def test_a_branch_that_stands_in_the_way_is_a_conflict(repo: Path, home: Home) -
         )
     with pytest.raises(Conflict, match="a branch named clauderon stands in its way"):
         git.repository_read(repo, dict(os.environ), branch="clauderon/fix")
+
+
+@pytest.mark.parametrize("taken", ["clauderon", "clauderon/fix", "clauderon/fix/deep", "clauderon/fix/a/b"])
+def test_the_hint_renames_the_branch_that_is_there(repo: Path, home: Home, taken: str) -> None:
+    """Seen to fail for what is below the wanted name: the hint named the wanted one, which did not exist."""
+    call("git", "branch", taken, cwd=repo)
+    repository = git.repository_read(repo, dict(os.environ))
+
+    def opened() -> None:
+        airlock.open_worktree(
+            repository, home.worktree("fix"), branch="clauderon/fix", base=repository.base_commit
+        )
+
+    with pytest.raises(Conflict) as caught:
+        opened()
+    hint = shlex.split((caught.value.hint or "").partition("  #")[0])
+    call(*hint, cwd=home.root)
+    opened()
 
 
 def test_something_at_the_worktrees_place_is_a_conflict_and_stays(repo: Path, home: Home) -> None:

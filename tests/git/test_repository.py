@@ -316,6 +316,30 @@ def test_a_file_where_our_directory_has_to_be_is_refused(tmp_path: Path) -> None
         read(repo)
 
 
+@pytest.mark.parametrize("kind", ["file", "link", "nested"])
+def test_whatever_stands_where_uploads_have_to_be_is_refused(tmp_path: Path, kind: str) -> None:
+    """Seen to fail with the name `.clauderon` alone looked at: the file was replaced, and the worktree dirty."""
+    repo = make_repo(tmp_path / "r", files={".clauderon/uploads": "", "x": ""})
+    if kind != "file":
+        call("git", "rm", "--quiet", ".clauderon/uploads", cwd=repo)
+        (repo / ".clauderon").mkdir(exist_ok=True)
+        head = call("git", "rev-parse", "HEAD", cwd=repo)
+        if kind == "link":
+            (repo / ".clauderon/uploads").symlink_to("../x")
+            call("git", "add", ".clauderon", cwd=repo)
+        else:
+            call("git", "update-index", "--add", "--cacheinfo", f"160000,{head},.clauderon/uploads", cwd=repo)
+        call("git", "commit", "--quiet", "-m", "Change its kind", cwd=repo)
+    with pytest.raises(UsageError, match=r"it tracks a file called \.clauderon/uploads, and a session needs"):
+        read(repo)
+
+
+def test_a_directory_of_uploads_is_the_repositorys_own(tmp_path: Path) -> None:
+    assert read(make_repo(tmp_path / "r", files={".clauderon/uploads/a": "", "x": ""})).tracks == {
+        ".clauderon"
+    }
+
+
 @pytest.mark.parametrize("base", ["same", "same~0", "same^{commit}", "deep/same"])
 def test_a_branch_comes_before_a_tag_of_its_name_and_that_is_said(repo: Path, base: str) -> None:
     """git itself takes the tag, with a warning on stderr that nobody sees."""
