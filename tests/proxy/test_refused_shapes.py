@@ -344,3 +344,20 @@ def test_an_upstream_of_http_2_alone_is_said_to_be_that(rig: Rig, first: bytes, 
     assert head.startswith(b"HTTP/1.1 502 ")
     assert b"HTTP/2" in body and b"[proxy] passthrough" in body
     assert rig.audited()[0].error == "upstream-http2"
+
+
+@pytest.mark.parametrize("goodbye", ["", "closes at once"])
+def test_an_upstream_whose_handshake_knows_http_2_alone_is_said_to_be_that(rig: Rig, goodbye: str) -> None:
+    """The alert no_application_protocol (RFC 7301 3.2). Seen to fail with the reason of `ssl` alone passed on."""
+
+    def answer(peer: Peer) -> None:
+        peer.sock.recv(65536)
+        peer.send(b"\x15\x03\x03\x00\x02\x02\x78")
+        if not goodbye:
+            peer.rest()
+
+    rig.upstream(handler=answer, tls=False, port=443)
+    head, body = rig.ask(GET)
+    assert head.startswith(b"HTTP/1.1 502 ")
+    assert b"HTTP/2" in body and b"[proxy] passthrough" in body
+    assert rig.audited()[0].error == "upstream-http2"
