@@ -130,9 +130,12 @@ class Inside:
     def _known(self, oid: str | None) -> str | None:
         return oid if oid is not None and len(oid) == self.oid_chars and oid.strip("0") else None
 
-    def head(self) -> tuple[str | None, str | None]:
-        """What HEAD names: (ref, None) on a branch, (None, commit) detached, (None, None) when it is unreadable."""
-        content = read_file(self.root, ("HEAD",), _REF_BYTES)
+    def head(self, *directory: str) -> tuple[str | None, str | None]:
+        """What HEAD names: (ref, None) on a branch, (None, commit) detached, (None, None) when it is unreadable.
+
+        directory: of another worktree than the session's, `worktrees/NAME`, a part each.
+        """
+        content = read_file(self.root, (*directory, "HEAD"), _REF_BYTES)
         if content is None:
             return None, None
         target = _symbolic(content)

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clauderon import paths, proc
-from clauderon.airlock import byhand
+from clauderon.airlock import byhand, linked
 from clauderon.airlock.autorun import Autorun, brings
 from clauderon.airlock.carry import printable
 from clauderon.airlock.disk import corrections
 from clauderon.airlock.incoming import planted_between
 from clauderon.airlock.layout import admin_dir, beside, branch_ref, host_side
+from clauderon.airlock.linked import Linked
 from clauderon.airlock.snapshot import Place, changes, take
 from clauderon.airlock.submodule_work import Work, look, pointing
 from clauderon.airlock.syncing import common_dir_of, locked
@@ -39,6 +40,7 @@ class State:
     unmerged:      commits of the branch that no other branch, local or remote, has.
     modified, untracked: paths in the worktree that no commit holds; ignored ones do not count.
     submodules:    those of its submodules that hold work of the session.
+    linked:        git worktrees inside, beside its own, that hold what no commit has.
     planted:       `.git` entries below the worktree, safe to print.
     """
 
@@ -49,10 +51,13 @@ class State:
     untracked: int
     planted: tuple[str, ...]
     submodules: tuple[Work, ...] = ()
+    linked: tuple[Linked, ...] = ()
 
     @property
     def dirty(self) -> int:
-        return self.modified + self.untracked + sum(work.uncommitted for work in self.submodules)
+        elsewhere = sum(work.uncommitted for work in self.submodules)
+        elsewhere += sum(tree.uncommitted for tree in self.linked)
+        return self.modified + self.untracked + elsewhere
 
 
 def state(home: paths.Home, session: Session, environ: Mapping[str, str]) -> State:
@@ -71,6 +76,7 @@ def state(home: paths.Home, session: Session, environ: Mapping[str, str]) -> Sta
     differing = changes(place)
     with locked(host_side(home, session.id), session.name):
         works, _ = look(home, session, place.common_dir, place.env)
+        trees = linked.look(home, session, place.common_dir, place.env)
     behind, ahead = counting.result(timeout_s=_TIMEOUT_S).text.split()
     return State(
         ahead=int(ahead),
@@ -80,6 +86,7 @@ def state(home: paths.Home, session: Session, environ: Mapping[str, str]) -> Sta
         untracked=len(differing.untracked),
         planted=tuple(printable(path) for path in found),
         submodules=tuple(work for work in works if work.any),
+        linked=tuple(trees),
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clauderon import paths, proc
+from clauderon.airlock import linked
 from clauderon.airlock.carry import carry
 from clauderon.airlock.dropped import Traces, dropped, traces
 from clauderon.airlock.ignoring import asked_for
@@ -113,11 +114,15 @@ class _Rescue:
             wanted[""] = wanted.pop("host")
         if snapshot is not None:
             wanted = self._with_snapshot(snapshot, wanted, head, tip)
-        held = [*candidates.values(), *wanted.values(), *self.known]
+        trees = linked.keep(self.home, session, self.common_dir, self.env, self.bench)
+        modules = keep(self.home, session, self.common_dir, self.env)
+        self.lost += [*trees.lost, *modules.lost]
+        self.sources += [*trees.sources, *modules.sources]
+        held = [*candidates.values(), *wanted.values(), *trees.heads, *self.known]
         left = dropped(self.bench, session, self.side.objects, traces=self.traces, held=held, lost=self.lost)
         wanted |= {f"dropped/{number}": oid for number, oid in enumerate(left)}
         wanted = {label: oid for label, oid in wanted.items() if not label or oid != wanted.get("")}
-        wanted |= self._submodules()
+        wanted |= modules.tips | trees.tips
         carried = self._carried(sorted(set(wanted.values())))
         kept = labelled({label: oid for label, oid in wanted.items() if oid in carried})
         if len(kept) > _REFS_ONE_BY_ONE:
@@ -132,11 +137,6 @@ class _Rescue:
         if equal:
             write_lines(self.side.equal, equal)
         return (*refs, *(ref for ref in earlier if ref not in refs))
-
-    def _submodules(self) -> dict[str, str]:
-        found = keep(self.home, self.session, self.common_dir, self.env)
-        self.lost, self.sources = self.lost + found.lost, found.sources
-        return found.tips
 
     def _kept_before(self, commits: Iterable[str]) -> tuple[Kept, ...]:
         """The refs of earlier rescues that hold these commits, where nothing else does: to be said, not made."""

@@ -216,6 +216,9 @@ def status(context: Context, name: str) -> dict[str, Any]:
         }
         for each in work.submodules
     ]
+    row["worktrees"] = [
+        {"path": each.path, "uncommitted": each.uncommitted, "unseen": each.unseen} for each in work.linked
+    ]
     row["incoming"] = synced.incoming
     row["planted"] = list(work.planted)
     return row

@@ -186,6 +186,10 @@ def _ask(
             }
             said = ", ".join(counted(number, noun) for noun, number in held.items() if number)
             reasons.append(f"in submodule {work.path}: {said or 'work that cannot be looked at'}")
+        reasons += [
+            f"in git worktree {tree.path}: {tree.unseen or counted(tree.uncommitted, 'uncommitted change')}"
+            for tree in state.linked
+        ]
         if state.unmerged:
             reasons.append(counted(state.unmerged, "unmerged commit"))
     if not reasons:
