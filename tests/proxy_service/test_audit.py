@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, strategies
 
 from clauderon.proxy.audit import log as audit
+from clauderon.proxy.audit.line import Lines
 from clauderon.proxy.audit.log import AuditLog
 from clauderon.proxy.audit.reader import read
-from clauderon.proxy.audit_line import Lines
 from clauderon.proxy.interfaces import AuditRecord
 from tests.proxy_service.rig import eventually
 

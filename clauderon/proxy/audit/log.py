@@ -25,8 +25,8 @@ from operator import itemgetter
 from pathlib import Path
 
 from clauderon.proxy.audit import share
+from clauderon.proxy.audit.line import Lines
 from clauderon.proxy.audit.repeats import WINDOW_S, Counted, Repeats
-from clauderon.proxy.audit_line import Lines
 from clauderon.proxy.interfaces import AuditRecord
 
 # How late a line may be, and what a kill -9 may cost.
