@@ -14,7 +14,7 @@ from bench.figures import Row, as_json, table
 from bench.machine import Unavailable, say
 
 OURS = "clauderon"
-BENCHES = ("cli", "create", "list", "proxy")
+BENCHES = ("cli", "create", "list", "proxy", "fairness")
 
 
 def _names(text: str) -> list[str]:
@@ -53,6 +53,10 @@ def measure(name: str, asked: argparse.Namespace) -> tuple[list[Row], list[str]]
         from bench import proxy
 
         return proxy.bench(asked.rounds or 3, asked.peers, asked.only, asked.tree)
+    if name == "fairness":
+        from bench import fairness
+
+        return fairness.bench(asked.rounds or 3, asked.only)
     if name == "create":
         from bench import create
 

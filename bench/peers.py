@@ -12,11 +12,18 @@ import venv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from random import choices
+from string import ascii_letters, digits
+from typing import TYPE_CHECKING, Protocol
 
 from bench.machine import ROOT, Child, Unavailable, cache, run, say
 
-SESSION_ID = "be00000000be"
+if TYPE_CHECKING:
+    from clauderon.store import Session
+
+# A host for which there is a credential, on the one port where it is lent; and one that sessions may not reach.
+LENT_HOST, LENT_PORT = "lent.bench.test", 443
+DENIED_HOST = "denied.a.bench.test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,50 +231,64 @@ class Mitmproxy(Server):
 
 
 class Clauderon(Server):
-    """Our own service as it is in use: supervisor and worker, one session, audit and policy on.
+    """Our own service as it is in use: supervisor and worker, audit and policy on; one session, or `sessions`.
 
-    tree: another checkout to run it from.
+    tree: another checkout to run it from. ports: those of the sessions, once it was started.
     """
 
-    def __init__(self, name: str = "clauderon", tree: Path = ROOT) -> None:
+    def __init__(self, name: str = "clauderon", tree: Path = ROOT, sessions: int = 1) -> None:
         super().__init__()
         self.name = name
         self.env = {**os.environ, "PYTHONPATH": str(tree)}
+        self.sessions = sessions
+        self.ports: list[int] = []
 
     def set_up(self) -> None:
         run([sys.executable, "-P", "-c", "import clauderon.proxy.service"], env=self.env)
 
     def start(self, stage: Stage, port: int) -> None:
+        """It takes this port, and those after it for its sessions."""
         from clauderon.paths import Home
-        from clauderon.record import Session
         from clauderon.store import Store
 
         directory = self.fresh(stage, port)
         home = Home(directory)
         home.create()
-        session_port = port + 1
-        connect_to = "".join(
-            f'"{host}:{stage.upstream_port}" = "127.0.0.1:{stage.upstream_port}"\n' for host in stage.hosts
-        )
+        self.ports = [port + 1 + number for number in range(self.sessions)]
+        places = [f"{host}:{stage.upstream_port}" for host in stage.hosts]
+        places.append(f"{LENT_HOST}:{LENT_PORT}")
+        connect_to = "".join(f'"{place}" = "127.0.0.1:{stage.upstream_port}"\n' for place in places)
         home.config.write_text(
-            f'[proxy]\nport = {port}\nsession_ports = "{session_port}-{session_port}"\n'
+            f'[proxy]\nport = {port}\nsession_ports = "{self.ports[0]}-{self.ports[-1]}"\n'
             f'upstream_ca = "{stage.upstream_ca}"\n[proxy.connect_to]\n{connect_to}'
+            f'[network]\ndeny = ["{DENIED_HOST}"]\n'
+            f'[credentials.bench]\nhosts = ["{LENT_HOST}"]\nfile = "bench"\n'
         )
-        session = Session(
-            id=SESSION_ID, name="bench", state="running", step="", port=session_port, repo="/", git_dir="/",
-            branch="clauderon/bench", base="0" * 40, agent="claude", image="none", created_at=0.0, updated_at=0.0,
-            ip="127.0.0.1", env={},
-        )  # fmt: skip
+        secret = home.secrets / "bench"
+        secret.write_text("ghp_" + "".join(choices(ascii_letters + digits, k=36)))
+        secret.chmod(0o600)
         with Store.open(home) as store:
-            store.add(session, range(session_port, session_port + 1))
+            for number, taken in enumerate(self.ports):
+                store.add(_session(number, taken), range(taken, taken + 1))
         env = {**self.env, "CLAUDERON_HOME": str(directory)}
         argv = [sys.executable, "-P", "-m", "clauderon", "proxy", "run"]
         self.child = Child(argv, directory / "output", env)
-        self.child.until_listening(session_port)
-        self.port = session_port
+        for taken in self.ports:
+            self.child.until_listening(taken)
+        self.port = self.ports[0]
 
     def ca(self, stage: Stage) -> Path:
         return stage.directory / self.name / "proxy-ca.pem"
+
+
+def _session(number: int, port: int) -> Session:
+    from clauderon.store import Session
+
+    return Session(
+        id=f"be{number:010x}", name=f"bench-{number}", state="running", step="", port=port, repo="/", git_dir="/",
+        branch=f"clauderon/bench-{number}", base="0" * 40, agent="claude", image="none", created_at=0.0, updated_at=0.0,
+        ip="127.0.0.1", env={},
+    )  # fmt: skip
 
 
 def known(trees: Sequence[Path]) -> list[Peer]:

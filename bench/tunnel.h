@@ -125,13 +125,13 @@ static size_t write_request(char *text, size_t room, const char *line, const cha
         headers);
 }
 
-static void prepare_get(const char *path) {
+__attribute__((unused)) static void prepare_get(const char *path) {
     char line[128];
     snprintf(line, sizeof line, "GET %s", path);
     request_length = write_request(request, sizeof request, line, target_host, "");
 }
 
-static void get(struct tunnel *t) {
+__attribute__((unused)) static void get(struct tunnel *t) {
     t->asked_ns = now_ns();
     send_all(t, request, request_length);
 }
