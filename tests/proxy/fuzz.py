@@ -334,7 +334,7 @@ class Dialler:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
 
-    async def open(self, key: Key, rules: Any, *, raw: bool = False) -> Upstream:
+    async def open(self, key: Key, rules: Any, turn: Any = None, *, raw: bool = False) -> Upstream:
         if self.stage.rng.random() < 0.05:
             raise Problem(502, "upstream-connect", "no")
         wire = Upstream(self.stage.loop, key, self.stage.pool)  # type: ignore[arg-type]

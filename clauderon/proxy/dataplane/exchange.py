@@ -97,7 +97,7 @@ class Exchange:
     async def _open(self) -> None:
         session = self.client.session
         try:
-            upstream = await session.shared.dialler.open(self.key, session.rules)
+            upstream = await session.shared.dialler.open(self.key, session.rules, session.turn)
         except Problem as problem:
             self._dialling = None
             self.fail(problem)
@@ -109,7 +109,6 @@ class Exchange:
     def _attach(self, upstream: Upstream) -> None:
         self.upstream = upstream
         upstream.own(self)
-        upstream.turn = self.client.turn
         upstream.ticks = 0
         message = self._message
         if upstream.needles is not None:

@@ -56,7 +56,7 @@ async def _open(client: Client, head: RequestHead, host: str, port: int, rule: s
 
     key = Key(session.policy.id, False, host, port)
     try:
-        upstream = await session.shared.dialler.open(key, session.rules, raw=True)
+        upstream = await session.shared.dialler.open(key, session.rules, session.turn, raw=True)
     except Problem as problem:
         client.trying = None
         record(problem.status, 0, 0, problem=problem)

@@ -27,7 +27,6 @@ class Tunnel:
         self._over = False
         client.join(self)
         upstream.own(self)
-        upstream.turn = client.turn
         if client.unflushed:
             upstream.hold(PEER)
 

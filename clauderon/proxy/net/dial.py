@@ -15,6 +15,7 @@ from clauderon.proxy.http.problem import HTTP2_FIX, Problem
 from clauderon.proxy.net.pool import Pool
 from clauderon.proxy.net.resolver import Resolved, Resolver
 from clauderon.proxy.net.routes import Routes, UpstreamProxy
+from clauderon.proxy.net.turns import Turn
 from clauderon.proxy.net.upstream import Key, Upstream
 from clauderon.proxy.policy.addresses import canonical_address, guarded
 from clauderon.proxy.policy.hosts import format_authority, is_address
@@ -49,11 +50,11 @@ class Dialler:
         self.sock_connect = loop.sock_connect
         self._unknown: dict[str, float] = {}
 
-    async def open(self, key: Key, rules: Rules, *, raw: bool = False) -> Upstream:
-        """A connected upstream, secured if the key says so and not `raw`. Raises Problem."""
+    async def open(self, key: Key, rules: Rules, turn: Turn | None = None, *, raw: bool = False) -> Upstream:
+        """A connected upstream, secured if the key says so and not `raw`. turn: whose work it is. Raises Problem."""
         while True:
             generation = self.pool.generation
-            wire = await self._reach(key, rules, raw)
+            wire = await self._reach(key, rules, turn, raw)
             wire.generation = generation  # the settings may have changed on the way
             if not key.secure or raw:
                 return wire
@@ -88,18 +89,18 @@ class Dialler:
             wire.abort()
             raise
 
-    async def _reach(self, key: Key, rules: Rules, raw: bool) -> Upstream:
+    async def _reach(self, key: Key, rules: Rules, turn: Turn | None, raw: bool) -> Upstream:
         target = rules.targets.dial(key.host, key.port)
         proxy = self.proxy_for(key, rules, raw=raw)
         if proxy is None:
-            return await self._connect(key, target.host, target.port, None if target.named else rules)
+            return await self._connect(key, target.host, target.port, turn, None if target.named else rules)
         if is_address(key.host) and (problem := rules.address_problem(key.host, key.port)):
             raise Problem(403, "address-guard", problem.problem or "", problem.fix, True, problem.rule)
         if key.host in _GUARDED or key.host.endswith(".localhost"):
             what = f"{key.host} is guarded (the host itself, or a cloud's metadata)"
             raise Problem(403, "address-guard", what, "", True, "address-guard")
         await self._glance(key, rules)
-        wire = await self._connect(key, proxy.host, proxy.port, None)
+        wire = await self._connect(key, proxy.host, proxy.port, turn, None)
         if key.secure or raw:
             await wire.tunnel_through(format_authority(key.host, key.port), proxy.authorization)
         else:
@@ -133,7 +134,9 @@ class Dialler:
         if first is not None:
             raise _closed(key.host, first)
 
-    async def _connect(self, key: Key, host: str, port: int, guard: Rules | None) -> Upstream:
+    async def _connect(
+        self, key: Key, host: str, port: int, turn: Turn | None, guard: Rules | None
+    ) -> Upstream:
         """Connect to the first address that accepts; `guard`'s rules apply to the very address dialled."""
         failure: Problem | None = None
         for family, address in await self._resolve(key, host, port):
@@ -155,7 +158,7 @@ class Dialler:
                     raise Problem(403, "address-guard", what, "", True, "address-guard")
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
                 _, wire = await self.loop.create_connection(
-                    lambda: Upstream(self.loop, key, self.pool), sock=sock
+                    lambda: Upstream(self.loop, key, self.pool, turn), sock=sock
                 )
                 self.pool.wires.add(wire)
                 return wire

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from clauderon.proxy.http.problem import Problem
+from clauderon.proxy.net.turns import Turn
 from clauderon.proxy.net.wire import Wire
 
 if TYPE_CHECKING:
@@ -51,8 +52,11 @@ class Upstream(Wire):
     UNREAD_TICKS = 900  # to read some of it
     REPLY_MAX = 64 * 1024
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, key: Key, pool: Pool) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, key: Key, pool: Pool, turn: Turn | None = None
+    ) -> None:
         super().__init__(loop, pool.outbox)
+        self.turn = turn
         self.key = key
         self.pool = pool
         self.generation = pool.generation

@@ -182,9 +182,17 @@ class Wire(Events):
 
     def begin(self, first: Data = b"") -> None:
         """Take the first step of the handshake; `first` holds bytes of the peer's that were read already."""
+        turn = self.turn
+        charged = self._outbox.contended and turn is not None and not turn.entered
+        if turn is not None and charged:
+            turn.enter()
         if first:
             self._incoming.write(first)
-        self._shake()
+        try:
+            self._shake()
+        finally:
+            if turn is not None and charged:
+                turn.leave()
 
     def tls_session(self) -> ssl.SSLSession | None:
         """The session to resume with, once the peer has sent a ticket."""
