@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from clauderon.proxy.net.outbox import Outbox
 from clauderon.proxy.net.tickets import Tickets
@@ -12,12 +13,16 @@ from clauderon.proxy.net.upstream import Key, Upstream
 class Pool:
     """Idle upstream connections, the last used first, and the TLS sessions to resume.
 
+    Once it is full, who has the most in it makes room: a session that visits many hosts must not keep the connection
+    of another from being used again, which would cost that one a handshake for every request.
+
     generation: counts the times everything was cleared. What was opened before the last of them was opened on terms
     that may no longer hold (trust, a route), and is not kept when it comes back.
     """
 
     PER_KEY = 128
     TOTAL = 512
+    ROOM = 32  # so many go at once, as finding them takes longer than closing them
     IDLE_S = 50.0
     # A request that must not be sent twice goes only over a connection that was in use a moment ago: then the
     # upstream is unlikely to be closing it right now.
@@ -61,12 +66,26 @@ class Pool:
         if not wire.served and wire.secure:
             self.tickets.learn(key, self.loop.time(), wire.tls_session)
         wire.served += 1
-        if len(wires) >= self.PER_KEY or self.size >= self.TOTAL:
+        if len(wires) >= self.PER_KEY:
             wire.close()
             return
         wire.idle_since = self.loop.time()
         wires.append(wire)
         self.size += 1
+        if self.size > self.TOTAL:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Close what was idle the longest of the session that has the most."""
+        sizes: Counter[str] = Counter()
+        for key, wires in self.idle.items():
+            sizes[key.session] += len(wires)
+        most = max(sizes, key=sizes.__getitem__)
+        theirs = [wire for key, wires in self.idle.items() if key.session == most for wire in wires]
+        theirs.sort(key=lambda wire: wire.idle_since)
+        for wire in theirs[: self.ROOM]:
+            self.discard(wire)
+            wire.close()
 
     def discard(self, wire: Upstream) -> None:
         wires = self.idle.get(wire.key)
