@@ -17,6 +17,7 @@ import pytest
 from clauderon.proxy.net import turns
 from clauderon.proxy.net.outbox import Outbox
 from clauderon.proxy.net.turns import Turn, Turns
+from clauderon.proxy.net.wire import Wire
 from tests.proxy.rig import OK, Peer, Rig
 
 REFUSED = b"GET http://denied.test/%b HTTP/1.1\r\nHost: denied.test\r\n\r\n" % (b"x" * 200)
@@ -49,7 +50,7 @@ class Clock:
         self.used += seconds
 
 
-class Wire:
+class Waiting:
     """Something parked that costs its session `seconds` when it is resumed."""
 
     def __init__(self, clock: Clock, turn: Turn, seconds: float, times: int = 1) -> None:
@@ -92,7 +93,7 @@ def test_a_slice_at_once_and_a_share_for_long(monkeypatch: pytest.MonkeyPatch) -
     _, clock, _, one, other = _two(monkeypatch)
     assert not _do(one, clock, turns.SLICE_S / 2)
     assert _do(one, clock, turns.SLICE_S * 2)
-    for _ in range(20):
+    for _ in range(int(2 * turns.BURST_S / turns.SLICE_S)):
         _do(one, clock, turns.SLICE_S)
     assert _do(one, clock, 0.00001), "it has used what it had"
     assert not _do(other, clock, turns.SLICE_S / 2), "which is nothing to the other"
@@ -109,7 +110,7 @@ def test_time_the_kernel_gave_to_others_is_nobodys(monkeypatch: pytest.MonkeyPat
 
 def test_while_others_are_at_it_who_waits_gets_its_share_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     loop, clock, _, one, other = _two(monkeypatch)
-    wires = [Wire(clock, one, turns.SLICE_S / 3, 10_000) for _ in range(8)]
+    wires = [Waiting(clock, one, turns.SLICE_S / 3, 10_000) for _ in range(8)]
     for wire in wires:
         one.park(wire)
     began = clock.now
@@ -130,7 +131,7 @@ def test_while_others_are_at_it_who_waits_gets_its_share_of_the_time(monkeypatch
 def test_while_nobody_else_is_at_it_nobody_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
     loop, clock, made, one, _ = _two(monkeypatch)
     clock.now += 10
-    one.park(Wire(clock, one, turns.SLICE_S, 500))
+    one.park(Waiting(clock, one, turns.SLICE_S, 500))
     steps = 0
     while made.waiting:
         loop.soon.pop(0)()
@@ -245,6 +246,25 @@ def test_handshakes_wait_for_their_turn_and_succeed(rig: Rig, hasty: None) -> No
     for client in clients:
         client.send(GET)
     assert [client.message()[1] for client in clients] == [b"ok"] * 12
+
+
+def test_every_step_of_a_handshake_is_somebodys_work(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to fail when those with upstreams were nobody's: new tunnels alone raised another's median threefold."""
+    charged: dict[type[Wire], set[bool]] = {}
+    shake = Wire._shake
+
+    def noted(wire: Wire) -> None:
+        charged.setdefault(type(wire), set()).add(wire.turn is not None and wire.turn.entered)
+        shake(wire)
+
+    monkeypatch.setattr(Wire, "_shake", noted)
+    rig.upstream("api.test", OK)
+    rig.session("other")
+    _idle = rig.connect("one")
+    client = rig.tunnel(name="other")
+    client.send(GET)
+    assert client.message()[1] == b"ok"
+    assert {kind.__name__: found for kind, found in charged.items()} == {"Client": {True}, "Upstream": {True}}
 
 
 def test_a_session_whose_connections_go_while_they_wait_holds_up_nobody(rig: Rig, hasty: None) -> None:

@@ -18,12 +18,13 @@ from typing import Protocol
 
 from clauderon.proxy.net.outbox import Outbox
 
-# About four refused requests, or two that are passed on: so long anybody else waits at an event, at most.
+# Two or three refused requests, or one that is passed on: so long anybody else waits at an event that can be cut.
 SLICE_S = 0.0002
 # Of the loop's time: for each session that is made to wait, and for all of them together.
 SHARE = 0.2
 SHARE_OF_ALL = 0.4
-# What a session may use at once after it was quiet: some handshakes, a page's worth of requests.
+# What a session may use at once after it was quiet: some handshakes, a page's worth of requests. One that used more
+# than it had, as a handshake cannot be cut, makes good no more than the debt.
 BURST_S = 0.005
 DEBT_S = -0.01
 # The others count as doing something for so long after an event of theirs.
