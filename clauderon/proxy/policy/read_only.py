@@ -30,7 +30,7 @@ _GIT_SENDS = frozenset(
         b"pragma", b"cache-control",
     }
 )  # fmt: skip
-_FORM = b"application/x-www-form-urlencoded"
+_JSON = re.compile(rb"application/(?:[a-z0-9.-]+\+)?json")
 
 # Servers that turn fields into variables, and PHP for parameters, take other characters for `_` or leave them out: only
 # letters and digits are compared.
@@ -82,13 +82,26 @@ def refused(head: RequestHead, grant: Grant) -> tuple[str, str] | None:
 
 
 def _refused_of_model(head: RequestHead, fields: list[tuple[bytes, bytes]]) -> tuple[str, str] | None:
-    """An agent thinks by POST, or its model would not hear it; nothing else is needed for that."""
-    if head.method != b"POST" and head.method not in _READING:
-        return head.method.decode("ascii", "replace"), ""
-    for name, value in fields:
-        if name == b"content-type" and _FORM in value.lower():
-            return "a form", ""  # which may have a method of its own
+    """An agent thinks by POST of JSON, or its model would not hear it; nothing else is needed for that.
+
+    A form of either type may have a method of its own in it, and a body of no type is some server's form.
+    """
+    method = head.method.decode("ascii", "replace")
+    if head.method in _READING:
+        return (f"{method} with a body", "") if head.length != 0 else None
+    if head.method != b"POST":
+        return method, ""
+    kinds = [value.partition(b";")[0].strip(b" \t").lower() for name, value in fields if _is_type(name)]
+    if kinds and not (len(kinds) == 1 and _JSON.fullmatch(kinds[0])):
+        return f"{method} of {kinds[-1].decode('ascii', 'replace')[:60]}", ""
+    if not kinds and head.length != 0:
+        return f"{method} of a body without a Content-Type", ""
     return None
+
+
+def _is_type(name: bytes) -> bool:
+    """Also as servers read it that turn fields into variables."""
+    return name.replace(b"_", b"-") == b"content-type"
 
 
 def _refused_of_reading(
