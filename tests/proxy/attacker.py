@@ -41,11 +41,11 @@ class World:
         self.streams = streams
         self.asked = 0
 
-    def ask(self, pieces: list[bytes]) -> Seen:
+    def ask(self, pieces: list[bytes], method: bytes = b"GET") -> Seen:
         self.asked += 1
         before = self.work()
         parts: list[bytes] = []
-        response = Response(b"GET", 1, lambda data: parts.append(bytes(data)))
+        response = Response(method, 1, lambda data: parts.append(bytes(data)))
         response.mask(self.needles, streams=self.streams)
         sent = []
         end = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 import time
 from collections.abc import Callable
@@ -180,3 +181,25 @@ def _least_time_s(looking: Needles, text: bytes) -> float:
         looking.find(text)
         times.append(time.thread_time() - begun)
     return min(times)
+
+
+@pytest.mark.parametrize("method", [b"HEAD", b"GET"])
+def test_the_head_alone_of_a_compressed_echo_says_nothing_of_its_length(
+    method: bytes, work: Callable[[], int]
+) -> None:
+    """HEAD, and 304, have the length of a body that never comes to be looked at. Seen to fail: the head passed.
+
+    A host that was asked for no coding has none to name there.
+    """
+    secret, attacker = _attacker("github", work)
+    views, lengths = set(), set()
+    for known in range(4, 40, 4):
+        body = gzip.compress(b"guess=" + secret[:known].encode() + b"&key=" + secret.encode(), mtime=0)
+        lengths.add(len(body))
+        status = b"200 OK" if method == b"HEAD" else b"304 Not Modified"
+        fields = b"Content-Length: %d\r\nContent-Encoding: gzip\r\n" % len(body)
+        views.add(attacker.real.ask([b"HTTP/1.1 %b\r\n%b\r\n" % (status, fields)], method))
+    assert len(lengths) > 1, "the attack is one"
+    assert len(views) == 1
+    plain = b"HTTP/1.1 200 OK\r\nContent-Length: 12345\r\nContent-Encoding: identity\r\n\r\n"
+    assert attacker.real.ask([plain], b"HEAD").sent == (plain,)

@@ -182,12 +182,12 @@ def test_a_request_with_a_credential_asks_for_no_coding(rig: Rig, fields: bytes)
     assert b"\r\nAccept-Encoding: identity\r\nx-api-key: " + SECRET in upstream.seen
 
 
-def test_a_coding_we_cannot_undo_is_nobodys_business_without_a_body_or_a_credential(rig: Rig) -> None:
+def test_a_coding_we_cannot_undo_passes_without_a_credential_and_without_a_models_body(rig: Rig) -> None:
     response = _response(b"not for our eyes", b"Content-Encoding: br")
     rig.upstream("other.test", response)
     assert b"".join(rig.ask(b"GET / HTTP/1.1\r\nHost: other.test\r\n\r\n", "other.test")) == response
     rig.upstream(handler=response[: response.index(b"\r\n\r\n") + 4])
-    rig.grants.add("api.test")
+    rig.grants.add("api.test", model_api=True)
     assert rig.ask(b"HEAD / HTTP/1.1\r\nHost: api.test\r\n\r\n")[0].startswith(b"HTTP/1.1 200 ")
 
 

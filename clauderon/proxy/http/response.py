@@ -29,6 +29,8 @@ MORE, WHOLE, SWITCHED = range(3)
 # For a compressed body that holds the secret and for one too large to know: whoever can choose what is beside the
 # secret must not learn how well it was compressed.
 _OPAQUE = "a compressed answer, which it was asked not to send and which is too large to look into, broken or an echo"
+# Its length would show how well a secret in it was compressed (BREACH), and there is nothing to look into.
+_LENGTH_ALONE = "the head of a compressed answer, which it was asked not to send, without the answer"
 
 
 class ResponseError(Exception):
@@ -238,8 +240,10 @@ class Response:
 
     def _body_mask(self, head: ResponseHead, mask: Mask) -> Mask | SqueezedMask:
         """What looks for the secret in the body."""
-        codings = codings_of(head.encoding) if head.length else []
-        if not codings:
+        codings = codings_of(head.encoding)
+        if codings and not self._streams and (self._method == b"HEAD" or head.status == 304):
+            raise ResponseError("upstream-coding", _LENGTH_ALONE)
+        if not codings or not head.length:
             return mask
         try:
             return SqueezedMask(mask.needles, codings, streams=self._streams)

@@ -6,7 +6,8 @@ In a compressed body nothing can be overwritten: one that holds the secret does 
 Its length, where its blocks begin and how its letters are coded depend on the secret and on what the client had put
 beside it. So nothing passes, not even the head with its length, before all of it was looked at; and what does not pass
 is refused in the same words whether it holds the secret, is too large or is broken. That a small body is refused says
-that it holds the whole secret, which is no more than asterisks say (the bound is in `mask`).
+that it holds the whole secret, which is no more than asterisks say (the bound is in `mask`). A head without its body
+(HEAD, 304) has the length all the same; `response` refuses it.
 
 A model API's answer passes as it comes: it may be a stream without end, and those hosts do not echo what they are sent.
 There too nothing depends on less than a whole form; the text's end waits as a plain one's does.
