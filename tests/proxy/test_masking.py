@@ -48,6 +48,10 @@ CODINGS = {
         html.escape(secret.decode()).replace("&quot;", "&#34;").replace("&#x27;", "&#39;").encode()
     ),
     "basic, url": lambda secret: quote(base64.b64encode(b"x-access-token:" + secret), safe="").encode(),
+    "basic, base64": lambda secret: base64.b64encode(
+        b"a" + base64.b64encode(b"x-access-token:" + secret) + b"z"
+    ),
+    "a field's name": lambda secret: b"-".join(part.capitalize() for part in secret.split(b"-")),
 }
 cuts = st.lists(st.integers(1, 60), max_size=40)
 
@@ -278,9 +282,8 @@ def test_what_waits_is_bounded() -> None:
 def test_every_piece_that_is_looked_for_is_unknown_or_a_whole_secret(secret: str) -> None:
     assume(secret.strip())
     needles = Needles(secret, "user")
-    plain, _ = _forms(secret, "user")
-    assert plain[0][:3] == (secret.encode(), _unknown(secret), len(secret))
-    for sampler in [*needles._plain, *(each for _, each in needles._escaped)]:
+    assert _forms(secret, "user")[0][:3] == (secret.encode(), _unknown(secret), len(secret))
+    for sampler in needles._samplers:
         for uses in sampler._pieces.values():
             for form, at in uses:
                 assert at >= form.first and at + sampler._size <= form.last

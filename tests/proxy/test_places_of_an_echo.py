@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 
-from clauderon.proxy.needles import Needles
-from clauderon.proxy.response import Response, ResponseError
+from clauderon.proxy.http.needles import Needles
+from clauderon.proxy.http.response import Response, ResponseError
 
 SECRET = b"ghp_Ab3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA2bC4"
 TELLS = 5  # letters of the unknown part
@@ -71,7 +71,8 @@ def test_no_letters_of_the_secret_come_out(where: str, streams: bool) -> None:
     answer = ANSWERS[where]
     for at in range(1, len(answer)):
         seen: list[bytes] = []
-        response = Response(b"GET", 1, lambda data: seen.append(bytes(data)), False, needles, streams)  # noqa: B023
+        response = Response(b"GET", 1, lambda data: seen.append(bytes(data)))  # noqa: B023
+        response.mask(needles, streams=streams)
         try:
             for piece in (answer[:at], answer[at:]):
                 response.feed(memoryview(piece))

@@ -41,14 +41,13 @@ Spans = Sequence[tuple[int, int]]
 class Mask:
     """Watches one plain response from a host that has a credential. found: whether a secret was in it."""
 
-    __slots__ = ("_due", "_held", "_held_spans", "found", "needles")
+    __slots__ = ("_held", "_held_spans", "found", "needles")
 
     def __init__(self, needles: Needles) -> None:
         self.needles = needles
         self.found = False
         self._held = b""  # raw bytes kept back
         self._held_spans: list[tuple[int, int]] = []
-        self._due = False  # the next byte of the body has bits of the secret as well
 
     def whole(self, raw: bytes) -> bytes:
         """A head, or any bytes that come whole, with the secret overwritten."""
@@ -63,25 +62,18 @@ class Mask:
 
         spans: where in `data` its own bytes lie, apart from framing; done: nothing follows. Raises SwollenError.
         """
-        before = 0
         if self._held:
-            before = sum(last - first for first, last in self._held_spans)
             data, spans = self._joined(data, spans)
         plain = len(spans) == 1 and spans[0] == (0, len(data))
         text = data if plain else b"".join([data[first:last] for first, last in spans])
-        found = self.needles.find(text)
-        if self._due and len(text) > before:
-            found.append((before, before + 1))
-            self._due = False
+        growing = 0 if done else self.needles.growing(text)
+        found = self._found(text, growing)
         if found:
-            self.found = True
-            self._due |= any(end > len(text) for _, end in found)
             data = _blanked(data, spans, found)
         if not plain:
-            data = self._framing(data, spans)
+            data = self._framing(data, spans, done)
         if done:
             return data
-        growing = self.needles.growing(text)
         if growing:
             return self._hold(data, spans, len(text) - growing)
         # A line of framing that is cut: a trailer, an extension.
@@ -103,14 +95,29 @@ class Mask:
         self._held = b""
         return data, joined
 
-    def _framing(self, data: Data, spans: Spans) -> Data:
+    def _found(self, text: Data, growing: int) -> Spans:
+        """What to overwrite in `text`, of which so many bytes at the end wait.
+
+        A form of which the last character is still to come is found again, with that.
+        """
+        size = len(text)
+        found = [
+            (start, end)
+            for start, end in self.needles.find(text)
+            if end <= size or not growing or start < size - growing
+        ]
+        self.found = self.found or bool(found)
+        return found
+
+    def _framing(self, data: Data, spans: Spans, done: bool) -> Data:
         """What lies between the spans, with the secret overwritten."""
         at = 0
         for first, last in [*spans, (len(data), len(data))]:
             if first - at >= self.needles.shortest:
-                found = self.needles.find(data[at:first])
+                text = data[at:first]
+                waits = 0 if done or first < len(data) else self.needles.growing(text)
+                found = self._found(text, waits)
                 if found:
-                    self.found = True
                     data = _blanked(data, [(at, first)], found)
             at = last
         return data

@@ -13,15 +13,14 @@ the readable parts of a token with dots (JWT) or with OpenAI's mark, and at most
 from __future__ import annotations
 
 import base64
-import html
-import json
 import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from hmac import compare_digest
 from math import ceil
 from typing import NamedTuple
-from urllib.parse import quote
+
+from clauderon.proxy.http.escapes import Escapes
 
 BITS = 80
 TAIL = 43  # 256 bits in base64. What is before them may be a payload that anybody can read.
@@ -32,20 +31,6 @@ _AT_ONCE = 64  # pieces
 _WORDS = re.compile(r"(?:(?:[A-Za-z]{1,12}[0-9]{0,3}|[0-9]+)[-_.:/])+")
 _PREFIXES = ("AIza", "AKIA", "ya29.", "dapi")
 _MARKS = (".", "T3BlbkFJ")
-# How a URL, JSON and HTML write a character; of JSON and HTML also as Gson and Go do.
-_WAYS: tuple[Callable[[str], str], ...] = (
-    lambda text: quote(text, safe=""),
-    lambda text: re.sub("%..", lambda match: match[0].lower(), quote(text, safe="")),
-    lambda text: quote(text, safe="/"),
-    lambda text: json.dumps(text)[1:-1],
-    lambda text: json.dumps(text)[1:-1].replace("/", r"\/"),
-    lambda text: re.sub("[&<>]", lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text)[1:-1]),
-    lambda text: re.sub("[&<>=']", lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text)[1:-1]),
-    html.escape,
-    lambda text: html.escape(text).replace("&#x27;", "&#39;"),
-    lambda text: html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
-)
-_ESCAPES = (b"%", b"\\", b"&")
 # Bits a character has at least, by what the unknown part is made of. Letters of one case may be words.
 _ALPHABETS = (
     (re.compile(r"[0-9]+"), 3.32),
@@ -57,9 +42,14 @@ _ALPHABETS = (
 _MIXED = 5.95
 _FOLDED = 5.16
 
-# The bytes that all forms of nearly every secret are made of, and those any secret may be made of.
-_TOKEN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=%\\"
+# The bytes that all forms of nearly every secret are made of, those that escapes of them are made of as well, and
+# those any secret may be made of.
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
+_TOKEN = _LETTERS + b"%\\&#;"
 _PRINTABLE = bytes(range(0x20, 0x7F))
+# What nobody escapes. Nor has base64 of such a secret a `+` or `/`: those come from six low bits of `>`, `?` or `~`.
+_NEVER_ESCAPED = re.compile(r"[A-Za-z0-9_.-]*")
+_LONGEST_ESCAPE = 8  # `&#x002B;`
 
 Data = bytes | bytearray | memoryview
 Spans = list[tuple[int, int]]
@@ -152,38 +142,44 @@ class Needles:
     are unknown. Then nothing shorter than it is looked for, at every byte, which is slow; and it can be guessed.
     """
 
-    __slots__ = ("_alphabet", "_escaped", "_plain", "keep", "shortest", "weak")
+    __slots__ = ("_alphabet", "_escapes", "_samplers", "keep", "shortest", "weak")
 
     def __init__(self, secret: str, user: str | None = None) -> None:
-        plain, escaped = _forms(secret, user)
-        self._plain = _samplers(plain)
-        # Apart, as they are rare and make samples dense; looked for only where there is an escape of their kind.
-        # In base64 there may be some or none, and which it is is not to be seen.
-        marks = [mark for mark in _ESCAPES if user is not None or any(mark in form.text for form in escaped)]
-        self._escaped = [(marks, _Sampler(escaped))] if escaped else []
-        self.weak = any(sampler.weak for sampler in self._plain)
-        self.shortest = min(len(form.text) for form in plain)
-        longest = max(form.lead + len(form.text) + form.trail for form in plain + escaped)
-        if user is not None:
-            longest = max(longest, 4 * len(f"{user}:{secret}"))  # base64, and each character of that as three
+        forms = _forms(secret, user)
+        self._samplers = _samplers(forms)
+        self.weak = any(sampler.weak for sampler in self._samplers)
+        self.shortest = min(len(form.text) for form in forms)
+        longest = max(form.lead + len(form.text) + form.trail for form in forms)
+        token = all(not set(form.text) - set(_LETTERS) for form in forms)
+        self._alphabet = _TOKEN if token else _PRINTABLE
+        self._escapes: Escapes | None = None
+        if not _NEVER_ESCAPED.fullmatch(secret):
+            longest *= _LONGEST_ESCAPE
+            self._escapes = _escapes(self._alphabet, self.shortest, longest)
         # In steps, so that it does not even say how long the secret is.
         self.keep = -(-longest // 64) * 64
-        token = all(not set(form.text) - set(_TOKEN) for form in plain)
-        self._alphabet = _TOKEN if token else _PRINTABLE
 
     def find(self, text: Data) -> Spans:
         """Where a whole form is in `text`, with the bytes beside it that hold bits of it.
 
         The last span may end beyond the text: by what comes after it.
         """
-        found: Spans = []
-        for sampler in self._plain:
-            found += sampler.find(text)
-        if self._escaped:
+        found = self._found(text)
+        if self._escapes is not None:
             text = bytes(text)
-            for marks, sampler in self._escaped:
-                if any(mark in text for mark in marks):
-                    found += sampler.find(text)
+            for word in self._escapes.words(text):
+                inside = self._found(word.read)
+                if inside:
+                    places = word.places(text)
+                    for start, end in inside:
+                        after = end - len(word.read)
+                        found.append((places[start], word.end + after if after > 0 else places[end]))
+        return found
+
+    def _found(self, text: Data) -> Spans:
+        found: Spans = []
+        for sampler in self._samplers:
+            found += sampler.find(text)
         return found
 
     def growing(self, text: Data) -> int:
@@ -200,12 +196,19 @@ def joined(several: Sequence[Needles]) -> Needles:
     if all(each is several[0] for each in several):
         return several[0]
     made = object.__new__(Needles)
-    made._plain = [sampler for each in several for sampler in each._plain]
-    made._escaped = [pair for each in several for pair in each._escaped]
-    made._alphabet = max((each._alphabet for each in several), key=len)
-    made.keep, made.shortest = max(each.keep for each in several), min(each.shortest for each in several)
+    widest = max(several, key=lambda each: len(each._alphabet))
+    made._samplers = [sampler for each in several for sampler in each._samplers]
+    made._alphabet = widest._alphabet
+    most, least = max(each.keep for each in several), min(each.shortest for each in several)
+    escaped = any(each._escapes is not None for each in several)
+    made._escapes = _escapes(widest._alphabet, least, most) if escaped else None
+    made.keep, made.shortest = most, least
     made.weak = any(each.weak for each in several)
     return made
+
+
+def _escapes(alphabet: bytes, least: int, most: int) -> Escapes:
+    return Escapes(_LETTERS if alphabet is _TOKEN else alphabet, alphabet, least, most)
 
 
 def _unknown(secret: str) -> int:
@@ -226,32 +229,48 @@ def _unknown(secret: str) -> int:
     return max(start, len(secret) - TAIL)
 
 
-def _forms(secret: str, user: str | None) -> tuple[list[Form], list[Form]]:
-    """Those without escapes, the secret as it is first, and those with; each text once."""
+def _forms(secret: str, user: str | None) -> list[Form]:
+    """The secret as it is first, each text once; as it is once escapes are undone."""
     first = _unknown(secret)
     bits = next((bits for alphabet, bits in _ALPHABETS if alphabet.fullmatch(secret[first:])), _MIXED)
     size = ceil(BITS / bits)
-    size64 = ceil((size * 8 + 6) / 6)  # as many whole characters, wherever in one it begins
+    size64 = _whole_characters(size)
+    folded = ceil(BITS / min(bits, _FOLDED))
     forms = [Form(secret.encode(), first, len(secret), size)]
-    for folded in (secret.lower(), secret.upper()):
-        forms.append(Form(folded.encode(), first, len(secret), ceil(BITS / min(bits, _FOLDED))))
-    escaped = _escaped(secret, first, len(secret), size)
+    forms += [Form(text.encode(), first, len(secret), folded) for text in _folded(secret)]
     if user is not None:
         whole = f"{user}:{secret}".encode()
-        basic = base64.b64encode(whole).decode()
         start, end = ceil((len(whole) - len(secret) + first) * 8 / 6), len(whole) * 8 // 6
-        forms.append(Form(basic.encode(), start, end, size64))
-        escaped += _escaped(basic, start, end, size64)
-    for shift in range(3):
-        core, lead, trail = _core(secret.encode(), shift)
-        start = ceil((shift + first) * 8 / 6) - ceil(shift * 8 / 6)
-        for text in (core, core.translate(bytes.maketrans(b"+/", b"-_"))):
-            forms.append(Form(text, start, len(text), size64, lead, trail))
-    plain: dict[bytes, Form] = {}
+        basic = base64.b64encode(whole)
+        forms += [Form(basic, start, end, size64), *_coded(basic, start, end, size64)]
+    forms += _coded(secret.encode(), first, len(secret), size)
+    once: dict[bytes, Form] = {}
     for form in forms:
-        plain.setdefault(form.text, form)
-    others = {form.text: form for form in escaped if form.text not in plain}
-    return list(plain.values()), list(others.values())
+        once.setdefault(form.text, form)
+    return list(once.values())
+
+
+def _folded(secret: str) -> list[str]:
+    """As the name of a host, of a variable, and of a field by Go's and Node's rules."""
+    names = (part[:1].upper() + part[1:].lower() for part in secret.split("-"))
+    return [secret.lower(), secret.upper(), secret.upper().replace("-", "_"), "-".join(names)]
+
+
+def _coded(text: bytes, first: int, last: int, size: int) -> list[Form]:
+    """In base64 and base64url, behind any number of other bytes. first, last, size: as of a Form."""
+    forms = []
+    for shift in range(3):
+        core, lead, trail = _core(text, shift)
+        before = ceil(shift * 8 / 6)
+        start, end = ceil((shift + first) * 8 / 6) - before, (shift + last) * 8 // 6 - before
+        for form in (core, core.translate(bytes.maketrans(b"+/", b"-_"))):
+            forms.append(Form(form, start, end, _whole_characters(size), lead, trail))
+    return forms
+
+
+def _whole_characters(size: int) -> int:
+    """How many of base64 hold as much as so many bytes, wherever in one of them these begin."""
+    return ceil((size * 8 + 6) / 6)
 
 
 def _core(secret: bytes, shift: int) -> tuple[bytes, int, int]:
@@ -260,18 +279,3 @@ def _core(secret: bytes, shift: int) -> tuple[bytes, int, int]:
     coded = base64.b64encode(bytes(shift) + secret + bytes(2))
     first, last = ceil(shift * 8 / 6), (shift + len(secret)) * 8 // 6
     return coded[first:last], int(shift > 0), int((shift + len(secret)) * 8 % 6 > 0)
-
-
-def _escaped(text: str, first: int, last: int, size: int) -> list[Form]:
-    """As a URL, JSON and HTML have it. first, last, size: as of a Form."""
-    forms = []
-    for way in _WAYS:
-        written = [way(character) for character in text]
-        start, end = len("".join(written[:first])), len("".join(written[:last]))
-        # An escape tells no more than its character, and a piece may begin and end inside of one.
-        lengths = [len(each) for each in written[first:last]]
-        longest = max(lengths, default=1)
-        windows = range(max(1, len(lengths) - size + 1))
-        needed = max(sum(lengths[at : at + size]) for at in windows) + 2 * (longest - 1)
-        forms.append(Form("".join(written).encode(), start, end, needed))
-    return forms
