@@ -1,0 +1,119 @@
+"""One answer of a model API, read as it passes: JSON or a stream of events, plain or compressed. Pure.
+
+`feed` takes every byte of the body in any pieces and never raises; `end` says what was used.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+
+from clauderon.proxy.usage.amounts import Usage
+from clauderon.proxy.usage.dialects import NOTHING_READ, Dialect
+from clauderon.proxy.usage.events import Events
+
+# What is kept of one answer at most. The largest answers in JSON are images and embeddings, whose usage stays unknown.
+MOST_BYTES = 4 << 20
+_PIECE = 1 << 16
+# Only an event that says one of these is worth parsing: all others are an answer's words.
+_WORD = b"sage"
+
+
+class Answer:
+    """What one answer says. streamed: it is `text/event-stream`; coding: its Content-Encoding."""
+
+    def __init__(self, dialect: Dialect, streamed: bool, coding: str = "") -> None:
+        self._dialect = dialect
+        self._reading = NOTHING_READ
+        self._failed = False
+        self._decoder = _decoder(coding)
+        self._events = Events(MOST_BYTES) if streamed else None
+        self._body: list[bytes] = []
+        self._size = 0
+        if self._decoder is None:
+            self._failed = True
+
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
+        if self._failed:
+            return
+        try:
+            assert self._decoder is not None
+            self._take(self._decoder(bytes(data)))
+        except Exception:  # noqa: BLE001 - an answer that nobody can read is no reason to break it
+            self._fail()
+
+    def _take(self, data: bytes) -> None:
+        if self._events is None:
+            self._size += len(data)
+            if self._size > MOST_BYTES:
+                self._fail()
+                return
+            self._body.append(data)
+            return
+        for event in self._events.feed(data):
+            if _WORD in event:
+                self._read(event)
+
+    def _read(self, text: bytes) -> None:
+        message = json.loads(text)
+        # Gemini's stream without events is one array.
+        for one in message if isinstance(message, list) else [message]:
+            self._reading = self._dialect(self._reading, one)
+
+    def _fail(self) -> None:
+        self._failed = True
+        self._body = []
+        self._events = None
+
+    def end(self, complete: bool) -> Usage:
+        """What was used. complete: whether the answer came to its own end."""
+        if self._events is None and not self._failed:
+            try:
+                self._read(b"".join(self._body))
+            except Exception:  # noqa: BLE001 - as above
+                self._failed = True
+            self._body = []
+        usage = self._reading.usage
+        if self._failed or not complete or not self._reading.last:
+            return usage._replace(known=False)
+        return usage
+
+
+Decoder = Callable[[bytes], bytes]
+
+
+def _identity(data: bytes) -> bytes:
+    return data
+
+
+def _decoder(coding: str) -> Decoder | None:
+    """For a Content-Encoding that Python can undo; None for others. A bomb ends at MOST_BYTES."""
+    name = coding.strip().lower()
+    if name in ("", "identity"):
+        return _identity
+    if name in ("gzip", "x-gzip"):
+        return _inflate(31)
+    if name == "deflate":
+        return _inflate(15)
+    return None
+
+
+def _inflate(bits: int) -> Decoder:
+    inflater = zlib.decompressobj(bits)
+
+    def decode(data: bytes) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while not inflater.eof:
+            part = inflater.decompress(data, _PIECE)
+            data = inflater.unconsumed_tail
+            parts.append(part)
+            size += len(part)
+            if size > MOST_BYTES:
+                raise ValueError("more than is kept")
+            if not data and len(part) < _PIECE:
+                break
+        return b"".join(parts)
+
+    return decode

@@ -1,0 +1,102 @@
+"""What a model API says over a WebSocket, as Codex speaks to OpenAI's: the messages of the server, read as they pass.
+
+The frames are wsproto's to read, with permessage-deflate as the two ends agreed on it. Never raises; pure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from clauderon.proxy.usage.amounts import UNKNOWN, Usage
+from clauderon.proxy.usage.dialects import NOTHING_READ, Dialect
+from clauderon.proxy.usage.reader import MOST_BYTES
+
+
+class Messages:
+    """The answers of one WebSocket. extensions: the server's `Sec-WebSocket-Extensions`."""
+
+    def __init__(self, dialect: Dialect, extensions: str = "") -> None:
+        self._dialect = dialect
+        self._text: list[bytes] = []
+        self._size = 0
+        self._connection = _connection(extensions)
+        self.answering = False
+
+    @property
+    def readable(self) -> bool:
+        """Whether what passes is still understood."""
+        return self._connection is not None
+
+    def feed(self, data: bytes | bytearray | memoryview) -> list[Usage]:
+        """What the answers used that ended with these bytes of the server's."""
+        if self._connection is None:
+            return []
+        try:
+            self._connection.receive_data(bytes(data))
+            return list(self._ended())
+        except Exception:  # noqa: BLE001 - frames that nobody can read are no reason to break them
+            self._connection = None
+            self._text = []
+            return [UNKNOWN]
+
+    def end(self) -> list[Usage]:
+        """An answer that was under way when the connection ended."""
+        return [UNKNOWN] if self.answering and self._connection is not None else []
+
+    def _ended(self) -> Iterator[Usage]:
+        from wsproto.events import BytesMessage, TextMessage
+
+        assert self._connection is not None
+        for event in self._connection.events():
+            if not isinstance(event, TextMessage | BytesMessage):
+                continue
+            data = event.data
+            self._size += len(data)
+            if self._size > MOST_BYTES:
+                self._text = []  # its end is still waited for
+            else:
+                self._text.append(data.encode() if isinstance(data, str) else bytes(data))
+            if not event.message_finished:
+                continue
+            text, too_long = b"".join(self._text), self._size > MOST_BYTES
+            self._text, self._size = [], 0
+            if too_long:
+                self.answering = False
+                yield UNKNOWN
+            else:
+                yield from self._read(text)
+
+    def _read(self, text: bytes) -> Iterator[Usage]:
+        if b'"response.created"' in text:
+            self.answering = True
+        if b"sage" not in text:
+            return
+        try:
+            reading = self._dialect(NOTHING_READ, json.loads(text))
+        except Exception:  # noqa: BLE001 - as above
+            self.answering = False
+            yield UNKNOWN
+            return
+        if reading.last:
+            self.answering = False
+            yield reading.usage
+
+
+def _connection(extensions: str) -> Any:
+    """wsproto's, at the client's end; None for an extension that it does not know."""
+    from wsproto.connection import Connection, ConnectionType
+    from wsproto.extensions import Extension, PerMessageDeflate
+
+    agreed: list[Extension] = []
+    for extension in filter(None, (part.strip() for part in extensions.split(","))):
+        if extension.partition(";")[0].strip().lower() != PerMessageDeflate.name:
+            return None
+        deflate = PerMessageDeflate()
+        try:
+            deflate.finalize(extension)
+        except Exception:  # noqa: BLE001 - as above
+            return None
+        agreed.append(deflate)
+    return Connection(ConnectionType.CLIENT, agreed)

@@ -1,0 +1,172 @@
+"""What was used is read to the token from every API's answers, however they are cut, coded or damaged."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clauderon.proxy.usage.amounts import MOST_TOKENS, Usage
+from clauderon.proxy.usage.dialects import Dialect, anthropic, gemini, openai
+from clauderon.proxy.usage.reader import MOST_BYTES, Answer
+from tests.proxy.usage import said
+
+TOKENS = st.integers(0, 10_000_000)
+CODINGS = st.sampled_from(["", "gzip", "deflate"])
+CUTS = st.lists(st.integers(0, 4000), max_size=12)
+
+STREAMS: list[tuple[Dialect, Callable[..., bytes]]] = [
+    (anthropic, said.anthropic_stream),
+    (openai, said.responses_stream),
+    (openai, said.chat_stream),
+    (gemini, said.gemini_stream),
+    (gemini, said.code_assist_stream),
+]
+WHOLES: list[tuple[Dialect, Callable[[Usage], bytes]]] = [
+    (anthropic, said.anthropic_json),
+    (openai, said.responses_json),
+    (openai, said.chat_json),
+    (gemini, said.gemini_json),
+    (gemini, said.gemini_array),
+]
+
+
+def read(
+    dialect: Dialect, streamed: bool, parts: list[bytes], coding: str = "", complete: bool = True
+) -> Usage:
+    answer = Answer(dialect, streamed, coding)
+    for part in parts:
+        answer.feed(part)
+    return answer.end(complete)
+
+
+@st.composite
+def usages(draw: st.DrawFn, dialect: Dialect) -> Usage:
+    """Amounts as this API can say them."""
+    usage = Usage("model-1", draw(TOKENS), draw(TOKENS), 0, 0, draw(TOKENS))
+    if dialect is anthropic:
+        usage = usage._replace(cache_write=draw(TOKENS), cache_write_1h=draw(TOKENS))
+    return usage
+
+
+@pytest.mark.parametrize(("dialect", "make"), STREAMS)
+@settings(max_examples=30)
+@given(data=st.data(), coding=CODINGS, cuts=CUTS, end=st.sampled_from([b"\n", b"\r\n", b"\r"]))
+def test_a_stream_is_read_however_it_is_cut(
+    dialect: Dialect,
+    make: Callable[..., bytes],
+    data: st.DataObject,
+    coding: str,
+    cuts: list[int],
+    end: bytes,
+) -> None:
+    usage = data.draw(usages(dialect))
+    body = said.coded(make(usage, end), coding)
+    assert read(dialect, True, said.pieces(body, cuts), coding) == usage
+
+
+@pytest.mark.parametrize(("dialect", "make"), WHOLES)
+@settings(max_examples=30)
+@given(data=st.data(), coding=CODINGS, cuts=CUTS)
+def test_a_whole_answer_is_read_however_it_is_cut(
+    dialect: Dialect, make: Callable[[Usage], bytes], data: st.DataObject, coding: str, cuts: list[int]
+) -> None:
+    usage = data.draw(usages(dialect))
+    body = said.coded(make(usage), coding)
+    assert read(dialect, False, said.pieces(body, cuts), coding) == usage
+
+
+@pytest.mark.parametrize("coding", ["", "gzip", "deflate"])
+@pytest.mark.parametrize(("dialect", "make"), STREAMS)
+def test_a_stream_cut_at_every_byte_boundary_says_the_same(
+    dialect: Dialect, make: Callable[..., bytes], coding: str
+) -> None:
+    usage = Usage("m", 11, 5, 0, 0, 9)
+    body = said.coded(make(usage, b"\r\n"), coding)
+    for cut in range(len(body) + 1):
+        assert read(dialect, True, [body[:cut], body[cut:]], coding) == usage
+    assert read(dialect, True, [body[i : i + 1] for i in range(len(body))], coding) == usage
+
+
+@pytest.mark.parametrize(("dialect", "make"), STREAMS)
+def test_a_stream_that_ends_too_soon_is_unknown(dialect: Dialect, make: Callable[..., bytes]) -> None:
+    body = make(Usage("m", 11, 5, 0, 0, 9))
+    for cut in range(len(body)):
+        assert not read(dialect, True, [body[:cut]], complete=False).known
+
+
+def test_a_cut_stream_still_counts_what_its_beginning_said() -> None:
+    body = said.anthropic_stream(Usage("m", 11, 5, 3, 2, 9))
+    cut = body.index(b"event: message_delta")
+    assert read(anthropic, True, [body[:cut]]) == Usage("m", 11, 5, 3, 2, 1, known=False)
+
+
+def test_a_later_event_with_all_counts_replaces_those_of_the_first() -> None:
+    first, last = Usage("m", 1, 2, 3, 4, 1), Usage("m", 10, 20, 30, 40, 50)
+    body = said.sse(
+        (
+            "message_start",
+            {"type": "message_start", "message": {"model": "m", "usage": said.anthropic_usage(first)}},
+        ),
+        ("message_delta", {"type": "message_delta", "usage": said.anthropic_usage(last)}),
+    )
+    assert read(anthropic, True, [body]) == last
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [-1, MOST_TOKENS + 1, 10**400, "7", True, 1.5, [], {}],
+)
+def test_a_count_that_is_no_count_is_unknown(lie: object) -> None:
+    for dialect, body in (
+        (anthropic, {"type": "message", "usage": {"input_tokens": lie, "output_tokens": 1}}),
+        (openai, {"usage": {"input_tokens": lie, "output_tokens": 1}}),
+        (openai, {"usage": {"prompt_tokens": 1, "completion_tokens": lie}}),
+        (gemini, {"usageMetadata": {"promptTokenCount": lie}}),
+    ):
+        usage = read(dialect, False, [said.compact(body)])
+        assert not usage.known
+        assert usage.tokens <= 1
+
+
+@settings(max_examples=30)
+@given(
+    body=st.binary(max_size=300), streamed=st.booleans(), coding=st.sampled_from(["", "gzip", "br", "zstd"])
+)
+@pytest.mark.parametrize("dialect", [anthropic, openai, gemini])
+def test_no_body_breaks_the_reader(dialect: Dialect, body: bytes, streamed: bool, coding: str) -> None:
+    assert read(dialect, streamed, [body], coding).tokens == 0
+
+
+@settings(max_examples=30)
+@given(value=st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner:
+    st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["usage", "type", "message", "response", "usageMetadata", "input_tokens", "model"]), inner),
+    max_leaves=10))  # fmt: skip
+@pytest.mark.parametrize("dialect", [anthropic, openai, gemini])
+def test_no_shape_breaks_the_reader(dialect: Dialect, value: object) -> None:
+    for streamed in (True, False):
+        body = said.compact(value)
+        read(dialect, streamed, [b"data: " + body + b"\n\n" if streamed else body])
+
+
+def test_a_bomb_ends_at_what_is_kept() -> None:
+    answer = Answer(anthropic, False, "gzip")
+    answer.feed(gzip.compress(b" " * (MOST_BYTES * 20)))
+    assert answer._body == []
+    assert not answer.end(True).known
+    streamed = Answer(anthropic, True, "")
+    for _ in range(80):
+        streamed.feed(b"data: " + b"x" * 65536)
+    assert not streamed.end(True).known
+
+
+def test_an_answer_without_a_word_of_usage_is_unknown() -> None:
+    assert not read(
+        openai, True, [said.sse(("", {"object": "chat.completion.chunk"}), ("", b"[DONE]"))]
+    ).known
+    assert not read(anthropic, False, [b"{}"]).known
+    assert not read(anthropic, False, [b""]).known
