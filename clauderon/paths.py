@@ -96,6 +96,16 @@ class Home(NamedTuple):
         return self.root / "clauderon.db"
 
     @property
+    def usage(self) -> Path:
+        """What models were asked, and what it cost."""
+        return self.root / "usage.db"
+
+    @property
+    def usage_journals(self) -> Path:
+        """What the proxy has seen of that and not yet written into the database."""
+        return self.root / "usage"
+
+    @property
     def ca_cert(self) -> Path:
         return self.root / "proxy-ca.pem"
 

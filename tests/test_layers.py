@@ -23,7 +23,7 @@ ROOMS = {
     "docker": "tools", "git": "tools", "airlock": "tools", "caching": "tools", "agents": "tools",
     "config": "facts", "spec": "facts", "record": "facts", "rights": "facts", "limits": "facts", "grammar": "facts", "choices": "facts", "extras": "facts", "runoptions": "facts", "visible": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts", "tls": "facts",
     "__init__": "facts",
-    "store": "state",
+    "store": "state", "ledger": "state", "usage_journal": "state",
     "proc": "ground", "confined": "ground", "files": "ground", "filelock": "ground", "streams": "ground",
     "proxy": "beside",
 }  # fmt: skip
@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "tools": {"tools", "facts", "state", "ground"},
     # A fact may name what the ground gives.
     "facts": {"facts", "ground"},
-    "state": {"facts"},
+    "state": {"facts", "state"},
     "ground": {"facts", "ground"},
     "beside": {"beside", "facts", "state", "ground"},
 }
@@ -48,7 +48,7 @@ ONLY_IN = {
     "subprocess": r"proc\..*",
     "typer": r"cli\..*|cli",
     "pyte": r"screen",
-    "sqlite3": r"store",
+    "sqlite3": r"store|ledger",
     "fcntl": r"filelock",
     "trustme": r"proxy\.ca\..*",
     "aiohttp": r"proxy\..*",

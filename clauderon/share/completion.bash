@@ -6,7 +6,7 @@
 _clauderon_known() {
     case $1 in
     '')
-        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge reconcile clean-cache doctor env path shell-init rescue image proxy config'
+        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge usage reconcile clean-cache doctor env path shell-init rescue image proxy config'
         options='--version -V --debug --help'
         ;;
     ' create')
@@ -86,6 +86,10 @@ file*'
     ' merge')
         options='--message -m --squash --allow-planted --check-autorun --allow-autorun --format --json --quiet -q --help'
         arguments=names
+        ;;
+    ' usage')
+        options='--by --since --format --json --help'
+        arguments='none*'
         ;;
     ' reconcile')
         options='--dry-run --rebuild-database --format --json --quiet -q --help'
@@ -225,6 +229,9 @@ _clauderon_kind() {
     ' merge --message' | ' merge -m') kind='none' ;;
     ' merge --allow-planted') kind='file' ;;
     ' merge --format') kind='choice table tsv json' ;;
+    ' usage --by') kind='choice session model day' ;;
+    ' usage --since') kind='none' ;;
+    ' usage --format') kind='choice table tsv json' ;;
     ' reconcile --format') kind='choice table tsv json' ;;
     ' clean-cache --format') kind='choice table tsv json' ;;
     ' doctor --format') kind='choice table tsv json' ;;

@@ -51,6 +51,7 @@ _clauderon() {
                 'sync:Bring the session'\''s commits to its branch in your repository.'
                 'diff:Show what the session changed since its start, committed or not.'
                 'merge:Merge the session'\''s branch into the branch your checkout is on.'
+                'usage:Show what sessions used of models: requests, tokens and cost, as the models'\'' answers said.'
                 'reconcile:Finish or undo what killed commands left, and adopt containers whose record was lost.'
                 'clean-cache:Show the shared cache volumes, their sizes and their users; with --force remove them.'
                 'doctor:Check everything a session needs, and print for each failure the command that fixes it.'
@@ -85,6 +86,7 @@ _clauderon() {
                 sync) _clauderon_sync ;;
                 diff) _clauderon_diff ;;
                 merge) _clauderon_merge ;;
+                usage) _clauderon_usage ;;
                 reconcile) _clauderon_reconcile ;;
                 clean-cache) _clauderon_clean_cache ;;
                 doctor) _clauderon_doctor ;;
@@ -350,6 +352,16 @@ _clauderon_merge() {
         '-q[No progress on stderr.]' \
         '(- *)--help[Show the help.]' \
         '1:NAME: _clauderon_ask names session'
+}
+
+_clauderon_usage() {
+    _arguments -s -S \
+        '--by=[What a line is for.]:session|model|day:(session model day)' \
+        '--since=[As 12h, 7d or 2026-11-29; default\: everything.]:TIME: ' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
+        '--json[Short for --format json.]' \
+        '(- *)--help[Show the help.]' \
+        '*:[NAME]...: '
 }
 
 _clauderon_reconcile() {

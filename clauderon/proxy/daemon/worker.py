@@ -22,7 +22,8 @@ from clauderon.errors import BackendError, ClauderonError, UsageError
 from clauderon.paths import Home
 from clauderon.proxy.audit.log import AuditLog
 from clauderon.proxy.ca import authority, leaves
-from clauderon.proxy.daemon import rlimits, snapshot, unix_socket
+from clauderon.proxy.daemon import renewal, rlimits, snapshot, unix_socket
+from clauderon.proxy.daemon.accounting import Accounting
 from clauderon.proxy.daemon.channel import Channel, Closed, Message
 from clauderon.proxy.daemon.ports import Listening
 from clauderon.proxy.daemon.snapshot import Snapshot
@@ -33,7 +34,6 @@ BEAT_S = 2.0
 DRAIN_S = 5.0
 # A port somebody else had, a bridge that was not there: tried again this often.
 RETRY_S = 5.0
-CA_CHECK_S = 6 * 3600.0
 # What a person changes by hand, config.toml and secrets/, is looked at this often.
 LOOK_S = 1.0
 CONTROL = "control"
@@ -101,12 +101,14 @@ class Worker:
         max_bytes = config.proxy.audit_max_mib * MIB
         self._audit = AuditLog(self._home.audit, max_bytes=max_bytes, keep=config.proxy.audit_keep)
         self._grants = LiveGrants(config.credentials, self._snapshot.secrets)
+        self._accounting = Accounting(self._home)
         self._plane = DataPlane(
             leaves=self._authority,
             credentials=self._grants,
             audit=self._audit,
             settings=config.proxy,
             environ=self._environ,
+            meter=self._accounting.meter,
         )
         self._listening = Listening(self._plane, self._channel, self._drop, self._held, self.health)
         try:
@@ -132,8 +134,8 @@ class Worker:
             sock = unix_socket.listen(self._home.control_socket)
             self._channel.send("keep", [sock.fileno()], names=[CONTROL])
         await control.start(sock)
-        tasks = [asyncio.create_task(self._beat()), asyncio.create_task(self._retry())]
-        tasks += [asyncio.create_task(self._renew()), asyncio.create_task(self._look())]
+        beside = (self._beat(), self._retry(), self._look(), self._accounting.run())
+        tasks = [asyncio.create_task(one) for one in (*beside, renewal.run(self._home, self._authority))]
         try:
             await self._finished.wait()
         finally:
@@ -145,6 +147,7 @@ class Worker:
         # An orphan lets go of the ports at once, so that the next service can have them.
         await self._plane.drain(0.0 if self._gone else DRAIN_S)
         self._audit.stop()
+        self._accounting.close()
         self._authority.close()
 
     async def reload(self, secrets: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,7 +199,12 @@ class Worker:
             "restarts": self._hello["restarts"],
             "held": dict(fresh.origins),
             "lacking": list(fresh.lacking),
-            "problems": [*self._unread.splitlines(), *fresh.problems, *self._listening.problems.values()],
+            "problems": [
+                *self._unread.splitlines(),
+                *fresh.problems,
+                *self._listening.problems.values(),
+                *self._accounting.problems(),
+            ],
             "listeners": self._listening.names(),
             "ca_fingerprint": known.fingerprint if known else "",
             "ca_not_after": known.not_after if known else 0,
@@ -262,16 +270,6 @@ class Worker:
             if self._listening.problems:
                 async with self._reloading:
                     await self._listening.reconcile(self._snapshot)
-
-    async def _renew(self) -> None:
-        """A service runs for months: the CA is renewed before its end, under the same key."""
-        while True:
-            await asyncio.sleep(CA_CHECK_S)
-            try:
-                await asyncio.to_thread(authority.ensure, self._home)
-                self._authority.refresh(self._home)
-            except ClauderonError as error:
-                log.warning("%s", error)
 
 
 def main() -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clauderon.proxy.dataplane.client import Client
     from clauderon.proxy.interfaces import Grant
     from clauderon.proxy.net.upstream import Upstream
+    from clauderon.proxy.usage.meter import Meter, Metering
 
 DIALLING = 2  # the reason for not reading a client: there is nowhere to send it yet
 _SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
@@ -41,6 +42,7 @@ class Exchange:
     _reused = False
     _streaming = False  # the response's head was passed on, and its body is still coming
     _over = False
+    _metering: Metering | None = None
 
     def __init__(self, client: Client, head: RequestHead, key: Key, rule: str, grant: Grant | None) -> None:
         self.client = client
@@ -54,6 +56,21 @@ class Exchange:
         if grant is not None and grant.needles is not None:
             # What was sent with a credential may come back to a request without one, over plain HTTP for instance.
             response.mask(grant.needles, streams=grant.model_api)
+        meter = client.session.shared.meter
+        if meter is not None and key.host in meter.hosts:
+            self._meter(meter)
+
+    def _meter(self, meter: Meter) -> None:
+        """Count what a model is asked, if this request asks one."""
+        head, policy = self.head, self.client.session.policy
+        self._metering = self.response.observer = meter.begin(
+            (policy.id, policy.name, ""),
+            self.key.host,
+            head.method,
+            head.target,
+            upgrade=bool(head.upgrade),
+            lent=self.grant.name if self.grant is not None else "",
+        )
 
     # The request.
 
@@ -217,6 +234,7 @@ class Exchange:
         client = self.client
         tunnel = Tunnel(client, upstream, self._record_upgrade)
         tunnel.up, tunnel.down = self.up, response.passed
+        tunnel.observer = self._metering
         if response.rest:
             tunnel.upstream_data(response.rest)
         client.exchange_upgraded()
@@ -331,6 +349,8 @@ class Exchange:
     ) -> None:
         head, grant, key, response = self.head, self.grant, self.key, self.response
         session = self.client.session
+        if self._metering is not None:
+            self._metering.end(problem is None and error in (None, "credential-echo"))
         session.counters.requests += 1
         policy = session.rules.policy
         rule, refused = self.rule, False

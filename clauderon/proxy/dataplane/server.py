@@ -18,6 +18,7 @@ from clauderon.proxy.net.pool import Pool
 from clauderon.proxy.net.routes import Routes
 from clauderon.proxy.policy.addresses import canonical_address
 from clauderon.proxy.policy.session import SessionPolicy
+from clauderon.proxy.usage.meter import Meter
 
 BACKLOG = 1024
 SWEEP_S = 1.0
@@ -34,6 +35,7 @@ class DataPlane:
         audit: Audit,
         settings: Proxy,
         environ: Mapping[str, str],
+        meter: Meter | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.environ = environ
@@ -45,7 +47,7 @@ class DataPlane:
         dialler = Dialler(self.loop, self.routes, self.pool, self._is_own)
         headers = credentials.headers
         table = request_table(headers)
-        self.shared = Shared(leaves, credentials, audit, self.pool, dialler, headers, table, dict)
+        self.shared = Shared(leaves, credentials, audit, self.pool, dialler, headers, table, dict, meter)
         self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
 
     @property

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from clauderon.proxy.net.dial import Dialler
     from clauderon.proxy.net.pool import Pool
     from clauderon.proxy.net.upstream import Key
+    from clauderon.proxy.usage.meter import Meter
 
 MAX_CONNECTIONS = 2000
 MAIN = "main"
@@ -38,6 +39,7 @@ class Shared:
     headers: frozenset[bytes]
     table: FieldTable
     health: Callable[[], Mapping[str, object]]
+    meter: Meter | None = None
     main_port: int = 0
     turns: Turns = field(init=False)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clauderon.proxy.dataplane.client import Client
+    from clauderon.proxy.http.response import Observer
     from clauderon.proxy.net.upstream import Upstream
 
 PEER = 1  # the reason for holding one side: the other is not flushed
@@ -23,6 +24,7 @@ class Tunnel:
         self._record = record
         self.up = 0
         self.down = 0
+        self.observer: Observer | None = None  # of what the upstream sends
         self._halves = 0
         self._over = False
         client.join(self)
@@ -38,6 +40,8 @@ class Tunnel:
 
     def upstream_data(self, data: memoryview | bytes) -> None:
         self.down += len(data)
+        if self.observer is not None:
+            self.observer.body(data)
         self.client.ticks = 0
         self.client.send(data)
         self.client.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from clauderon.proxy.http.fields import END, MAX_HEAD, HeadError
 from clauderon.proxy.http.framing import Framing, FramingError, UntilClose, response_framing
@@ -22,6 +22,15 @@ MAX_INTERIM = 64
 _FRAME = 9
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _FIRST_FRAMES = b"\x04\x07"
+
+
+class Observer(Protocol):
+    """Is told what passes: the final head, or a 101's, and the body's own bytes. Must not raise, wait or keep them."""
+
+    def head(self, head: bytes) -> None: ...
+
+    def body(self, data: bytes | memoryview) -> None: ...
+
 
 # What `feed` says: more must come, the response is whole, or the protocol was switched.
 MORE, WHOLE, SWITCHED = range(3)
@@ -61,6 +70,7 @@ class Response:
     _held = b""
     _interim = 0
     _streams = False
+    observer: Observer | None = None
     status = 0
     close = False
     extra = False
@@ -108,10 +118,14 @@ class Response:
             return self._heads(self._held + bytes(data) if self._held else bytes(data))
         if self._body is not None:
             return self._masked(data)
+        if self.observer is not None:
+            framing.spans = []
         try:
             used = framing.feed(data)
         except FramingError as error:
             raise ResponseError("upstream-framing", f"a malformed body: {error}") from None
+        if self.observer is not None:
+            self._observe(data, framing.spans)
         self.passed += used
         if used == len(data):
             self.send(data)
@@ -134,9 +148,16 @@ class Response:
             used = framing.feed(data)
         except FramingError as error:
             raise ResponseError("upstream-framing", f"a malformed body: {error}") from None
+        if self.observer is not None:
+            self._observe(data, framing.spans)
         self.extra = used < len(data)
         self._pass(self._looked_at(data[:used], framing.spans, framing.done))
         return WHOLE if framing.done else MORE
+
+    def _observe(self, data: memoryview | bytes, spans: list[tuple[int, int]] | None) -> None:
+        assert self.observer is not None
+        for first, last in spans or ():
+            self.observer.body(data[first:last])
 
     def _looked_at(self, data: memoryview | bytes, spans: list[tuple[int, int]], done: bool) -> Data:
         assert self._body is not None
@@ -174,6 +195,8 @@ class Response:
             if head.status == 101:
                 if not self._may_switch:
                     raise ResponseError("upstream-head", "a switch of protocols, which nobody asked for")
+                if self.observer is not None:
+                    self.observer.head(data[:size])
                 self.status = 101
                 self._pass(data[:size] if self._mask is None else self._mask.whole(data[:size]))
                 self.rest = data[size:]
@@ -186,13 +209,15 @@ class Response:
             data = data[size:]
         self._held = b""
         self.close = head.close
+        if self.observer is not None:
+            self.observer.head(data[:size])
         mask = self._mask
         if mask is not None:
             if head.partial:
                 raise ResponseError("partial", "a part of its answer, which nobody asked for", "partial")
             if head.encoding or not 0 <= head.length <= len(data) - size:
                 return self._masked_head(head, data, size)
-            # All of it is here, in the plain: one look is enough.
+            # All of it is here, in the plain: one look is enough. It is as long afterwards.
             data = mask.whole(data)
         return self._final(head, data, size)
 
@@ -200,15 +225,22 @@ class Response:
         """The head, and in the same breath what came of the body."""
         length = head.length
         if 0 <= length <= len(data) - size:
+            if self.observer is not None:
+                self.observer.body(data[size : size + length])
             size += length
             state = WHOLE
         else:
             self._framing = framing = response_framing(length)
             if size < len(data):
+                if self.observer is not None:
+                    framing.spans = []
                 try:
-                    size += framing.feed(memoryview(data)[size:])
+                    used = framing.feed(memoryview(data)[size:])
                 except FramingError as error:
                     raise ResponseError("upstream-framing", f"a malformed body: {error}") from None
+                if self.observer is not None:
+                    self._observe(memoryview(data)[size:], framing.spans)
+                size += used
             state = WHOLE if framing.done else MORE
         self.status = head.status
         self.passed += size

@@ -1,0 +1,52 @@
+"""Keeps what models were asked: the meter's journal, folded into the database every now and then.
+
+A disk that is full or a database that cannot be written stops no request: the lines wait, and `problems` says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+
+from clauderon.errors import BackendError
+from clauderon.ledger import Ledger
+from clauderon.paths import Home
+from clauderon.proxy.usage.meter import Meter
+from clauderon.usage_journal import Journal
+
+FOLD_S = 5.0
+
+
+class Accounting:
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._worker = secrets.token_hex(6)
+        self._journal = Journal(home)
+        self._problem = ""
+        self.meter = Meter(self._journal, self._worker)
+
+    async def run(self) -> None:
+        """Fold for ever."""
+        while True:
+            self._journal.flush()
+            await asyncio.to_thread(self._fold)
+            self._journal.rotate()
+            await asyncio.sleep(FOLD_S)
+
+    def _fold(self) -> None:
+        if not self._home.usage_journals.exists():
+            return
+        try:
+            with Ledger.open(self._home) as ledger:
+                ledger.fold(self._worker, now=time.time())
+            self._problem = ""
+        except (BackendError, OSError) as error:
+            self._problem = f"usage of models is not written into the database: {error}"
+
+    def problems(self) -> list[str]:
+        return [problem for problem in (self._journal.problem, self._problem) if problem]
+
+    def close(self) -> None:
+        self._journal.close()
+        self._fold()
