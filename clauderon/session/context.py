@@ -116,6 +116,14 @@ def caches_lock(context: Context) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def rescues_lock(context: Context) -> Iterator[None]:
+    """Hold the note of the repositories with rescues: one command may note what another is about to forget."""
+    busy = Conflict("rescues", "another command has been noting one for long", hint="clauderon rescue list")
+    with filelock.held(context.home.locks / "rescues.lock", busy, LOCK_WAIT_S, passing=True):
+        yield
+
+
 def is_locked(context: Context, session: Session) -> bool:
     """Whether some living command (or dry run's script) works on the session; False means its last one is gone."""
     if session.step.startswith(SCRIPT_STEP):

@@ -17,7 +17,7 @@ from clauderon.session.lookup import adopt, record
 
 SETTLE_S = 0.1
 _SESSION_LOCK = re.compile(r"[0-9a-f]{12}(\.print)?\.lock")
-_PASSING_LOCK = re.compile(r"checkout-[0-9a-f]{12}\.lock|network-.*\.lock")
+_PASSING_LOCK = re.compile(r"checkout-[0-9a-f]{12}\.lock|network-.*\.lock|rescues\.lock")
 
 
 class _Known(NamedTuple):

@@ -90,7 +90,7 @@ def _say_kept(context: Context, session: Session, rescued: Sequence[Kept]) -> No
         context.report.note(f"{said}: {ref}")
     refs = [ref.removeprefix(RESCUES) for ref in rescued if ref.startswith(RESCUES)]
     if refs:
-        rescues.note_repository(context.home, session)
+        rescues.note_repository(context, session)
     names = [*refs, *(Path(ref).name for ref in rescued if not ref.startswith(RESCUES))]
     if names:
         others = "   # and the others: clauderon rescue list" if len(names) > 1 else ""

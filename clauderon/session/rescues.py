@@ -6,6 +6,7 @@ that `delete` noted. Decides what is meant; `airlock` does it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from clauderon.airlock.layout import RESCUES
 from clauderon.airlock.rescues import Looked, Rescued
 from clauderon.errors import ClauderonError, Conflict, NoSuchRescue, Refused, UsageError
 from clauderon.record import Session
-from clauderon.session.context import Context, lock
+from clauderon.session.context import Context, lock, rescues_lock
 from clauderon.session.foreign import refuse_foreign
 from clauderon.session.lookup import find
 
@@ -54,14 +55,31 @@ class Restored(NamedTuple):
     merge: str
 
 
-def note_repository(home: paths.Home, session: Session) -> None:
+def note_repository(context: Context, session: Session) -> None:
     """Remember that this repository holds rescues: its sessions may soon all be gone."""
-    place = _noted(home)
-    if session.git_dir in read_lines(place):
-        return
-    place.parent.mkdir(mode=0o700, exist_ok=True)
-    with place.open("a", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(f"{session.git_dir}\n")
+    place = _noted(context.home)
+    with rescues_lock(context):
+        if session.git_dir in read_lines(place):
+            return
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        with place.open("a", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(f"{session.git_dir}\n")
+
+
+def _forget_repositories(context: Context) -> None:
+    """Remove the note once no repository in it has a rescue, and the directory once it is empty.
+
+    One that is not there now may be on a disk that is not mounted.
+    """
+    place = _noted(context.home)
+    with rescues_lock(context):
+        noted = [Path(os.path.realpath(line)) for line in read_lines(place)]
+        with contextlib.suppress(OSError, ClauderonError):
+            if all(
+                (one / "objects").is_dir() and not rescues.rescued_refs(one, context.environ) for one in noted
+            ):
+                place.unlink(missing_ok=True)
+            place.parent.rmdir()
 
 
 def _noted(home: paths.Home) -> Path:
@@ -274,9 +292,11 @@ def drop(
     for one in found:
         if one.aside is not None:
             remove_tree(one.aside.path)
+            _forget_repositories(context)
             return found
     try:
         rescues.drop(found[0].common_dir, [one.rescued for one in found], context.environ)
     except Conflict as error:
         raise Conflict(f"rescue drop {name}", error.why, hint="clauderon rescue list") from error
+    _forget_repositories(context)
     return found

@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.crash.promises import Lost, absent, must
 from tests.crash.world import World, difference
@@ -164,7 +165,11 @@ class Roam:
         """Delete everything; what is there now is what was there before the first step."""
         for word in list(self.work):
             self.delete(word)
-        absent(self.world)
+        said = self.world.cli("reconcile")
+        must(said.status == 0, f"reconcile fails: {said!r}")
+        for rescue in {row["name"].split("+")[0] for row in self._rescues()}:
+            said = self.world.cli("rescue", "drop", "--yes", rescue)
+            must(said.status == 0, f"a rescue cannot be dropped: {said!r}")
         for branch in git(
             "for-each-ref", "--format=%(refname:short)", "refs/heads", cwd=self.world.repo
         ).split():
@@ -178,6 +183,10 @@ class Roam:
         answer = self.world.cli(verb, self.world.name(word), *rest)
         must(answer.status == (0 if word in self.work else 3), repr(answer))
         return f"({answer.status})"
+
+    def _rescues(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.world.cli("rescue", "list", "--json", "--repo", "repo").json["data"]
+        return rows
 
     def _is_kept(self, word: str, text: str) -> None:
         """A commit outlives its session: on its branch, or rescued."""

@@ -151,6 +151,19 @@ def test_drop_asks_and_removes_all_of_a_session(deleted: World, cli: Cli) -> Non
     assert answer.text == "fix\nfix+stash/0\n" and was in answer.error
     assert cli.ok("rescue", "list", "--json").json["data"] == []
     assert cli("rescue", "drop", "fix", "--yes").status == 3
+    assert not deleted.home.root.joinpath(
+        "rescue"
+    ).exists()  # the note of the repositories went with the last one
+
+
+def test_the_note_of_the_repositories_stays_while_one_has_a_rescue_or_is_not_there(
+    deleted: World, cli: Cli, tmp_path: Path
+) -> None:
+    cli.ok("rescue", "drop", "fix+stash/0", "--yes")
+    note = deleted.home.root / "rescue/repositories"
+    note.write_text(note.read_text() + f"{tmp_path}/not-mounted/.git\n")
+    cli.ok("rescue", "drop", "fix", "--yes")
+    assert f"{tmp_path}/not-mounted/.git" in note.read_text().splitlines()
 
 
 def test_one_ref_is_dropped_by_its_whole_name(deleted: World, cli: Cli) -> None:
