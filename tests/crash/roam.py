@@ -167,8 +167,8 @@ class Roam:
             self.delete(word)
         said = self.world.cli("reconcile")
         must(said.status == 0, f"reconcile fails: {said!r}")
-        for rescue in {row["name"].split("+")[0] for row in self._rescues()}:
-            said = self.world.cli("rescue", "drop", "--yes", rescue)
+        while rows := self._rescues():
+            said = self.world.cli("rescue", "drop", "--yes", rows[0]["name"])
             must(said.status == 0, f"a rescue cannot be dropped: {said!r}")
         for branch in git(
             "for-each-ref", "--format=%(refname:short)", "refs/heads", cwd=self.world.repo
