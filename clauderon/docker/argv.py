@@ -96,10 +96,15 @@ def _log_argv(spec: ContainerSpec) -> list[str]:
 
 
 def container_run_argv(spec: ContainerSpec) -> list[str]:
-    """`docker run -d` for a session; `--pull never`, since the pull policy was applied before."""
+    """`docker run -d` for a session; `--pull never`, since the pull policy was applied before.
+
+    docker hands a signal that ends this call on to the container, if it has begun: `--sig-proxy=false` keeps an
+    interrupt of ours from the agent.
+    """
     return [
         "run",
         "-d",
+        "--sig-proxy=false",
         "--pull",
         "never",
         *_container_argv(spec),

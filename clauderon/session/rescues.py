@@ -67,19 +67,16 @@ def note_repository(context: Context, session: Session) -> None:
 
 
 def _forget_repositories(context: Context) -> None:
-    """Remove the note once no repository in it has a rescue, and the directory once it is empty.
-
-    One that is not there now may be on a disk that is not mounted.
-    """
+    """Remove the note once no repository in it has a rescue, and the directory once it is empty."""
     place = _noted(context.home)
-    with rescues_lock(context):
-        noted = [Path(os.path.realpath(line)) for line in read_lines(place)]
-        with contextlib.suppress(OSError, ClauderonError):
-            if all(
-                (one / "objects").is_dir() and not rescues.rescued_refs(one, context.environ) for one in noted
-            ):
-                place.unlink(missing_ok=True)
-            place.parent.rmdir()
+    with rescues_lock(context), contextlib.suppress(OSError, ClauderonError):
+        for one in map(Path, read_lines(place)):
+            # One that is not there may be on a disk that is not mounted.
+            if not (one / "objects").is_dir() or rescues.rescued_refs(one, context.environ):
+                break
+        else:
+            place.unlink(missing_ok=True)
+        place.parent.rmdir()
 
 
 def _noted(home: paths.Home) -> Path:

@@ -189,12 +189,16 @@ class Roam:
         return rows
 
     def _is_kept(self, word: str, text: str) -> None:
-        """A commit outlives its session: on its branch, or rescued."""
+        """A commit outlives its session: on its branch, rescued, or in a directory that was moved aside."""
         if not text:
             return
         refs = git("for-each-ref", "--format=%(refname)", "refs/heads", "refs/clauderon/rescue",
                    cwd=self.world.repo).split()  # fmt: skip
         found = git("log", "--format=%s", *refs, "--", cwd=self.world.repo).splitlines()
+        for aside in (self.world.engine.home.root / "rescue").glob("*/git"):
+            found += git(
+                "--git-dir", str(aside), "log", "--all", "--format=%s", cwd=self.world.repo
+            ).splitlines()
         must(text in found, f"the commit {text!r} is lost")
 
 
