@@ -69,7 +69,7 @@ def note_repository(context: Context, session: Session) -> None:
 def _forget_repositories(context: Context) -> None:
     """Remove the note once no repository in it has a rescue, and the directory once it is empty."""
     place = _noted(context.home)
-    with rescues_lock(context), contextlib.suppress(OSError, ClauderonError):
+    with contextlib.suppress(OSError, ClauderonError), rescues_lock(context):
         for one in map(Path, read_lines(place)):
             # One that is not there may be on a disk that is not mounted.
             if not (one / "objects").is_dir() or rescues.rescued_refs(one, context.environ):
