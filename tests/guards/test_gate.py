@@ -61,6 +61,26 @@ def test_a_skip_is_a_failure_only_where_everything_must_run(
     assert (tally.passed, tally.failed, tally.skipped) == counted
 
 
+def test_what_runs_only_once_is_there_and_is_no_test_of_tls_processes_or_the_database(
+    checks: ModuleType,
+) -> None:
+    root = CHECKS.parent.parent
+    assert [place for place in checks.ONCE if not root.joinpath(place).exists()] == []
+    both = (
+        "proxy",
+        "proxy_service",
+        "ground",
+        "session",
+        "config",
+        "facts",
+        "agents",
+        "doctor",
+        "docker",
+        "git",
+    )
+    assert [place for place in checks.ONCE if place.split("/")[1] in both] == []
+
+
 @pytest.mark.parametrize(("required", "counted"), [("1", (1, 1, 0)), ("", (1, 0, 1))])
 def test_bats_that_skip_count_likewise(
     checks: ModuleType, monkeypatch: pytest.MonkeyPatch, required: str, counted: tuple[int, int, int]

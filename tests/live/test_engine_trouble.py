@@ -43,13 +43,23 @@ class Private:
         subprocess.run([*self.engine.command_prefix, SCRIPTS / "engine", "start", self.where], check=True)
 
 
+@pytest.fixture(scope="module")
+def breakable() -> Iterator[tuple[str, tuple[str, ...], Path]]:
+    """An engine for the tests of this module alone; each takes away what it made on it."""
+    with private_engine() as there:
+        yield there
+
+
 @pytest.fixture
-def private(tmp_path: Path) -> Iterator[Private]:
-    with private_engine(tmp_path) as (host, inside, where):  # noqa: SIM117 - the engine outlives its user
-        with Engine.opened(tmp_path, docker_host=host, command_prefix=inside) as engine:
-            engine.scripted(image=BUSYBOX)
-            engine.repo()
-            yield Private(engine, where)
+def private(breakable: tuple[str, tuple[str, ...], Path], tmp_path: Path) -> Iterator[Private]:
+    host, inside, where = breakable
+    subprocess.run(
+        [*inside, SCRIPTS / "engine", "start", where], check=True
+    )  # should a failed test have ended it
+    with Engine.opened(tmp_path, docker_host=host, command_prefix=inside) as engine:
+        engine.scripted(image=BUSYBOX)
+        engine.repo()
+        yield Private(engine, where)
 
 
 def test_engine_down_refuses_with_the_pages_remedy_and_makes_nothing(private: Private) -> None:

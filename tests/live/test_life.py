@@ -24,6 +24,15 @@ def session(engine: Engine) -> Engine:
     return engine
 
 
+@pytest.fixture(scope="module")
+def standing(module_engine: Engine) -> Engine:
+    """One running session called `one`, for the tests that leave it as it is."""
+    module_engine.scripted()
+    module_engine.repo()
+    module_engine.create("one")
+    return module_engine
+
+
 def row(engine: Engine, word: str = "one") -> dict[str, Any]:
     rows = {r["name"]: r for r in engine.cli.ok("list", "--json").json["data"]}
     return dict(rows[engine.name(word)])
@@ -35,39 +44,39 @@ def commit_inside(engine: Engine, word: str = "one", file: str = "new.txt") -> s
     return engine.inside(word, "git rev-parse HEAD")
 
 
-def test_list_and_status_tell_the_same_story(session: Engine) -> None:
-    assert row(session)["state"] == "running"
-    status = session.cli.ok("status", session.name("one"), "--json").json["data"]
-    assert (status["state"], status["branch"]) == ("running", f"clauderon/{session.name('one')}")
-    lines = session.cli.ok("list", "--format", "tsv").text.splitlines()
-    assert any(line.startswith(session.name("one") + "\t") for line in lines)
+def test_list_and_status_tell_the_same_story(standing: Engine) -> None:
+    assert row(standing)["state"] == "running"
+    status = standing.cli.ok("status", standing.name("one"), "--json").json["data"]
+    assert (status["state"], status["branch"]) == ("running", f"clauderon/{standing.name('one')}")
+    lines = standing.cli.ok("list", "--format", "tsv").text.splitlines()
+    assert any(line.startswith(standing.name("one") + "\t") for line in lines)
 
 
-def test_a_home_that_is_reached_through_a_link_is_the_same_home(session: Engine, tmp_path: Path) -> None:
+def test_a_home_that_is_reached_through_a_link_is_the_same_home(standing: Engine, tmp_path: Path) -> None:
     link = tmp_path / "link"
-    link.symlink_to(session.home.root)
+    link.symlink_to(standing.home.root)
     environ = {"CLAUDERON_HOME": str(link)}
-    rows = {r["name"]: r for r in session.cli.ok("list", "--json", env=environ).json["data"]}
-    assert rows[session.name("one")]["state"] == "running"
+    rows = {r["name"]: r for r in standing.cli.ok("list", "--json", env=environ).json["data"]}
+    assert rows[standing.name("one")]["state"] == "running"
     # A container of the time when paths were taken as they were typed is found by that path.
-    old = f"clauderon-probe-{session.prefix}"
+    old = f"clauderon-probe-{standing.prefix}"
     labels = ["--label", f"clauderon.home={link}", "--label", "clauderon.probe=0123456789ab"]
-    session.docker("create", "--name", old, *labels, BUSYBOX, "true")
-    said = session.cli.ok("reconcile", "--json", env=environ).json["data"]
+    standing.docker("create", "--name", old, *labels, BUSYBOX, "true")
+    said = standing.cli.ok("reconcile", "--json", env=environ).json["data"]
     assert old in [action["name"] for action in said]
 
 
 @pytest.mark.parametrize("status", [0, 1, 7, 125, 126, 127, 255])
-def test_exec_passes_the_commands_status_and_streams(session: Engine, status: int) -> None:
+def test_exec_passes_the_commands_status_and_streams(standing: Engine, status: int) -> None:
     script = f"cat; echo err >&2; exit {status}"
-    answer = session.cli("exec", session.name("one"), "--", "sh", "-c", script, stdin=b"in\x00\xff\n")
+    answer = standing.cli("exec", standing.name("one"), "--", "sh", "-c", script, stdin=b"in\x00\xff\n")
     assert (answer.status, answer.out, answer.err) == (status, b"in\x00\xff\n", b"err\n")
 
 
-def test_exec_says_what_is_not_there_with_dockers_statuses(session: Engine) -> None:
-    assert session.cli("exec", session.name("one"), "--", "no-such-command").status == 127
-    assert session.cli("exec", session.name("one"), "--", "/etc").status == 126
-    assert session.cli("exec", session.name("none"), "--", "true").status in (3, 125)
+def test_exec_says_what_is_not_there_with_dockers_statuses(standing: Engine) -> None:
+    assert standing.cli("exec", standing.name("one"), "--", "no-such-command").status == 127
+    assert standing.cli("exec", standing.name("one"), "--", "/etc").status == 126
+    assert standing.cli("exec", standing.name("none"), "--", "true").status in (3, 125)
 
 
 def test_stop_start_and_again_keep_the_worktree(session: Engine) -> None:
@@ -104,13 +113,13 @@ def test_merge_brings_the_branch_into_the_users_checkout(session: Engine) -> Non
     assert git("status", "--porcelain", cwd=session.root / "repo") == ""
 
 
-def test_upload_is_where_the_agent_sees_it(session: Engine) -> None:
-    picture = session.root / "a picture.png"
+def test_upload_is_where_the_agent_sees_it(standing: Engine) -> None:
+    picture = standing.root / "a picture.png"
     picture.write_bytes(b"\x89PNG")
-    answer = session.cli.ok("upload", session.name("one"), str(picture))
+    answer = standing.cli.ok("upload", standing.name("one"), str(picture))
     where = answer.text.splitlines()[0]
-    assert session.inside("one", f"cat '{where}' | wc -c").strip() == "4"
-    assert session.inside("one", "git status --porcelain") == ""
+    assert standing.inside("one", f"cat '{where}' | wc -c").strip() == "4"
+    assert standing.inside("one", "git status --porcelain") == ""
 
 
 def test_logs_are_what_the_agent_wrote(engine: Engine) -> None:
@@ -164,11 +173,12 @@ def test_delete_takes_everything_away_and_keeps_the_work(session: Engine) -> Non
         assert not directory.exists() or list(directory.iterdir()) == []
 
 
-def test_delete_does_not_ask_without_a_terminal(session: Engine) -> None:
-    session.inside("one", "echo unsaved > unsaved.txt")
-    answer = session.cli("delete", session.name("one"))
+def test_delete_does_not_ask_without_a_terminal(standing: Engine) -> None:
+    standing.inside("one", "echo unsaved > unsaved.txt")
+    answer = standing.cli("delete", standing.name("one"))
     assert answer.status != 0
-    assert row(session)["state"] == "running"
+    assert row(standing)["state"] == "running"
+    standing.inside("one", "rm unsaved.txt")
 
 
 def test_archive_and_unarchive(session: Engine) -> None:
@@ -182,15 +192,15 @@ def test_archive_and_unarchive(session: Engine) -> None:
     assert row(session)["state"] == "running"
 
 
-def test_a_name_in_use_is_a_conflict_and_changes_nothing(session: Engine) -> None:
-    before = session.inspect("one")["Id"]
-    answer = session.cli("create", "--repo", "repo", "--prompt", "x", "--name", session.name("one"))
+def test_a_name_in_use_is_a_conflict_and_changes_nothing(standing: Engine) -> None:
+    before = standing.inspect("one")["Id"]
+    answer = standing.cli("create", "--repo", "repo", "--prompt", "x", "--name", standing.name("one"))
     assert answer.status == 5, answer
-    assert session.inspect("one")["Id"] == before
+    assert standing.inspect("one")["Id"] == before
 
 
-def test_reconcile_of_a_healthy_home_changes_nothing(session: Engine) -> None:
-    before = session.inspect("one")["Id"]
-    session.cli.ok("reconcile")
-    assert session.inspect("one")["Id"] == before
-    assert row(session)["state"] == "running"
+def test_reconcile_of_a_healthy_home_changes_nothing(standing: Engine) -> None:
+    before = standing.inspect("one")["Id"]
+    standing.cli.ok("reconcile")
+    assert standing.inspect("one")["Id"] == before
+    assert row(standing)["state"] == "running"

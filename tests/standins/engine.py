@@ -220,7 +220,7 @@ class Engine:
 
 
 @contextlib.contextmanager
-def private_engine(root: Path) -> Iterator[tuple[str, tuple[str, ...], Path]]:
+def private_engine() -> Iterator[tuple[str, tuple[str, ...], Path]]:
     """An engine that may be broken: in a network namespace of its own, with the small image.
 
     Yields its DOCKER_HOST, the words that bring a command into its namespace, and the directory for `scripts/engine`.
