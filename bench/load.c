@@ -7,7 +7,7 @@
  *   cold WORKERS SECONDS            a new tunnel and one GET, again and again
  *   hosts WORKERS COUNT PREFIX      COUNT new tunnels, each to a name never seen before: PREFIX-n.HOST
  *   handshakes WORKERS COUNT PREFIX     the same without the GET
- *   down BYTES | up BYTES | chunked BYTES   one transfer on one tunnel
+ *   down BYTES | packed BYTES | up BYTES | chunked BYTES   one transfer on one tunnel; packed: what looks like no text
  *   events COUNT MS TUNNELS         server-sent events while TUNNELS others load the proxy
  *   idle TUNNELS                    one GET on each, says "ready", holds them until stdin ends
  *
@@ -156,14 +156,14 @@ static void report_transfer(uint64_t bytes, uint64_t start) {
     printf("{\"mb_per_s\": %.1f}\n", (double)bytes / ((double)(now_ns() - start) / 1e3));
 }
 
-static void down(unsigned long bytes) {
+static void down(unsigned long bytes, const char *kind) {
     char path[64];
     struct tunnel *t = calloc(1, sizeof *t);
     tunnel_open(t, target_host);
     prepare_get(SHORT); /* the way to the upstream is warm before the clock starts */
     get(t);
     answer(t);
-    snprintf(path, sizeof path, "/bytes/%lu", bytes);
+    snprintf(path, sizeof path, "/%s/%lu", kind, bytes);
     prepare_get(path);
     uint64_t start = now_ns();
     get(t);
@@ -273,7 +273,8 @@ int main(int argc, char **argv) {
     else if (strcmp(what, "cold") == 0) tunnels_per_second((int)first, second, (struct work){NULL, ULONG_MAX, 1});
     else if (strcmp(what, "hosts") == 0) tunnels_per_second((int)first, 0, (struct work){third, (unsigned long)second, 1});
     else if (strcmp(what, "handshakes") == 0) tunnels_per_second((int)first, 0, (struct work){third, (unsigned long)second, 0});
-    else if (strcmp(what, "down") == 0) down((unsigned long)first);
+    else if (strcmp(what, "down") == 0) down((unsigned long)first, "bytes");
+    else if (strcmp(what, "packed") == 0) down((unsigned long)first, "packed");
     else if (strcmp(what, "up") == 0) up((unsigned long)first, 0);
     else if (strcmp(what, "chunked") == 0) up((unsigned long)first, 1);
     else if (strcmp(what, "events") == 0) events((int)first, (int)second, atoi(third));

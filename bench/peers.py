@@ -45,6 +45,7 @@ class Peer(Protocol):
     """One contender. `start` may be called again after `stop`, and then begins with nothing remembered."""
 
     name: str
+    lends: bool  # it has a credential for LENT_HOST
 
     def set_up(self) -> None:
         """Fetch or find what it needs. Raises Unavailable."""
@@ -69,6 +70,7 @@ class Direct:
     """No proxy: what the two ends and the machine can do."""
 
     name = "direct"
+    lends = False
     pid = None
     port = 0
 
@@ -89,6 +91,7 @@ class Server:
     """What the contenders that are a process have in common."""
 
     name: str
+    lends = False
 
     def __init__(self) -> None:
         self.child: Child | None = None
@@ -235,6 +238,8 @@ class Clauderon(Server):
 
     tree: another checkout to run it from. ports: those of the sessions, once it was started.
     """
+
+    lends = True
 
     def __init__(self, name: str = "clauderon", tree: Path = ROOT, sessions: int = 1) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.figures import Row, Target
 from bench.machine import Child, Unavailable, forget_peak, free_ports, memory_kib, programs, say
-from bench.peers import Peer, Stage, known
+from bench.peers import LENT_HOST, LENT_PORT, Peer, Stage, known
 
 HOST = "a.bench.test"
 DOMAIN = "bench.test"
@@ -80,6 +80,31 @@ def measurements() -> list[Measurement]:
         new_hosts("handshakes", "handshake", faster(1.3)),
         new_hosts("hosts", "first answer", None),
         request("whole16", "16 tunnels, answers in one record", "req/s", None, "rate", "16", "2", WHOLE),
+        *_lent(),
+    ]
+
+
+def _lent() -> list[Measurement]:
+    """The same to a host for which there is a credential: its answers are looked through for it."""
+
+    def request(key: str, title: str, *arguments: str) -> Measurement:
+        return Measurement(key, Row(f"credential's host: {title}", "req/s"), arguments, domain=LENT_HOST)
+
+    def delay(key: str, title: str, *arguments: str) -> Measurement:
+        row = Row(f"credential's host: {title}", "ms")
+        return Measurement(key, row, arguments, field="median_us", scale=1e-3, domain=LENT_HOST)
+
+    def transfer(key: str, title: str, kind: str) -> Measurement:
+        row = Row(f"credential's host: 100 MiB {title}", "MB/s")
+        return Measurement(key, row, (kind, str(TRANSFER)), field="mb_per_s", repeats=3, domain=LENT_HOST)
+
+    return [
+        request("mask-rate16", "16 keep-alive tunnels, 1 KiB", "rate", "16", "2", SHORT),
+        delay("mask-latency", "one tunnel, median", "latency", "2000", SHORT),
+        transfer("mask-down", "down, one long word", "down"),
+        transfer("mask-packed", "down, packed", "packed"),
+        transfer("mask-up", "up", "up"),
+        delay("mask-events", "SSE event, idle", "events", "150", "10", "0"),
     ]
 
 
@@ -144,7 +169,7 @@ def prefix(key: str, number: int, attempt: int) -> str:
 
 
 def load_argv(stage: Stage, peer: Peer, domain: str, arguments: Sequence[str]) -> list[str]:
-    target = f"{domain}:{stage.upstream_port}"
+    target = f"{domain}:{LENT_PORT if domain == LENT_HOST else stage.upstream_port}"
     return [str(programs() / "load"), str(peer.port), str(peer.ca(stage)), target, *arguments]
 
 
@@ -238,7 +263,8 @@ def bench(
                         memory["idle"].add(peer.name, idle_kib(here, peer))
                 for one in todo:
                     for peer in turn:
-                        measure(here, peer, one, number, memory)
+                        if peer.lends or one.domain != LENT_HOST:
+                            measure(here, peer, one, number, memory)
             finally:
                 for peer in turn:
                     peer.stop()

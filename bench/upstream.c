@@ -3,6 +3,7 @@
  *   upstream PORT CERTIFICATE KEY        listens on 127.0.0.1 until stdin ends
  *
  *   GET  /bytes/N                        N bytes with a Content-Length, head and body written one after the other
+ *   GET  /packed/N                       the same of bytes that look like a compressed file
  *   GET  /whole/N                        the same in one write, so that a short answer is one TLS record
  *   GET  /events/N/MS                    N server-sent events, one every MS ms, each carrying now_ns()
  *   POST anything                        reads the body (either framing), answers with its length
@@ -33,12 +34,13 @@ struct connection {
     uint64_t body_left, body_seen;
     uint64_t events_left, reply_left; /* reply_left: body bytes still to send after `out` */
     size_t in_length, out_length, out_sent;
+    const char *filler; /* what the body is made of */
     char in[16384], out[8192];
 };
 
 static int poller;
 static SSL_CTX *context;
-static char filler[SCRATCH], scratch[SCRATCH];
+static char filler[SCRATCH], packed[SCRATCH], scratch[SCRATCH];
 
 static void watch(struct connection *c, uint32_t events) {
     if (c->wanted == events) return;
@@ -72,7 +74,7 @@ static void reply(struct connection *c, uint64_t length, const char *body, int w
     c->reply_left = body ? 0 : length;
     c->state = REPLY;
     if (whole && c->reply_left <= sizeof c->out - c->out_length) {
-        memcpy(c->out + c->out_length, filler, c->reply_left);
+        memcpy(c->out + c->out_length, c->filler, c->reply_left);
         c->out_length += c->reply_left;
         c->reply_left = 0;
     }
@@ -167,7 +169,12 @@ static int take_head(struct connection *c, char *end) {
     unsigned long first = 0, second = 0;
     const char *value;
     end[2] = '\0';
+    c->filler = filler;
     if (sscanf(c->in, "GET /bytes/%lu", &first) == 1) reply(c, first, NULL, 0);
+    else if (sscanf(c->in, "GET /packed/%lu", &first) == 1) {
+        c->filler = packed;
+        reply(c, first, NULL, 0);
+    }
     else if (sscanf(c->in, "GET /whole/%lu", &first) == 1) reply(c, first, NULL, 1);
     else if (sscanf(c->in, "GET /events/%lu/%lu", &first, &second) == 2) start_events(c, first, second);
     else if (strncmp(c->in, "POST ", 5) == 0) {
@@ -198,7 +205,7 @@ static int send_out(struct connection *c) {
         c->out_sent += (size_t)result;
     }
     while (c->state == REPLY && c->reply_left > 0) {
-        result = SSL_write(c->ssl, filler, c->reply_left < SCRATCH ? (int)c->reply_left : SCRATCH);
+        result = SSL_write(c->ssl, c->filler, c->reply_left < SCRATCH ? (int)c->reply_left : SCRATCH);
         if (result <= 0) return result;
         c->reply_left -= (uint64_t)result;
     }
@@ -268,6 +275,8 @@ int main(int argc, char **argv) {
         || SSL_CTX_use_PrivateKey_file(context, argv[3], SSL_FILETYPE_PEM) != 1)
         die("%s: not a usable certificate and key", argv[2]);
     memset(filler, 'x', sizeof filler);
+    srandom(1);
+    for (size_t i = 0; i < sizeof packed; i++) packed[i] = (char)(random() >> 8);
     int listener = listen_on(atoi(argv[1]));
     poller = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};

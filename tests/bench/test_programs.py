@@ -37,6 +37,7 @@ def stage() -> Iterator[Stage]:
         (["hosts", "2", "10", "new"], "per_s", proxy.DOMAIN),
         (["handshakes", "2", "10", "new"], "per_s", proxy.DOMAIN),
         (["down", "3000000"], "mb_per_s", proxy.HOST),
+        (["packed", "3000000"], "mb_per_s", proxy.HOST),
         (["up", "3000001"], "mb_per_s", proxy.HOST),
         (["chunked", "3000001"], "mb_per_s", proxy.HOST),
         (["events", "5", "5", "2"], "median_us", proxy.HOST),
