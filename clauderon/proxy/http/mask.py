@@ -13,7 +13,8 @@ bytes come back, cut anywhere:
    kind holds, and by the length of the longest form in steps of 64. None of that asks for S.
 2. How long a look takes: `Needles.find` does the same work in both worlds until a sample of the text equals a piece of
    S, all BITS bits of it at once. Before that there is no partial success to build upon: a sample that has all but one
-   bit right is treated as one that has none.
+   bit right is treated as one that has none. A large text is sampled only if it has a run, as long as the shortest
+   form, of bytes that a secret of that kind may hold: this does not ask for S either.
 3. A form is overwritten only if all of it is there. So both worlds look the same until a text holds a piece of S. There
    are fewer than 2**9 pieces, and n bytes hold fewer than n samples: a client that fetches n bytes finds one with a
    probability below n * 2**(9 - BITS), which after 100,000 answers of 1 MiB is 2**-34.

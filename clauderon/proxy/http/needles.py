@@ -21,12 +21,14 @@ from math import ceil
 from typing import NamedTuple
 
 from clauderon.proxy.http.escapes import Escapes
+from clauderon.proxy.http.room import Room
 
 BITS = 80
 TAIL = 43  # 256 bits in base64. What is before them may be a payload that anybody can read.
 # What is shorter would be found everywhere by chance.
 SHORTEST = 8
-_AT_ONCE = 64  # pieces
+_AT_ONCE = 512  # pieces of a large text, and of what is left
+_FEW = 64
 
 _WORDS = re.compile(r"(?:(?:[A-Za-z]{1,12}[0-9]{0,3}|[0-9]+)[-_.:/])+")
 _PREFIXES = ("AIza", "AKIA", "ya29.", "dapi")
@@ -97,11 +99,14 @@ class _Sampler:
         """As `Needles.find`."""
         found: Spans = []
         stride, step, last = self.stride, self._step, len(text) - self._size
-        for block in range(0, last + 1, _AT_ONCE * step):
+        block = 0
+        while block <= last:
+            most = _AT_ONCE if last - block >= _AT_ONCE * step else _FEW
             for at in range(block, min(block + step, last + 1), stride):
-                pieces = self._unpack(min((last - at) // step + 1, _AT_ONCE))(text, at)
+                pieces = self._unpack(min((last - at) // step + 1, most))(text, at)
                 if not self._disjoint(pieces):
                     found += self._verified(text, at, pieces)
+            block += most * step
         return found
 
     def _unpack(self, number: int) -> Callable[[Data, int], tuple[bytes, ...]]:
@@ -142,7 +147,7 @@ class Needles:
     are unknown. Then nothing shorter than it is looked for, at every byte, which is slow; and it can be guessed.
     """
 
-    __slots__ = ("_alphabet", "_escapes", "_samplers", "keep", "shortest", "weak")
+    __slots__ = ("_alphabet", "_escapes", "_room", "_samplers", "keep", "shortest", "weak")
 
     def __init__(self, secret: str, user: str | None = None) -> None:
         forms = _forms(secret, user)
@@ -152,6 +157,7 @@ class Needles:
         longest = max(form.lead + len(form.text) + form.trail for form in forms)
         token = all(not set(form.text) - set(_LETTERS) for form in forms)
         self._alphabet = _TOKEN if token else _PRINTABLE
+        self._room = Room(_LETTERS if token else bytes(range(256)), self.shortest)
         self._escapes: Escapes | None = None
         if not _NEVER_ESCAPED.fullmatch(secret):
             longest *= _LONGEST_ESCAPE
@@ -178,6 +184,8 @@ class Needles:
 
     def _found(self, text: Data) -> Spans:
         found: Spans = []
+        if not self._room.in_text(text):
+            return found
         for sampler in self._samplers:
             found += sampler.find(text)
         return found
@@ -204,6 +212,7 @@ def joined(several: Sequence[Needles]) -> Needles:
     made._escapes = _escapes(widest._alphabet, least, most) if escaped else None
     made.keep, made.shortest = most, least
     made.weak = any(each.weak for each in several)
+    made._room = Room(max((each._room.letters for each in several), key=len), least)
     return made
 
 
