@@ -33,6 +33,7 @@ _KINDS = {
     "was": "former tip",
     "dropped": "dropped",
     "modules": "submodule",
+    "worktrees": "worktree",
     "incoming": "incoming",
     "host": "branch",
 }

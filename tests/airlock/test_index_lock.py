@@ -17,6 +17,7 @@ from tests.airlock.conftest import World
 
 
 def test_an_index_that_somebody_holds_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to fail where a lock that is there counted as taken."""
     lock = world.repo / ".git/worktrees/fix/index.lock"
     lock.touch()
     waited: list[float] = []
@@ -52,6 +53,7 @@ def test_an_index_held_for_long_is_followed_by_the_next_sync(
 def test_no_other_git_writes_the_index_while_it_is_moved(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Seen to fail without the lock in place."""
     real = following.shield
     refused: list[str] = []
 
@@ -74,7 +76,10 @@ def test_no_other_git_writes_the_index_while_it_is_moved(
 def test_a_lock_of_our_own_is_stale_at_once(
     world: World, ours: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A lock with our mark was left alone for ten minutes, and kept git from the worktree."""
+    """A lock with our mark was left alone for ten minutes, and kept git from the worktree.
+
+    Seen to fail with no lock taken for ours, and with every lock.
+    """
     monkeypatch.setattr(following, "_ATTEMPTS", 1)
     lock = world.repo / ".git/worktrees/fix/index.lock"
     lock.write_bytes(b"clauderon\n" if ours else b"")

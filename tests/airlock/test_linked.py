@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from clauderon.airlock.rescues import rescued_refs
 from tests.airlock.world import World, call
 
 RESCUE = "refs/clauderon/rescue/fix"
@@ -65,6 +66,8 @@ def test_what_is_uncommitted_is_counted_and_kept_as_a_commit(world: World) -> No
     assert world.show(found, "new.txt") == "edited"
     assert world.show(found, "untracked.txt") == "untracked"
     world.host("fsck", "--strict")
+    kinds = {found.name: found.kind for found in rescued_refs(Path(world.session.git_dir), world.environ)}
+    assert kinds == {"fix+heads/feature": "branch", "fix+worktrees/wt": "worktree"}
 
 
 def test_a_detached_one_is_kept_whole_by_one_commit(world: World) -> None:

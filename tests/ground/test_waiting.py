@@ -77,7 +77,10 @@ def test_a_call_that_is_answered_in_time_says_nothing(words: list[str]) -> None:
 def test_a_call_that_takes_long_is_named_at_every_door(
     door: Callable[[list[str]], object], words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A call that hung was waited for without a word, however long it took."""
+    """A call that hung was waited for without a word, however long it took.
+
+    Seen to fail with `waiting.word` saying nothing.
+    """
     monkeypatch.setattr("clauderon.proc.answering._SILENCE_S", 0.2)
     door(["/bin/sleep", "0.7"])
     assert words
@@ -93,6 +96,7 @@ def test_input_and_output_larger_than_a_pipe_survive_the_words(words: list[str])
 
 
 def test_the_words_come_rarer_as_time_goes_on(words: list[str]) -> None:
+    """Seen to fail with words that come nearly three times as often."""
     proc.run(["/bin/sleep", "1.5"], env=ENV)
     assert len(words) == 2  # at 0.2 and 0.8 s; the next would come at 3.2 s
 
@@ -111,6 +115,7 @@ def test_the_words_come_rarer_as_time_goes_on(words: list[str]) -> None:
     ],
 )
 def test_a_call_is_named_by_program_and_verb(argv: str, said: str) -> None:
+    """Seen to fail where the words after the verb were taken too."""
     assert waiting.briefly(argv.split()) == said
 
 
@@ -123,7 +128,10 @@ def test_no_operand_is_ever_said(operands: list[str]) -> None:
 def test_an_interrupt_ends_a_call_that_hears_no_signal_within_a_second(
     docker: Docker, alarm: Callable[[float], None]
 ) -> None:
-    """The usual ladder and a settling of 10 s would add up to 19 s."""
+    """The usual ladder and a settling of 10 s would add up to 19 s.
+
+    Seen to fail with a grace of 3 s after an interrupt.
+    """
     calls: list[Callable[[], object]] = [
         lambda: docker.container_stop("x", 1),
         lambda: docker.start("ps", what="list").result(),
@@ -140,7 +148,10 @@ def test_an_interrupt_ends_a_call_that_hears_no_signal_within_a_second(
 def test_after_a_call_was_interrupted_unanswered_no_other_waits(
     docker: Docker, alarm: Callable[[float], None]
 ) -> None:
-    """What undoes an interrupted command would hang as the command did."""
+    """What undoes an interrupted command would hang as the command did.
+
+    Seen not to end without `_refuse_after_hang`.
+    """
     alarm(0.3)
     with pytest.raises(KeyboardInterrupt):
         docker.container_stop("x", 1)
@@ -167,6 +178,7 @@ def test_an_interrupt_that_finds_an_answer_in_time_marks_nothing(
 def test_waiting_for_the_end_of_a_container_is_neither_said_nor_taken_for_a_hang(
     docker: Docker, words: list[str], alarm: Callable[[float], None]
 ) -> None:
+    """Seen to fail with `container_wait` aloud."""
     alarm(0.5)
     with pytest.raises(KeyboardInterrupt):
         docker.container_wait("x")
@@ -176,6 +188,7 @@ def test_waiting_for_the_end_of_a_container_is_neither_said_nor_taken_for_a_hang
 def test_what_makes_or_removes_something_has_a_deadline(
     docker: Docker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Seen to fail with another deadline than `ACT_TIMEOUT_S`."""
     monkeypatch.setattr("clauderon.docker.client.ACT_TIMEOUT_S", 0.3)
     monkeypatch.setattr("clauderon.proc.child.STOP_GRACE_S", 0.1)
     with pytest.raises(CommandTimeout) as late:

@@ -117,7 +117,10 @@ def _forget(home: Home, session: Session) -> None:
 def test_a_dry_run_says_what_the_real_one_does(
     tmp_path_factory: pytest.TempPathFactory, fates: list[str], same_name: bool, creating: bool
 ) -> None:
-    """The dry run named the directories of a session to be adopted as nobody's, or as removed."""
+    """The dry run named the directories of a session to be adopted as nobody's, or as removed.
+
+    Seen to fail where a dry run forgot whom it would adopt, and where it forgot whom it would undo.
+    """
     home = _home(tmp_path_factory.mktemp("h"))
     records: dict[str, tuple[Session, str]] = {}
     for number, fate in enumerate(fates):

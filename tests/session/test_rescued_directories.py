@@ -46,7 +46,10 @@ def place(world: World) -> Path:
 
 
 def test_git_on_the_host_reads_it(aside: World, tmp_path: Path) -> None:
-    """The container's own directory was in this place: git said `unable to normalize alternate object path`."""
+    """The container's own directory was in this place: git said `unable to normalize alternate object path`.
+
+    Seen to fail without the alternates that `aside` writes.
+    """
     git_dir = place(aside) / "git"
     assert "Work" in aside.host(f"--git-dir={git_dir}", "log", "--all", "--stat", cwd=tmp_path)
     aside.host(

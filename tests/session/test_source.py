@@ -44,7 +44,7 @@ def test_a_planted_link_does_not_send_a_file_of_yours(
     plant,
     monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
 ) -> None:
-    """By a plain `open` the link would lead the upload to the key."""
+    """By a plain `open` the link would lead the upload to the key. Seen to fail with a plain `open`."""
     tree = home.worktrees / "fix"
     plant(tree, tmp_path / "key")
     (tmp_path / "mine").symlink_to(tree)
@@ -65,6 +65,7 @@ def test_a_planted_directory_is_not_followed(home: Home, tmp_path: Path) -> None
 def test_plain_files_are_read_wherever_they_are(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Seen to fail where every file counted as an agent's."""
     tree = home.worktrees / "fix"
     monkeypatch.chdir(tree / "docs")
     assert [read(home, Path(each)) for each in ("a.txt", "../notes.txt", tree / "notes.txt")] == [
