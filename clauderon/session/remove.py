@@ -203,7 +203,7 @@ def _ask(
         raise Refused(
             f"delete {session.name}",
             ", ".join(reasons),
-            hint=f"clauderon delete --force {session.name}   # work is kept under refs/clauderon/rescue/",
+            hint=f"clauderon delete --force {session.name}   # {kept}",
         )
 
 

@@ -15,6 +15,11 @@ def test_a_session_merges_what_a_deleted_one_left(engine: Engine) -> None:
     for name in ("one", "two"):
         engine.create(name)
     engine.inside("one", "echo precious > uncommitted.txt")
+    engine.inside("one", "echo '*.env' >.gitignore; echo own >secret.env")
+    refused = engine.cli("delete", engine.name("one"))
+    # Before anything goes, and also where nobody can be asked.
+    assert "but not 1 ignored file (secret.env): --keep-ignored" in refused.error
+    assert "the agent's conversation is not kept: --keep-home" in refused.error
     answer = engine.cli.ok("delete", engine.name("one"), "--force", "--keep-home")
     assert f"rescue restore '{engine.name('one')}'" in answer.error
     done = engine.cli.ok(
