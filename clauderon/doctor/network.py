@@ -19,6 +19,7 @@ from clauderon.paths import Home
 from clauderon.proxy import service
 from clauderon.proxy.ca import record as ca_record
 from clauderon.proxy.daemon import addresses as listeners
+from clauderon.proxy.policy.hosts import PROBE_HOST
 from clauderon.session import resources
 from clauderon.store import Store
 
@@ -153,9 +154,7 @@ def _tunnels(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIMEOUT_S)
     with contextlib.closing(connection):
         try:
-            connection.request(
-                "CONNECT", f"{listeners.PROBE_HOST}:443", headers={"Host": f"{listeners.PROBE_HOST}:443"}
-            )
+            connection.request("CONNECT", f"{PROBE_HOST}:443", headers={"Host": f"{PROBE_HOST}:443"})
             return 200 <= connection.getresponse().status < 600
         except (OSError, http.client.HTTPException):
             return False

@@ -33,9 +33,9 @@ from clauderon.proxy.http.needles import Needles
 from clauderon.proxy.http.problem import Problem
 from clauderon.proxy.http.reply import parse_response
 from clauderon.proxy.http.request import parse_request, request_table, split_target
-from clauderon.proxy.interfaces import Grant
 from clauderon.proxy.net.pool import Pool
 from clauderon.proxy.net.upstream import Key, Upstream
+from clauderon.proxy.policy.grant import Grant
 from clauderon.proxy.policy.rules import Targets
 from clauderon.proxy.policy.session import SessionPolicy
 from clauderon.proxy.secrets.grants import ALWAYS_REMOVED

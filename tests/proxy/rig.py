@@ -22,9 +22,10 @@ import uvloop
 
 from clauderon import tls as contexts
 from clauderon.config.schema import Proxy
+from clauderon.proxy.audit.record import AuditRecord
 from clauderon.proxy.dataplane.server import DataPlane
 from clauderon.proxy.http.needles import Needles
-from clauderon.proxy.interfaces import AuditRecord, Grant
+from clauderon.proxy.policy.grant import Grant
 from clauderon.proxy.policy.session import SessionPolicy
 from clauderon.proxy.secrets import grants
 from tests.proxy.tls_socket import TlsSocket

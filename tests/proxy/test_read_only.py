@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clauderon.proxy.http.request import parse_request, request_table
-from clauderon.proxy.interfaces import Grant
 from clauderon.proxy.policy import read_only
+from clauderon.proxy.policy.grant import Grant
 from clauderon.proxy.secrets.grants import ALWAYS_REMOVED
 from tests.proxy.rig import CANARY, Rig
 

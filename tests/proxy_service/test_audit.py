@@ -16,7 +16,7 @@ from clauderon.proxy.audit import log as audit
 from clauderon.proxy.audit.line import Lines
 from clauderon.proxy.audit.log import AuditLog
 from clauderon.proxy.audit.reader import read
-from clauderon.proxy.interfaces import AuditRecord
+from clauderon.proxy.audit.record import AuditRecord
 from tests.proxy_service.rig import eventually
 
 

@@ -17,7 +17,7 @@ from clauderon.proxy.audit import log as audit
 from clauderon.proxy.audit import share
 from clauderon.proxy.audit.log import AuditLog
 from clauderon.proxy.audit.reader import read
-from clauderon.proxy.interfaces import AuditRecord
+from clauderon.proxy.audit.record import AuditRecord
 from tests.proxy_service.test_audit import record
 
 REFUSED = {"refused": True, "status": 403, "rule": "not allowed"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as quoted
 
-from clauderon.proxy.interfaces import AuditRecord
+from clauderon.proxy.audit.record import AuditRecord
 
 # Of a text as JSON.
 LONGEST = 1024

@@ -26,8 +26,8 @@ from pathlib import Path
 
 from clauderon.proxy.audit import share
 from clauderon.proxy.audit.line import Lines
+from clauderon.proxy.audit.record import AuditRecord
 from clauderon.proxy.audit.repeats import WINDOW_S, Counted, Repeats
-from clauderon.proxy.interfaces import AuditRecord
 
 # How late a line may be, and what a kill -9 may cost.
 FLUSH_S = 0.1
@@ -45,7 +45,7 @@ _session_of, _line_of = itemgetter(0), itemgetter(1)
 
 
 class AuditLog:
-    """Implements `interfaces.Audit`. `write` is called on the event loop, everything else on the thread."""
+    """Implements `dataplane.session.Audit`. `write` is called on the event loop, everything else on the thread."""
 
     def __init__(self, path: Path, *, max_bytes: int, keep: int) -> None:
         """max_bytes: the size at which the file is rotated; keep: how many rotated files stay."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from clauderon.proxy.interfaces import AuditRecord
+from clauderon.proxy.audit.record import AuditRecord
 
 WINDOW_S = 1.0
 # Different refusals of one session that get lines: so many at once, and so many a second.

@@ -37,7 +37,7 @@ _NOWHERE = "/dev/null/no-key"
 
 
 class Authority:
-    """Signs leaves for the data plane (`interfaces.Leaves`). Not thread-safe: one event loop owns it."""
+    """Signs leaves for the data plane (`dataplane.session.Leaves`). Not thread-safe: one event loop owns it."""
 
     def __init__(self, cert_pem: bytes, key_pem: bytes, *, kept: int = LEAVES_KEPT) -> None:
         from cryptography.hazmat.primitives.asymmetric import ec
@@ -80,7 +80,7 @@ class Authority:
         self._quick = _takes_certificates_alone(self._shared, other)
 
     def server_context(self, host: str, *, apart: bool = False) -> ssl.SSLContext:
-        """See `interfaces.Leaves`. Raises ValueError for a host no certificate can name."""
+        """See `dataplane.session.Leaves`. Raises ValueError for a host no certificate can name."""
         now = time.time()
         leaf = self._leaves.get(host)
         if leaf is None or now >= leaf[0]:

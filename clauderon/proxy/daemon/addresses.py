@@ -15,9 +15,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 LOOPBACK = ("127.0.0.1", "::1")
-# `clauderon doctor` asks the main port for a tunnel there: a name that nobody has (RFC 2606), and that is never asked
-# for. Only the port for this machine's own programs knows it, so that no session's request passes for the doctor's.
-PROBE_HOST = "clauderon-doctor.invalid"
 BACKLOG = 1024
 # Linux: an address may be listened on before its bridge is up, as after a reboot.
 _IP_FREEBIND = 15

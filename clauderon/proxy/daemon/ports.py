@@ -16,7 +16,8 @@ from clauderon.proxy.daemon import addresses as listeners
 from clauderon.proxy.daemon.addresses import Place
 from clauderon.proxy.daemon.channel import FDS_PER_MESSAGE, Channel
 from clauderon.proxy.daemon.snapshot import Snapshot
-from clauderon.proxy.interfaces import Counters, DataPlaneLike
+from clauderon.proxy.dataplane.server import DataPlane
+from clauderon.proxy.dataplane.session import Counters
 from clauderon.proxy.policy.session import SessionPolicy
 
 MAIN = "main"
@@ -28,7 +29,7 @@ class Listening:
 
     def __init__(
         self,
-        plane: DataPlaneLike,
+        plane: DataPlane,
         channel: Channel,
         drop: Callable[[list[str]], Awaitable[None]],
         held: dict[str, int],

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from typing import TYPE_CHECKING
 
-from clauderon.proxy.dataplane import intercept, judge
+from clauderon.proxy.dataplane import intercept, judge, passthrough, refusals, timeouts
 from clauderon.proxy.dataplane.exchange import DIALLING, Exchange
+from clauderon.proxy.dataplane.ruling import Forward, Intercept, Passthrough, Ruling
+from clauderon.proxy.dataplane.session import Session
 from clauderon.proxy.dataplane.timeouts import BUSY, HEAD, RAW, TLS
 from clauderon.proxy.dataplane.tunnel import PEER, Tunnel
 from clauderon.proxy.http.fields import CRLF, END, MAX_HEAD, HeadError
@@ -18,9 +19,6 @@ from clauderon.proxy.net.upstream import Key
 from clauderon.proxy.net.wire import Wire
 from clauderon.proxy.policy.addresses import canonical_address
 from clauderon.proxy.policy.rules import Rules, Verdict
-
-if TYPE_CHECKING:
-    from clauderon.proxy.dataplane.session import Session
 
 PIPELINE = 4  # the reason for not reading: enough requests are waiting
 _PIPELINED = 64 * 1024
@@ -49,11 +47,12 @@ class Client(Wire):
         self.tunnel: Tunnel | None = None
         self.host = ""
         self.port = 0
-        self.agreed: bytes | None = None  # the last Host that was found to agree with the tunnel
         self.key: Key  # set with `host`
-        self.judged_by: Rules | None = None  # whose `verdict` on the tunnel's host it is
+        self.sni = ""  # a server name in the handshake that is not `host`
+        # What the judge remembers of the tunnel.
+        self.agreed: bytes | None = None
+        self.judged_by: Rules | None = None
         self.verdict: Verdict
-        self.sni = ""  # a name in the handshake that does not
         self.source = ""
         self.trying: asyncio.Task[None] | None = None
 
@@ -155,15 +154,33 @@ class Client(Wire):
             except HeadError as error:
                 self._bad_head(data, error)
                 break
-            if self.host:
-                judge.tunnelled(self, head)
+            try:
+                ruling = judge.tunnelled(self, head) if self.host else judge.proxied(self, head)
+            except Problem as problem:
+                refusals.record_request(self, head, problem)
+                self.refuse(problem, head)
             else:
-                judge.proxied(self, head)
+                self._act(head, ruling)
             if self.mode != HEAD or self.closed:
                 break
             data = bytes(self.pending)
             self.pending = b""
         self.running = False
+
+    def _act(self, head: RequestHead, ruling: Ruling) -> None:
+        if isinstance(ruling, Forward):
+            message, key, rule, grant = ruling
+            self.exchange = exchange = Exchange(self, head, key, rule, grant)
+            pending = bytes(self.pending)
+            used = exchange.start(message, pending)
+            if used and self.exchange is exchange:
+                self.pending = pending[used:]
+        elif isinstance(ruling, Intercept):
+            self._open_tunnel(ruling.host, ruling.port)
+        elif isinstance(ruling, Passthrough):
+            passthrough.open_tunnel(self, head, ruling.host, ruling.port, ruling.rule)
+        else:
+            self._show(ruling.body, head)
 
     def _check_start(self, data: bytes | bytearray) -> None:
         """Refuse at once what cannot become a request, instead of waiting for more of it."""
@@ -174,19 +191,17 @@ class Client(Wire):
 
     def _bad_head(self, data: bytes, error: HeadError) -> None:
         if data.startswith(b"PRI * HTTP/2"):
-            problem = Problem(
-                505, "not-http1", "the client speaks HTTP/2 without being offered it", "", True, "http"
-            )
-            judge.record_connection(self, problem)
+            what = "the client speaks HTTP/2 without being offered it"
+            self.record(Problem.by_policy(505, "not-http1", "http", what))
             self.send(H2_GOAWAY)
             self.finish()
             return
         fix = f"if {self.host} must not be intercepted, add it to [proxy] passthrough" if self.host else ""
-        self.refuse(Problem(error.status, "bad-request", str(error), fix, refused=True, rule="http"), None)
+        self.refuse(Problem.by_policy(error.status, "bad-request", "http", str(error), fix), None)
 
     # Tunnels.
 
-    def open_tunnel(self, host: str, port: int) -> None:
+    def _open_tunnel(self, host: str, port: int) -> None:
         """Accept a CONNECT; what follows must be TLS."""
         self.host, self.port = host, port
         self.key = Key(self.session.policy.id, True, host, port)
@@ -206,7 +221,7 @@ class Client(Wire):
 
     def insecure(self, error: Exception) -> None:
         reason = getattr(error, "reason", None) or str(error)
-        judge.record_connection(self, Problem(0, "client-tls", f"{reason}"))
+        self.record(Problem(0, "client-tls", f"{reason}"))
         self.finish()
 
     def join(self, tunnel: Tunnel) -> None:
@@ -222,14 +237,6 @@ class Client(Wire):
             self.tunnel.client_data(pending)
 
     # Exchanges.
-
-    def begin_exchange(self, exchange: Exchange, message: bytes) -> None:
-        self.exchange = exchange
-        self.mode = BUSY
-        pending = bytes(self.pending)
-        used = exchange.start(message, pending)
-        if used and self.exchange is exchange:
-            self.pending = pending[used:]
 
     def exchange_done(self, final: bool, *, unread: bool = False, abrupt: bool = False) -> None:
         """The response was passed on whole."""
@@ -273,14 +280,17 @@ class Client(Wire):
         self.flush_pending()
 
     def refuse(self, problem: Problem, head: RequestHead | None) -> None:
-        """Answer and record a request (or a connection, without `head`) that goes nowhere."""
+        """Answer a request that goes nowhere; without `head` also record the connection."""
         if head is None:
-            judge.record_connection(self, problem)
+            self.record(problem)
         self._answer(problem, head, unread=head is None or head.length != 0)
 
-    def answer(self, kind: bytes, body: bytes, head: RequestHead) -> None:
-        """A page of our own."""
-        fields = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n" % (kind, len(body))
+    def record(self, problem: Problem) -> None:
+        """Audit the connection, from which no request was understood."""
+        refusals.record_connection(self, problem)
+
+    def _show(self, body: bytes, head: RequestHead) -> None:
+        fields = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
         self.send(fields + b"Connection: close\r\n\r\n" + (b"" if head.method == b"HEAD" else body))
         self.pending = b""
         self.finish()
@@ -288,7 +298,7 @@ class Client(Wire):
     def _answer(self, problem: Problem, head: RequestHead | None, *, unread: bool) -> None:
         close = unread or head is None or head.close or self.session.draining or head.method == b"CONNECT"
         method = head.method if head is not None else b"GET"
-        as_json = head is not None and judge.wants_json(self, head)
+        as_json = head is not None and refusals.wants_json(self, head)
         self.send(render(problem, method=method, as_json=as_json, close=close))
         if close:
             self.pending = b""
@@ -309,7 +319,7 @@ class Client(Wire):
         if self.tunnel is not None:
             self.tunnel.client_lost(error)
         elif isinstance(error, ssl.SSLError):
-            judge.record_connection(self, Problem(0, "client-tls", error.reason or str(error)))
+            self.record(Problem(0, "client-tls", error.reason or str(error)))
         self._left()
 
     def _left(self) -> None:
@@ -320,6 +330,15 @@ class Client(Wire):
         if self.trying is not None:
             self.trying.cancel()
             self.trying = None
+
+    @property
+    def idle(self) -> bool:
+        """Between requests, with none begun."""
+        return self.mode == HEAD and not self.pending
+
+    def tick(self) -> None:
+        """A sweep counted `ticks` up."""
+        timeouts.tick(self)
 
     def drop(self) -> None:
         """End at once, whatever is going on."""
@@ -336,7 +355,7 @@ class Client(Wire):
         if self._tls is None:
             self.refuse(problem, None)
         else:
-            judge.record_connection(self, problem)
+            self.record(problem)
             self.abort()
 
     def blocked(self) -> None:

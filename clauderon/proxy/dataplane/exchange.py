@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from clauderon.proxy.dataplane.session import audit_path
-from clauderon.proxy.dataplane.tunnel import PEER, Tunnel
+from clauderon.proxy.audit.record import AuditRecord
+from clauderon.proxy.dataplane.session import Session, audit_path
+from clauderon.proxy.dataplane.tunnel import PEER, Tunnel, Tunnelled
 from clauderon.proxy.http.framing import Framing, FramingError, request_framing
 from clauderon.proxy.http.problem import HTTP2_FIX, Problem
 from clauderon.proxy.http.request import RequestHead, absolute_form
 from clauderon.proxy.http.response import SWITCHED, WHOLE, Response, ResponseError
-from clauderon.proxy.interfaces import AuditRecord
-from clauderon.proxy.net.upstream import Key
+from clauderon.proxy.net.upstream import Key, Upstream
+from clauderon.proxy.net.wire import Data
+from clauderon.proxy.policy.grant import Grant
 from clauderon.proxy.policy.hosts import format_authority
-
-if TYPE_CHECKING:
-    from clauderon.proxy.dataplane.client import Client
-    from clauderon.proxy.interfaces import Grant
-    from clauderon.proxy.net.upstream import Upstream
-    from clauderon.proxy.usage.meter import Meter, Metering
+from clauderon.proxy.usage.meter import Meter, Metering
 
 DIALLING = 2  # the reason for not reading a client: there is nowhere to send it yet
 _SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
+
+
+class Front(Tunnelled, Protocol):
+    """The client's connection, as an exchange knows it. Exactly one of the `exchange_...` ends the exchange."""
+
+    @property
+    def session(self) -> Session: ...
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop: ...
+    def send_now(self, data: Data) -> None: ...
+    def exchange_done(self, final: bool, *, unread: bool = False, abrupt: bool = False) -> None: ...
+    def exchange_failed(self, exchange: Exchange, problem: Problem) -> None: ...
+    def exchange_cut(self, exchange: Exchange) -> None: ...
+    def exchange_upgraded(self) -> None: ...
 
 
 class Exchange:
@@ -32,7 +43,7 @@ class Exchange:
     sent: the request is complete. up: bytes sent to the upstream.
     """
 
-    # As they are at first, so that making an exchange costs little.
+    # Defaults of the class: cheaper than an assignment for each exchange.
     upstream: Upstream | None = None
     answered = False  # the response was passed on whole, the request is still coming
     up = 0
@@ -44,7 +55,7 @@ class Exchange:
     _over = False
     _metering: Metering | None = None
 
-    def __init__(self, client: Client, head: RequestHead, key: Key, rule: str, grant: Grant | None) -> None:
+    def __init__(self, client: Front, head: RequestHead, key: Key, rule: str, grant: Grant | None) -> None:
         self.client = client
         self.head = head
         self.key = key
@@ -167,7 +178,7 @@ class Exchange:
         return used
 
     def _bad_body(self, error: FramingError) -> None:
-        self.fail(Problem(400, "bad-body", f"the request's body is malformed: {error}", "", True, "http"))
+        self.fail(Problem.by_policy(400, "bad-body", "http", f"the request's body is malformed: {error}"))
 
     # The response.
 

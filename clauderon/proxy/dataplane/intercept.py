@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from clauderon.proxy.dataplane.session import Session
 from clauderon.proxy.http.problem import Problem
 from clauderon.proxy.policy.hosts import HostError, normalise_host
-
-if TYPE_CHECKING:
-    from clauderon.proxy.dataplane.client import Client
 
 _HANDSHAKE = 0x16
 
 
-def begin(client: Client, first: bytes) -> None:
+class Intercepted(Protocol):
+    """The client's connection, as the handshake knows it. sni: a server name that is not the tunnel's host."""
+
+    sni: str
+
+    @property
+    def session(self) -> Session: ...
+    @property
+    def host(self) -> str: ...
+    def refuse(self, problem: Problem, head: None) -> None: ...
+    def start_tls(self, context: ssl.SSLContext, *, server: bool) -> ssl.SSLObject: ...
+    def begin(self, first: bytes) -> None: ...
+
+
+def begin(client: Intercepted, first: bytes) -> None:
     """Start the handshake with the first bytes that came in the tunnel, or refuse what is not TLS."""
     host = client.host
     if first[0] != _HANDSHAKE:
         what = f"what came in the tunnel to {host} is not TLS"
         fix = f"for plain HTTP ask the proxy for http://..., else add {host} to [proxy] passthrough"
-        client.refuse(Problem(400, "not-tls", what, fix, refused=True, rule="tls"), None)
+        client.refuse(Problem.by_policy(400, "not-tls", "tls", what, fix), None)
         return
     try:
         context = client.session.shared.leaves.server_context(host)
@@ -37,7 +49,7 @@ def begin(client: Client, first: bytes) -> None:
 
 def _on_sni(tls: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
     """The ClientHello says whom the client wants."""
-    client: Client = tls.client  # type: ignore[attr-defined]
+    client: Intercepted = tls.client  # type: ignore[attr-defined]
     if name is None or name == client.host:
         return
     try:

@@ -1,14 +1,15 @@
-"""Judge what a client asks for, before anything is sent anywhere: who asks, for which host, with which rights."""
+"""Judge what a client asks for, before anything is sent anywhere: who asks, for which host, with which rights.
+
+The answer is a ruling, or Problem is raised. Must not send, dial or record: whoever asked acts on the ruling.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from clauderon.proxy.daemon.addresses import PROBE_HOST
-from clauderon.proxy.dataplane import passthrough
-from clauderon.proxy.dataplane.exchange import Exchange
-from clauderon.proxy.dataplane.session import MAX_CONNECTIONS, audit_host, audit_path
+from clauderon.proxy.dataplane.ruling import Forward, Intercept, Page, Passthrough, Ruling
+from clauderon.proxy.dataplane.session import MAX_CONNECTIONS, Session
 from clauderon.proxy.http.problem import Problem
 from clauderon.proxy.http.request import (
     RequestHead,
@@ -18,68 +19,84 @@ from clauderon.proxy.http.request import (
     split_target,
 )
 from clauderon.proxy.net.upstream import Key
-from clauderon.proxy.policy.hosts import HostError, format_authority, parse_authority
-from clauderon.proxy.policy.rules import Verdict
-
-if TYPE_CHECKING:
-    from clauderon.proxy.dataplane.client import Client
-    from clauderon.proxy.interfaces import Grant
+from clauderon.proxy.policy.grant import Grant
+from clauderon.proxy.policy.hosts import PROBE_HOST, HostError, format_authority, parse_authority
+from clauderon.proxy.policy.rules import Rules, Verdict
 
 _OUR_NAMES = frozenset({"host.docker.internal", "localhost", "127.0.0.1"})
 
 
-def connection_problem(client: Client) -> Problem | None:
+class Asker(Protocol):
+    """The connection that asks, as the judge knows it.
+
+    source: its address. host, port, key: of the tunnel it is in, `host` empty outside of one. sni: a server name in
+    the tunnel's handshake that is not `host`.
+    What the judge remembers of a tunnel: agreed, the last Host that agreed with it; verdict, on its host, of the
+    rules judged_by.
+    """
+
+    agreed: bytes | None
+    judged_by: Rules | None
+    verdict: Verdict
+
+    @property
+    def session(self) -> Session: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def key(self) -> Key: ...
+    @property
+    def sni(self) -> str: ...
+
+
+def connection_problem(asker: Asker) -> Problem | None:
     """Why this connection may not use its port, or None."""
-    session = client.session
+    session = asker.session
     if len(session.clients) > MAX_CONNECTIONS:
         what = f"this session has more than {MAX_CONNECTIONS} connections open"
         return Problem(503, "too-many-connections", what, "close some")
     source = session.policy.source
-    if source is not None and not session.main and client.source != source:
-        what = f"this port belongs to another session's container, not to {client.source}"
+    if source is not None and not session.main and asker.source != source:
+        what = f"this port belongs to another session's container, not to {asker.source}"
         if not source:
             what = "the address of this session's container is not known yet"
-        return Problem(
-            403, "wrong-source", what, "use the proxy named in HTTPS_PROXY", True, "source-address"
-        )
+        return _wrong_source("wrong-source", what)
     return None
 
 
-def proxied(client: Client, head: RequestHead) -> None:
-    """A request to the proxy itself: CONNECT, an absolute-form URL, or the health document."""
-    try:
-        if head.method == b"CONNECT":
-            _connect(client, head)
-        elif head.target.startswith(b"/") or head.target == b"*":
-            _our_own(client, head)
-        else:
-            _absolute(client, head)
-    except Problem as problem:
-        refuse(client, head, problem)
+def proxied(asker: Asker, head: RequestHead) -> Ruling:
+    """On a request to the proxy itself: CONNECT, an absolute-form URL, or the health document. Raises Problem."""
+    if head.method == b"CONNECT":
+        return _connect(asker, head)
+    if head.target.startswith(b"/") or head.target == b"*":
+        return _our_own(asker.session, head)
+    return _absolute(asker, head)
 
 
-def tunnelled(client: Client, head: RequestHead) -> None:
-    """A request inside an intercepted tunnel."""
-    try:
-        first_line = None
-        if head.host != client.agreed or head.host is None or client.sni:
-            first_line = _check_agreement(client, head)
-        if head.method == b"CONNECT":
-            raise Problem(400, "nested-connect", "CONNECT inside a tunnel", "", True, "http")
-        if not head.target.startswith(b"/"):
-            _check_target(client, head)
-        rules = client.session.rules
-        if client.judged_by is not rules:
-            client.verdict = rules.decide(client.host, client.port)
-            client.judged_by = rules
-        _begin(client, head, client.key, client.verdict, first_line)
-    except Problem as problem:
-        refuse(client, head, problem)
+def tunnelled(asker: Asker, head: RequestHead) -> Forward:
+    """On a request inside an intercepted tunnel. Raises Problem."""
+    first_line = None
+    if head.host != asker.agreed or head.host is None or asker.sni:
+        first_line = _check_agreement(asker, head)
+    if head.method == b"CONNECT":
+        raise Problem.by_policy(400, "nested-connect", "http", "CONNECT inside a tunnel")
+    if not head.target.startswith(b"/"):
+        _check_target(asker, head)
+    rules = asker.session.rules
+    if asker.judged_by is not rules:
+        asker.verdict = rules.decide(asker.host, asker.port)
+        asker.judged_by = rules
+    return _forward(asker.session, head, asker.key, asker.verdict, first_line)
 
 
-def _begin(client: Client, head: RequestHead, key: Key, verdict: Verdict, first_line: bytes | None) -> None:
-    """Apply policy and credentials, then let the request go. Raises Problem."""
-    session = client.session
+def _forward(
+    session: Session, head: RequestHead, key: Key, verdict: Verdict, first_line: bytes | None
+) -> Forward:
+    """Apply policy and credentials. Raises Problem."""
     if verdict.problem is not None:
         raise _refusal(verdict)
     shared = session.shared
@@ -100,17 +117,14 @@ def _begin(client: Client, head: RequestHead, key: Key, verdict: Verdict, first_
             if grant.value is not None:
                 injected = b"%b: %b" % (grant.header, grant.value)
             elif grant.model_api:
-                what = f"no credential is set for {key.host} ({grant.name})"
-                if grant.elsewhere:
-                    what = f"the credential {grant.name} is not for port {key.port} of {key.host}"
-                raise Problem(401, "no-credential", what, grant.hint, True, "no-credential")
+                raise _no_credential(grant, key)
     plain = grant is not None and grant.may_come_back
     if not key.secure:
         # An upstream proxy reads it, with a password of ours: its answer is looked through as well.
         proxy = shared.dialler.proxy_for(key, session.rules)
         plain = plain or (proxy is not None and proxy.needles is not None)
     message = head.render(injected=injected, strip=grant is not None, plain=plain, first_line=first_line)
-    client.begin_exchange(Exchange(client, head, key, verdict.rule, grant), message)
+    return Forward(message, key, verdict.rule, grant)
 
 
 def _check_upgrade(grant: Grant, host: str, wanted: bytes) -> None:
@@ -121,176 +135,140 @@ def _check_upgrade(grant: Grant, host: str, wanted: bytes) -> None:
     fix = f"to let it pass: websocket = true in [credentials.{grant.name}] of config.toml"
     if wanted.lower() != b"websocket":
         fix = "of all upgrades only websocket can be let through to such a host"
-    raise Problem(403, "upgrade", what, fix, True, "upgrade")
+    raise Problem.by_policy(403, "upgrade", "upgrade", what, fix)
 
 
-def _refusal(verdict: Verdict) -> Problem:
-    # `not allowed` and `allow nothing` are one refusal; of the others the first word says which rule.
-    code = "not-allowed" if verdict.rule in ("not allowed", "allow nothing") else verdict.rule.split(" ")[0]
-    return Problem(403, code, verdict.problem or "", verdict.fix, True, verdict.rule)
-
-
-def _connect(client: Client, head: RequestHead) -> None:
-    try:
-        host, port = parse_authority(head.target, None)
-    except HostError as error:
-        raise Problem(400, "bad-host", str(error), "", True, "host") from None
-    if port is None:
-        raise Problem(400, "bad-host", "CONNECT needs host:port", "", True, "host")
+def _connect(asker: Asker, head: RequestHead) -> Intercept | Passthrough:
+    host, port = _authority(head.target, None)
     if head.length != 0:
-        raise Problem(400, "bad-request", "CONNECT with a body", "", True, "http")
-    session = client.session
+        raise _bad_request("CONNECT with a body")
+    session = asker.session
     if head.host is not None and _authority(head.host, port) != (host, port):
-        named = head.host.decode("ascii", "replace")
-        raise Problem(
-            421, "misdirected", f"CONNECT is for {host}:{port}, its Host is {named}", "", True, "agreement"
-        )
-    if session.main and not _is_loopback(client.source):
-        raise _not_from_here(client)
-    if session.main and host == PROBE_HOST:
-        raise Problem(403, "doctor", "it is the doctor that asks, and needs no tunnel", rule="doctor")
+        raise _misdirected(f"CONNECT is for {host}:{port}", head)
+    if session.main:
+        _check_loopback(asker)
+        if host == PROBE_HOST:
+            raise Problem(403, "doctor", "it is the doctor that asks, and needs no tunnel", rule="doctor")
     verdict = session.rules.decide(host, port)
     if verdict.problem is not None:
         raise _refusal(verdict)
     if session.main or verdict.passthrough:
-        passthrough.open_tunnel(client, head, host, port, verdict.rule)
-    else:
-        client.open_tunnel(host, port)
+        return Passthrough(host, port, verdict.rule)
+    return Intercept(host, port)
 
 
-def _absolute(client: Client, head: RequestHead) -> None:
+def _absolute(asker: Asker, head: RequestHead) -> Forward | Page:
     """`GET http://host/path`: plain HTTP, never with a credential."""
     parts = split_absolute(head.target)
     if parts is None:
-        raise Problem(
-            400, "bad-request", "the request target is neither a path nor an http:// URL", "", True, "http"
-        )
+        raise _bad_request("the request target is neither a path nor an http:// URL")
     scheme, authority, origin = parts
     if scheme == b"https":
         fix = "a client that uses an HTTP proxy for https:// sends CONNECT host:443 first"
-        raise Problem(
-            400, "https-without-connect", "https:// was asked for without a tunnel", fix, True, "http"
-        )
+        what = "https:// was asked for without a tunnel"
+        raise Problem.by_policy(400, "https-without-connect", "http", what, fix)
     host, port = _authority(authority, 80)
-    session = client.session
+    session = asker.session
     if head.host is not None and _authority(head.host, 80) != (host, port):
-        named = head.host.decode("ascii", "replace")
-        what = f"the URL is for {format_authority(host, port)}, the Host is {named}"
-        raise Problem(421, "misdirected", what, "", True, "agreement")
+        raise _misdirected(f"the URL is for {format_authority(host, port)}", head)
     if host in _OUR_NAMES and port == session.shared.main_port and split_target(origin)[0] == b"/":
-        _health(client, head)
-        return
-    if session.main and not _is_loopback(client.source):
-        raise _not_from_here(client)
+        return _health(session, head)
+    if session.main:
+        _check_loopback(asker)
     first = b"%b %b HTTP/1.%d" % (head.method, origin, head.minor)
     if head.host is None:
         first += b"\r\nHost: " + authority
     verdict = session.rules.decide(host, port)
-    _begin(client, head, Key(session.policy.id, False, host, port), verdict, first)
+    return _forward(session, head, Key(session.policy.id, False, host, port), verdict, first)
 
 
-def _our_own(client: Client, head: RequestHead) -> None:
-    if not client.session.main:
+def _our_own(session: Session, head: RequestHead) -> Page:
+    if not session.main:
         fix = "use this address as HTTP_PROXY and HTTPS_PROXY"
-        raise Problem(400, "proxy-port", "this port is an HTTP proxy, not a web server", fix, True, "http")
-    if split_target(head.target)[0] != b"/" or head.method not in (b"GET", b"HEAD"):
-        raise Problem(404, "no-such-page", "clauderon's proxy serves GET / alone", "", True, "http")
-    _health(client, head)
+        raise Problem.by_policy(
+            400, "proxy-port", "http", "this port is an HTTP proxy, not a web server", fix
+        )
+    if split_target(head.target)[0] != b"/":
+        raise _no_such_page()
+    return _health(session, head)
 
 
-def _health(client: Client, head: RequestHead) -> None:
+def _health(session: Session, head: RequestHead) -> Page:
     if head.method not in (b"GET", b"HEAD"):
-        raise Problem(404, "no-such-page", "clauderon's proxy serves GET / alone", "", True, "http")
-    body = json.dumps(client.session.shared.health()).encode() + b"\n"
-    client.answer(b"application/json", body, head)
+        raise _no_such_page()
+    return Page(json.dumps(session.shared.health()).encode() + b"\n")
 
 
-def _check_agreement(client: Client, head: RequestHead) -> bytes | None:
+def _check_agreement(asker: Asker, head: RequestHead) -> bytes | None:
     """CONNECT, SNI and Host must name one host. The request line with a Host, if it has none. Raises Problem."""
-    if client.sni:
-        what = f"the tunnel is to {client.host}, the TLS handshake asks for {client.sni}"
-        raise Problem(421, "misdirected", what, "", True, "agreement")
+    if asker.sni:
+        what = f"the tunnel is to {asker.host}, the TLS handshake asks for {asker.sni}"
+        raise Problem.by_policy(421, "misdirected", "agreement", what)
     if head.host is None:
         # HTTP/1.0 may leave it out; the upstream is told all the same.
-        return b"%b\r\nHost: %b" % (head.lines[0], format_authority(client.host, client.port).encode())
-    host, port = _authority(head.host, client.port)
-    if host != client.host or port != client.port:
-        named = head.host.decode("ascii", "replace")
-        what = f"the tunnel is to {format_authority(client.host, client.port)}, the Host is {named}"
-        raise Problem(421, "misdirected", what, "", True, "agreement")
-    client.agreed = head.host
+        return b"%b\r\nHost: %b" % (head.lines[0], format_authority(asker.host, asker.port).encode())
+    if _authority(head.host, asker.port) != (asker.host, asker.port):
+        raise _misdirected(f"the tunnel is to {format_authority(asker.host, asker.port)}", head)
+    asker.agreed = head.host
     return None
 
 
-def _check_target(client: Client, head: RequestHead) -> None:
+def _check_target(asker: Asker, head: RequestHead) -> None:
     """Inside a tunnel: `*` for OPTIONS, or the tunnel's own URL. Raises Problem."""
     if head.target == b"*" and head.method == b"OPTIONS":
         return
     parts = split_absolute(head.target)
     if parts is None:
-        raise Problem(400, "bad-request", "the request target is not a path", "", True, "http")
-    if parts[0] != b"https" or _authority(parts[1], 443) != (client.host, client.port):
-        what = f"the tunnel is to {format_authority(client.host, client.port)}, the URL is for another place"
-        raise Problem(421, "misdirected", what, "", True, "agreement")
+        raise _bad_request("the request target is not a path")
+    if parts[0] != b"https" or _authority(parts[1], 443) != (asker.host, asker.port):
+        what = f"the tunnel is to {format_authority(asker.host, asker.port)}, the URL is for another place"
+        raise Problem.by_policy(421, "misdirected", "agreement", what)
 
 
-def _authority(text: bytes, default_port: int) -> tuple[str, int]:
+def _authority(text: bytes, default_port: int | None) -> tuple[str, int]:
+    """Host and port; without a default the port must be there. Raises Problem."""
     try:
         host, port = parse_authority(text, default_port)
     except HostError as error:
-        raise Problem(400, "bad-host", str(error), "", True, "host") from None
-    assert port is not None
+        raise Problem.by_policy(400, "bad-host", "host", str(error)) from None
+    if port is None:
+        raise Problem.by_policy(400, "bad-host", "host", "CONNECT needs host:port")
     return host, port
 
 
-def _is_loopback(source: str) -> bool:
-    return source.startswith("127.") or source == "::1"
+def _check_loopback(asker: Asker) -> None:
+    if not asker.source.startswith("127.") and asker.source != "::1":
+        raise _wrong_source("not-loopback", "the main port is a proxy for this machine alone")
 
 
-def _not_from_here(client: Client) -> Problem:
-    what = "the main port is a proxy for this machine alone"
-    return Problem(403, "not-loopback", what, "use the proxy named in HTTPS_PROXY", True, "source-address")
+# Problems that several rules end in.
 
 
-def refuse(client: Client, head: RequestHead, problem: Problem) -> None:
-    """Record and answer a request that goes nowhere."""
-    session = client.session
-    session.counters.requests += 1
-    if client.host:
-        host, port = client.host, client.port
-    else:
-        named = head.target if head.method == b"CONNECT" else head.host or b""
-        host, port = audit_host(named), 0
-    session.record(
-        kind="request",
-        host=host,
-        port=port,
-        method=head.method,
-        path="" if head.method == b"CONNECT" else audit_path(head.target),
-        status=problem.status,
-        rule=problem.rule,
-        problem=problem,
-    )
-    client.refuse(problem, head)
+def _bad_request(what: str) -> Problem:
+    return Problem.by_policy(400, "bad-request", "http", what)
 
 
-def record_connection(client: Client, problem: Problem) -> None:
-    """Audit a connection from which no request was understood."""
-    client.session.record(
-        kind="connection",
-        host=client.host,
-        port=client.port,
-        method=b"",
-        status=problem.status,
-        rule=problem.rule,
-        problem=problem,
-    )
+def _misdirected(what: str, head: RequestHead) -> Problem:
+    named = (head.host or b"").decode("ascii", "replace")
+    return Problem.by_policy(421, "misdirected", "agreement", f"{what}, the Host is {named}")
 
 
-def wants_json(client: Client, head: RequestHead) -> bool:
-    """Whether an error is better said in the JSON of the model APIs than in words."""
-    if client.host:
-        grant = client.session.shared.credentials.grant(client.host, client.port)
-        if grant is not None and grant.model_api:
-            return True
-    return any(line[:7].lower() == b"accept:" and b"json" in line for line in head.lines[1:])
+def _wrong_source(code: str, what: str) -> Problem:
+    return Problem.by_policy(403, code, "source-address", what, "use the proxy named in HTTPS_PROXY")
+
+
+def _no_such_page() -> Problem:
+    return Problem.by_policy(404, "no-such-page", "http", "clauderon's proxy serves GET / alone")
+
+
+def _no_credential(grant: Grant, key: Key) -> Problem:
+    what = f"no credential is set for {key.host} ({grant.name})"
+    if grant.elsewhere:
+        what = f"the credential {grant.name} is not for port {key.port} of {key.host}"
+    return Problem.by_policy(401, "no-credential", "no-credential", what, grant.hint)
+
+
+def _refusal(verdict: Verdict) -> Problem:
+    # `not allowed` and `allow nothing` are one refusal; of the others the first word says which rule.
+    code = "not-allowed" if verdict.rule in ("not allowed", "allow nothing") else verdict.rule.split(" ")[0]
+    return Problem.by_policy(403, code, verdict.rule, verdict.problem or "", verdict.fix)

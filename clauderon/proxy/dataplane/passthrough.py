@@ -4,31 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from clauderon.proxy.dataplane.tunnel import Tunnel
+from clauderon.proxy.dataplane.session import Session
+from clauderon.proxy.dataplane.tunnel import Tunnel, Tunnelled
 from clauderon.proxy.http.problem import Problem
+from clauderon.proxy.http.request import RequestHead
 from clauderon.proxy.net.upstream import Key
 
-if TYPE_CHECKING:
-    from clauderon.proxy.dataplane.client import Client
-    from clauderon.proxy.http.request import RequestHead
+
+class Waiting(Tunnelled, Protocol):
+    """The client's connection, while its upstream is dialled. trying: the task that dials."""
+
+    trying: asyncio.Task[None] | None
+
+    @property
+    def session(self) -> Session: ...
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop: ...
+    def refuse(self, problem: Problem, head: RequestHead | None) -> None: ...
+    def flush_pending(self) -> None: ...
 
 
-def open_tunnel(client: Client, head: RequestHead, host: str, port: int, rule: str) -> None:
+def open_tunnel(client: Waiting, head: RequestHead, host: str, port: int, rule: str) -> None:
     """Dial first, so that the answer to CONNECT is true; then join the two sides."""
     client.trying = client.loop.create_task(_open(client, head, host, port, rule))
     client.trying.add_done_callback(lambda task: _tried(client, task))
 
 
-def _tried(client: Client, task: asyncio.Task[None]) -> None:
+def _tried(client: Waiting, task: asyncio.Task[None]) -> None:
     """A bug must not leave the client waiting."""
     if not task.cancelled() and task.exception() is not None:
         client.close()
         task.result()
 
 
-async def _open(client: Client, head: RequestHead, host: str, port: int, rule: str) -> None:
+async def _open(client: Waiting, head: RequestHead, host: str, port: int, rule: str) -> None:
     session = client.session
     started = time.time()
 

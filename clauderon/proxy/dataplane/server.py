@@ -7,12 +7,9 @@ import socket
 from collections.abc import Callable, Iterable, Mapping
 
 from clauderon.config.schema import Proxy
-from clauderon.proxy.dataplane import timeouts
 from clauderon.proxy.dataplane.client import Client
-from clauderon.proxy.dataplane.session import MAIN, Session, Shared
-from clauderon.proxy.dataplane.timeouts import HEAD
+from clauderon.proxy.dataplane.session import MAIN, Audit, Counters, Credentials, Leaves, Session, Shared
 from clauderon.proxy.http.request import request_table
-from clauderon.proxy.interfaces import Audit, Counters, Credentials, Leaves
 from clauderon.proxy.net.dial import Dialler
 from clauderon.proxy.net.pool import Pool
 from clauderon.proxy.net.routes import Routes
@@ -25,7 +22,11 @@ SWEEP_S = 1.0
 
 
 class DataPlane:
-    """See `interfaces.DataPlaneLike`. Make it on the running loop. Raises UsageError for bad settings."""
+    """The whole of it. Make it on the running loop, and call it on that loop's thread. Raises UsageError.
+
+    Sockets are bound and listening already (the supervisor holds them across workers); the data plane takes them
+    over and closes its own duplicate.
+    """
 
     def __init__(
         self,
@@ -52,9 +53,11 @@ class DataPlane:
 
     @property
     def counters(self) -> Mapping[str, Counters]:
+        """By session id; the main port's under `main`."""
         return {name: session.counters for name, session in self.sessions.items()}
 
     async def listen_session(self, policy: SessionPolicy, sockets: Iterable[socket.socket]) -> None:
+        """Serve one session on these sockets; once more for a session adds sockets to it."""
         session = self.sessions.get(policy.id)
         if session is None:
             session = Session(policy, self.routes.targets, self.shared)
@@ -65,6 +68,7 @@ class DataPlane:
     async def listen_main(
         self, sockets: Iterable[socket.socket], health: Callable[[], Mapping[str, object]]
     ) -> None:
+        """Serve the main port: the health document, and a plain tunnel for loopback callers. Again adds sockets."""
         self.shared.health = health
         policy = SessionPolicy(MAIN, MAIN, 0, None, "read-write", None, ())
         session = self.sessions.get(MAIN) or Session(policy, self.routes.targets, self.shared, main=True)
@@ -88,6 +92,7 @@ class DataPlane:
         return (address, port) in self._own or ("0.0.0.0", port) in self._own or ("::", port) in self._own
 
     def update_policy(self, policy: SessionPolicy) -> None:
+        """Swap a live session's rights; the next request sees them, inside open tunnels too."""
         self.sessions[policy.id].swap(policy, self.routes.targets)
 
     def update_credentials(self) -> None:
@@ -95,12 +100,14 @@ class DataPlane:
         self.shared.table = request_table(self.shared.credentials.headers)
 
     def update_settings(self, settings: Proxy) -> None:
+        """Swap connect_to, passthrough, upstream_ca and upstream_proxy; pooled connections are dropped."""
         self.routes = self.shared.dialler.routes = Routes(settings, self.environ, self.routes)
         self.pool.clear()
         for session in self.sessions.values():
             session.swap(session.policy, self.routes.targets)
 
     async def close_session(self, session_id: str) -> None:
+        """Stop listening for the session and drop its connections."""
         session = self.sessions.pop(session_id, None)
         for server in self._servers.pop(session_id, []):
             for sock in server.sockets:
@@ -114,7 +121,7 @@ class DataPlane:
             self.pool.clear(session_id)
 
     async def drain(self, timeout: float) -> None:
-        """See `interfaces.DataPlaneLike`."""
+        """Stop accepting, let requests in flight finish for `timeout` seconds, then close everything."""
         for servers in self._servers.values():
             for server in servers:
                 server.close()
@@ -122,7 +129,7 @@ class DataPlane:
         for session in self.sessions.values():
             session.draining = True
             for client in list(session.clients):
-                if client.mode == HEAD and not client.pending:
+                if client.idle:
                     client.close()
         while any(s.clients for s in self.sessions.values()) and self.loop.time() < deadline:
             await asyncio.sleep(0.02)
@@ -139,7 +146,7 @@ class DataPlane:
         for session in self.sessions.values():
             for client in list(session.clients):
                 client.ticks += 1
-                timeouts.tick(client)
+                client.tick()
         for wire in list(self.pool.wires):
             wire.ticks += 1
             wire.tick()

@@ -2,29 +2,73 @@
 
 from __future__ import annotations
 
+import ssl
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from clauderon.proxy.audit.record import AuditRecord
+from clauderon.proxy.dataplane.tunnel import Tunnel
 from clauderon.proxy.http.fields import FieldTable
 from clauderon.proxy.http.problem import Problem
 from clauderon.proxy.http.request import split_target
-from clauderon.proxy.interfaces import Audit, AuditRecord, Counters, Credentials, Leaves
+from clauderon.proxy.net.dial import Dialler
+from clauderon.proxy.net.pool import Pool
 from clauderon.proxy.net.turns import Turn, Turns
+from clauderon.proxy.net.upstream import Key
+from clauderon.proxy.policy.grant import Grant
 from clauderon.proxy.policy.rules import Rules, Targets
 from clauderon.proxy.policy.session import SessionPolicy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from clauderon.proxy.dataplane.client import Client
-    from clauderon.proxy.net.dial import Dialler
-    from clauderon.proxy.net.pool import Pool
-    from clauderon.proxy.net.upstream import Key
-    from clauderon.proxy.usage.meter import Meter
+from clauderon.proxy.usage.meter import Meter
 
 MAX_CONNECTIONS = 2000
 MAIN = "main"
+
+
+class Leaves(Protocol):
+    """Server certificates (`ca.leaves.Authority`). Called on the event loop: mints once a host."""
+
+    def server_context(self, host: str, *, apart: bool = False) -> ssl.SSLContext:
+        """A server-side context with a leaf for `host` (normalised name, or an IP address without brackets).
+
+        TLS 1.2 and newer, session tickets on, ALPN `http/1.1` alone. Begin the connection before you ask for the next
+        host: several may share a context, which then shows another leaf (connections that have begun keep theirs).
+        apart: one that shows no other host's, to change to in the middle of a handshake.
+        """
+        ...
+
+
+class Credentials(Protocol):
+    """The credential table (`secrets.grants`). Secrets were resolved beforehand; a look-up never blocks."""
+
+    @property
+    def headers(self) -> frozenset[bytes]:
+        """Lower-case names of every header any credential may travel in: removed from what a client sends."""
+        ...
+
+    def grant(self, host: str, port: int) -> Grant | None:
+        """The grant for a normalised host name (`hosts.normalise_host`), or None for a host without credential."""
+        ...
+
+
+class Audit(Protocol):
+    def write(self, record: AuditRecord) -> None:
+        """Take the record and return at once; writing, rotation and errors are the audit's own business."""
+        ...
+
+
+@dataclass(slots=True)
+class Counters:
+    """Running totals of one session since the worker started; `open_tunnels` is the present number."""
+
+    requests: int = 0
+    refusals: int = 0
+    errors: int = 0
+    tunnels: int = 0
+    open_tunnels: int = 0
+    bytes_up: int = 0
+    bytes_down: int = 0
 
 
 @dataclass(slots=True)
@@ -47,6 +91,25 @@ class Shared:
         self.turns = Turns(self.pool.loop, self.pool.outbox)
 
 
+class Connection(Protocol):
+    """A client's connection, as its session knows it. idle: between requests, with none begun."""
+
+    ticks: int
+
+    @property
+    def idle(self) -> bool: ...
+    @property
+    def tunnel(self) -> Tunnel | None: ...
+    def tick(self) -> None:
+        """A sweep counted `ticks` up."""
+        ...
+
+    def close(self) -> None: ...
+    def drop(self) -> None:
+        """End at once, whatever is going on."""
+        ...
+
+
 class Session:
     """One session at the proxy, or the main port (`main`), which has neither interception nor credentials."""
 
@@ -57,7 +120,7 @@ class Session:
         self.main = main
         self.rules = Rules(policy, targets)
         self.counters = Counters()
-        self.clients: set[Client] = set()
+        self.clients: set[Connection] = set()
         self.turn = Turn(shared.turns)
         self.draining = False
 
@@ -66,7 +129,7 @@ class Session:
         return self.rules.policy
 
     def swap(self, policy: SessionPolicy, targets: Targets) -> None:
-        """Other rights from now on. What is not looked into any more ends if it would not be let through again."""
+        """Swap the rights. Tunnels that nobody looks into, and that the new rights would refuse, are closed."""
         self.rules = Rules(policy, targets)
         if self.main:
             return
@@ -83,13 +146,13 @@ class Session:
         grant = self.shared.credentials.grant(key.host, key.port)
         return grant is None or grant.model_api
 
-    def joined(self, client: Client) -> None:
+    def joined(self, client: Connection) -> None:
         """A connection of this session's was made."""
         if not self.clients:
             self.shared.turns.came(self.turn)
         self.clients.add(client)
 
-    def parted(self, client: Client) -> None:
+    def parted(self, client: Connection) -> None:
         """A connection of this session's is gone."""
         if client in self.clients:
             self.clients.remove(client)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from clauderon.proxy.dataplane import judge
+from clauderon.proxy.dataplane.exchange import Exchange
+from clauderon.proxy.dataplane.tunnel import Tunnel
 from clauderon.proxy.http.problem import Problem
-
-if TYPE_CHECKING:
-    from clauderon.proxy.dataplane.client import Client
 
 # What a client connection is doing. HEAD: between requests. TLS: the ClientHello or the rest of the handshake is due.
 HEAD, TLS, BUSY, RAW = range(4)
@@ -22,8 +20,36 @@ RAW_TICKS = 7200
 CLOSING_TICKS = 10  # for the other end to go too, once it has all it was sent
 
 
-def tick(client: Client) -> None:
-    """Called by every sweep, after the client's `ticks` was counted up."""
+class Timed(Protocol):
+    """A client's connection, as its deadlines know it. ticks: sweeps since something last happened."""
+
+    @property
+    def ticks(self) -> int: ...
+    @property
+    def mode(self) -> int: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def pending(self) -> bytes | bytearray: ...
+    @property
+    def unread(self) -> int: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def exchange(self) -> Exchange | None: ...
+    @property
+    def tunnel(self) -> Tunnel | None: ...
+    def is_overdue(self, stall: int, closing: int) -> bool: ...
+    def record(self, problem: Problem) -> None: ...
+    def refuse(self, problem: Problem, head: None) -> None: ...
+    def not_tls(self, problem: Problem) -> None: ...
+    def close(self) -> None: ...
+    def drop(self) -> None: ...
+    def expire(self) -> None: ...
+
+
+def tick(client: Timed) -> None:
+    """End the connection if it took too long. Called by every sweep, after the client's `ticks` was counted up."""
     ticks = client.ticks
     if client.closed:
         _closing(client)
@@ -43,23 +69,23 @@ def tick(client: Client) -> None:
         _busy(client)
 
 
-def _closing(client: Client) -> None:
+def _closing(client: Timed) -> None:
     """A slow reader may take its time over what it was sent before the end, as it might have before."""
     if client.is_overdue(STALL_TICKS, CLOSING_TICKS):
         if client.unread:
             what = f"it read nothing for {STALL_TICKS} s, and {client.unread} bytes for it were dropped"
-            judge.record_connection(client, Problem(0, "client-stalled", what))
+            client.record(Problem(0, "client-stalled", what))
         client.expire()
 
 
-def _silent(client: Client) -> None:
+def _silent(client: Timed) -> None:
     """A tunnel in which no TLS came: a protocol whose server speaks first, perhaps."""
     what = f"no TLS handshake came in the tunnel to {client.host} within {TLS_TICKS} s"
     fix = f"if it is not HTTPS, add {client.host} to [proxy] passthrough"
     client.not_tls(Problem(408, "not-tls", what, fix))
 
 
-def _busy(client: Client) -> None:
+def _busy(client: Timed) -> None:
     """Neither side of an exchange may have moved for some time."""
     exchange = client.exchange
     if exchange is not None and exchange.answered:

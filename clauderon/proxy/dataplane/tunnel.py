@@ -3,21 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from clauderon.proxy.dataplane.client import Client
-    from clauderon.proxy.http.response import Observer
-    from clauderon.proxy.net.upstream import Upstream
+from clauderon.proxy.http.response import Observer
+from clauderon.proxy.net.turns import Turn
+from clauderon.proxy.net.upstream import Upstream
+from clauderon.proxy.net.wire import Data
 
 PEER = 1  # the reason for holding one side: the other is not flushed
+
+
+class Tunnelled(Protocol):
+    """The client's connection, as a tunnel knows it (`net.wire.Wire` says what each does)."""
+
+    ticks: int
+
+    @property
+    def turn(self) -> Turn | None: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def secure(self) -> bool: ...
+    @property
+    def unflushed(self) -> bool: ...
+    def join(self, tunnel: Tunnel) -> None:
+        """From now on the tunnel is told what comes, and that it ended."""
+        ...
+
+    def send(self, data: Data) -> None: ...
+    def flush(self) -> None: ...
+    def hold(self, reason: int) -> None: ...
+    def release(self, reason: int) -> None: ...
+    def end(self) -> None: ...
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 class Tunnel:
     """Two wires joined. `record` is called once, with the bytes up and down and an error word or None."""
 
     def __init__(
-        self, client: Client, upstream: Upstream, record: Callable[[int, int, str | None], None]
+        self, client: Tunnelled, upstream: Upstream, record: Callable[[int, int, str | None], None]
     ) -> None:
         self.client = client
         self.upstream = upstream
@@ -52,7 +78,7 @@ class Tunnel:
     def upstream_ended(self, clean: bool) -> None:
         self._half(self.client)
 
-    def _half(self, other: Client | Upstream) -> None:
+    def _half(self, other: Tunnelled | Upstream) -> None:
         """One side is done sending. TCP can close by halves; in TLS both sides go, as all peers expect there."""
         self._halves += 1
         if self._halves == 2 or other.secure or self.client.secure or self.upstream.secure:

@@ -9,8 +9,8 @@ import re
 from functools import lru_cache
 from typing import Protocol
 
+from clauderon.proxy.http.overrides import overrides
 from clauderon.proxy.http.request import CHUNKED, PARTS, UNTIL_CLOSE
-from clauderon.proxy.policy.read_only import overrides
 
 MAX_LINE = 1024  # a chunk's size with its extension
 MAX_TRAILER = 16 * 1024

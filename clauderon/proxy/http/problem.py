@@ -52,6 +52,11 @@ class Problem(Exception):
     refused: bool = False
     rule: str = ""
 
+    @classmethod
+    def by_policy(cls, status: int, code: str, rule: str, what: str, fix: str = "") -> Problem:
+        """A refusal: `rule` decided it, nothing failed."""
+        return cls(status, code, what, fix, True, rule)
+
 
 def render(problem: Problem, *, method: bytes = b"GET", as_json: bool = False, close: bool = True) -> bytes:
     """The whole response. The cause also stands in the reason phrase: of a refused CONNECT many clients show that."""

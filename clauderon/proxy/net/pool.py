@@ -95,6 +95,9 @@ class Pool:
             if not wires:
                 del self.idle[wire.key]
 
+    def forget(self, wire: Upstream) -> None:
+        self.wires.discard(wire)
+
     def sweep(self) -> None:
         """Close what was idle too long."""
         oldest = self.loop.time() - self.IDLE_S

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
+from clauderon.proxy.http.needles import Needles
 from clauderon.proxy.http.problem import Problem
+from clauderon.proxy.net.outbox import Outbox
+from clauderon.proxy.net.tickets import Tickets
 from clauderon.proxy.net.turns import Turn
 from clauderon.proxy.net.wire import Wire
-
-if TYPE_CHECKING:
-    from clauderon.proxy.http.needles import Needles
-    from clauderon.proxy.net.pool import Pool
 
 
 class Key(NamedTuple):
@@ -35,6 +34,22 @@ class Owner(Protocol):
     def upstream_flushed(self) -> None: ...
 
 
+class Home(Protocol):
+    """Where an upstream connection comes from, as far as it knows (the pool)."""
+
+    generation: int
+    outbox: Outbox
+    tickets: Tickets[Key]
+
+    def discard(self, wire: Upstream) -> None:
+        """It ended while it was idle."""
+        ...
+
+    def forget(self, wire: Upstream) -> None:
+        """Its transport is gone."""
+        ...
+
+
 class Upstream(Wire):
     """One connection to an upstream.
 
@@ -53,7 +68,7 @@ class Upstream(Wire):
     REPLY_MAX = 64 * 1024
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, key: Key, pool: Pool, turn: Turn | None = None
+        self, loop: asyncio.AbstractEventLoop, key: Key, pool: Home, turn: Turn | None = None
     ) -> None:
         super().__init__(loop, pool.outbox)
         self.turn = turn
@@ -243,4 +258,4 @@ class Upstream(Wire):
             self.expire()
 
     def gone(self) -> None:
-        self.pool.wires.discard(self)
+        self.pool.forget(self)

@@ -6,6 +6,9 @@ import ipaddress
 import re
 from functools import lru_cache
 
+# `clauderon doctor` asks the main port for a tunnel there: a name that nobody has (RFC 2606), and that is never asked
+# for. Only the port for this machine's own programs knows it, so that no session's request passes for the doctor's.
+PROBE_HOST = "clauderon-doctor.invalid"
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 # The URL standard's rule: a name whose last label is a number is meant as an IPv4 address, in whatever notation.
 _NUMBER = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)")

@@ -7,11 +7,11 @@ another method, a body where reading has none, and a POST that is not byte for b
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
+from clauderon.proxy.http.overrides import overrides, plain
 from clauderon.proxy.http.request import RequestHead, split_absolute
-from clauderon.proxy.interfaces import Grant
+from clauderon.proxy.policy.grant import Grant
 
 _READING = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 # Compared as typed: nothing in it that a server would rewrite first. A repository is two names, or ends in `.git` at
@@ -32,30 +32,11 @@ _GIT_SENDS = frozenset(
 )  # fmt: skip
 _JSON = re.compile(rb"application/(?:[a-z0-9.-]+\+)?json")
 
-# Servers that turn fields into variables, and PHP for parameters, take other characters for `_` or leave them out: only
-# letters and digits are compared.
-_OTHER = re.compile(rb"[^a-z0-9]+")
-_OVERRIDING_FIELD = re.compile(
-    rb".*(?:method|override).*|.*verb|(?:x|http)*(?:original|rewrite)(?:url|uri|path)"
-)
-# Say nothing about the method of the request they are in: CORS, and the SDKs of the model APIs.
-_HARMLESS_FIELDS = frozenset({b"accesscontrolrequestmethod", b"xstainlesshelpermethod"})
 _OVERRIDING_PARAMETER = re.compile(
     rb"(?:x|http|rest|request|real|original|forwarded|tunnell?ed|override)*(?:method|verb)(?:override|name)?[0-9]*"
 )
 _PARAMETERS = re.compile(rb"[?&;]")
 _LAYERS = 3  # of percent-encoding that are looked through
-
-
-def overrides(name: bytes) -> bool:
-    """Whether a field of this name may tell a server to take the request for another method or place."""
-    return _overrides(name) if len(name) <= 64 else _overrides.__wrapped__(name)
-
-
-@lru_cache(maxsize=1024)
-def _overrides(name: bytes) -> bool:
-    plain = _OTHER.sub(b"", name.lower())
-    return _OVERRIDING_FIELD.fullmatch(plain) is not None and plain not in _HARMLESS_FIELDS
 
 
 def refused(head: RequestHead, grant: Grant) -> tuple[str, str] | None:
@@ -113,7 +94,7 @@ def _refused_of_reading(
     for name, _ in fields:
         if name == b"upgrade":
             return "an upgraded connection", ""
-    if b"receivepack" in _OTHER.sub(b"", unquote_to_bytes(target).lower()):
+    if b"receivepack" in plain(unquote_to_bytes(target)):
         return "git push", ""
     return None
 
@@ -152,7 +133,7 @@ def _overriding_parameter(target: bytes) -> str | None:
     for _ in range(_LAYERS + 1):
         for part in _PARAMETERS.split(target)[1:]:
             name = part.partition(b"=")[0]
-            if _OVERRIDING_PARAMETER.fullmatch(_OTHER.sub(b"", name.lower())):
+            if _OVERRIDING_PARAMETER.fullmatch(plain(name)):
                 return name[:80].decode("ascii", "replace")
         decoded = unquote_to_bytes(target)
         if decoded == target:

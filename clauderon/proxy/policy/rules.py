@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from clauderon.proxy.http.request import RequestHead
-from clauderon.proxy.interfaces import Grant
 from clauderon.proxy.policy import read_only
 from clauderon.proxy.policy.addresses import guarded
+from clauderon.proxy.policy.grant import Grant
 from clauderon.proxy.policy.hosts import HostError, is_address, normalise_host, parse_authority
 from clauderon.proxy.policy.session import SessionPolicy
 

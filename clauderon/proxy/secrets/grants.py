@@ -1,4 +1,4 @@
-"""The credential table as the data plane asks it: host in, header out (`interfaces.Credentials`).
+"""The credential table as the data plane asks it: host in, header out (`dataplane.session.Credentials`).
 
 A frozen answer to "who gets what" at one moment; a reload makes a new one. Nothing here does I/O.
 """
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from clauderon.config.schema import Credential
 from clauderon.proxy.http.needles import SHORTEST, Needles, joined
-from clauderon.proxy.interfaces import Grant
+from clauderon.proxy.policy.grant import Grant
 from clauderon.proxy.policy.hosts import format_authority
 from clauderon.proxy.policy.rules import parse_pattern
 from clauderon.proxy.secrets.credentials import Secret, hint
@@ -29,7 +29,7 @@ _SECRETS = "secrets/ of clauderon's state directory"
 
 
 class Grants:
-    """Implements `interfaces.Credentials`."""
+    """Implements `dataplane.session.Credentials`."""
 
     def __init__(self, credentials: Mapping[str, Credential], secrets: Mapping[str, Secret]) -> None:
         """credentials: in order of precedence; secrets: by credential name, those that are set."""

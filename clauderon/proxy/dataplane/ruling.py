@@ -1,0 +1,41 @@
+"""What the judge can decide about a request, apart from refusing it. Values; whoever asked acts on them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from clauderon.proxy.net.upstream import Key
+from clauderon.proxy.policy.grant import Grant
+
+
+class Forward(NamedTuple):
+    """Send `message`, the request's head as it goes on, to `key`. rule: what allowed it. grant: the host's, if any."""
+
+    message: bytes
+    key: Key
+    rule: str
+    grant: Grant | None
+
+
+class Intercept(NamedTuple):
+    """Accept the CONNECT to `host` and `port`, and read what comes in the tunnel."""
+
+    host: str
+    port: int
+
+
+class Passthrough(NamedTuple):
+    """Join the client to `host` and `port`, and read nothing. rule: what allowed it."""
+
+    host: str
+    port: int
+    rule: str
+
+
+class Page(NamedTuple):
+    """Answer with the health document, as JSON."""
+
+    body: bytes
+
+
+Ruling = Forward | Intercept | Passthrough | Page
