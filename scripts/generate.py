@@ -11,6 +11,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import commandtree  # noqa: E402
 import completions  # noqa: E402
+import floorplan  # noqa: E402
 import helptexts  # noqa: E402
 import manpage  # noqa: E402
 import reference  # noqa: E402
@@ -22,11 +23,13 @@ def pages() -> dict[Path, str]:
 
     application = app.build()
     tree = commandtree.read(application)
+    architecture = ROOT / "docs/architecture.md"
     configuration = ROOT / "docs/configuration.md"
     share = ROOT / "clauderon/share"
     return {
         ROOT / "docs/cli.md": reference.cli(tree),
         ROOT / "docs/exit-status.md": reference.exit_status(),
+        architecture: floorplan.architecture(architecture.read_text()),
         configuration: reference.configuration(configuration.read_text()),
         share / "completion.bash": completions.bash(tree),
         share / "completion.zsh": completions.zsh(tree),

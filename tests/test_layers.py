@@ -6,41 +6,18 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from scripts.floorplan import CLOSED, LAYERS, PROXY, PROXY_DOORS, ROOMS, architecture
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "clauderon"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-LAYERS = ("face", "use cases", "tools", "facts", "state", "ground", "beside")
-ROOMS = {
-    "cli": "face", "output": "face", "cells": "face", "patchview": "face", "screen": "face", "shellenv": "face", "shellquick": "face", "shellcomplete": "face",
-    "shellhelp": "face", "aliases": "face", "progress": "face", "__main__": "face",
-    "session": "use cases", "doctor": "use cases", "cache": "use cases",
-    "docker": "tools", "git": "tools", "airlock": "tools", "caching": "tools", "agents": "tools",
-    "config": "facts", "spec": "facts", "record": "facts", "rights": "facts", "limits": "facts", "grammar": "facts", "choices": "facts", "extras": "facts", "runoptions": "facts", "visible": "facts", "mount": "facts", "names": "facts", "paths": "facts", "errors": "facts", "tls": "facts",
-    "__init__": "facts",
-    "store": "state", "ledger": "state", "usage_journal": "state",
-    "proc": "ground", "confined": "ground", "files": "ground", "filelock": "ground", "streams": "ground",
-    "proxy": "beside",
-}  # fmt: skip
-MAY_IMPORT = {
-    "face": {"face", "use cases", "tools", "facts", "state", "ground", "beside"},
-    "use cases": {"use cases", "tools", "facts", "state", "ground", "beside"},
-    "tools": {"tools", "facts", "state", "ground"},
-    # A fact may name what the ground gives.
-    "facts": {"facts", "ground"},
-    "state": {"facts", "state"},
-    "ground": {"facts", "ground"},
-    "beside": {"beside", "facts", "state", "ground"},
-}
-# Of the proxy, the rooms above know the life around it, never the data plane.
-PROXY_DOORS = {
-    "service", "status", "secrets.credentials", "secrets.source", "audit.reader", "ca.record", "ca.trust", "daemon.addresses", "daemon.supervisor",
-}  # fmt: skip
 # Who may import these, as patterns of module names below `clauderon`.
 ONLY_IN = {
     "plumbum": r"proc\.answering",
@@ -59,11 +36,6 @@ PROC_IN_PROXY = {
     "proxy.daemon.supervisor",
     "proxy.daemon.branch_watch",
     "proxy.secrets.source",
-}
-# Arrows that point up, each with its reason.
-UPWARD = {
-    ("proxy.daemon.branch_watch", "airlock"): "the service carries a commit over a second after it was made",
-    ("proxy.daemon.branch_watch", "airlock.layout"): "and looks for it without a git process",
 }
 # Who writes to stdout beside `output`, each with its reason.
 WRITERS = {
@@ -95,16 +67,21 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
-def room_of(module: str) -> str:
-    return ROOMS[module.split(".")[0]]
+NAMES = frozenset(map(name_of, MODULES))
 
 
+def floor_of(module: str) -> str:
+    return ROOMS[module.split(".")[0]][0]
+
+
+@cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), str(path))
 
 
-def imports_of(path: Path) -> Iterator[tuple[str, int]]:
-    """Every module imported anywhere in the file, late imports included, type-checking ones left out."""
+@cache
+def imports_of(path: Path, *, types: bool = True) -> tuple[tuple[str, int], ...]:
+    """Every module imported anywhere in the file, inside functions too. types: also what is imported for types alone."""
     tree = tree_of(path)
     skipped = {
         id(inner)
@@ -112,39 +89,132 @@ def imports_of(path: Path) -> Iterator[tuple[str, int]]:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
         for inner in ast.walk(node)
     }
+    found = []
     for node in ast.walk(tree):
-        if id(node) in skipped:
+        if not types and id(node) in skipped:
             continue
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, node.lineno
+            found += [(alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
-            for alias in node.names:
-                yield f"{node.module}.{alias.name}", node.lineno
+            found += [(f"{node.module}.{alias.name}", node.lineno) for alias in node.names]
+    return tuple(found)
 
 
 def own_imports(path: Path) -> Iterator[tuple[str, int]]:
     """Imports of our own, as module names below `clauderon`."""
-    known = {name_of(module) for module in MODULES}
     for imported, line in imports_of(path):
         if imported.split(".")[0] != "clauderon":
             continue
         parts = imported.split(".")[1:]
-        while parts and ".".join(parts) not in known:
+        while parts and ".".join(parts) not in NAMES:
             parts.pop()
         yield ".".join(parts) or "__init__", line
 
 
+@cache
+def arrows() -> dict[str, dict[str, int]]:
+    """Which of our modules each of them imports, with the line."""
+    return {
+        name_of(path): {m: line for m, line in own_imports(path) if m != name_of(path)} for path in MODULES
+    }
+
+
+def circles(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
+    """Groups of nodes each of which leads to all others: Tarjan's strongly connected components of more than one."""
+    number: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found = []
+
+    def visit(node: str) -> None:
+        number[node] = low[node] = len(number)
+        stack.append(node)
+        for other in graph.get(node, ()):
+            if other not in number:
+                visit(other)
+            if other in stack:
+                low[node] = min(low[node], low[other])
+        if low[node] == number[node]:
+            group = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for node in graph:
+        if node not in number:
+            visit(node)
+    return found
+
+
+def between_rooms(below: str = "") -> dict[str, set[str]]:
+    """The arrows between the rooms of the program, or of one of its folders."""
+    graph: dict[str, set[str]] = {}
+    for module, imported in arrows().items():
+        if below and not module.startswith(below):
+            continue
+        room = module.removeprefix(below).split(".")[0]
+        others = {name.removeprefix(below).split(".")[0] for name in imported if name.startswith(below)}
+        graph.setdefault(room, set()).update(others - {room})
+    return graph
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_imports_point_down(path: Path) -> None:
-    layer = room_of(name_of(path))
+    module, order = name_of(path), list(LAYERS)
+    layer = floor_of(module)
     wrong = [
-        f"line {line}: {layer} imports {imported} ({room_of(imported)})"
+        f"line {line}: {layer} imports {imported} ({below})"
         for imported, line in own_imports(path)
-        if room_of(imported) not in MAY_IMPORT[layer] and (name_of(path), imported) not in UPWARD
+        if order.index(below := floor_of(imported)) < order.index(layer)
+        or module not in CLOSED.get((layer, below), (module,))
     ]
     assert wrong == []
+
+
+def test_no_two_modules_import_each_other() -> None:
+    """Imports for types alone and inside functions are arrows as well: whoever reads one must read the other."""
+    assert circles(arrows()) == []
+
+
+def test_no_two_rooms_import_each_other() -> None:
+    assert circles(between_rooms()) == []
+    assert circles(between_rooms("proxy.")) == []
+
+
+def test_a_circle_is_seen() -> None:
+    graph = {"a": ["b"], "b": ["c"], "c": ["b", "d"], "d": [], "e": ["f"], "f": ["g"], "g": ["e"]}
+    assert sorted(circles(graph)) == [["b", "c"], ["e", "f", "g"]]
+
+
+def test_a_room_of_the_proxy_imports_what_the_plan_says() -> None:
+    assert {room: below for room, below in between_rooms("proxy.").items() if room != "proxy"} == PROXY
+    order = list(PROXY)
+    up = [(room, b) for room, below in PROXY.items() for b in below if order.index(b) < order.index(room)]
+    assert up == []
+
+
+def test_the_plan_has_every_room_and_no_other() -> None:
+    assert {name.split(".")[0] for name in arrows()} == set(ROOMS)
+    assert {layer for layer, _ in ROOMS.values()} == set(LAYERS)
+
+
+def test_every_exception_of_the_plan_is_used() -> None:
+    for (layer, below), doors in CLOSED.items():
+        for module in doors:
+            assert floor_of(module) == layer
+            assert below in {floor_of(imported) for imported in arrows()[module]}
+
+
+def test_every_door_of_the_proxy_has_a_caller_outside() -> None:
+    used = {
+        imported.removeprefix("proxy.")
+        for module, below in arrows().items()
+        if not module.startswith("proxy")
+        for imported in below
+        if imported.startswith("proxy.")
+    }
+    assert used == PROXY_DOORS
 
 
 def test_what_is_installed_is_imported_and_nothing_else() -> None:
@@ -160,7 +230,7 @@ def test_a_library_has_one_importer(path: Path) -> None:
     module = name_of(path)
     wrong = [
         f"line {line}: {imported}"
-        for imported, line in imports_of(path)
+        for imported, line in imports_of(path, types=False)
         if (pattern := ONLY_IN.get(imported.split(".")[0])) and not re.fullmatch(pattern, module)
     ]
     assert wrong == []
@@ -168,7 +238,7 @@ def test_a_library_has_one_importer(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_the_data_plane_is_known_to_the_proxy_alone(path: Path) -> None:
-    if room_of(name_of(path)) == "beside":
+    if floor_of(name_of(path)) == "service":
         return
     inner = [
         f"line {line}: {imported}"
@@ -183,7 +253,7 @@ def test_the_process_boundary_is_crossed_at_its_doors(path: Path) -> None:
     inner = [
         f"line {line}: {imported}" for imported, line in own_imports(path) if imported.startswith("proc.")
     ]
-    assert inner == [] or room_of(name_of(path)) == "ground"
+    assert inner == [] or floor_of(name_of(path)) == "ground"
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if name_of(p).startswith("proxy")], ids=name_of)
@@ -253,11 +323,6 @@ def test_a_tls_context_begins_in_tls(path: Path) -> None:
     assert made == [] or name_of(path) == "tls"
 
 
-def test_the_table_of_the_page_names_every_room() -> None:
+def test_the_page_shows_the_plan() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
-    missing = [
-        room
-        for room in {name_of(path).split(".")[0] for path in MODULES} - {"__init__", "__main__"}
-        if f"`{room}" not in page
-    ]
-    assert missing == []
+    assert page == architecture(page), "run: scripts/docs"

@@ -34,11 +34,9 @@ def content(home: Home) -> bytes:
 
 def defaults() -> Config:
     """The configuration of a machine without file or variable; built-in agents and credentials are in it."""
-    from clauderon.config.builtin_agents import BUILTIN_AGENTS
-    from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
-    from clauderon.config.schema import Config
+    from clauderon.config import reading
 
-    return Config(agents=BUILTIN_AGENTS, credentials=BUILTIN_CREDENTIALS)
+    return reading.defaults()
 
 
 def show(config: Config) -> list[Row]:

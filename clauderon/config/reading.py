@@ -48,6 +48,11 @@ class _Source:
         return at_key(self.path, self.text, keys, why)
 
 
+def defaults() -> Config:
+    """The configuration of a machine without file or variable; built-in agents and credentials are in it."""
+    return Config(agents=BUILTIN_AGENTS, credentials=BUILTIN_CREDENTIALS)
+
+
 def load(home: Home, environ: Mapping[str, str], *, raw: bytes | None = None) -> Config:
     """The configuration: environment over `config.toml` over defaults.
 

@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from clauderon.config import defaults
 from clauderon.config.keys import ANY, SECTIONS, Key, variable
+from clauderon.config.reading import defaults
 from clauderon.config.schema import Agent, Config, Credential
 
 _TEMPLATE_WIDTH = 100
