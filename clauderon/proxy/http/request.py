@@ -104,6 +104,8 @@ class RequestHead:
         client's credential headers. plain: ask for the whole answer (any server may ignore Range, RFC 9110 14.2) and
         for no coding, so that it can be looked through. What is neither is passed on byte for byte.
         """
+        if not (strip or plain or first_line or self.edited) and injected is None:
+            return self.wire
         credentials = self.credentials if strip else None
         parts, codings = (self.parts, self.codings) if plain else (None, None)
         if not (credentials or parts or codings or first_line or self.edited):

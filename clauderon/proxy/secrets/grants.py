@@ -6,7 +6,7 @@ A frozen answer to "who gets what" at one moment; a reload makes a new one. Noth
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from clauderon.config.schema import Credential
@@ -91,18 +91,16 @@ class Grants:
 class LiveGrants:
     """The table in force: the data plane holds on to this, and a reload swaps what is behind it."""
 
+    headers: frozenset[bytes]
+    # The method of the table itself: every request asks.
+    grant: Callable[[str, int], Grant | None]
+
     def __init__(self, credentials: Mapping[str, Credential], secrets: Mapping[str, Secret]) -> None:
-        self._grants = Grants(credentials, secrets)
+        self.swap(credentials, secrets)
 
     def swap(self, credentials: Mapping[str, Credential], secrets: Mapping[str, Secret]) -> None:
-        self._grants = Grants(credentials, secrets)
-
-    @property
-    def headers(self) -> frozenset[bytes]:
-        return self._grants.headers
-
-    def grant(self, host: str, port: int) -> Grant | None:
-        return self._grants.grant(host, port)
+        grants = Grants(credentials, secrets)
+        self.headers, self.grant = grants.headers, grants.grant
 
 
 def _withheld(grant: Grant, host: str, port: int) -> Grant:
