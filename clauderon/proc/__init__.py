@@ -18,7 +18,7 @@ them in order.
 """
 
 from clauderon.proc.answering import Running, run, start, stream
-from clauderon.proc.apart import attend, daemon
+from clauderon.proc.apart import attend, daemon, end_all_with
 from clauderon.proc.child import Completed, Env, find, operand, stop_unwaited
 from clauderon.proc.glancing import glance
 from clauderon.proc.here import foreground, pass_through, reader_left, replace, until_reader_leaves, visit
@@ -28,7 +28,7 @@ from clauderon.proc.terminal import leave, size
 from clauderon.proc.waiting import briefly, told_to
 
 __all__ = [
-    "Completed", "Env", "Pour", "Running", "attend", "briefly", "daemon", "find", "foreground", "glance", "leave",
-    "operand", "pass_through", "pipe", "reader_left", "replace", "run", "size", "start", "stop_unwaited", "stream",
-    "told_to", "until_reader_leaves", "visit",
+    "Completed", "Env", "Pour", "Running", "attend", "briefly", "daemon", "end_all_with", "find",
+    "foreground", "glance", "leave", "operand", "pass_through", "pipe", "reader_left", "replace", "run",
+    "size", "start", "stop_unwaited", "stream", "told_to", "until_reader_leaves", "visit",
 ]  # fmt: skip

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from clauderon.proc.child import Env, cannot_start, find, own
@@ -50,3 +52,32 @@ def attend(argv: Sequence[str], *, env: Env, pass_fds: Sequence[int] = ()) -> su
         )
     except OSError as error:
         raise cannot_start(argv, None, error) from error
+
+
+def end_all_with(name: str, value: str) -> None:
+    """Kill every process of ours whose environment was begun with this variable: what left its group, too.
+
+    The value must be nobody else's. Where there is no /proc, and for a process that was begun with another environment,
+    nothing happens.
+    """
+    line = os.fsencode(f"{name}={value}")
+    before: set[int] = set()
+    while True:
+        # One of them may be starting another meanwhile.
+        found = set(_begun_with(line)) - before
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        before |= found
+
+
+def _begun_with(line: bytes) -> Iterator[int]:
+    with contextlib.suppress(OSError):
+        for process in Path("/proc").iterdir():
+            if not process.name.isdecimal() or int(process.name) == os.getpid():
+                continue
+            with contextlib.suppress(OSError):
+                if line in process.joinpath("environ").read_bytes().split(b"\0"):
+                    yield int(process.name)

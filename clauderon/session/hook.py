@@ -49,6 +49,8 @@ def on_create(context: Context, session: Session) -> None:
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(running.child.pid, signal.SIGKILL)
+            # A daemon has left the group. The session is new: nobody else has its id yet.
+            proc.end_all_with("CLAUDERON_SESSION_ID", session.id)
     if status != 0:
         raise _failed(session, command, f"ended with status {status}")
 

@@ -62,10 +62,14 @@ def test_a_hook_that_fails_undoes_the_create(stage: Engine) -> None:
     stage.create("a")
 
 
-def test_what_a_hook_leaves_in_the_background_does_not_outlive_it(stage: Engine) -> None:
-    """A watcher in the worktree would run what the agent writes there."""
+@pytest.mark.parametrize("door", ["", "setsid "])
+def test_what_a_hook_leaves_in_the_background_does_not_outlive_it(stage: Engine, door: str) -> None:
+    """A watcher in the worktree would run what the agent writes there.
+
+    Seen to fail for a session of its own (`setsid`, as daemons do) without `proc.end_all_with`.
+    """
     out = stage.root / "out"
-    hooked(stage, f"(trap '' HUP; while :; do sleep 0.2; sh setup.sh {out}; done) & sleep 0.5")
+    hooked(stage, f'{door}sh -c "trap : HUP; while :; do sleep 0.2; sh setup.sh {out}; done" & sleep 1')
     stage.create("a", "--print", "--detach", prompt=REWRITE)
     before = out.read_text()
     time.sleep(1)
