@@ -47,8 +47,8 @@ class Hanging:
         (self.here / "at").write_text(words or "nothing-at-all")
         (self.here / "hung").unlink(missing_ok=True)
 
-    def interrupted(self, *argv: str) -> tuple[int, float, str]:
-        """(status, seconds from Ctrl-C to the end, stderr) of a command that hangs until it has said so."""
+    def interrupted(self, *argv: str, told: bool = True) -> tuple[int, float, str]:
+        """(status, seconds from Ctrl-C to the end, stderr) of a command that hangs; told: until it has said so."""
         env = {**self.engine.environ, "PATH": f"{self.here}:{self.engine.environ['PATH']}"}
         words = self.engine.cli.command(*argv)
         err = self.here / "err"
@@ -57,7 +57,13 @@ class Hanging:
                 words, env=env, cwd=self.engine.root, stdout=subprocess.DEVNULL, stderr=file
             )
         deadline = time.monotonic() + 60
-        while b"which has not answered for" not in err.read_bytes() and time.monotonic() < deadline:
+
+        def is_time() -> bool:
+            return (
+                b"which has not answered for" in err.read_bytes() if told else (self.here / "hung").exists()
+            )
+
+        while not is_time() and time.monotonic() < deadline:
             time.sleep(0.05)
         child.send_signal(signal.SIGINT)
         began = time.monotonic()
@@ -99,3 +105,28 @@ def test_a_delete_that_hangs_says_so_and_is_finished_by_the_next_command(stage: 
     stage.at("")
     engine.cli.ok("reconcile")
     assert engine.cli.ok("list", "--json").json["data"] == []
+
+
+@pytest.mark.parametrize(("verb", "rest", "at"), [
+    ("stop", (), "stop"),
+    ("refresh", ("--pull-policy", "never"), "stop"),
+    ("refresh", ("--pull-policy", "never"), "run -d"),
+    ("start", (), "start"),
+])  # fmt: skip
+def test_a_command_that_hangs_is_left_at_once_and_done_by_the_same_again(
+    stage: Hanging, verb: str, rest: tuple[str, ...], at: str
+) -> None:
+    engine, name = stage.engine, stage.engine.name("a")
+    engine.create("a")
+    engine.home.worktree(name).joinpath("unsaved.txt").write_text("unsaved")
+    if verb == "start":
+        engine.cli.ok("stop", name)
+    stage.at(at)
+    status, took_s, _error = stage.interrupted(verb, name, *rest, told=False)
+    assert (status, took_s < 2.0) == (130, True)
+    stage.at("")
+    engine.cli.ok(verb, name, *rest)
+    [row] = engine.cli.ok("list", "--json").json["data"]
+    assert row["state"] == ("stopped" if verb == "stop" else "running")
+    assert engine.containers() == [engine.container("a")]
+    assert engine.home.worktree(name).joinpath("unsaved.txt").read_text() == "unsaved"
