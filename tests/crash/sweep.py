@@ -171,7 +171,7 @@ class Sweep:
     def chosen(self, all_tries: list[Try]) -> list[Try]:
         options = self.options
         kept = [one for one in all_tries
-                if (not options.how or one.how in options.how) and options.at in (None, one.point.number)]  # fmt: skip
+                if (not options.how or one.how in options.how) and options.at[0] <= one.point.number <= options.at[1]]  # fmt: skip
         if options.sample and options.sample < len(kept):
             kept = self.chance.sample(kept, options.sample)
         which, of = options.shard
@@ -179,6 +179,13 @@ class Sweep:
 
     def is_over(self) -> bool:
         return self.until is not None and time.monotonic() > self.until
+
+
+def points(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    if not first.isdecimal() or not (last or first).isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no point such as 12, and no points such as 12-20")
+    return int(first), int(last or first)
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -193,7 +200,9 @@ def main(argv: list[str]) -> int:
     words = lambda text: text.split(",")  # noqa: E731
     parser.add_argument("--only", type=words, default=[], metavar="COMMAND,...")
     parser.add_argument("--how", type=words, default=[], help="before, started, after, INT, TERM")
-    parser.add_argument("--at", type=int, help="only this point")
+    parser.add_argument(
+        "--at", type=points, default=(0, sys.maxsize), metavar="N|N-M", help="only these points"
+    )
     parser.add_argument("--sample", type=int, default=0, help="so many tries of each command, by chance")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=0, help="begin nothing new after that")
