@@ -85,7 +85,6 @@ def created(world: World) -> None:
         _runs(world)
     elif not world.is_cold:
         # Undone: what is there is compared, and the strikes that follow show that it can be made.
-        forget_rescued(world)
         return
     again = world.cli(*create_argv(world))
     must(again.status in (0, 5), f"the same create fails afterwards: {again!r}")
@@ -152,7 +151,6 @@ def _brought(world: World) -> str:
 
 def merged(world: World) -> None:
     """The checkout is on the old commit or on the merged one, whole; then it is set back."""
-    git("merge", "--abort", cwd=world.repo) if world.repo.joinpath(".git/MERGE_HEAD").exists() else None
     must(git("status", "--porcelain", cwd=world.repo) == "", "the checkout is left half merged")
     said = world.cli("merge", world.name())
     must(said.status == 0, f"the same merge fails afterwards: {said!r}")
