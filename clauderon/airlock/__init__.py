@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from clauderon.airlock.closing import close as close
     from clauderon.airlock.ignoring import ignored as ignored
     from clauderon.airlock.ignoring import keep_ignored as keep_ignored
+    from clauderon.airlock.ignoring import keeps_ignored as keeps_ignored
     from clauderon.airlock.inside import tip as tip
     from clauderon.airlock.looking import State as State
     from clauderon.airlock.looking import diff as diff
@@ -44,6 +45,7 @@ _ROOMS = {
     "diff_argv": "looking",
     "ignored": "ignoring",
     "keep_ignored": "ignoring",
+    "keeps_ignored": "ignoring",
     "make_private": "private",
     "merge": "merging",
     "mounts": "private",

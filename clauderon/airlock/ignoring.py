@@ -39,6 +39,11 @@ def keep_ignored(home: paths.Home, session: Session) -> None:
     host_side(home, session.id).keep_ignored.touch()
 
 
+def keeps_ignored(home: paths.Home, session: Session) -> bool:
+    """Whether a delete, this one or a killed one, is to keep them."""
+    return host_side(home, session.id).keep_ignored.exists()
+
+
 def asked_for(place: Place, side: HostSide) -> tuple[bytes, ...]:
     """The ignored files that the rescue is to take along."""
     return ignored_files(place) if side.keep_ignored.exists() else ()

@@ -60,6 +60,10 @@ def delete(
             running = any(c.state == "running" for c in containers)
             _ask(context, session, running, confirm, keep_ignored, keep_home)
         keep_home = keep_home or (session.state == "deleting" and session.step == _KEEP_HOME)
+        if keep_ignored:
+            # First, as the other wish is in the row: whoever finishes a killed delete keeps what it was to keep.
+            with suppress(OSError):  # nothing is left of it to rescue from
+                airlock.keep_ignored(context.home, session)
         with suppress(ClauderonError):
             step = _KEEP_HOME if keep_home else "container"
             session = context.store.update(session.id, state="deleting", step=step)
@@ -69,10 +73,7 @@ def delete(
         # Rescue with the container stopped and still there: nothing moves any more, nothing is gone yet.
         _sync_if_possible(context, session)
         promotion.promote(context, session)
-        if keep_ignored:
-            with suppress(OSError):  # nothing is left of it to rescue from
-                airlock.keep_ignored(context.home, session)
-        elif going := _ignored(context, session):
+        if not airlock.keeps_ignored(context.home, session) and (going := _ignored(context, session)):
             context.report.note(f"Not kept: {going}")
         rescued = airlock.rescue(context.home, session, context.environ)
         _say_kept(context, session, rescued)

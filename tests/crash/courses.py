@@ -61,7 +61,7 @@ COURSES = (
     Course("refresh-proxied", _refresh, p.present, p.kept, options=PROXIED),
     Course("delete", _on("delete", "--force"), p.present, p.deleted),
     Course("delete-proxied", _on("delete", "--force"), p.present, p.deleted, options=PROXIED),
-    Course("delete-keeping", _on("delete", "--force", "--keep-home", "--keep-ignored"), p.with_more_to_keep, p.deleted),
+    Course("delete-keeping", p.keeping_argv, p.with_more_to_keep, p.deleted_keeping),
     Course("start", _on("start"), p.stopped, p.kept),
     Course("stop", _on("stop"), p.with_new_commit, p.kept),
     Course("sync", _on("sync"), p.with_new_commit, p.kept),

@@ -188,6 +188,25 @@ def deleted(world: World) -> None:
     absent(world)
 
 
+def deleted_keeping(world: World) -> None:
+    """The same, and what was to be kept is: whoever finished the command knew of it."""
+    name = world.name()
+    if name in {session.name for session in world.sessions()}:
+        said = world.cli(*keeping_argv(world))
+        must(said.status == 0, f"the same delete fails afterwards: {said!r}")
+    files = git("ls-tree", "-r", "--name-only", f"refs/clauderon/rescue/{name}", cwd=world.repo).split()
+    must(IGNORED in files, "the ignored file is lost")
+    kept_homes = list((world.engine.home.root / "rescue").glob(f"{name}-*"))
+    must([home for home in kept_homes if (home / "home" / NOTE).is_file()], "the agent's note is lost")
+    for home in kept_homes:
+        world.engine.cli.ok("rescue", "drop", home.name, "--yes")
+    deleted(world)
+
+
+def keeping_argv(world: World) -> tuple[str, ...]:
+    return ("delete", world.name(), "--force", "--keep-home", "--keep-ignored")
+
+
 def _has_branch(world: World) -> bool:
     return bool(git("for-each-ref", f"refs/heads/clauderon/{world.name()}", cwd=world.repo))
 

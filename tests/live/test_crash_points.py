@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.courses import COURSES
+from tests.crash.promises import deleted_keeping, keeping_argv, with_more_to_keep
 from tests.crash.sweep import Sweep, tries
 from tests.crash.world import World
 from tests.standins.engine import Engine
@@ -47,6 +48,17 @@ def test_the_striker_sees_every_kind_of_point(engine: Engine) -> None:
     struck, _ = world.strike(("delete", world.name(), "--force"), 3, "before")
     assert struck.answer.status == 137 and struck.point is not None
     world.engine.cli.ok("delete", world.name(), "--force")
+
+
+@pytest.mark.live
+def test_a_delete_that_is_finished_by_another_command_keeps_what_it_was_to_keep(engine: Engine) -> None:
+    """Seen to fail when the wish for ignored files was written after the container had stopped: they were lost."""
+    world = World(engine)
+    with_more_to_keep(world)
+    struck, _ = world.strike(keeping_argv(world), "docker stop", "before")
+    assert struck.answer.status == 137
+    world.engine.cli.ok("reconcile")
+    deleted_keeping(world)
 
 
 def test_every_way_of_striking_is_among_the_tries() -> None:
