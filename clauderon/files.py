@@ -11,13 +11,14 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 # More than any file of ours or a person's needs: configuration, certificates, records, prompts.
 MOST_BYTES = 64 << 20
 # A container may have filled the directory; what is further down waits for another time.
 _MOST_ENTRIES = 1000
+_SCRATCH = ".clauderon-"
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -92,6 +93,41 @@ def _unlink(directory: int | str | os.PathLike[str], name: str) -> None:
             os.unlink(name, dir_fd=directory)
         else:
             os.unlink(f"{os.fspath(directory)}/{name}")  # noqa: PTH108 - as above
+
+
+def temporary() -> str:
+    """Where temporary files are. `tempfile` would find out by writing one."""
+    asked = os.environ.get("TMPDIR", "")
+    return asked if os.path.isabs(asked) and os.path.isdir(asked) else "/tmp"  # noqa: PTH112, PTH117
+
+
+@contextlib.contextmanager
+def scratch(name: str, directory: str | os.PathLike[str] | None = None) -> Iterator[str]:
+    """A directory of this process alone, removed in the end; and those of its kind that killed processes left.
+
+    directory: where; by default where temporary files are, which `sweep_scratch` looks through too.
+    """
+    import tempfile
+
+    place = os.fspath(directory or temporary())
+    start = f"{_SCRATCH}{name}-"
+    sweep_scratch(place, start)
+    with tempfile.TemporaryDirectory(prefix=f"{start}{os.getpid()}-", dir=place) as made:
+        yield made
+
+
+def sweep_scratch(directory: str | os.PathLike[str], start: str = _SCRATCH) -> None:
+    """Remove the scratch directories of killed processes, whose names begin with `start`."""
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in islice(entries, _MOST_ENTRIES):
+            if not entry.name.startswith(start) or not is_gone(
+                entry.name.rpartition("-")[0].rpartition("-")[2]
+            ):
+                continue
+            if entry.is_dir(follow_symlinks=False) and entry.stat().st_uid == os.geteuid():
+                import shutil
+
+                shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def is_gone(number: str) -> bool:

@@ -15,12 +15,11 @@ import contextlib
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import confined, paths, proc
+from clauderon import confined, files, paths, proc
 from clauderon.airlock.carry import carry
 from clauderon.airlock.gitlike import folded, makes_repository
 from clauderon.airlock.inside import Inside, open_dir
@@ -133,7 +132,7 @@ def bring_history(aside: Aside, common_dir: Path, environ: Mapping[str, str]) ->
     wide = hardened(common_dir, "rev-parse", "--show-object-format")
     chars = 64 if proc.start(wide, env=env, cwd="/").result().text.strip() == "sha256" else 40
     try:
-        with tempfile.TemporaryDirectory(prefix="clauderon-restore-", dir=aside.path) as scratch:
+        with files.scratch("restore", aside.path) as scratch:
             side, inside = HostSide(Path(scratch)), Inside(root, chars)
             on, detached = inside.head()
             branch = branch_ref(aside.session) if aside.session else on
@@ -172,11 +171,11 @@ def copy_files(aside: Aside, place: Path) -> int:
     """
     source, count = aside.path / "worktree", 0
     place.mkdir(parents=True, exist_ok=True)
-    for directory, names, files in os.walk(source):
+    for directory, names, others in os.walk(source):
         below = Path(directory).relative_to(source)
-        entries = [*((one, False) for one in files), *((one, True) for one in names)]
+        entries = [*((one, False) for one in others), *((one, True) for one in names)]
         planted = makes_repository(entries)
-        for name in [*files, *(one for one in names if (Path(directory) / one).is_symlink())]:
+        for name in [*others, *(one for one in names if (Path(directory) / one).is_symlink())]:
             if below == Path() and name == ".git":
                 continue
             ending = ".rescued" if planted and folded(name) == "head" else ""

@@ -7,11 +7,11 @@ Makes a few files in a directory of ours for that, and takes them away again.
 from __future__ import annotations
 
 import functools
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from clauderon import files
 from clauderon.git.settings import is_true
 
 
@@ -26,7 +26,7 @@ class Abilities(NamedTuple):
 @functools.lru_cache(maxsize=8)
 def abilities(directory: Path) -> Abilities:
     """What the disk below a directory of ours can do."""
-    with tempfile.TemporaryDirectory(prefix=".clauderon-", dir=directory) as name:
+    with files.scratch("probe", directory) as name:
         place = Path(name)
         file, link = place / "probe", place / "link"
         file.touch(mode=0o600)

@@ -10,12 +10,11 @@ import contextlib
 import dataclasses
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clauderon import proc
+from clauderon import files, proc
 from clauderon.airlock.blobs import Writer
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.marked import marked
@@ -115,7 +114,7 @@ def _seeing_index(place: Place) -> Iterator[dict[str, str]]:
     if not kept:
         yield env
         return
-    with tempfile.TemporaryDirectory(prefix="clauderon-index-") as directory:
+    with files.scratch("index") as directory:
         copy = Path(directory) / "index"
         copy.write_bytes(content)
         found = index.stat()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clauderon import config
+from clauderon import config, files
 from clauderon.cells import Column
 from clauderon.cli import common
 from clauderon.errors import Conflict
@@ -94,7 +94,7 @@ def init(
     home.create()
     if home.config.exists() and not force:
         raise Conflict("config init", f"{home.config} exists", hint="clauderon config init --force")
-    draft = home.config.with_suffix(".toml.new")
+    draft = home.config.with_name(files.draft_name(home.root, home.config.name))
     draft.write_text(config.template(), "utf-8")
     draft.replace(home.config)
     out.value(str(home.config))

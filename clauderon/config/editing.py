@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 
 from clauderon import files
 from clauderon.errors import UsageError
@@ -31,14 +29,14 @@ def set_value(home: Home, path: tuple[str, ...], value: str) -> None:
         table = table[name]
     table[path[-1]] = value
     home.create()
-    descriptor, beside = tempfile.mkstemp(dir=file.parent, prefix=".config-")
+    beside = file.with_name(files.draft_name(file.parent, file.name))
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as new:
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as new:
             new.write(tomlkit.dumps(document))
             new.flush()
             os.fsync(new.fileno())
-        Path(beside).chmod(file.stat().st_mode & 0o777 if file.exists() else 0o644)
-        Path(beside).replace(file)
+        beside.chmod(file.stat().st_mode & 0o777 if file.exists() else 0o644)
+        beside.replace(file)
     except BaseException:
-        Path(beside).unlink()
+        beside.unlink(missing_ok=True)
         raise

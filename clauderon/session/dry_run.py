@@ -7,12 +7,11 @@ the script; so script and `create` share every line of code but the order, and t
 from __future__ import annotations
 
 import shlex
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import names, spec
+from clauderon import files, names, spec
 from clauderon.airlock.layout import host_side
 from clauderon.airlock.worktree import pin_argv, worktree_add_argv
 from clauderon.docker import argv, keys
@@ -203,7 +202,7 @@ def _prompt_line(words: Iterable[str], prompt: bytes | None) -> str:
 def _described(context: Context, plan: Plan, around: launch.Surroundings) -> spec.ContainerSpec:
     """The container as `create` would describe it; its files are written to a scratch home and thrown away."""
     real = context.home
-    with tempfile.TemporaryDirectory(prefix="clauderon-dry-run-") as directory:
+    with files.scratch("dry-run") as directory:
         scratch = Home(Path(directory))
         scratch.create()
         host_side(scratch, plan.session.id).root.mkdir(parents=True)

@@ -6,11 +6,10 @@ It makes images and writes one configuration value; it never starts a session.
 from __future__ import annotations
 
 import shlex
-import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from clauderon import proc
+from clauderon import files, proc
 from clauderon.config.editing import set_value
 from clauderon.docker import failures
 from clauderon.docker.parse import Image
@@ -70,7 +69,7 @@ def dockerfile(base: str = BASE, extra: Collection[str] = ()) -> str:
 def build(context: Context, text: str, tag: str) -> Image:
     """Build the Dockerfile `text` under the name `tag`. Raises BackendError with docker's last lines."""
     docker = context.docker
-    with tempfile.TemporaryDirectory(prefix="clauderon-image-") as place:
+    with files.scratch("image") as place:
         (Path(place) / "Dockerfile").write_text(text)
         with context.report.progress(f"Building {tag}") as progress:
 

@@ -150,7 +150,12 @@ def finish_interrupted(context: Context) -> None:
 
 
 def _sweep_drafts(context: Context) -> None:
-    """Remove what a killed command had begun to write: of a session's own files, and of an upload."""
+    """Remove what a killed command had begun to write: of config.toml, of a session's own files, of an upload; and
+
+    what it had for its own use only.
+    """
+    files.sweep_scratch(files.temporary())
+    files.sweep_drafts(context.home.root)
     for entry in _entries(context.home.sessions):
         files.sweep_drafts(entry)
     for entry in _entries(context.home.uploads):

@@ -101,3 +101,29 @@ def test_a_draft_that_a_killed_process_left_is_removed_by_the_next(
 
 def test_a_draft_in_a_directory_that_is_not_there_has_a_name_all_the_same(tmp_path: Path) -> None:
     assert files.draft_name(tmp_path / "none", "mode").startswith(".mode.")
+
+
+def test_a_scratch_directory_that_a_killed_process_left_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail with `tempfile` alone; found by `scripts/crash` (`image build`)."""
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    kept = [f".clauderon-image-{os.getpid()}-abc", ".clauderon-image-x-abc", f"image-{dead.pid}-abc",
+            f".clauderon-{dead.pid}"]  # fmt: skip
+    gone = [f".clauderon-image-{dead.pid}-abc", f".clauderon-dry-run-{dead.pid}-a_c"]
+    for name in (*kept, *gone):
+        (place / name / "inside").mkdir(parents=True)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    link = place / f".clauderon-link-{dead.pid}-abc"
+    link.symlink_to(outside)
+    with files.scratch("image") as made:
+        assert Path(made).parent == place
+        left = {path.name for path in place.iterdir()} - {Path(made).name}
+        assert left == {*kept, gone[1], link.name}, "only those of the same kind"
+    files.sweep_scratch(files.temporary())
+    assert {path.name for path in place.iterdir()} == {*kept, link.name} and outside.is_dir()
