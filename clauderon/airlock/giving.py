@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from clauderon import paths
 from clauderon.airlock.inside import Inside
+from clauderon.airlock.layout import GIVEN_DRAFT
 from clauderon.errors import BackendError, Conflict, Refused
 from clauderon.files import draft_name
 from clauderon.record import Session
@@ -75,17 +76,17 @@ def _parent(root: int, parts: tuple[str, ...]) -> Iterator[int]:
 
 def _write(root: int, parent: int, name: str, content: bytes) -> None:
     """Make the file, whole; git would not get by half a one. Raises FileExistsError."""
-    # git passes over a name that begins with a dot.
-    draft = draft_name(parent, name)
+    # At the top, where the next command looks for what a killed one left.
+    draft = draft_name(root, GIVEN_DRAFT)
     try:
-        with open(os.open(draft, _NEW_FILE, 0o644, dir_fd=parent), "wb") as file:
+        with open(os.open(draft, _NEW_FILE, 0o644, dir_fd=root), "wb") as file:
             file.write(content)
             file.flush()
             _as_its_own(root, file.fileno(), 0)
-        os.link(draft, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+        os.link(draft, name, src_dir_fd=root, dst_dir_fd=parent, follow_symlinks=False)
     finally:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(draft, dir_fd=parent)
+            os.unlink(draft, dir_fd=root)
 
 
 def _as_its_own(root: int, descriptor: int, search: int) -> None:

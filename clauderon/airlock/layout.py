@@ -29,6 +29,8 @@ RESCUES = "refs/clauderon/rescue/"
 LOCK_MARK_ANY = "clauderon session "
 LOCK_MARK = LOCK_MARK_ANY + "{name}:"
 LOCK_REASON = LOCK_MARK + " clauderon delete {name} removes it"
+# What a branch given to a session is written to, at the top of the private directory, before it has its name.
+GIVEN_DRAFT = "given-branch"
 
 
 class HostSide(NamedTuple):

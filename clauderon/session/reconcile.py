@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clauderon import airlock, filelock, files, names, rights, spec
+from clauderon.airlock.layout import GIVEN_DRAFT
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
 from clauderon.record import Session
@@ -161,6 +162,8 @@ def _sweep_drafts(context: Context) -> None:
     for entry in _entries(context.home.uploads):
         # The agent may have files there that look alike.
         files.sweep_drafts(entry, lambda name: name.startswith(collect.DRAFT))
+    for entry in _entries(context.home.git_dirs):
+        files.sweep_drafts(entry, lambda name: name == GIVEN_DRAFT)
 
 
 def _finish(context: Context, session: Session, dry_run: bool) -> Action:

@@ -23,21 +23,23 @@ def test_a_branch_given_to_a_session_is_there_whole_or_not_at_all(
     def killed(*_arguments: object, **_named: object) -> None:
         raise KeyboardInterrupt
 
-    place = tmp_path / "refs"
-    place.mkdir()
-    directory = os.open(place, os.O_RDONLY)
+    top, place = tmp_path / "private", tmp_path / "private/refs"
+    place.mkdir(parents=True)
+    root, directory = os.open(top, os.O_RDONLY), os.open(place, os.O_RDONLY)
     try:
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(
                 os, "unlink", lambda *_arguments, **_named: None
             )  # which a killed process does not come to
             patch.setattr(os, step, killed)
-            giving._write(directory, directory, "b", COMMIT)
+            giving._write(root, directory, "b", COMMIT)
         assert not (place / "b").exists()
-        giving._write(directory, directory, "b", COMMIT)
+        giving._write(root, directory, "b", COMMIT)
         assert [path.read_bytes() for path in place.iterdir()] == [COMMIT]
         with pytest.raises(FileExistsError):
-            giving._write(directory, directory, "b", COMMIT)
+            giving._write(root, directory, "b", COMMIT)
         assert [path.name for path in place.iterdir()] == ["b"]
+        assert list(top.iterdir()) == [place]
     finally:
         os.close(directory)
+        os.close(root)
