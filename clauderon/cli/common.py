@@ -75,8 +75,10 @@ def opened(*, changing: bool = False) -> Iterator[Context]:
 
 
 def _finish_interrupted(context: Context) -> None:
+    from clauderon.session import drafts
     from clauderon.session.unheard import unheard
 
+    drafts.sweep(context.home)
     if context.store.unfinished() or unheard(context.home, context.store):
         from clauderon.session.reconcile import finish_interrupted
 

@@ -16,11 +16,9 @@ from clauderon.errors import Refused, UsageError
 from clauderon.files import draft_name
 from clauderon.record import Session
 from clauderon.session.context import Context
+from clauderon.session.drafts import UPLOAD
 from clauderon.session.lookup import find
 from clauderon.session.source import open_source
-
-# How the name begins that a file has until it is whole.
-DRAFT = "upload-"
 
 
 def sync(context: Context, name: str, *, allowed: Sequence[str] = ()) -> tuple[Session, airlock.SyncResult]:
@@ -75,7 +73,7 @@ def upload(context: Context, name: str, files: Sequence[Path]) -> list[str]:
 
 def _copy(file: Path, source: BinaryIO, directory: Path, owner: tuple[int, int] | None) -> str:
     """Copy one file; returns the name it was given. It bears that name only when it is whole."""
-    draft = directory / draft_name(directory, f"{DRAFT}{secrets.token_hex(8)}")
+    draft = directory / draft_name(directory, f"{UPLOAD}{secrets.token_hex(8)}")
     # The container can write here: O_EXCL and O_NOFOLLOW keep a planted link from sending the copy elsewhere.
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
     try:

@@ -7,12 +7,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import airlock, filelock, files, names, rights, spec
-from clauderon.airlock.layout import GIVEN_DRAFT
+from clauderon import airlock, filelock, names, rights, spec
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import collect, own_network, probe, refresh, remove, resources, unheard
+from clauderon.session import drafts, own_network, probe, refresh, remove, resources, unheard
 from clauderon.session.context import Context, is_locked, lock
 from clauderon.session.lookup import adopt, record
 
@@ -56,7 +55,7 @@ def reconcile(context: Context, *, dry_run: bool = False) -> list[Action]:
     actions += _rights(context, going, dry_run)
     actions += _networks(context, dry_run)
     if not dry_run:
-        _sweep_drafts(context)
+        drafts.sweep(context.home)
     actions += _directories(context, known, dry_run)
     actions += _locks(context, known.ids, dry_run)
     if actions and not dry_run:
@@ -131,7 +130,6 @@ def finish_interrupted(context: Context) -> None:
         probe.sweep(context)
     except ClauderonError as error:
         context.report.warn(f"a helper container was left by a killed command, and stays: {error}")
-    _sweep_drafts(context)
     for session in context.store.unfinished():
         if not is_locked(context, session):
             try:
@@ -148,22 +146,6 @@ def finish_interrupted(context: Context) -> None:
                 f"The agent of {session.name}, whose create --print was killed, has begun. "
                 f"hint: clauderon logs -f {session.name}"
             )
-
-
-def _sweep_drafts(context: Context) -> None:
-    """Remove what a killed command had begun to write: of config.toml, of a session's own files, of an upload; and
-
-    what it had for its own use only.
-    """
-    files.sweep_scratch(files.temporary())
-    files.sweep_drafts(context.home.root)
-    for entry in _entries(context.home.sessions):
-        files.sweep_drafts(entry)
-    for entry in _entries(context.home.uploads):
-        # The agent may have files there that look alike.
-        files.sweep_drafts(entry, lambda name: name.startswith(collect.DRAFT))
-    for entry in _entries(context.home.git_dirs):
-        files.sweep_drafts(entry, lambda name: name == GIVEN_DRAFT)
 
 
 def _finish(context: Context, session: Session, dry_run: bool) -> Action:

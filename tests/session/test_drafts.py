@@ -10,8 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from clauderon.cli import common
 from clauderon.paths import Home
-from clauderon.session import probe, reconcile, unheard
+from clauderon.session import unheard
 
 ID = "0123456789ab"
 
@@ -23,17 +24,22 @@ def test_the_next_command_removes_the_drafts_of_killed_ones(
     killed upload's half a file stayed for ever.
     """
     home = Home(tmp_path / "home")
-    own, uploads = home.session_dir(ID), home.upload_dir(ID)
+    own, uploads, private = home.session_dir(ID), home.upload_dir(ID), home.git_dir(ID)
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     kept = [own / "rights.json", own / f".rights.json.{os.getpid()}", uploads / "report.txt",
-            uploads / f".upload-00.{os.getpid()}", uploads / f".agents-own.{dead.pid}"]  # fmt: skip
-    gone = [own / f".rights.json.{dead.pid}", own / f".launch.{dead.pid}", uploads / f".upload-00.{dead.pid}"]
+            uploads / f".upload-00.{os.getpid()}", uploads / f".agents-own.{dead.pid}",
+            private / f".agents-own.{dead.pid}"]  # fmt: skip
+    gone = [own / f".rights.json.{dead.pid}", own / f".launch.{dead.pid}", uploads / f".upload-00.{dead.pid}",
+            private / f".given-branch.{dead.pid}", home.root / f".config.toml.{dead.pid}"]  # fmt: skip
     for path in (*kept, *gone):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     uploads.joinpath(f".upload-11.{dead.pid}").mkdir()
-    monkeypatch.setattr(probe, "sweep", lambda _context: None)
+    scratch = tmp_path / f".clauderon-image-{dead.pid}-abc"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(unheard, "unheard", lambda _home, _store: [])
-    reconcile.finish_interrupted(SimpleNamespace(home=home, store=SimpleNamespace(unfinished=list)))  # type: ignore[arg-type]
-    assert all(path.exists() for path in kept) and not any(path.exists() for path in gone)
+    common._finish_interrupted(SimpleNamespace(home=home, store=SimpleNamespace(unfinished=list)))  # type: ignore[arg-type]
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in (*gone, scratch))
