@@ -49,7 +49,8 @@ _FOLDED = 5.16
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
 _TOKEN = _LETTERS + b"%\\&#;"
 _PRINTABLE = bytes(range(0x20, 0x7F))
-# What nobody escapes. Nor has base64 of such a secret a `+` or `/`: those come from six low bits of `>`, `?` or `~`.
+# What nobody escapes; whether a secret has more belongs to its kind, which shows (`mask`). Nor has base64 of such a
+# secret a `+` or `/`: those come from six low bits of `>`, `?` or `~`.
 _NEVER_ESCAPED = re.compile(r"[A-Za-z0-9_.-]*")
 _LONGEST_ESCAPE = 8  # `&#x002B;`
 
