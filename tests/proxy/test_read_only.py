@@ -68,6 +68,7 @@ def test_a_post_elsewhere_is_no_fetch(path: str) -> None:
 @pytest.mark.parametrize("grant", [OTHER, MODEL])
 @pytest.mark.parametrize("path", PATHS)
 def test_a_fetch_is_for_hosts_that_serve_git(grant: Grant, path: str) -> None:
+    """Seen to fail when any POST to a path that ends in git-upload-pack was a fetch."""
     assert not _passes(FETCH.format(path=path), grant)
 
 
@@ -78,6 +79,7 @@ def test_a_fetch_is_for_hosts_that_serve_git(grant: Grant, path: str) -> None:
      "application/x-git-upload-pack-request\r\nContent-Type: application/json", "Application/X-Git-Upload-Pack-Request"],
 )  # fmt: skip
 def test_a_fetch_has_gits_content_type(kind: str) -> None:
+    """Seen to fail when any POST to a path that ends in git-upload-pack was a fetch."""
     sent = FETCH.format(path="/o/r/git-upload-pack")
     line = f"Content-Type: {kind}\r\n" if kind else ""
     assert not _passes(sent.replace("Content-Type: application/x-git-upload-pack-request\r\n", line))
@@ -90,6 +92,7 @@ def test_a_fetch_has_gits_content_type(kind: str) -> None:
      "Content_Type: application/json", "Content-Type : x", "Range: bytes=0-1", "X-Original-Uri: /x"],
 )  # fmt: skip
 def test_a_fetch_has_no_field_that_git_does_not_send(rig: Rig, field: str) -> None:
+    """Seen to fail when any POST to a path that ends in git-upload-pack was a fetch."""
     upstream = rig.upstream("git.test")
     rig.grants.add("git.test", git=True)
     rig.session(access_mode="read-only")
@@ -105,6 +108,7 @@ def test_a_fetch_has_no_field_that_git_does_not_send(rig: Rig, field: str) -> No
 @example("o/r.git")
 @example("o/..")
 def test_no_path_that_a_server_may_read_in_another_way_is_a_fetch(middle: str) -> None:
+    """Seen to fail when any POST to a path that ends in git-upload-pack was a fetch."""
     path = f"/{middle}/git-upload-pack"
     names = middle.split("/")
     plain = not set(middle) & set("%;?&=\\") and "" not in names and not {".", ".."} & set(names)
@@ -198,7 +202,10 @@ def test_an_override_cannot_come_in_a_trailer(rig: Rig, name: bytes) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "PURGE", "post", "LINK"])
 def test_a_model_is_asked_and_not_changed(rig: Rig, method: str) -> None:
-    """A model API has files, fine-tunings and keys of other users of the account as well."""
+    """A model API has files, fine-tunings and keys of other users of the account as well.
+
+    Seen to fail when a model API could be sent anything.
+    """
     upstream = rig.upstream("model.test")
     rig.grants.add("model.test", model_api=True)
     rig.session(access_mode="read-only")

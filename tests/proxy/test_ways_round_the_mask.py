@@ -136,7 +136,10 @@ def test_a_host_without_a_credential_upgrades_and_answers_in_parts(rig: Rig) -> 
 
 
 def test_what_a_host_shows_of_a_secret_over_plain_http_is_masked_too(rig: Rig) -> None:
-    """One request carries the secret, and the host keeps it; another, without it, has it shown."""
+    """One request carries the secret, and the host keeps it; another, without it, has it shown.
+
+    Seen to fail when only what was asked for over TLS was masked.
+    """
     rig.upstream(tls=False, handler=b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(ECHO), ECHO))
     rig.grants.add("api.test")
     client = rig.connect()

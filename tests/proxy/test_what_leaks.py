@@ -85,6 +85,7 @@ ECHOES = {
 
 @pytest.mark.parametrize("where", ECHOES)
 def test_an_echo_is_overwritten(rig: Rig, where: str) -> None:
+    """Seen to fail with a mask that finds nothing."""
     got = _served(rig, ECHOES[where])
     assert SECRET not in got.replace(b"\r\n", b"")
     if "chunks" not in where:
@@ -97,6 +98,7 @@ def test_an_echo_is_overwritten(rig: Rig, where: str) -> None:
 
 @pytest.mark.parametrize("at", [1, 2, 9, 20, len(SECRET) - 1])
 def test_an_echo_across_two_reads_is_overwritten(rig: Rig, at: int) -> None:
+    """Seen to fail with a mask that finds nothing."""
     response = _response(b"key=" + SECRET + b"!")
     got = _served(rig, response, cut=response.index(SECRET) + at)
     assert got == response.replace(SECRET, STARS)
@@ -104,6 +106,7 @@ def test_an_echo_across_two_reads_is_overwritten(rig: Rig, at: int) -> None:
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 def test_a_compressed_echo_is_not_passed(rig: Rig, coding: str) -> None:
+    """Seen to fail with a mask that finds nothing."""
     page = b"<p>" * 1000 + SECRET
     body = gzip.compress(page) if coding == "gzip" else zlib.compress(page)
     got = _served(rig, _response(body, b"Content-Encoding: " + coding.encode()))
@@ -138,6 +141,7 @@ ODDLY_CODED = {
 @pytest.mark.parametrize("how", ODDLY_CODED)
 @pytest.mark.parametrize("cut", [None, 1])
 def test_an_echo_is_found_however_the_codings_are_written(rig: Rig, how: str, cut: int | None) -> None:
+    """Seen to fail with a mask that finds nothing."""
     body, fields = ODDLY_CODED[how]
     response = _response(body, *fields)
     got = _served(rig, response, cut=cut and response.index(b"\r\n\r\n") + 4 + cut, blind=True)
@@ -157,6 +161,7 @@ def test_an_echo_in_a_transfer_coding_is_found(rig: Rig) -> None:
 def test_a_coding_we_cannot_undo_does_not_pass_whatever_the_client_asks_for(
     rig: Rig, accept: bytes, coding: bytes
 ) -> None:
+    """Seen to fail when a body in such a coding was looked at as if it were plain."""
     rig.upstream(handler=_response(b"not for our eyes", b"Content-Encoding: " + coding))
     rig.grants.add("api.test")
     head, body = rig.ask(b"GET / HTTP/1.1\r\nHost: api.test\r\n%b\r\n" % accept)
@@ -173,7 +178,10 @@ def test_a_coding_we_cannot_undo_does_not_pass_whatever_the_client_asks_for(
     ],
 )
 def test_a_request_with_a_credential_asks_for_no_coding(rig: Rig, fields: bytes) -> None:
-    """How long a compressed echo is would tell how much of a guess beside it is right."""
+    """How long a compressed echo is would tell how much of a guess beside it is right.
+
+    Seen to fail when the field passed.
+    """
     upstream = rig.upstream()
     rig.upstream("other.test")
     rig.grants.add("api.test")
@@ -230,6 +238,7 @@ def test_a_compressed_body_without_an_echo_passes_byte_for_byte(rig: Rig) -> Non
 
 
 def test_the_base64_of_a_basic_credential_is_overwritten_too(rig: Rig) -> None:
+    """Seen to fail with a mask that finds nothing."""
     basic = base64.b64encode(b"x-access-token:" + SECRET).decode()
     got = _served(rig, _response(b"you sent Basic " + basic.encode()), secret=f"Basic {basic}")
     assert basic.encode() not in got
