@@ -64,6 +64,8 @@ class Exchange:
         self.started = time.time()
         self.sent = sent = head.length == 0
         self.response = response = Response(head.method, head.minor, client.send, bool(head.upgrade) and sent)
+        if grant is not None and grant.may_come_back:
+            response.hides_cookies = True
         if grant is not None and grant.needles is not None:
             # What was sent with a credential may come back to a request without one, over plain HTTP for instance.
             response.mask(grant.needles, streams=grant.model_api)

@@ -10,7 +10,7 @@ from clauderon.proxy.http.request import CHUNKED, UNTIL_CLOSE
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
 _STATUS_LINES_KEPT = 256
 
-LENGTH, TRANSFER, CONNECTION, ENCODING, TYPE, RANGE = range(1, 7)
+LENGTH, TRANSFER, CONNECTION, ENCODING, TYPE, RANGE, COOKIE = range(1, 8)
 _TABLE = FieldTable(
     {
         b"content-length": LENGTH,
@@ -19,10 +19,14 @@ _TABLE = FieldTable(
         b"content-encoding": ENCODING,
         b"content-type": TYPE,
         b"content-range": RANGE,
+        b"set-cookie": COOKIE,
+        b"set-cookie2": COOKIE,
     },
     status=502,
+    forgotten=frozenset({COOKIE}),
     only={TYPE: re.compile(rb"byteranges", re.IGNORECASE)},
 )
+_COOKIE = re.compile(rb"(?<=\r\n)(set-cookie2?:)([^\r\n]*)", re.IGNORECASE)
 _status_lines: dict[bytes, tuple[int, bool]] = {}
 
 
@@ -31,10 +35,12 @@ class ResponseHead:
 
     encoding: the codings of the body in the order they were applied, those of the transfer last; as a list with commas.
     partial: by its status, its Content-Range or its type it holds parts of what it answers about, or changes to it.
+    cookies: some are set.
     """
 
     length = UNTIL_CLOSE
     encoding = b""
+    cookies = False
 
     def __init__(self, status: int, close: bool) -> None:
         self.status = status
@@ -85,6 +91,8 @@ def parse_response(wire: bytes, method: bytes) -> ResponseHead:
                 head.close = False
         elif code == TYPE:
             head.partial = True
+        elif code == COOKIE:
+            head.cookies = True
         elif code == RANGE:
             # Of 416 it says how long the whole is, of 308 how much has been uploaded.
             head.partial = head.partial or status < 300
@@ -107,3 +115,8 @@ def parse_response(wire: bytes, method: bytes) -> ResponseHead:
     elif head.length == UNTIL_CLOSE:
         head.close = True
     return head
+
+
+def without_cookies(wire: bytes) -> bytes:
+    """The head with asterisks for the cookies it sets, so many that nothing moves."""
+    return _COOKIE.sub(lambda match: match[1] + b"*" * len(match[2]), wire)

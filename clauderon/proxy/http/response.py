@@ -11,7 +11,7 @@ from clauderon.proxy.http.framing import Framing, FramingError, UntilClose, resp
 from clauderon.proxy.http.inflate import SwollenError, UnreadableError, codings_of
 from clauderon.proxy.http.mask import Mask
 from clauderon.proxy.http.needles import joined
-from clauderon.proxy.http.reply import ResponseHead, parse_response
+from clauderon.proxy.http.reply import ResponseHead, parse_response, without_cookies
 from clauderon.proxy.http.squeezed import EchoError, SqueezedMask
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Response:
 
     method, minor: the request's; send: takes what the client is to get; may_switch: an upgrade was asked for. Once
     the head was passed on `status` is set; `close`: the upstream closes after it; `extra`: it sent more than a
-    response; `rest`: what came after a switch; `passed`: bytes sent.
+    response; `rest`: what came after a switch; `passed`: bytes sent. hides_cookies: the client is not to get those.
     """
 
     # As they are at first, so that making a response costs little.
@@ -71,6 +71,7 @@ class Response:
     _interim = 0
     _streams = False
     observer: Observer | None = None
+    hides_cookies = False
     status = 0
     close = False
     extra = False
@@ -190,6 +191,8 @@ class Response:
             except HeadError as error:
                 _check_begin(data[:size])
                 raise ResponseError("upstream-head", f"a malformed response: {error}") from None
+            if head.cookies and self.hides_cookies:
+                data = without_cookies(data[:size]) + data[size:]
             if head.status >= 200:
                 break
             if head.status == 101:

@@ -109,9 +109,8 @@ class Dialler:
 
     def proxy_for(self, key: Key, rules: Rules, *, raw: bool = False) -> UpstreamProxy | None:
         """The upstream proxy in between, if there is one."""
-        if rules.targets.dial(key.host, key.port).named:
-            return None
-        return self.routes.proxy_for(key.secure or raw, key.host, key.port)
+        proxy = self.routes.proxy_for(key.secure or raw, key.host, key.port)
+        return None if proxy is None or rules.targets.dial(key.host, key.port).named else proxy
 
     async def _glance(self, key: Key, rules: Rules) -> None:
         """Refuse a name that leads to addresses closed to it alone, as far as this machine can tell. Raises Problem.
