@@ -102,6 +102,7 @@ def test_a_session_cannot_make_the_repository_grow_far_beyond_what_it_holds_itse
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Trees that are deltas of one that is not carried go whole: a bound on all of a session's syncs together.
+    Seen to fail with no bound.
     With no bound, each sync of a few hundred bytes takes another MiB."""
     monkeypatch.setattr(landing, "GROWTH", MIB)
     blob = loose(world.private, "blob", b"x")
@@ -145,7 +146,7 @@ def test_a_loose_object_of_gigabytes_is_refused_by_its_header_each_time_at_once(
 def test_an_object_that_is_not_what_its_name_says_is_inflated_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With nothing remembered each sync inflates it again."""
+    """With nothing remembered each sync inflates it again. Seen to fail when nothing was remembered."""
     looked: list[str] = []
     real = quarantine.copy_loose
 
@@ -168,6 +169,7 @@ def test_an_object_that_is_not_what_its_name_says_is_inflated_once(
 def test_a_damaged_pack_is_indexed_once_and_said_each_time(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Seen to fail when nothing was remembered."""
     looked: list[object] = []
     real = quarantine.copy_pack
     monkeypatch.setattr(
@@ -192,7 +194,10 @@ def test_crowds_of_damaged_objects_are_refused(world: World, monkeypatch: pytest
 
 @pytest.mark.parametrize("count", [3, 150])
 def test_a_refused_history_leaves_nothing_in_the_users_repository(world: World, count: int) -> None:
-    """git leaves `tmp_pack_*` behind when it refuses a pack: with no landing place, one more at each sync."""
+    """git leaves `tmp_pack_*` behind when it refuses a pack: with no landing place, one more at each sync.
+
+    Seen to fail when the landing place was not removed.
+    """
     blobs = [loose(world.private, "blob", os.urandom(10000)) for _ in range(count)]
     # Not in order, which git refuses when it has the whole pack already.
     content = entry("100644", b"z", blobs[0])
@@ -206,6 +211,7 @@ def test_a_refused_history_leaves_nothing_in_the_users_repository(world: World, 
 
 
 def test_what_a_kill_left_at_the_landing_place_goes_with_the_next_sync(world: World) -> None:
+    """Seen to fail when the landing place was not removed."""
     left = landing.place(git_dir(world), world.side)
     (left / "pack").mkdir(parents=True)
     (left / "pack/tmp_pack_abcdef").write_bytes(bytes(1000))

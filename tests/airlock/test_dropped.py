@@ -23,6 +23,7 @@ def kept(world: World) -> dict[str, str]:
 
 
 def test_a_commit_made_detached_and_left_is_kept(world: World) -> None:
+    """Seen to fail when what nothing names was not looked for."""
     world.inside("checkout", "--quiet", "--detach")
     commit = world.commit("detached.txt")
     world.inside("checkout", "--quiet", "-")
@@ -30,7 +31,10 @@ def test_a_commit_made_detached_and_left_is_kept(world: World) -> None:
 
 
 def test_what_a_reset_within_the_same_second_drops_is_kept(world: World) -> None:
-    """Nothing was synced in between, so no former tip tells of it."""
+    """Nothing was synced in between, so no former tip tells of it.
+
+    Seen to fail when what nothing names was not looked for.
+    """
     world.commit("first.txt")
     second = world.commit("second.txt")
     world.inside("reset", "--quiet", "--hard", "HEAD~1")
@@ -39,6 +43,7 @@ def test_what_a_reset_within_the_same_second_drops_is_kept(world: World) -> None
 
 
 def test_twins_of_one_second_and_one_message_are_told_apart(world: World) -> None:
+    """Seen to fail when what nothing names was not looked for."""
     first = world.commit("a.txt", "a\n", message="x")
     world.inside("reset", "--quiet", "--hard", world.session.base)
     second = world.commit("b.txt", "b\n", message="x")
@@ -47,6 +52,7 @@ def test_twins_of_one_second_and_one_message_are_told_apart(world: World) -> Non
 
 @pytest.mark.parametrize("how", ["drop", "clear"])
 def test_stashes_that_were_dropped_are_kept_with_all_their_parts(world: World, how: str) -> None:
+    """Seen to fail when what nothing names was not looked for."""
     world.write("README.md", "staged\n")
     world.inside("add", "README.md")
     world.write("untracked.txt", "untracked\n")
@@ -58,6 +64,7 @@ def test_stashes_that_were_dropped_are_kept_with_all_their_parts(world: World, h
 
 
 def test_a_commit_that_only_takes_files_away_is_work_too(world: World) -> None:
+    """Seen to fail when what nothing names was not looked for."""
     world.inside("rm", "--quiet", "README.md")
     world.inside("commit", "--quiet", "--message", "Without it")
     commit = world.inside("rev-parse", "HEAD")
@@ -66,6 +73,7 @@ def test_a_commit_that_only_takes_files_away_is_work_too(world: World) -> None:
 
 
 def test_a_branch_that_was_deleted_is_kept(world: World) -> None:
+    """Seen to fail when what nothing names was not looked for."""
     world.inside("checkout", "--quiet", "-b", "other")
     world.commit("one.txt")
     commit = world.commit("two.txt")
@@ -75,6 +83,7 @@ def test_a_branch_that_was_deleted_is_kept(world: World) -> None:
 
 
 def test_without_any_log_they_are_kept_as_well(world: World) -> None:
+    """Seen to fail when what nothing names was not looked for."""
     world.commit("first.txt")
     second = world.commit("second.txt")
     world.inside("reset", "--quiet", "--hard", "HEAD~1")
@@ -83,6 +92,7 @@ def test_without_any_log_they_are_kept_as_well(world: World) -> None:
 
 
 def test_what_gc_inside_packed_is_still_found(world: World) -> None:
+    """Seen to fail when what nothing names was not looked for."""
     world.inside("checkout", "--quiet", "--detach")
     commit = world.commit("detached.txt")
     world.inside("checkout", "--quiet", "-")
@@ -155,6 +165,7 @@ def test_what_was_fetched_is_not_taken_for_work(world: World, tmp_path: Path) ->
 
 
 def test_a_forged_log_loses_nothing_but_what_it_names(world: World) -> None:
+    """Seen to fail when what nothing names was not looked for."""
     commit = world.commit("one.txt")
     world.inside("reset", "--quiet", "--hard", "HEAD~1")
     log = world.private / "logs/HEAD"
@@ -165,6 +176,7 @@ def test_a_forged_log_loses_nothing_but_what_it_names(world: World) -> None:
 
 
 def test_a_log_without_end_is_not_read(world: World) -> None:
+    """Seen to fail when what nothing names was not looked for."""
     commit = world.commit("one.txt")
     world.inside("reset", "--quiet", "--hard", "HEAD~1")
     with open(world.private / "logs/HEAD", "wb") as file:
@@ -173,6 +185,7 @@ def test_a_log_without_end_is_not_read(world: World) -> None:
 
 
 def test_more_than_are_looked_at_are_moved_aside(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to fail when what nothing names was not looked for."""
     monkeypatch.setattr(dropped, "MOST", 5)
     tree = world.inside("rev-parse", "HEAD^{tree}")
     for number in range(10):
@@ -182,6 +195,7 @@ def test_more_than_are_looked_at_are_moved_aside(world: World, monkeypatch: pyte
 
 
 def test_more_than_are_judged_are_kept_by_one_ref(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to fail when what nothing names was not looked for."""
     monkeypatch.setattr(dropped, "MOST_JUDGED", 3)
     monkeypatch.setattr(rescuing, "_REFS_ONE_BY_ONE", 5)
     tree = world.inside("rev-parse", "HEAD^{tree}")
@@ -195,6 +209,7 @@ def test_more_than_are_judged_are_kept_by_one_ref(world: World, monkeypatch: pyt
 
 
 def test_a_bomb_that_nothing_names_is_moved_aside_not_carried(world: World) -> None:
+    """Seen to fail when what nothing names was not looked for."""
     oid = loose(world.private, "blob", b"x")
     for mode in ("100644", *["40000"] * 9):
         content = b"".join(mode.encode() + b" %02d\0" % n + bytes.fromhex(oid) for n in range(20))
@@ -207,6 +222,7 @@ def test_a_bomb_that_nothing_names_is_moved_aside_not_carried(world: World) -> N
 
 
 def test_one_that_cannot_be_carried_does_not_cost_the_others(world: World) -> None:
+    """Seen to fail when what nothing names was not looked for."""
     good = commit_of(world, world.inside("rev-parse", "HEAD^{tree}"), world.session.base, message="good")
     blob = loose(world.private, "blob", b"y")
     other = commit_of(world, loose(world.private, "tree", b"100644 z\0" + bytes.fromhex(blob)), good)

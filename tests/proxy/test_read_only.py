@@ -186,6 +186,7 @@ def test_a_push_is_not_even_announced(target: str) -> None:
 
 @pytest.mark.parametrize("name", [b"X-Original-Method", b"X_HTTP_Method", b"x-http-verb", b"X-Rewrite-URL"])
 def test_an_override_cannot_come_in_a_trailer(rig: Rig, name: bytes) -> None:
+    """Seen to fail when only credentials were refused there."""
     upstream = rig.upstream("model.test")
     rig.grants.add("model.test", model_api=True)
     rig.session(access_mode="read-only")

@@ -322,6 +322,7 @@ def test_a_read_only_session_may_read(rig: Rig, line: bytes) -> None:
 
 @pytest.mark.parametrize("line", CHANGING)
 def test_a_read_only_session_may_not_change_anything(rig: Rig, line: bytes) -> None:
+    """Seen to fail when no session was read-only."""
     upstream = rig.upstream()
     rig.grants.add("api.test", name="github")
     rig.session(access_mode="read-only")

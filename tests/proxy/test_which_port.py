@@ -36,7 +36,10 @@ def test_another_port_of_the_host_gets_nothing(rig: Rig, port: int, host: str) -
 
 @pytest.mark.parametrize("inner", ["own.test:443", "own.test"])
 def test_the_usual_port_inside_the_tunnel_does_not_make_it_the_usual_port(rig: Rig, inner: str) -> None:
-    """By Host or by URL: what counts is where the connection goes."""
+    """By Host or by URL: what counts is where the connection goes.
+
+    Seen to fail when any port of the host was its own.
+    """
     upstream = rig.upstream("own.test", port=8443)
     _lend(rig, "own.test")
     rig.ask(_get(inner), "own.test", port=8443)
@@ -46,7 +49,10 @@ def test_the_usual_port_inside_the_tunnel_does_not_make_it_the_usual_port(rig: R
 
 
 def test_connect_to_does_not_change_which_port_was_asked_for(rig: Rig) -> None:
-    """The person sends the name's port 443 elsewhere: that is still the port 443 of the name, and no other is."""
+    """The person sends the name's port 443 elsewhere: that is still the port 443 of the name, and no other is.
+
+    Seen to fail when any port of the host was its own.
+    """
     usual = rig.upstream("own.test")
     other = rig.upstream("own.test", port=8443)
     _lend(rig, "own.test")
@@ -116,6 +122,7 @@ def test_a_model_on_a_port_that_is_not_named_says_what_to_write(rig: Rig) -> Non
 
 @given(port=PORTS, named=strategies.lists(PORTS, max_size=3), below=strategies.booleans())
 def test_only_ports_that_are_named_are_lent_anything(port: int, named: list[int], below: bool) -> None:
+    """Seen to fail when any port of the host was its own."""
     entry = "*.own.test" if below else "own.test"
     host = "a.own.test" if below else "own.test"
     hosts = checks.credential_hosts([f"{entry}:{each}" for each in named] or [entry])
