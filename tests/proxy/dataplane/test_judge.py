@@ -61,7 +61,15 @@ def _session(*, main: bool = False, **rights: Any) -> Session:
     dialler: Any = SimpleNamespace(proxy_for=lambda key, rules: None)
     codes = request_table(table.headers)
     shared = Shared(
-        nothing, table, nothing, pool, dialler, table.headers, codes, lambda: {"status": "ok"}, MAIN_PORT
+        nothing,
+        table,
+        nothing,
+        pool,
+        dialler,
+        table.headers,
+        codes,
+        lambda: {"status": "ok"},
+        main_port=MAIN_PORT,
     )
     given = {
         "id": "id",
