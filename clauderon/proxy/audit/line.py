@@ -19,7 +19,7 @@ class Lines:
     """Makes lines, and remembers the parts that many share. One thread at a time."""
 
     def __init__(self) -> None:
-        self._second: tuple[int, str] = (0, "")
+        self._time: tuple[int, str] = (0, "")
         self._wheres: dict[tuple[str, str, str, int], str] = {}
         self._ends: dict[tuple[str, str | None, bool], str] = {}
 
@@ -29,9 +29,11 @@ class Lines:
             started, kind, session, session_name, host, port, method, path, status, up, down, duration, rule,
             credential, refused, upgrade, error,
         ) = record  # fmt: skip
-        second = int(started)
-        if second != self._second[0]:
-            self._second = (second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
+        thousandth = int(started * 1000)
+        if thousandth != self._time[0]:
+            second = datetime.fromtimestamp(thousandth // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._time = (thousandth, f"{second}.{thousandth % 1000:03d}Z")
+        tenths = int(duration * 10_000 + 0.5)
         where = self._wheres.get((session, session_name, host, port)) or self._where(record)
         end = self._ends.get((rule, credential, refused)) or self._end(rule, credential, refused)
         tail = ""
@@ -44,9 +46,9 @@ class Lines:
             shown = _bounded(path)
             tail += ', "cut": true'
         return (
-            f'{{"time": "{self._second[1]}.{int((started - second) * 1000):03d}Z", "kind": "{kind}"{where}'
+            f'{{"time": "{self._time[1]}", "kind": "{kind}"{where}'
             f' "method": {quoted(method)}, "path": {shown}, "status": {status}, "bytes_up": {up},'
-            f' "bytes_down": {down}, "duration_ms": {duration * 1000:.1f}{end}{tail}}}\n'
+            f' "bytes_down": {down}, "duration_ms": {tenths // 10}.{tenths % 10}{end}{tail}}}\n'
         )
 
     def _where(self, record: AuditRecord) -> str:

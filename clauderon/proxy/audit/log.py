@@ -54,7 +54,8 @@ class AuditLog:
         self._keep = keep
         self._records: deque[AuditRecord] = deque()
         self._queue: deque[tuple[str, str]] = deque()  # session ids and lines
-        self._queued: Counter[str] = Counter()
+        # How many lines of each session are in it, from when it is full until it is half empty.
+        self._queued: Counter[str] | None = None
         self._repeats = Repeats()
         self._line = Lines().line
         self._making = threading.Lock()  # lines of `_records`
@@ -126,20 +127,22 @@ class AuditLog:
             # What passed has no need to be looked for among the repeats.
             if (record.error is None and not record.refused) or self._repeats.admit(record):
                 made.append((record.session, self._line(record)))
-        if len(self._queue) + len(made) <= MAX_QUEUED:
+        if self._queued is None and len(self._queue) + len(made) <= MAX_QUEUED:
             self._queue.extend(made)
-            self._queued.update(map(_session_of, made))
         else:
             for session, line in made:
                 self._put(session, line)
 
     def _put(self, session: str, line: str) -> None:
-        if len(self._queue) >= MAX_QUEUED and self._queued[session] >= MAX_QUEUED // ROOM:
-            self.dropped += 1
-            self._untold += 1
-        else:
-            self._queue.append((session, line))
+        if self._queued is None and len(self._queue) >= MAX_QUEUED:
+            self._queued = Counter(map(_session_of, self._queue))
+        if self._queued is not None:
+            if len(self._queue) >= MAX_QUEUED and self._queued[session] >= MAX_QUEUED // ROOM:
+                self.dropped += 1
+                self._untold += 1
+                return
             self._queued[session] += 1
+        self._queue.append((session, line))
 
     def _put_counted(self, counted: Counted) -> None:
         """A line that stands for several."""
@@ -164,7 +167,10 @@ class AuditLog:
                 for _ in batch:
                     self._queue.popleft()
                 # Keeps those alone that have something in it.
-                self._queued -= Counter(map(_session_of, batch))
+                if self._queued is not None:
+                    self._queued -= Counter(map(_session_of, batch))
+                    if len(self._queue) < MAX_QUEUED // 2:
+                        self._queued = None
                 self._untold -= untold
 
     def _append(self, data: bytes) -> None:
