@@ -22,6 +22,9 @@ def mount_value(mount: Mount) -> str:
     fields = [f"type={mount.kind}", f"source={mount.source}", f"target={mount.target}"]
     if mount.read_only:
         fields.append("readonly")
+    if mount.kind == "volume":
+        # Else docker fills an empty one with what the image has there, its owner and its mode too.
+        fields.append("volume-nocopy")
     return ",".join(_csv(field) for field in fields)
 
 
