@@ -145,6 +145,9 @@ def read(root: Path, relative: str, limit: int) -> bytes | None:
     if file is None:
         return None
     with file:
+        # Not read to be thrown away: a thousand files of holes would cost their maker nothing.
+        if os.fstat(file.fileno()).st_size > limit:
+            return None
         data = file.read(limit + 1)
         return data if len(data) <= limit else None
 

@@ -7,9 +7,10 @@ Sources: `SourceId`, `CanonicalUrl` and `short_hash` of cargo; rustc-stable-hash
 
 from __future__ import annotations
 
+import functools
 import re
 import struct
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 CRATES_IO_GIT = "https://github.com/rust-lang/crates.io-index"
 CRATES_IO_SPARSE = "sparse+https://index.crates.io/"
@@ -19,8 +20,9 @@ _DIRECTORY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 _REGISTRY, _SPARSE = 2, 3
 
 
+@functools.cache
 def registry(source: str) -> tuple[str, ...]:
-    """Directory names below `registry/cache` of a lock's `source`.
+    """Directory names below `registry/cache` of a lock's `source`; none for what is no URL.
 
     A lock names crates.io by its git index, also where cargo asks the sparse one.
     """
@@ -44,9 +46,10 @@ def _registry(url: str) -> tuple[str, ...]:
 
 
 def git(url: str) -> tuple[str, ...]:
-    """Directory names below `git/db` of a git dependency."""
+    """Directory names below `git/db` of a git dependency; none for what is no URL."""
     canonical = _canonical(url)
-    name = urlsplit(canonical).path.rpartition("/")[2] or "_empty"
+    parts = _parts(canonical)
+    name = "" if parts is None else parts.path.rpartition("/")[2] or "_empty"
     if not _DIRECTORY.match(name):
         return ()
     data = canonical.encode() + b"\xff"
@@ -55,18 +58,27 @@ def git(url: str) -> tuple[str, ...]:
 
 def _host(url: str) -> str | None:
     """The host as cargo writes it, "" for one of files; None for what is no name of a directory."""
+    parts = _parts(url.removeprefix("sparse+"))
+    if parts is None:
+        return None
+    host = parts.hostname or ""
+    return host if not host or _DIRECTORY.match(host) else None
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The lock is anybody's: `https://[x` is a URL to a pattern and none to the parser."""
     try:
-        host = urlsplit(url.removeprefix("sparse+")).hostname or ""
+        return urlsplit(url)
     except ValueError:
         return None
-    return host if not host or _DIRECTORY.match(host) else None
 
 
 def _canonical(url: str) -> str:
     """cargo's canonical form: no slash and no `.git` at the end, and GitHub's in lower case."""
     if url.count("/") > 3 and url.endswith("/"):
         url = url[:-1]
-    if urlsplit(url).netloc == "github.com":
+    parts = _parts(url)
+    if parts is not None and parts.netloc == "github.com":
         url = f"https://{url.partition('://')[2].lower()}"
     return url.removesuffix(".git")
 

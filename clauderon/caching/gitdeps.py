@@ -14,16 +14,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from clauderon import paths, proc
 from clauderon.airlock.carry import carry
 from clauderon.airlock.inside import Inside, open_dir, opened
 from clauderon.airlock.layout import HostSide
-from clauderon.airlock.quarantine import Bounds, Quarantine
+from clauderon.airlock.quarantine import Bounds, NoRoom, Quarantine
 from clauderon.caching import folders
 from clauderon.caching.lockfile import GitDependency
 from clauderon.confined import Tree, read
-from clauderon.errors import ClauderonError, CommandFailed
+from clauderon.errors import ClauderonError, Refused
 from clauderon.git.environment import environment, hardened, untrusting
 
 DB = ".cargo/git/db"
@@ -42,23 +43,38 @@ _EMPTY = {
 }
 
 
+class Fetched(NamedTuple):
+    """files: of an object directory, by their relative paths; none if there is more than anybody looks through."""
+
+    dependency: GitDependency
+    files: Mapping[str, bytes]
+
+
 def fetched(
-    home: Path, scratch: Path, wanted: Iterable[GitDependency], environ: Mapping[str, str]
-) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """(commit, files of an object directory by their relative paths) of each dependency that the session has whole.
+    home: Path,
+    scratch: Path,
+    wanted: Iterable[GitDependency],
+    environ: Mapping[str, str],
+    *,
+    tries_s: float = TRIES_S,
+) -> Iterator[Fetched]:
+    """Each dependency that the session has whole, or has made too large to look through.
 
     home: the session's, a hostile tree; scratch: a directory of ours to work in; wanted: those the volume lacks.
     """
     env = untrusting(environment(environ))
-    until = time.monotonic() + TRIES_S
+    until = time.monotonic() + tries_s
     for dependency in wanted:
-        if time.monotonic() > until:
-            return
         for folder in folders.git(dependency.url):
+            if time.monotonic() > until:
+                return
             with _database(home, folder) as root:
                 files = {} if root is None else _packed_or_nothing(root, scratch, dependency.commit, env)
+            if files is None:
+                yield Fetched(dependency, {})
+                break
             if files:
-                yield dependency.commit, files
+                yield Fetched(dependency, files)
                 break
 
 
@@ -77,12 +93,20 @@ def _database(home: Path, folder: str) -> Iterator[int | None]:
         os.close(top)
 
 
-def _packed_or_nothing(root: int, scratch: Path, commit: str, env: Mapping[str, str]) -> dict[str, bytes]:
-    """Incomplete, damaged or too much: then the next session fetches it again."""
+def _packed_or_nothing(
+    root: int, scratch: Path, commit: str, env: Mapping[str, str]
+) -> dict[str, bytes] | None:
+    """Nothing if it is incomplete or damaged: then the next session fetches it again. None for too much."""
     try:
         return _packed(root, scratch, commit, env)
-    except (ClauderonError, CommandFailed):
+    except _TooMuch:
+        return None
+    except ClauderonError:
         return {}
+
+
+class _TooMuch(Exception):
+    """What the session put beside the commit's objects is beyond `BOUNDS`, and would be the next time."""
 
 
 def _packed(root: int, scratch: Path, commit: str, env: Mapping[str, str]) -> dict[str, bytes]:
@@ -95,7 +119,12 @@ def _packed(root: int, scratch: Path, commit: str, env: Mapping[str, str]) -> di
             (repository / name).write_bytes(content)
         side = HostSide(top / "side")
         quarantine = Quarantine(side, common_dir=repository, env=env, name="caches", bounds=BOUNDS)
-        quarantine.mirror(Inside(root, 40))
+        try:
+            quarantine.mirror(Inside(root, 40))
+        except NoRoom:
+            raise
+        except Refused as error:
+            raise _TooMuch from error
         carry(
             repository, side.objects, tips=[commit], known=[], env=env, partial=False,
             side=side, fsck=(), what=f"share {commit}",

@@ -10,7 +10,8 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,13 @@ from clauderon import confined
 from clauderon.paths import Home
 
 if TYPE_CHECKING:
-    from clauderon.caching.lockfile import Named
+    from clauderon.caching.lockfile import GitDependency, Named
 
 _LOCK = "Cargo.lock"
+_KEPT = re.compile(r"([0-9a-f]{12})\.(?:wanted\.json|scratch)")
 _LOCK_BYTES = 16 << 20
+# Of all locks together; a line costs a microsecond whatever it says, and `create` waits.
+_ALL_LOCKS_BYTES = 32 << 20
 _WANTED_BYTES = 64 << 20
 _LOCKS = 64
 # A look into two levels of directories costs about a millisecond; into a thousand of them, five.
@@ -36,15 +40,27 @@ def remember(home: Home, session_id: str, worktree: Path) -> None:
     from clauderon.caching import lockfile
 
     locks = []
+    left = _ALL_LOCKS_BYTES
     for path in found:
-        data = confined.read(worktree, path, _LOCK_BYTES)
+        data = confined.read(worktree, path, min(_LOCK_BYTES, left))
         if data is not None:
+            left -= len(data)
             locks.append(lockfile.parse(data.decode(errors="replace")))
     named = lockfile.merged(locks)
     if named != lockfile.Named():
-        home.caches.mkdir(mode=0o700, exist_ok=True)
-        file = path_of(home, session_id)
-        confined.Tree(home.caches).write(file.name, json.dumps(named).encode(), 0o600)
+        _write(home, session_id, named)
+
+
+def give_up(home: Home, session_id: str, dependency: GitDependency) -> None:
+    """Want a git dependency no more: what the session keeps in its place took too long to look through once."""
+    named = recall(home, session_id)
+    _write(home, session_id, named._replace(git=tuple(each for each in named.git if each != dependency)))
+
+
+def _write(home: Home, session_id: str, named: Named) -> None:
+    home.caches.mkdir(mode=0o700, exist_ok=True)
+    name = path_of(home, session_id).name
+    confined.Tree(home.caches).write(name, json.dumps(named).encode(), 0o600)
 
 
 def recall(home: Home, session_id: str) -> Named:
@@ -61,6 +77,18 @@ def recall(home: Home, session_id: str) -> Named:
 
 def forget(home: Home, session_id: str) -> None:
     path_of(home, session_id).unlink(missing_ok=True)
+
+
+def strangers(home: Home, known: Iterable[str]) -> list[Path]:
+    """What is kept of sessions that are not among `known`, by their ids: of a lost database, of a killed delete."""
+    ids = set(known)
+    found = sorted(home.caches.iterdir()) if home.caches.is_dir() else []
+    return [path for path in found if (match := _KEPT.fullmatch(path.name)) and match[1] not in ids]
+
+
+def scratch_of(home: Home, session_id: str) -> Path:
+    """A directory for what is looked through when the session ends; one that a killed command left is anybody's."""
+    return home.caches / f"{session_id}.scratch"
 
 
 def path_of(home: Home, session_id: str) -> Path:

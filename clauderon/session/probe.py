@@ -21,10 +21,14 @@ from clauderon.session.context import Context, is_alive
 _FACT = "probe:"
 
 
+def name_of(session_id: str) -> str:
+    return f"clauderon-probe-{session_id}"
+
+
 @contextmanager
 def _throwaway(context: Context, session_id: str) -> Iterator[tuple[str, list[str]]]:
     """(name, words for `docker run` or `create`) of a container that is removed at the end."""
-    name = f"clauderon-probe-{session_id}"
+    name = name_of(session_id)
     words = ["--name", name, "--pull", "never", "--network", "none"]
     words += ["--label", f"clauderon.home={context.home.root}", "--label", f"{spec.LABEL_PROBE}={session_id}"]
     # The next command removes it, should this one be killed.
@@ -89,7 +93,7 @@ def _unpack(
 ) -> None:
     mounts: list[str] = []
     for name in volumes:
-        mounts += ["--mount", f"type=volume,source={name},target=/clauderon-volumes/{name}"]
+        mounts += ["--mount", f"type=volume,source={name},target=/clauderon-volumes/{name},volume-nocopy"]
     with _throwaway(context, session_id) as (container, words):
         context.docker.run("create", *words, *mounts, image, "sh", what="open the shared volumes")
         context.docker.copy_into(container, directory, archive)

@@ -6,75 +6,116 @@ a container that never runs. Nothing of the session's is run, unpacked or follow
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
+from clauderon import airlock
 from clauderon.caching import wanted
-from clauderon.errors import ClauderonError
 from clauderon.record import Session
 from clauderon.session import probe, volumes
 from clauderon.session.context import Context, caches_lock
 from clauderon.session.slow import slow
 
+if TYPE_CHECKING:
+    from clauderon.caching import ledger
+    from clauderon.caching.lockfile import Named
+
 # What one copy holds in memory, what one session may add, and what we put into a volume at most.
 BATCH_BYTES = 64 << 20
 SESSION_BYTES = 2 << 30
 VOLUME_BYTES = 16 << 30
+# Crates, or commits, in a volume: each `create` of a session with a Cargo.lock reads the record of them.
+VOLUME_CONTENTS = 100_000
 
 
 def promote(context: Context, session: Session) -> None:
-    """Hand on what the session fetched. Of a container that has ended; a failure is said, and loses nothing else."""
+    """Hand on what the session fetched. Of a container that has ended; a failure is said, and loses nothing else.
+
+    Any failure: a session must not be able to keep itself from being stopped or deleted by what it has in its home.
+    """
     if (
         context.config.docker.shared_caches != "verified"
         or not wanted.path_of(context.home, session.id).exists()
     ):
         return
     try:
-        with slow(context.report, f"Sharing what {session.name} fetched"), caches_lock(context):
-            _promote(context, session)
-    except (ClauderonError, OSError) as error:
-        context.report.warn(f"nothing of {session.name} was added to the shared caches: {error}")
+        with slow(context.report, f"Sharing what {session.name} fetched"):
+            named = wanted.recall(context.home, session.id)
+            verified = _verified(context)
+            if volumes.REGISTRY in verified:
+                _crates(context, session, named, verified[volumes.REGISTRY])
+            if volumes.GIT in verified:
+                _git(context, session, named, verified[volumes.GIT])
+    except Exception as error:  # noqa: BLE001 - as said above
+        context.report.warn(f"nothing more of {session.name} was added to the shared caches: {error}")
 
 
-def _promote(context: Context, session: Session) -> None:
+def _crates(context: Context, session: Session, named: Named, volume: str) -> None:
     # Here and below: imports that only a session with a Cargo.lock pays for.
-    from clauderon.caching import crates, gitdeps, ledger
+    from clauderon.caching import crates, ledger
 
-    named = wanted.recall(context.home, session.id)
-    verified = _verified(context)
-    home = context.home.session_home(session.id)
     known = ledger.read(context.home)
-    volume = verified.get(volumes.REGISTRY)
-    if volume is not None:
-        missing = [crate for crate in named.crates if crate.sha256 not in known.of(volume)]
-        for batch in _batches(crates.fetched(home, missing), _room(known.size(volume))):
-            files = {f"{sha256}.crate": content for sha256, content in batch.items()}
-            folder = _filled(context, session, volumes.REGISTRY, files)
-            sizes = {sha256: len(content) for sha256, content in batch.items()}
-            ledger.add(context.home, volume, folder, sizes)
-    volume = verified.get(volumes.GIT)
-    if volume is not None:
-        room = _room(known.size(volume))
-        wanted_git = [each for each in named.git if each.commit not in known.of(volume)]
-        for commit, files in gitdeps.fetched(home, context.home.caches, wanted_git, context.environ):
-            size = sum(len(content) for content in files.values())
-            room -= size
+    missing = [crate for crate in named.crates if crate.sha256 not in known.of(volume)]
+    home = context.home.session_home(session.id)
+    for batch in _batches(crates.fetched(home, missing), _room(context, known, volume, missing)):
+        contents = {sha256: {f"{sha256}.crate": content} for sha256, content in batch.items()}
+        _keep(context, session, volumes.REGISTRY, volume, contents)
+
+
+def _git(context: Context, session: Session, named: Named, volume: str) -> None:
+    from clauderon.caching import gitdeps, ledger
+
+    known = ledger.read(context.home)
+    missing = [each for each in named.git if each.commit not in known.of(volume)]
+    room = _room(context, known, volume, missing)
+    if not missing or room <= 0:
+        return
+    scratch = wanted.scratch_of(context.home, session.id)
+    airlock.remove_tree(scratch)  # of a command that was killed
+    scratch.mkdir(mode=0o700)
+    try:
+        home = context.home.session_home(session.id)
+        for found in gitdeps.fetched(home, scratch, missing, context.environ):
+            if not found.files:
+                wanted.give_up(context.home, session.id, found.dependency)
+                continue
+            room -= sum(len(content) for content in found.files.values())
             if room < 0:
                 break
-            ledger.add(context.home, volume, _filled(context, session, volumes.GIT, files), {commit: size})
+            _keep(context, session, volumes.GIT, volume, {found.dependency.commit: found.files})
+    finally:
+        airlock.remove_tree(scratch)
 
 
-def _room(used: int) -> int:
-    return min(SESSION_BYTES, VOLUME_BYTES - used)
+def _room(context: Context, known: ledger.Ledger, volume: str, missing: Sequence[object]) -> int:
+    """Bytes that the session may add; says so when a volume is full and something is missing in it."""
+    left = VOLUME_BYTES - known.size(volume) if len(known.of(volume)) < VOLUME_CONTENTS else 0
+    if left <= 0 and missing:
+        context.report.note("The shared caches are full. To begin anew: clauderon clean-cache")
+    return min(SESSION_BYTES, left)
 
 
-def _filled(context: Context, session: Session, volume: str, files: dict[str, bytes]) -> str:
-    """Write files into a directory of the volume that nobody knows of yet; returns its name."""
+def _keep(
+    context: Context, session: Session, name: str, volume: str, contents: Mapping[str, Mapping[str, bytes]]
+) -> None:
+    """Write what the volume still lacks into a directory of it that nobody knows of yet, and record that.
+
+    name, volume: the volume's, and its identity. contents: files of each content, by their paths. Only this is under
+    the lock: what a session puts in its own way holds up the end of nobody else's.
+    """
     from clauderon.caching import ledger
 
-    folder = ledger.new_folder()
-    probe.fill_volume(context, session, volume, archive(folder, files))
-    return folder
+    with caches_lock(context):
+        known = ledger.read(context.home).of(volume)
+        new = {content: files for content, files in contents.items() if content not in known}
+        if not new:
+            return
+        folder = ledger.new_folder()
+        together = {path: data for files in new.values() for path, data in files.items()}
+        probe.fill_volume(context, session, name, archive(folder, together))
+        sizes = {content: sum(map(len, files.values())) for content, files in new.items()}
+        ledger.add(context.home, volume, folder, sizes)
 
 
 def _verified(context: Context) -> dict[str, str]:
@@ -99,7 +140,7 @@ def _batches(found: Iterable[tuple[str, bytes]], room: int) -> Iterator[dict[str
         yield batch
 
 
-def archive(folder: str, files: dict[str, bytes]) -> bytes:
+def archive(folder: str, files: Mapping[str, bytes]) -> bytes:
     """A tar of a directory of files, of root's, that everybody may read. files: by their paths in it."""
     import io
     import tarfile

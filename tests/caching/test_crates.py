@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,6 +109,30 @@ def test_files_of_holes_are_read_up_to_a_bound_together(tmp_path: Path, cache: P
     assert list(crates.fetched(home, wanted, read_bytes=4 << 20)) == []
 
 
+class Unreadable(io.FileIO):
+    def read(self, _size: int | None = -1) -> bytes:
+        raise AssertionError("read")
+
+
+def test_a_file_that_is_too_large_is_not_read_to_find_out(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to be read, 64 MiB of holes at a time and past the bound, when the size was asked of the content."""
+    with (cache / TINY.file).open("wb") as made:
+        made.truncate(crates.CRATE_BYTES + 1)
+    opened = confined.opened
+
+    def unreadable(root: Path, relative: str) -> Any:
+        file = opened(root, relative)
+        if file is None:
+            return None
+        with file:
+            return Unreadable(os.dup(file.fileno()), "rb")
+
+    monkeypatch.setattr(confined, "opened", unreadable)
+    assert taken(tmp_path) == []
+
+
 def test_what_the_lock_does_not_name_is_not_looked_at(tmp_path: Path, cache: Path) -> None:
     (cache / "other-1.0.0.crate").write_bytes(GOOD)
     assert taken(tmp_path) == []
@@ -132,6 +158,7 @@ def test_a_link_to_what_the_volume_has_no_more_is_taken_away(tmp_path: Path) -> 
 
 
 def test_the_sessions_own_files_stay_where_a_link_would_be(tmp_path: Path, cache: Path) -> None:
+    """Seen to be replaced without the look at where a link leads."""
     (cache / TINY.file).write_bytes(GOOD)
     (cache / "more-1.0.0.crate").symlink_to("/elsewhere")
     targets: dict[str, str | None] = {TINY.file: "/clauderon/cargo/x", "more-1.0.0.crate": None}
@@ -141,13 +168,17 @@ def test_the_sessions_own_files_stay_where_a_link_would_be(tmp_path: Path, cache
 
 
 def test_two_contents_for_one_file_lead_nowhere() -> None:
+    """Seen to lead to either without the comparison."""
     other = TINY._replace(source="sparse+https://index.crates.io/", sha256=hashlib.sha256(EVIL).hexdigest())
     found = crates.links([TINY, other], lambda _: "0123456789abcdef")
     assert found[f"{crates.CACHE}/index.crates.io-1949cf8c6b5b557f"] == {TINY.file: None}
 
 
 def test_links_are_not_led_out_of_the_home(tmp_path: Path) -> None:
-    """A session that has put a link in the place of its cache: what we write stays below its home."""
+    """A session that has put a link in the place of its cache: what we write stays below its home.
+
+    Seen to be led out with links followed.
+    """
     home, outside = tmp_path / "home", tmp_path / "outside"
     outside.mkdir()
     (home / ".cargo").mkdir(parents=True)

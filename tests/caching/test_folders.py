@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from clauderon.caching import folders
+from clauderon.caching import folders, lockfile
 
 
 def test_crates_io_has_the_names_that_every_cargo_gives_it() -> None:
@@ -24,6 +24,16 @@ def test_a_sparse_registry_of_ones_own() -> None:
 
 def test_a_registry_of_files_has_no_host() -> None:
     assert "-a3042b4b9a1534bf" in folders.registry("registry+file:///world/index")
+
+
+@given(st.from_regex(lockfile._URL), st.sampled_from(["", "[", "]", "[::1", "%5b"]), st.integers(0, 40))
+@example("https://", "[", 8)
+def test_what_only_looks_like_a_url_has_no_directory(url: str, piece: str, place: int) -> None:
+    """`https://[x` in a Cargo.lock raised from the URL's parser: no session of it could be made, and none deleted."""
+    url = url[:place] + piece + url[place:]
+    assert len(folders.git(url)) in (0, 2)
+    for kind in ("registry+", "sparse+"):
+        folders.registry(kind + url)
 
 
 def test_a_git_dependency() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -30,14 +30,17 @@ class Session:
         self.db = self.home / gitdeps.DB / FOLDER
         git("clone", "--quiet", "--bare", str(self.origin), str(self.db), cwd=root)
 
-    def taken(self) -> list[str]:
+    def fetched(self, **options: float) -> list[gitdeps.Fetched]:
         dependency = GitDependency(URL, self.commit)
-        found = list(gitdeps.fetched(self.home, self.root, [dependency], os.environ))
-        for commit, files in found:
-            self._check(commit, files)
-        return [commit for commit, _ in found]
+        return list(gitdeps.fetched(self.home, self.root, [dependency], os.environ, **options))
 
-    def _check(self, commit: str, files: dict[str, bytes]) -> None:
+    def taken(self) -> list[str]:
+        found = self.fetched()
+        for dependency, files in found:
+            self._check(dependency.commit, files)
+        return [one.dependency.commit for one in found]
+
+    def _check(self, commit: str, files: Mapping[str, bytes]) -> None:
         """What is taken is objects alone, whole and genuine, and borrowed as we lend them."""
         assert {Path(name).suffix for name in files} == {".pack", ".idx"}
         shared = self.root / "shared"
@@ -194,6 +197,19 @@ def test_a_commit_that_is_not_there_whole_is_not_taken(
     assert session.taken() == []
 
 
+def test_a_repository_of_more_than_anybody_looks_through_is_said_to_be_that(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that it is looked through once and not at each stop. Seen as a mere "nothing" without the difference."""
+    monkeypatch.setattr(gitdeps, "BOUNDS", gitdeps.BOUNDS.__class__(files=2))
+    assert session.fetched() == [gitdeps.Fetched(GitDependency(URL, session.commit), {})]
+
+
+def test_none_is_begun_when_the_time_is_up(session: Session) -> None:
+    """Also of the two names that one dependency may have. Seen to be begun without the look at the clock."""
+    assert session.fetched(tries_s=-1.0) == []
+
+
 def alternates(home: Path) -> Path:
     return home / gitdeps.DB / FOLDER / "objects/info/alternates"
 
@@ -205,12 +221,14 @@ def test_a_session_borrows_what_the_volume_has(tmp_path: Path) -> None:
 
 
 def test_nothing_is_lent_of_a_repository_that_lacks_a_commit(tmp_path: Path) -> None:
+    """Seen to be lent in part: the session then has it never whole to hand on."""
     wanted = [GitDependency(URL, "a" * 40), GitDependency(URL, "b" * 40)]
     gitdeps.lend(Tree(tmp_path), wanted, {"a" * 40: "0123456789abcdef"}.get)
     assert not (tmp_path / gitdeps.DB).exists()
 
 
 def test_a_repository_that_borrows_from_a_volume_that_is_gone_is_set_aside(tmp_path: Path) -> None:
+    """Seen to stay, and to lead nowhere."""
     wanted = [GitDependency(URL, "a" * 40)]
     gitdeps.lend(Tree(tmp_path), wanted, lambda _: "0123456789abcdef")
     gitdeps.lend(Tree(tmp_path), wanted, lambda _: None)
@@ -220,6 +238,7 @@ def test_a_repository_that_borrows_from_a_volume_that_is_gone_is_set_aside(tmp_p
 
 
 def test_a_repository_of_the_sessions_own_stays(session: Session) -> None:
+    """Seen to be set aside without the look at whose it is."""
     before = sorted(p.name for p in session.db.iterdir())
     gitdeps.lend(Tree(session.home), [GitDependency(URL, session.commit)], lambda _: "0123456789abcdef")
     assert sorted(p.name for p in session.db.iterdir()) == before

@@ -39,25 +39,30 @@ def test_a_lock_from_before_2020_has_its_checksums_at_the_end() -> None:
 
 @pytest.mark.parametrize("name", ["../x", "a/b", ".", "", "-x", "a b", "a\x1b", "ü"])
 def test_what_is_no_name_of_a_crate_is_left_out(name: str) -> None:
+    """Seen to be taken with the pattern of names off."""
     assert parse(package(name=name)) == Named()
 
 
 @pytest.mark.parametrize("version", ["../1", "1", "1.0", "1.0.0/../../x", "", "1.0.0-a/b", "1.0.0 "])
 def test_what_is_no_version_is_left_out(version: str) -> None:
+    """Seen to be taken with the pattern of versions off."""
     assert parse(package(version=version)) == Named()
 
 
 @pytest.mark.parametrize("checksum", ["", "ab", SUM.upper(), SUM + "0", "zz" * 32])
 def test_what_is_no_checksum_is_left_out(checksum: str) -> None:
+    """Seen to be taken with the pattern of checksums off."""
     assert parse(package(checksum=checksum)) == Named()
 
 
 @pytest.mark.parametrize("source", ["", "path+file:///x", "registry+", "registry+no-url", "other+https://a/"])
 def test_what_is_no_source_is_left_out(source: str) -> None:
+    """Seen to be taken with the look at the kind and the URL off."""
     assert parse(package(source=source)) == Named()
 
 
 def test_a_file_with_two_contents_is_in_neither() -> None:
+    """Seen to be in both without the comparison."""
     one, two = parse(package()), parse(package(checksum="cd" * 32) + package(name="more"))
     assert [crate.name for crate in merged([one, two]).crates] == ["more"]
 
