@@ -116,6 +116,11 @@ def container(name: str) -> str:
     return f"clauderon-{name}"
 
 
+def replaced(name: str) -> str:
+    """What the old container is called while a new one is being made; no session's own container is called that."""
+    return f"{container(name)}..replaced"
+
+
 def hostname(name: str) -> str:
     """`name` as an RFC 1123 label: no dots, no underscores, no dash at either end."""
     return re.sub(r"[._]", "-", name).strip("-") or "session"

@@ -58,6 +58,7 @@ class Image(NamedTuple):
     user: str
     env: tuple[str, ...]
     size: int
+    labels: Mapping[str, str] = {}
 
 
 class Network(NamedTuple):
@@ -187,6 +188,7 @@ def _image(item: Mapping[str, Any]) -> Image:
         user=config.get("User", ""),
         env=tuple(config.get("Env") or ()),
         size=int(item.get("Size", 0)),
+        labels=config.get("Labels") or {},
     )
 
 

@@ -8,8 +8,12 @@ from clauderon import names, rights, spec
 from clauderon.docker.parse import Container
 from clauderon.errors import Conflict, NoSuchSession, UsageError
 from clauderon.record import Session
-from clauderon.session import own_network
+from clauderon.session import genuine, own_network
 from clauderon.session.context import Context
+
+
+class NotOurs(NoSuchSession):
+    """A container that bears our labels because its image does."""
 
 
 def find(context: Context, name: str) -> Session:
@@ -22,7 +26,8 @@ def find(context: Context, name: str) -> Session:
     if session is not None:
         return session
     for container in context.containers({spec.LABEL_SESSION: name}):
-        return adopt(context, container)
+        if genuine.is_ours(context, container):
+            return adopt(context, container)
     raise NoSuchSession(f"session {name}", "no session has this name", hint=_nearest(context, name))
 
 
@@ -36,15 +41,21 @@ def adopt(context: Context, container: Container) -> Session:
 def record(context: Context, container: Container, rows: Iterable[Session]) -> Session:
     """The row a container's own record (`clauderon.spec`) would become beside `rows`.
 
-    Raises NoSuchSession without a record, Conflict when one of the rows has its name or its port.
+    Raises NotOurs, NoSuchSession without a record, Conflict when one of the rows has its name or its port.
 
     The record is as old as the container. What was narrowed since is in the session's file; without that it may have
     been anything, so the session may only read.
     """
     detail = context.docker.container_inspect(container.id)
     text = detail.labels.get(spec.LABEL_SPEC, "") if detail else ""
+    if detail is None or not genuine.has_own(context, detail):
+        raise NotOurs(
+            f"container {container.name}", f"it is no session: its labels are its image's ({container.image})"
+        )
     try:
         found = Session.from_json(text)
+        if (found.id, found.name) != (detail.labels[spec.LABEL_ID], detail.labels.get(spec.LABEL_SESSION)):
+            raise ValueError("another session's record")
     except ValueError:
         raise NoSuchSession(
             f"container {container.name}",

@@ -10,7 +10,7 @@ from clauderon.agents import setup
 from clauderon.docker.parse import Container
 from clauderon.errors import EXIT_TIMEOUT, ClauderonError, Refused
 from clauderon.record import Session
-from clauderon.session import disk, lost, unheard
+from clauderon.session import disk, genuine, lost, unheard
 from clauderon.session.context import Context, is_locked
 from clauderon.session.lookup import find
 
@@ -103,7 +103,9 @@ def list_sessions(context: Context, *, archived: bool = False) -> list[View]:
     pending = context.containers_start()
     rows = context.store.all()
     containers = pending()
-    found = {c.labels.get(spec.LABEL_ID, ""): c for c in containers if spec.LABEL_ID in c.labels}
+    own = {(row.id, names.container(row.name)) for row in rows}
+    found = {c.labels[spec.LABEL_ID]: c for c in containers if (c.labels.get(spec.LABEL_ID), c.name) in own}
+    strangers = _strangers(context, containers, {row.id for row in rows})
     measured = disk.known(context.store)
     disk.later(context, rows, measured)
     views = [
@@ -112,12 +114,10 @@ def list_sessions(context: Context, *, archived: bool = False) -> list[View]:
     for one in views:
         if one.usage is not None and one.usage.is_over(one.session.disk):
             context.report.warn(f"session {one.session.name} has {one.usage.text(one.session.disk)}")
-    views += [
-        View(_stranger(c), "orphan", container_id=c.id, exit_status=c.exit_status) for c in found.values()
-    ]
-    if found and not lost.is_lost(context):
+    views += [View(_stranger(c), "orphan", container_id=c.id, exit_status=c.exit_status) for c in strangers]
+    if strangers and not lost.is_lost(context):
         context.report.warn(
-            f"no record of {', '.join(sorted(c.name for c in found.values()))}: `clauderon reconcile` adopts them"
+            f"no record of {', '.join(sorted(c.name for c in strangers))}: `clauderon reconcile` adopts them"
         )
     return [view for view in views if archived or view.state != "archived"]
 
@@ -172,6 +172,16 @@ def _ending(context: Context, session: Session, container_status: int | None) ->
         # Its agent did not end by itself: it was stopped, or never came to its end (137 for want of memory, 127, ...).
         return ("stopped" if container_status in _STOPPED else "failed"), container_status
     return ("failed" if own else "done"), own
+
+
+def _strangers(context: Context, containers: list[Container], known: set[str]) -> list[Container]:
+    """Sessions' containers without a row, one of each session."""
+    found: dict[str, Container] = {}
+    for one in containers:
+        id_ = one.labels.get(spec.LABEL_ID, "")
+        if id_ and id_ not in known and id_ not in found and genuine.is_ours(context, one):
+            found[id_] = one
+    return list(found.values())
 
 
 def _stranger(container: Container) -> Stranger:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clauderon import airlock, filelock, names, rights, spec
+from clauderon.caching import wanted
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import drafts, own_network, probe, refresh, remove, resources, unheard
+from clauderon.session import drafts, genuine, own_network, probe, refresh, remove, resources, unheard
 from clauderon.session.context import Context, is_locked, lock
-from clauderon.session.lookup import adopt, record
+from clauderon.session.lookup import NotOurs, adopt, record
 
 SETTLE_S = 0.1
 _SESSION_LOCK = re.compile(r"[0-9a-f]{12}(\.print)?\.lock")
@@ -57,6 +58,7 @@ def reconcile(context: Context, *, dry_run: bool = False) -> list[Action]:
     if not dry_run:
         drafts.sweep(context.home)
     actions += _directories(context, known, dry_run)
+    actions += _caches(context, known, dry_run)
     actions += _locks(context, known.ids, dry_run)
     if actions and not dry_run:
         service.reload(context.home, context.config, context.environ)
@@ -74,22 +76,27 @@ def _containers(context: Context, known: _Known, going: set[str], dry_run: bool)
     for container in context.containers():
         session_id = container.labels.get(spec.LABEL_ID, "")
         probed_for = container.labels.get(spec.LABEL_PROBE)
-        if probed_for is not None:
-            if filelock.is_held(context.home.lock(probed_for)):
+        if probed_for is not None and container.name == probe.name_of(probed_for):
+            if filelock.is_held(context.home.lock(probed_for)) or not genuine.is_ours(
+                context, container, spec.LABEL_PROBE
+            ):
                 continue
             actions.append(Action(container.name, "container", "removed"))
             if not dry_run:
                 context.docker.container_remove(container.id)
         elif session_id not in known.ids:
-            known.ids.add(session_id)
-            known.names.add(container.labels.get(spec.LABEL_SESSION, ""))
             try:
                 row = record(context, container, rows) if dry_run else adopt(context, container)
+            except NotOurs as error:
+                context.report.warn(str(error))
+                continue
             except (NoSuchSession, Conflict) as error:
                 context.report.warn(f"{error}; to change that: {error.hint}")
             else:
                 rows.append(row)
                 actions.append(Action(row.name, "session", "adopted"))
+            known.ids.add(session_id)
+            known.names.add(container.labels.get(spec.LABEL_SESSION, ""))
     return actions
 
 
@@ -230,6 +237,16 @@ def _directories(context: Context, known: _Known, dry_run: bool) -> list[Action]
             actions.append(Action(entry.name, "session directory", "removed"))
             if not dry_run:
                 airlock.remove_tree(entry)
+    return actions
+
+
+def _caches(context: Context, known: _Known, dry_run: bool) -> list[Action]:
+    """What was kept of sessions that are gone for the shared caches."""
+    actions = []
+    for path in wanted.strangers(context.home, known.ids):
+        actions.append(Action(path.name, "note of a session's caches", "removed"))
+        if not dry_run:
+            airlock.remove_tree(path)
     return actions
 
 

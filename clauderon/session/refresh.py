@@ -11,7 +11,7 @@ from clauderon.docker.parse import ContainerDetail
 from clauderon.errors import ClauderonError, CommandFailed, Conflict
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import launch, resources, served
+from clauderon.session import launch, promotion, resources, served
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
 from clauderon.session.slow import slow
@@ -24,11 +24,6 @@ RUNNING, STOPPED = "swap", "swap of a stopped session"
 class Refreshed(NamedTuple):
     session: Session
     image_changed: bool
-
-
-def old_name(session: Session) -> str:
-    """What the old container is called while the new one is being made; no session's own container is called that."""
-    return f"{names.container(session.name)}..replaced"
 
 
 def refresh(context: Context, name: str, *, policy: str | None = None) -> Refreshed:
@@ -61,7 +56,8 @@ def refresh(context: Context, name: str, *, policy: str | None = None) -> Refres
             if old is not None:
                 with slow(context.report, f"Stopping {session.name}"):
                     context.docker.container_stop(old.id, STOP_GRACE_S)
-                context.docker.container_rename(old.id, old_name(session))
+                promotion.promote(context, session)
+                context.docker.container_rename(old.id, names.replaced(session.name))
             launch.relaunch(context, session, agent, around, start=runs)
             if old is not None:
                 context.docker.container_remove(old.id)
@@ -86,7 +82,7 @@ def finish(context: Context, session: Session) -> None:
     """
     runs = session.step != STOPPED
     own = names.container(session.name)
-    aside = _ours(context, session, old_name(session))
+    aside = _ours(context, session, names.replaced(session.name))
     current = _ours(context, session, own)
     if aside is not None and current is not None and (current.began or not runs):
         context.docker.container_remove(aside.id)

@@ -16,7 +16,7 @@ from clauderon.docker.parse import Container
 from clauderon.errors import BackendError, ClauderonError, Interrupted, Refused
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import own_network, promotion, rescues, unheard
+from clauderon.session import genuine, own_network, promotion, rescues, unheard
 from clauderon.session.context import Context, lock
 from clauderon.session.lookup import find
 from clauderon.session.slow import slow
@@ -150,7 +150,7 @@ def discard(context: Context, session: Session) -> None:
 
 
 def _containers(context: Context, session: Session) -> list[Container]:
-    return context.docker.container_list({spec.LABEL_ID: session.id})
+    return genuine.of_session(context, context.docker.container_list({spec.LABEL_ID: session.id}), session)
 
 
 def _ignored(context: Context, session: Session) -> str:
@@ -224,6 +224,7 @@ def _forget(context: Context, session: Session) -> None:
         home.session_dir(session.id),
         home.session_home(session.id),
         home.upload_dir(session.id),
+        wanted.scratch_of(home, session.id),
     ):
         airlock.remove_tree(directory)
     wanted.forget(home, session.id)

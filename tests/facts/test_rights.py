@@ -192,9 +192,11 @@ class _Said:
 
 
 def _context(home: Home, store: Store, label: str = "") -> Context:
-    detail = SimpleNamespace(labels={spec.LABEL_SPEC: label})
+    labels = {spec.LABEL_SPEC: label, spec.LABEL_ID: ID, spec.LABEL_SESSION: "one"}
+    detail = SimpleNamespace(labels=labels, image_id="x")
     docker = SimpleNamespace(
         container_inspect=lambda _id: detail,
+        image_inspect=lambda _id: SimpleNamespace(labels={}),
         inspect=lambda *_names: SimpleNamespace(networks=()),
         network_list=lambda _labels: [],
     )

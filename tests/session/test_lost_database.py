@@ -41,6 +41,7 @@ class _Engine:
 
     def __init__(self, records: dict[str, tuple[Session, str]]) -> None:
         self.records = records
+        self.from_image: set[str] = set()
 
     def listed(self) -> list[Container]:
         return [
@@ -52,9 +53,18 @@ class _Engine:
     def container_inspect(self, key: str) -> Any:
         for session_id, (session, text) in self.records.items():
             if key in (session_id, f"clauderon-{session.name}"):
-                labels = {spec.LABEL_SPEC: text, spec.LABEL_ID: session_id}
-                return SimpleNamespace(labels=labels, running=True)
+                labels = {
+                    spec.LABEL_SPEC: text,
+                    spec.LABEL_ID: session_id,
+                    spec.LABEL_SESSION: session.name,
+                }
+                return SimpleNamespace(labels=labels, running=True, image_id=session_id)
         return None
+
+    def image_inspect(self, reference: str) -> Any:
+        """Of the container with this id."""
+        fake = reference in self.from_image
+        return SimpleNamespace(labels={spec.LABEL_ID: reference} if fake else {})
 
     def network_list(self, _labels: dict[str, str]) -> list[str]:
         return []
@@ -108,7 +118,9 @@ def _forget(home: Home, session: Session) -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     fates=st.lists(
-        st.sampled_from(["kept", "lost", "lost, its record too", "lost, rights too", "without a container"]),
+        st.sampled_from([
+            "kept", "lost", "lost, its record too", "lost, rights too", "without a container", "an image's",
+        ]),
         min_size=3, max_size=3,
     ),
     same_name=st.booleans(),
@@ -128,7 +140,7 @@ def test_a_dry_run_says_what_the_real_one_does(
         text = "{" if fate == "lost, its record too" else session.to_json()
         if fate != "without a container":
             records[session.id] = (session, text)
-        if fate.startswith("lost"):
+        if fate.startswith(("lost", "an image's")):
             _forget(home, session)
         if fate == "lost, rights too":
             shutil.rmtree(home.session_dir(session.id))
@@ -141,6 +153,7 @@ def test_a_dry_run_says_what_the_real_one_does(
             for session in store.all()[:1]:
                 store.update(session.id, state="creating", step="container")
     engine = _Engine(records)
+    engine.from_image = {IDS[number] for number, fate in enumerate(fates) if fate == "an image's"}
     results = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reconcile, "SETTLE_S", 0.0)
@@ -152,6 +165,9 @@ def test_a_dry_run_says_what_the_real_one_does(
                 results.append((actions, said.warned))
     assert results[0] == results[1]
     for session_id, (session, _text) in engine.records.items():
+        if session_id in engine.from_image:
+            assert (session.name, "session", "adopted") not in results[0][0]
+            continue
         for said_text in results[0][1]:
             assert f"{home.session_home(session_id)} belongs" not in said_text
             assert f"{home.worktree(session.name)} belongs" not in said_text

@@ -19,8 +19,8 @@ from clauderon.caching import crates, folders, gitdeps, ledger, lending, lockfil
 from clauderon.docker.parse import Objects, Volume
 from clauderon.errors import BackendError
 from clauderon.paths import Home
-from clauderon.session import promotion, volumes
 from clauderon.record import Session
+from clauderon.session import promotion, volumes
 from tests.caching.test_gitdeps import URL
 from tests.caching.test_gitdeps import Session as Cargo
 from tests.standins.repository import git
