@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -75,7 +76,12 @@ class Stage:
 
     def context(self) -> Any:
         docker = Engine(self.root / "volumes", lambda step: self.steps(step))
-        report = SimpleNamespace(note=self.said.append, warn=self.said.append)
+        # Shown on a machine that is busy.
+        bar = SimpleNamespace(update=lambda **_: None)
+        progress = contextlib.nullcontext(bar)
+        report = SimpleNamespace(
+            note=self.said.append, warn=self.said.append, progress=lambda _title: progress
+        )
         store = SimpleNamespace(keep_fact=lambda *_: None)
         config = SimpleNamespace(docker=SimpleNamespace(shared_caches="verified"))
         return SimpleNamespace(
