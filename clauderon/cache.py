@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from clauderon import spec
 from clauderon.caching import ledger
 from clauderon.errors import ClauderonError, Refused
-from clauderon.session.context import Context
+from clauderon.session.context import Context, caches_lock
 
 # A volume of one repository, or of the mode in which everybody writes (`session.volumes`).
 _FURTHER = re.compile(r"(clauderon-[a-z-]+)-([0-9a-f]{12}|open)\Z")
@@ -62,6 +62,12 @@ def _volumes(sizes: Iterable[str]) -> list[tuple[str, str]]:
 
 def clean(context: Context) -> list[CacheVolume]:
     """Remove the volumes nobody's container holds. Raises Refused, with nothing removed, if any is in use."""
+    context.home.create()
+    with caches_lock(context):
+        return _clean(context)
+
+
+def _clean(context: Context) -> list[CacheVolume]:
     volumes = usage(context)
     users = sorted({user for volume in volumes for user in volume.users})
     if users:

@@ -109,7 +109,8 @@ def _keep(
     with caches_lock(context):
         known = ledger.read(context.home).of(volume)
         new = {content: files for content, files in contents.items() if content not in known}
-        if not new:
+        # docker would make a volume that `clean-cache` has removed meanwhile, and nobody would trust that one.
+        if not new or _verified(context).get(name) != volume:
             return
         folder = ledger.new_folder()
         together = {path: data for files in new.values() for path, data in files.items()}

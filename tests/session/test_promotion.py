@@ -47,7 +47,7 @@ class Engine:
 
     def inspect(self, *names: str) -> Objects:
         self.steps("inspect")
-        found = (Volume(n, "", {volumes.VERIFIED_LABEL: IDS[n]}, "local", {}) for n in names)
+        found = (Volume(n, "", {volumes.VERIFIED_LABEL: IDS[n]}, "local", {}) for n in names if n in IDS)
         return Objects(volumes=tuple(found))
 
     def run(self, *_words: str, **_options: Any) -> None:
@@ -247,6 +247,23 @@ def test_what_is_too_large_to_look_through_is_looked_through_once(
     promotion.promote(stage.context(), row)
     assert wanted.recall(stage.home, row.id).git == ()
     assert stage.handed_on() == set(SUMS.values())
+
+
+def test_a_volume_that_was_removed_meanwhile_is_not_made_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docker makes one without our label, which no session would use. Seen to be made without the second look."""
+    row = stage.cargo("one", "0123456789ab", with_git=False)
+    fetched = crates.fetched
+
+    def removed(*words: Any) -> Iterator[tuple[str, bytes]]:
+        monkeypatch.setitem(IDS, volumes.REGISTRY, "another")
+        return fetched(*words)
+
+    monkeypatch.setattr(crates, "fetched", removed)
+    promotion.promote(stage.context(), row)
+    assert stage.handed_on() == set()
+    assert not (stage.root / "volumes").exists()
 
 
 @pytest.mark.parametrize("bound", ["VOLUME_BYTES", "VOLUME_CONTENTS"])
