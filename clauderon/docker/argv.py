@@ -195,6 +195,18 @@ def volume_create_argv(name: str, labels: Mapping[str, str]) -> list[str]:
     return ["volume", "create", *labels_argv(labels), operand(name)]
 
 
+def volume_list_argv(label: str) -> list[str]:
+    """The volumes with this label, and its value."""
+    return [
+        "volume",
+        "ls",
+        "--filter",
+        f"label={label}",
+        "--format",
+        f'{{"Name":{{{{json .Name}}}},"Label":{{{{json (.Label "{label}")}}}}}}',
+    ]
+
+
 def container_remove_argv(name: str) -> list[str]:
     return ["container", "rm", "--force", "--volumes", operand(name)]
 

@@ -195,6 +195,11 @@ class Docker(Caller):
     def volume_remove(self, name: str) -> bool:
         return self._unless_missing(*argv.volume_remove_argv(name), what=f"remove volume {name}")
 
+    def volume_list(self, label: str) -> dict[str, str]:
+        """Names of the volumes with this label, and its value of each."""
+        answer = self.run(*argv.volume_list_argv(label), what="list volumes")
+        return {item["Name"]: item["Label"] for item in parse.json_lines(answer.text)}
+
     def volume_users(self, name: str) -> list[parse.Container]:
         """Every container, running or not, that mounts the volume."""
         return self._listed(argv.volume_users_argv(name), f"find users of {name}")

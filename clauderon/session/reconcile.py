@@ -12,7 +12,17 @@ from clauderon.caching import wanted
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import drafts, genuine, own_network, probe, refresh, remove, resources, unheard
+from clauderon.session import (
+    drafts,
+    genuine,
+    own_network,
+    probe,
+    refresh,
+    remove,
+    resources,
+    unheard,
+    volumes,
+)
 from clauderon.session.context import Context, is_locked, lock
 from clauderon.session.lookup import NotOurs, adopt, record
 
@@ -57,6 +67,7 @@ def reconcile(context: Context, *, dry_run: bool = False) -> list[Action]:
     actions += _networks(context, dry_run)
     if not dry_run:
         drafts.sweep(context.home)
+    actions += _volumes(context, dry_run)
     actions += _directories(context, known, dry_run)
     actions += _caches(context, known, dry_run)
     actions += _locks(context, known.ids, dry_run)
@@ -207,6 +218,16 @@ def _networks(context: Context, dry_run: bool) -> list[Action]:
         if not dry_run:
             context.docker.network_remove(name)
             context.store.keep_fact(f"network:{name}", None)
+    return actions
+
+
+def _volumes(context: Context, dry_run: bool) -> list[Action]:
+    """The cache volumes of repositories that are gone. What was in there is fetched and compiled again."""
+    actions = []
+    for name in volumes.left(context):
+        actions.append(Action(name, "volume", "removed"))
+        if not dry_run:
+            context.docker.volume_remove(name)
     return actions
 
 

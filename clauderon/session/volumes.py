@@ -102,7 +102,7 @@ def _verified(context: Context, session: Session, facts: ImageFacts, there: Mapp
     if not facts.has("sccache"):
         return Plan(Shared(mounts, verified=identities), labels, left_out=old)
     # What a compiler made cannot be verified: it stays with the repository.
-    own = own_name(context, session, SCCACHE)
+    own = own_name(context, session.repo, SCCACHE)
     if own not in there:
         labels[own] = _labels(session, of_repository=True)
     place = Mount(own, paths.CONTAINER_SCCACHE_OWN, kind="volume")
@@ -123,15 +123,25 @@ def _writable(context: Context, session: Session) -> dict[str, str]:
     """The volumes of the modes in which sessions write to them, and where each is mounted."""
     if context.config.docker.shared_caches == "open":
         return {f"{name}-open": target for name, target in spec.SHARED_VOLUMES.items()}
-    return {own_name(context, session, name): target for name, target in spec.SHARED_VOLUMES.items()}
+    return {own_name(context, session.repo, name): target for name, target in spec.SHARED_VOLUMES.items()}
 
 
-def own_name(context: Context, session: Session, volume: str) -> str:
+def own_name(context: Context, repo: str, volume: str) -> str:
     """The repository's own volume beside a shared one. Two hosts may share an engine, and two users a host."""
     import hashlib
 
-    key = "\0".join((os.uname().nodename, str(context.home.root), session.repo))
+    key = "\0".join((os.uname().nodename, str(context.home.root), repo))
     return f"{volume}-{hashlib.sha256(os.fsencode(key)).hexdigest()[:12]}"
+
+
+def left(context: Context) -> list[str]:
+    """Volumes that this home made for repositories which are not there any more, and that no container has."""
+    found = []
+    for name, repo in context.docker.volume_list(REPOSITORY_LABEL).items():
+        ours = any(name == own_name(context, repo, shared) for shared in spec.SHARED_VOLUMES)
+        if ours and not os.path.lexists(repo) and not context.docker.volume_users(name):
+            found.append(name)
+    return sorted(found)
 
 
 def with_own(context: Context, session: Session, facts: ImageFacts, found: Objects) -> Objects:
@@ -140,7 +150,7 @@ def with_own(context: Context, session: Session, facts: ImageFacts, found: Objec
     if mode in ("repository", "open"):
         names = list(_writable(context, session))
     elif mode == "verified" and facts.has("sccache"):
-        names = [own_name(context, session, SCCACHE)]
+        names = [own_name(context, session.repo, SCCACHE)]
     else:
         return found
     return found._replace(volumes=(*found.volumes, *context.docker.inspect(*names).volumes))

@@ -199,6 +199,7 @@ def _context(home: Home, store: Store, label: str = "") -> Context:
         image_inspect=lambda _id: SimpleNamespace(labels={}),
         inspect=lambda *_names: SimpleNamespace(networks=()),
         network_list=lambda _labels: [],
+        volume_list=lambda _label: {},
     )
     config = SimpleNamespace(
         proxy=SimpleNamespace(session_port_range=range(3100, 3200)),

@@ -122,3 +122,20 @@ def test_nothing_of_an_image_gets_into_the_shared_volumes(engine: Engine) -> Non
     finally:
         engine.cli.ok("delete", engine.name("s"), "--force")
         engine.docker("volume", "rm", *renamed.values())
+
+
+def test_the_volumes_of_a_repository_that_is_gone_go_too(engine: Engine) -> None:
+    """Each repository has its own, and nothing removed them with it."""
+    engine.scripted(image=BUSYBOX, docker='shared_caches = "repository"')
+    engine.repo()
+    engine.create("s")
+    made = {mount["Name"] for mount in engine.inspect("s")["Mounts"] if mount["Type"] == "volume"}
+    (engine.root / "repo").rename(engine.root / "elsewhere")
+    assert "volume" not in engine.cli.ok("reconcile").text
+    (engine.root / "elsewhere").rename(engine.root / "repo")
+    engine.cli.ok("delete", engine.name("s"), "--force")
+    assert "volume" not in engine.cli.ok("reconcile").text
+    (engine.root / "repo").rename(engine.root / "elsewhere")
+    said = engine.cli.ok("reconcile").text
+    assert made and all(name in said for name in made)
+    assert not made & set(engine.docker("volume", "ls", "-q").split())

@@ -69,6 +69,9 @@ class _Engine:
     def network_list(self, _labels: dict[str, str]) -> list[str]:
         return []
 
+    def volume_list(self, _label: str) -> dict[str, str]:
+        return {}
+
     def inspect(self, *_names: str) -> Any:
         return SimpleNamespace(networks=())
 
