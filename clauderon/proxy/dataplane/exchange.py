@@ -64,11 +64,11 @@ class Exchange:
         self.started = time.time()
         self.sent = sent = head.length == 0
         self.response = response = Response(head.method, head.minor, client.send, bool(head.upgrade) and sent)
-        if grant is not None and grant.may_come_back:
-            response.hides_cookies = True
-        if grant is not None and grant.needles is not None:
-            # What was sent with a credential may come back to a request without one, over plain HTTP for instance.
-            response.mask(grant.needles, streams=grant.model_api)
+        if grant is not None:
+            response.hides_cookies = grant.may_come_back
+            if grant.needles is not None:
+                # What was sent with a credential may come back to a request without one, over plain HTTP for instance.
+                response.mask(grant.needles, streams=grant.model_api)
         meter = client.session.shared.meter
         if meter is not None and key.host in meter.hosts:
             self._meter(meter)

@@ -101,6 +101,8 @@ def _forward(
         raise _refusal(verdict)
     shared = session.shared
     grant = None if session.main else shared.credentials.grant(key.host, key.port)
+    if grant is None and key.secure and first_line is None and not head.edited:
+        return Forward(head.wire, key, verdict.rule, None)  # as nearly all that ask for no secret
     injected = None
     if grant is not None:
         if shared.headers is not shared.credentials.headers:

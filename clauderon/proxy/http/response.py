@@ -119,13 +119,14 @@ class Response:
             return self._heads(self._held + bytes(data) if self._held else bytes(data))
         if self._body is not None:
             return self._masked(data)
-        if self.observer is not None:
+        watched = self.observer is not None
+        if watched:
             framing.spans = []
         try:
             used = framing.feed(data)
         except FramingError as error:
             raise ResponseError("upstream-framing", f"a malformed body: {error}") from None
-        if self.observer is not None:
+        if watched:
             self._observe(data, framing.spans)
         self.passed += used
         if used == len(data):
