@@ -252,6 +252,7 @@ def test_what_the_label_narrows_stays_narrow_though_it_was_widened_since(home: H
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "no directory"])
 def test_without_its_file_an_adopted_session_may_only_read_and_that_is_said(home: Home, damage: str) -> None:
+    """Seen to fail when the label was believed."""
     made = a_session(home, "one", ID)
     path = home.session_dir(ID) / "rights.json"
     if damage == "empty":
@@ -279,7 +280,10 @@ def _reconcile(
 def test_reconcile_takes_the_narrower_of_a_row_and_its_file(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after a command that narrows and was killed between the two, or an older copy of the database put back."""
+    """As after a command that narrows and was killed between the two, or an older copy of the database put back.
+
+    Seen to fail when the file was not read.
+    """
     row = a_session(home, "one", ID)
     rights.write(home, ID, {**rights.of(row._asdict()), "access_mode": "read-only"})
     assert _reconcile(home, monkeypatch, dry_run=True) == [("one", "narrowed")]

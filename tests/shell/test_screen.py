@@ -103,7 +103,8 @@ def test_no_sequence_breaks_it(pieces: list[str]) -> None:
     "piece", [b"\x1b[999999999S", b"\x1b[999999999L", b"a\x1b[999999999b", "\u0301".encode() * 60, b"\x1b[", b"\x1b]"]
 )  # fmt: skip
 def test_a_flood_costs_seconds_not_minutes(piece: bytes) -> None:
-    """Seen to take minutes for combining marks, each joined to all before it, without the bound on a place."""
+    """Seen to take minutes for combining marks, each joined to all before it, without the bound on a place; and for a
+    scroll or a character that is repeated as often as it says, without the bound on each."""
     begun = time.monotonic()
     drawn(piece * 20_000, columns=200, lines=60)
     assert time.monotonic() - begun < 30
