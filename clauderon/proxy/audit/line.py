@@ -19,7 +19,8 @@ class Lines:
     """Makes lines, and remembers the parts that many share. One thread at a time."""
 
     def __init__(self) -> None:
-        self._time: tuple[int, str] = (0, "")
+        self._second: tuple[int, str] = (0, "")
+        self._time: tuple[int, str] = (0, "")  # to the thousandth
         self._wheres: dict[tuple[str, str, str, int], str] = {}
         self._ends: dict[tuple[str, str | None, bool], str] = {}
 
@@ -31,8 +32,10 @@ class Lines:
         ) = record  # fmt: skip
         thousandth = int(started * 1000)
         if thousandth != self._time[0]:
-            second = datetime.fromtimestamp(thousandth // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-            self._time = (thousandth, f"{second}.{thousandth % 1000:03d}Z")
+            second, rest = divmod(thousandth, 1000)
+            if second != self._second[0]:
+                self._second = (second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
+            self._time = (thousandth, f"{self._second[1]}.{rest:03d}Z")
         tenths = int(duration * 10_000 + 0.5)
         where = self._wheres.get((session, session_name, host, port)) or self._where(record)
         end = self._ends.get((rule, credential, refused)) or self._end(rule, credential, refused)
