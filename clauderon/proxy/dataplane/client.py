@@ -171,8 +171,8 @@ class Client(Wire):
         if isinstance(ruling, Forward):
             message, key, rule, grant = ruling
             self.exchange = exchange = Exchange(self, head, key, rule, grant)
-            pending = bytes(self.pending)
-            used = exchange.start(message, pending)
+            pending = self.pending
+            used = exchange.start(message, bytes(pending) if pending else b"")
             if used and self.exchange is exchange:
                 self.pending = pending[used:]
         elif isinstance(ruling, Intercept):
