@@ -284,7 +284,7 @@ def test_a_pack_is_read_to_its_first_wrong_byte_and_no_further(world: World) -> 
     path = pack(world.private, [whole(BLOB, b"x")])
     path.write_bytes(path.read_bytes()[:-20] + bytes(8 * MIB))
     (note,) = world.sync().notes
-    assert "goes on behind its end" in note
+    assert "continues after its end" in note
 
 
 @pytest.mark.parametrize("suffix", [".keep", ".promisor", ".bitmap", ".rev", ".mtimes"])
