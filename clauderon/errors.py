@@ -28,7 +28,7 @@ EXIT_STATUS: dict[int, str] = {
     EXIT_OK: "It worked.",
     EXIT_FAILED: "It failed; the message on stderr says why.",
     EXIT_USAGE: "The command line or the configuration is wrong; nothing was done.",
-    EXIT_NO_SESSION: "There is no session of that name, or no rescue.",
+    EXIT_NO_SESSION: "No session has this name, or no rescue.",
     EXIT_BACKEND: "docker or git failed, or the engine cannot be reached.",
     EXIT_CONFLICT: "Something else is in the way: the name is in use, or another command holds the lock.",
     EXIT_REFUSED: "Refused for safety; the message says what would be lost or exposed.",

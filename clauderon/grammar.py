@@ -87,7 +87,7 @@ def host(name: str) -> str:
             return str(ipaddress.IPv6Address(bare[1:-1] if bare[0] + bare[-1] == "[]" else bare))
         except ValueError:
             pass
-    raise ValueError(f"{name!r} is not a host name; leave out scheme, port and path")
+    raise ValueError(f"{name!r} is not a host name; omit the scheme, the port and the path")
 
 
 def _refuse_unusual(text: str) -> None:

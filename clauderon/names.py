@@ -46,7 +46,7 @@ def branch_problem(name: str) -> str | None:
     if name.startswith("-"):
         return "it begins with '-', and git would take it for an option"
     if name in ("HEAD", "@") or _NO_REF.search(name):
-        return "git takes no branch of that name"
+        return "git accepts no branch with this name"
     if any(not part or part.startswith(".") or part.endswith(".lock") for part in parts) or name.endswith(
         "."
     ):

@@ -64,7 +64,7 @@ def parse(words: Sequence[str]) -> Parsed:
     while rest:
         word = rest.pop(0)
         if len(word) < 2 or word[0] != "-":
-            return Parsed(tuple(found), f"{word!a} is no option, so docker takes it for the image")
+            return Parsed(tuple(found), f"{word!a} is not an option, so docker would read it as the image")
         if word == "--":
             return Parsed(tuple(found), "'--' ends the options, so what follows is the image")
         why = _long(word, rest, found) if word.startswith("--") else _short(word, rest, found)

@@ -82,7 +82,7 @@ def environment(items: Iterable[str], environ: Mapping[str, str]) -> dict[str, s
                 raise UsageError(f"--env {name}", "not set in the environment", hint=f"export {name}=...")
             value = environ[name]
         if "\0" in value:
-            raise UsageError(f"--env {name}", "the value holds a NUL byte")
+            raise UsageError(f"--env {name}", "the value contains a NUL byte")
         found[name] = value
     return found
 

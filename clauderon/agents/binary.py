@@ -95,9 +95,7 @@ def ensure(
             if found is None:
                 error.hint = _ways_round(agent, known, error.hint)
                 raise
-            progress(
-                None, None, f"Nobody says whether there is a newer {known.title}; keeping the one there is"
-            )
+            progress(None, None, f"Cannot check for a newer {known.title}; keeping the one that is here")
             return found
 
 

@@ -79,7 +79,7 @@ def find(config: Config, name: str) -> Agent:
     nearest = f"the nearest is {close[0]!r}" if close else f"known are {', '.join(known)}"
     raise UsageError(
         f"--agent {name!a}",
-        f"there is no agent of that name; {nearest}",
+        f"no agent has this name; {nearest}",
         hint=f"clauderon create --agent {close[0] if close else 'claude'} ...",
     )
 

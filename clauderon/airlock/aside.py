@@ -125,7 +125,7 @@ def bring_history(aside: Aside, common_dir: Path, environ: Mapping[str, str]) ->
     try:
         root = open_dir(raw if aside.session is not None else aside.path / "git")
     except OSError:
-        raise BackendError(what, "it holds no git directory", hint=f"ls '{aside.path}'") from None
+        raise BackendError(what, "it contains no git directory", hint=f"ls '{aside.path}'") from None
     env = environment(environ)
     config = hardened(common_dir, "config", "--list", "-z")
     settings = parse_settings(proc.start(config, env=env, cwd="/").result().stdout)

@@ -67,7 +67,7 @@ class _Copy:
             self._entry(digest_bytes)
         self._take(digest_bytes)
         if self._left or self._at < len(self._buffer):
-            raise DamagedPack("it goes on behind its end")
+            raise DamagedPack("it continues after its end")
         return count
 
     def _entry(self, digest_bytes: int) -> None:

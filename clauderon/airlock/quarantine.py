@@ -166,7 +166,7 @@ class Quarantine:
         os.lseek(descriptor, 0, os.SEEK_SET)
         if hole < found.st_size:
             self._leave_out(
-                name, found, "a file of objects inside has holes and was left out: git makes none such"
+                name, found, "a file of objects inside has holes, which git never makes; it was skipped"
             )
             return True
         return False
@@ -235,7 +235,7 @@ class Quarantine:
             partial.replace(target)
         except (DamagedPack, CommandFailed, CommandTimeout) as error:
             why = _last_line(error.detail if isinstance(error, CommandFailed) else str(error))
-            self._leave_out(name, found, f"a pack inside is damaged and was left out: {why}")
+            self._leave_out(name, found, f"a pack inside is damaged and was skipped: {why}")
         finally:
             partial.unlink(missing_ok=True)
             if not target.exists():
@@ -260,7 +260,7 @@ class Quarantine:
     def _too_much(self, what: str) -> Refused:
         return Refused(
             f"sync {self._name}",
-            f"the container holds {what}, beyond what is carried",
+            f"the container has {what}, more than is carried",
             hint=f"clauderon shell {self._name}  # then: git gc, or remove the large commit",
         )
 

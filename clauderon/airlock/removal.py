@@ -28,7 +28,7 @@ def remove_tree(top: Path) -> None:
     except PermissionError as error:
         raise BackendError(
             f"remove {top}",
-            "it holds files of another user, made by the container",
+            "it contains files of another user, which the container made",
             hint=f"sudo rm -rf '{top}'",
         ) from error
     except OSError as error:

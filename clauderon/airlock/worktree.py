@@ -130,7 +130,7 @@ class Opening:
                     )
                     raise Conflict(
                         f"create {name}",
-                        "another clauderon home has a session of that name on this repository",
+                        "another clauderon home has a session with this name for this repository",
                         hint="clauderon create --name OTHER ...",
                     )
         argv = pin_argv(self.repository.common_dir, name, self.base, fresh=False)
@@ -159,11 +159,11 @@ def start_worktree(repository: Repository, worktree: Path, *, branch: str, base:
     if "\n" in str(worktree):
         raise UsageError(
             f"worktree {ascii(str(worktree))[1:-1]}",
-            "its path holds a newline, which git worktrees cannot record",
+            "its path contains a newline, which git worktrees cannot record",
             hint="export CLAUDERON_HOME=DIRECTORY",
         )
     if os.path.lexists(worktree) and not _is_empty_dir(worktree):
-        raise Conflict(f"worktree {worktree}", "something stands there already", hint="clauderon reconcile")
+        raise Conflict(f"worktree {worktree}", "something exists there already", hint="clauderon reconcile")
     return Opening(repository, worktree, branch=branch, base=base)
 
 
@@ -230,7 +230,7 @@ def _cannot_add(opening: Opening, answer: proc.Completed) -> Exception:
     text = answer.error_text
     there = _EXISTS.search(text)
     if "cannot lock ref" in text:
-        taken, why = there[1] if there else "", "the name of another branch stands in its way"
+        taken, why = there[1] if there else "", "another branch's name is in the way"
     elif not _is_conflict(answer):
         return CommandFailed(answer.argv, answer.status, answer.stdout, answer.stderr)
     elif "branch" in text:

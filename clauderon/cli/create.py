@@ -32,7 +32,10 @@ def create(
     ] = None,
     untrusted_repo: Annotated[
         bool,
-        typer.Option("--untrusted-repo", help="Take one that an agent can write to; git runs what it says."),
+        typer.Option(
+            "--untrusted-repo",
+            help="Accept a repository that an agent can write to. git runs what it configures.",
+        ),
     ] = False,
     prompt: Annotated[
         _OptionalText, typer.Option("--prompt", "-p", metavar="TEXT", help="What the agent is to do.")
@@ -151,7 +154,7 @@ def create(
         raise UsageError("create", f"--attach and --{'print' if print_ else 'detach'} exclude each other")
     if timeout is not None and detach:
         hint = "clauderon wait --timeout 30m NAME || clauderon stop NAME"
-        raise UsageError("--timeout", "with --detach nobody is there to stop the agent", hint=hint)
+        raise UsageError("--timeout", "with --detach no command waits to stop the agent", hint=hint)
     if timeout is not None and not print_:
         raise UsageError("--timeout", "it needs --print", hint="clauderon wait --timeout 30m NAME")
     request = Request(

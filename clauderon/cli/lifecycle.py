@@ -173,7 +173,7 @@ def refresh(
 def delete(
     names: Names,
     force: Annotated[
-        bool, typer.Option("--force", "-f", help="Do not ask; work is kept all the same.")
+        bool, typer.Option("--force", "-f", help="Do not ask. Unmerged work is still kept.")
     ] = False,
     keep_home: Annotated[
         bool,

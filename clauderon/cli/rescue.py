@@ -63,7 +63,7 @@ def list_(
         rows = [_row(found) for found in rescues.list_rescues(context, repo)]
     if out.format == "table" and not null:
         rows = [{**row, "commit": row["commit"][:_ID]} for row in rows]
-    out.records(rows, COLUMNS, empty="No rescues: no deleted session left work that nothing else holds.")
+    out.records(rows, COLUMNS, empty="No rescues. Deleted sessions left no work that is nowhere else.")
 
 
 def show(

@@ -15,7 +15,7 @@ _SHELLS = "sh|fish|make"
 
 def env(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="May be left out with --unset.", show_default=False)
+        str | None, typer.Argument(metavar="[NAME]", help="Optional with --unset.", show_default=False)
     ] = None,
     shell: Annotated[str, typer.Option("--shell", metavar=_SHELLS, help="Shell to write for.")] = "sh",
     unset: Annotated[bool, typer.Option("--unset", help="Print unset statements instead.")] = False,

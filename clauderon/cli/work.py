@@ -71,7 +71,7 @@ def diff(
     name: common.NameArgument,
     stat: Annotated[bool, typer.Option("--stat", help="Only how much changed in which file.")] = False,
     name_only: Annotated[bool, typer.Option("--name-only", help="Only the changed files' names.")] = False,
-    committed: Annotated[bool, typer.Option("--committed", help="Leave out what is not committed.")] = False,
+    committed: Annotated[bool, typer.Option("--committed", help="Show only what is committed.")] = False,
     check_autorun: CheckAutorun = False,
 ) -> None:
     """Show what the session changed since its start, committed or not.
@@ -117,7 +117,7 @@ def merge(
     allow_planted: AllowPlanted = None,
     check_autorun: CheckAutorun = False,
     allow_autorun: Annotated[
-        bool, typer.Option("--allow-autorun", help="Merge it all the same, against `[git] refuse_autorun`.")
+        bool, typer.Option("--allow-autorun", help="Merge it in spite of `[git] refuse_autorun`.")
     ] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,

@@ -81,7 +81,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key(
             "unsafe",
             checks.flag,
-            "Whether `extra_args` may hold what undoes the protection (docs/security.md); sessions are marked.",
+            "Whether `extra_args` may undo the protection (docs/security.md). Such sessions are marked.",
         ),
         Key(
             "log_max_mib",
@@ -233,7 +233,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key(
             "env",
             checks.variable_names,
-            "The variable with the secret, or a list: the first set counts.",
+            "The variable with the secret, or a list: the first one that is set is used.",
         ),
         Key("command", checks.argv, "Else a command that prints it, as a list of words."),
         Key("file", checks.secret_file, "Else a file of this name in `secrets/`."),
@@ -264,7 +264,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "allow",
             checks.destinations,
             "The hosts the proxy lets through, each with `:port` or without. Absent: all. `[]`: none. "
-            "`--allow` stands in its place.",
+            "`--allow` replaces it.",
         ),
         Key("deny", checks.destinations, "Hosts the proxy refuses; stronger than `allow`."),
     ),

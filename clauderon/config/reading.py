@@ -262,7 +262,7 @@ def _check_whole(config: Config, source: _Source) -> None:
         if agent.command:
             for key in ("version", "permission_mode"):
                 if getattr(agent, key) != getattr(Agent(name=agent.name), key):
-                    why = "says nothing of an agent with a command of its own"
+                    why = "has no effect on an agent that has a `command`"
                     raise refuse(f"agents.{agent.name}", key, why)
         for name in agent.credentials:
             if name not in config.credentials:

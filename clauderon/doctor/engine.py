@@ -132,7 +132,7 @@ def names_taken(home: Home, docker: Docker) -> Check:
         wanted = sessions.get(container.name)
         if wanted is not None and container.labels.get(spec.LABEL_ID) != wanted:
             return fail(
-                name, f"{container.name} stands in the way of the session of that name", _move(container)
+                name, f"{container.name} is in the way of the session with this name", _move(container)
             )
     strangers = [c for c in found if not {spec.LABEL_ID, spec.LABEL_PROBE} & c.labels.keys()]
     if strangers:

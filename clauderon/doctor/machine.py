@@ -93,7 +93,7 @@ def variables(settings: Config, environ: Mapping[str, str]) -> Check:
     strange = [v for v in ours if v not in known and not _OURS.match(v)]
     if strange:
         near = difflib.get_close_matches(strange[0], known, 1)
-        found = f"nobody reads {strange[0]}" + (f"; the nearest is {near[0]}" if near else "")
+        found = f"unknown variable {strange[0]}" + (f"; the nearest is {near[0]}" if near else "")
         return warn(name, found, f"unset {strange[0]}")
     return ok(name, ", ".join(ours) if ours else "no CLAUDERON_ variable is set")
 

@@ -278,7 +278,7 @@ def _parse_place(path: Path, answer: proc.Completed) -> _Place:
         # A newline in a path would have cut a line in two.
         if not directory.is_dir():
             raise UsageError(
-                f"repository {path}", "its path holds a newline, which git worktrees cannot record"
+                f"repository {path}", "its path contains a newline, which git worktrees cannot record"
             )
     top = None if bare else Path(os.path.realpath(path / lines[6]))
     return _Place(top, git_dir, common, bare, shallow, lines[3], head_branch)
@@ -293,7 +293,7 @@ def _check_words(path: Path, base: str | None) -> None:
     if "\n" in os.path.realpath(path):
         raise UsageError(
             f"repository {ascii(str(path))[1:-1]}",
-            "its path holds a newline, which git worktrees cannot record",
+            "its path contains a newline, which git worktrees cannot record",
         )
     if base is not None and (not base.strip() or "\n" in base or "\0" in base):
         raise UsageError("--base", "it names no commit", hint="git log --oneline --all")
@@ -346,7 +346,7 @@ def _check_branch(branch: str, found: list[Batch | None]) -> None:
     for answer, count in zip(found[_BRANCHES:], range(len(parts), 0, -1), strict=False):
         if answer is not None:
             taken = "/".join(parts[:count])
-            why = "it exists already" if taken == branch else f"a branch named {taken} stands in its way"
+            why = "it exists already" if taken == branch else f"a branch named {taken} is in the way"
             raise Conflict(
                 f"branch {branch}", why, hint=f"git branch -m {taken} {taken}-before  # or: --branch OTHER"
             )

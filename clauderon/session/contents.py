@@ -37,18 +37,18 @@ def why_not(source: str, read_only: bool) -> str:
         following = []
         for directory in level:
             if not read_only and _is_git_dir(directory):
-                return f"it holds {directory}, which git takes for a repository's .git (`:ro` is fine)"
+                return f"it contains {directory}, which git reads as a repository's .git (`:ro` is fine)"
             if _keeps_files(directory):
-                return f"it holds {directory}, where an engine keeps its files"
+                return f"it contains {directory}, where an engine keeps its files"
             with suppress(OSError), os.scandir(directory) as entries:
                 for entry in entries:
                     seen += 1
                     if entry.name == _CA_KEY:
-                        return f"it holds {directory}, a state directory of clauderon's"
+                        return f"it contains {directory}, a state directory of clauderon's"
                     if entry.name in _KEYS:
-                        return f"it holds {entry.path}, somebody's keys"
+                        return f"it contains {entry.path}, somebody's keys"
                     if entry.name.lower() == ".git" and not read_only:
-                        return f"it holds {entry.path}, which git on this machine obeys (`:ro` is fine)"
+                        return f"it contains {entry.path}, which git on this machine obeys (`:ro` is fine)"
                     if seen > _ENTRIES:
                         return ""
                     if entry.is_dir(follow_symlinks=False):

@@ -144,7 +144,7 @@ def _lines(
         _prompt_line(prepare, plan.prompt),
         "# The container.",
         f"{shlex.join(run)} >/dev/null",
-        "# It stands.",
+        "# The session runs.",
         shlex.join([*_STEP, "running", session.id]),
         "trap - EXIT HUP INT TERM",
         "",

@@ -97,7 +97,7 @@ def _source(rules: Rules, source: str, *, read_only: bool) -> str:
             return f"it is in {directory}, where the container of {name} can put a symlink in its place"
     for directory, name in rules.mounted.items():
         if not read_only and directory.startswith(real.rstrip("/") + "/"):
-            return f"it holds {directory}, which is mounted in {name} and could be made a symlink"
+            return f"it contains {directory}, which is mounted in {name} and could be made a symlink"
     return ""
 
 

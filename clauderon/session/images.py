@@ -41,7 +41,7 @@ def languages(text: str) -> tuple[str, ...]:
     wanted = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
     for word in wanted:
         if word not in LANGUAGES:
-            raise UsageError(f"--with {text}", f"{word!r} is none of {', '.join(LANGUAGES)}")
+            raise UsageError(f"--with {text}", f"{word!r} is not one of {', '.join(LANGUAGES)}")
     return wanted
 
 

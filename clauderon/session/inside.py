@@ -76,7 +76,7 @@ def run(
         if any(LEFT in text for text in words_of_docker):
             proc.leave()
             context.report.note(
-                f"The command goes on in session {session.name}. hint: docker top {container}"
+                f"The command keeps running in session {session.name}. hint: docker top {container}"
             )
             return 0
         for text in filter(None, words_of_docker):
@@ -102,7 +102,7 @@ class _Ending:
         except ClauderonError as error:
             left = error.why
         if left:
-            what = f"the command may go on in the container: {left}; look: docker top {self._container}"
+            what = f"the command may still be running in the container: {left}; look: docker top {self._container}"
             self._context.report.warn(what)
 
     def _ask(self, signum: int, waits: Callable[[], bool]) -> str:

@@ -140,7 +140,7 @@ def attach(context: Context, session: Session, detach_keys: str = keys.ATTACH) -
     argv = context.docker.argv(*words)
     answer = proc.visit(argv, env=context.docker.env)
     if inside.LEFT in answer.stderr:
-        context.report.note(f"Session {session.name} goes on. hint: clauderon attach {session.name}")
+        context.report.note(f"Session {session.name} keeps running. hint: clauderon attach {session.name}")
         return 0
     if answer.status and answer.stderr:
         what = f"attach {session.name}"

@@ -59,7 +59,7 @@ def record(context: Context, container: Container, rows: Iterable[Session]) -> S
     except ValueError:
         raise NoSuchSession(
             f"container {container.name}",
-            "its label holds no session record",
+            "its label contains no session record",
             hint=f"docker rm -f {container.name}",
         ) from None
     for row in rows:
@@ -73,7 +73,7 @@ def record(context: Context, container: Container, rows: Iterable[Session]) -> S
     kept = rights.read(context.home, found.id)
     if kept is None:
         context.report.warn(
-            f"session {found.name} is read-only now: what it was allowed last was lost with the database;"
+            f"session {found.name} is read-only now: its last access mode was lost with the database;"
             f" to change that: clauderon set-access-mode {found.name} read-write"
         )
         found = found.changed(access_mode="read-only")

@@ -210,7 +210,7 @@ def _prompt(request: Request) -> bytes | None:
     if not request.prompt.strip():
         raise UsageError(request.prompt_flag, "it is empty", hint=hint)
     if b"\0" in request.prompt:
-        why = "it holds a NUL byte, which no agent can be given"
+        why = "it contains a NUL byte, which no agent can be given"
         raise UsageError(request.prompt_flag, why, hint="tr -d '\\000' <prompt.txt")
     return request.prompt
 

@@ -279,11 +279,11 @@ def drop(
     found = matching(context, name, repo)
     listed = ", ".join(one.rescued.name for one in found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
     if not force and not confirm(
-        f"Drop {listed}{f' in {found[0].repo}' if found[0].repo else ''}? Nothing else may hold this work"
+        f"Drop {listed}{f' in {found[0].repo}' if found[0].repo else ''}? This work may exist nowhere else"
     ):
         raise Refused(
             f"rescue drop {name}",
-            "nothing else may hold this work",
+            "this work may exist nowhere else",
             hint=f"clauderon rescue drop --yes '{name}'   # look first: clauderon rescue show '{name}'",
         )
     for one in found:

@@ -129,7 +129,7 @@ def ensure_network(context: Context, inspection: Inspection, found: Collection[N
             network = network_of(context.docker, name) or _network_create(context, name)
     if not set(NETWORK_LABELS) <= network.labels.keys():
         context.report.warn(
-            f"network {name} is none that clauderon made: containers on it may reach each other"
+            f"network {name} was not made by clauderon: containers on it may reach each other"
         )
     return remember(context, network)
 
@@ -164,7 +164,7 @@ def made_anew(context: Context, network: Network, *, internal: bool) -> Network:
     why = "it is not internal, so it is a way out" if internal and not network.internal else "it is half made"
     if network.endpoints or not set(NETWORK_LABELS) <= network.labels.keys():
         whose = f"{network.endpoints} containers are on it" if network.endpoints else "somebody else made it"
-        hint = f"docker network rm {name}   # when nothing is on it any more; it is made anew"
+        hint = f"docker network rm {name}   # when nothing is on it any more; the next create makes it again"
         raise BackendError(f"network {name}", f"{why}, and {whose}", hint=hint)
     context.docker.network_remove(name)
     context.docker.network_create(name, subnet=network.subnet, internal=internal, labels=network.labels)
@@ -237,7 +237,9 @@ def _gateway(network: Network) -> Gateway:
     name = network.name
     if not network.subnet:
         raise BackendError(
-            f"network {name}", "it has no IPv4 subnet", hint=f"docker network rm {name}   # it is made anew"
+            f"network {name}",
+            "it has no IPv4 subnet",
+            hint=f"docker network rm {name}   # the next create makes it again",
         )
     gateway = network.gateway or str(ipaddress.ip_network(network.subnet)[1])
     return Gateway(name, network.subnet, gateway, _is_local(gateway))

@@ -144,7 +144,7 @@ def _env(rules: given.Rules, name: str, value: str) -> str:
 def _env_option(rules: given.Rules, value: str) -> str:
     name, equals, said = value.partition("=")
     if name.endswith("*"):
-        return "podman takes it for every variable that begins so"
+        return "podman reads it as every variable that begins so"
     return _env(rules, name, said if equals else rules.context.environ.get(name, ""))
 
 
@@ -167,7 +167,7 @@ def _dns(rules: given.Rules, value: str) -> str:
 
 def _one_of(*allowed: str) -> Callable[[given.Rules, str], str]:
     def check(_rules: given.Rules, value: str) -> str:
-        return "" if value in allowed else f"{value!a} is none of {', '.join(allowed)}"
+        return "" if value in allowed else f"{value!a} is not one of {', '.join(allowed)}"
 
     return check
 

@@ -105,7 +105,7 @@ _clauderon() {
 _clauderon_create() {
     _arguments -s -S \
         '--repo=[The git repository; default\: this directory.]:DIR:_files -/' \
-        '--untrusted-repo[Take one that an agent can write to; git runs what it says.]' \
+        '--untrusted-repo[Accept a repository that an agent can write to. git runs what it configures.]' \
         '--prompt=[What the agent is to do.]:TEXT: ' \
         '-p+[What the agent is to do.]:TEXT: ' \
         '--prompt-file=[Read the prompt from a file or stdin.]:FILE|-:_files' \
@@ -225,8 +225,8 @@ _clauderon_unarchive() {
 
 _clauderon_delete() {
     _arguments -s -S \
-        '--force[Do not ask; work is kept all the same.]' \
-        '-f[Do not ask; work is kept all the same.]' \
+        '--force[Do not ask. Unmerged work is still kept.]' \
+        '-f[Do not ask. Unmerged work is still kept.]' \
         '--keep-home[Keep the agent'\''s home (conversation, notes) too, out of the way.]' \
         '--yes[Answer yes to the question.]' \
         '-y[Answer yes to the question.]' \
@@ -332,7 +332,7 @@ _clauderon_diff() {
     _arguments -s -S \
         '--stat[Only how much changed in which file.]' \
         '--name-only[Only the changed files'\'' names.]' \
-        '--committed[Leave out what is not committed.]' \
+        '--committed[Show only what is committed.]' \
         '--check-autorun[End with status 7 if the branch brings what runs by itself.]' \
         '(- *)--help[Show the help.]' \
         '1:NAME: _clauderon_ask names session'
@@ -345,7 +345,7 @@ _clauderon_merge() {
         '--squash[One commit instead of the branch'\''s own.]' \
         '*--allow-planted=[Carry the git repository planted at this path; may be repeated.]:PATH:_files' \
         '--check-autorun[End with status 7 if the branch brings what runs by itself.]' \
-        '--allow-autorun[Merge it all the same, against `(git) refuse_autorun`.]' \
+        '--allow-autorun[Merge it in spite of `(git) refuse_autorun`.]' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \

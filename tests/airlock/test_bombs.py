@@ -179,7 +179,7 @@ def test_a_damaged_pack_is_indexed_once_and_said_each_time(
     for number in range(3):
         world.commit(f"{number}.txt")
         (note,) = world.sync().notes
-        assert note == "a pack inside is damaged and was left out: an entry is of no kind that git knows"
+        assert note == "a pack inside is damaged and was skipped: an entry is of no kind that git knows"
     assert len(looked) == 1
 
 

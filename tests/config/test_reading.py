@@ -292,7 +292,7 @@ def test_what_is_no_destination_is_refused_in_the_file_and_by_the_flag(tmp_path:
         ("[proxy]\nconnect_to = { 'a:443' = 'b' }\n", "2:1", "'b' is not HOST:PORT"),
         ("[proxy]\nconnect_to = { 'a:443' = 'b:99999' }\n", "2:1", "'b:99999' is not HOST:PORT"),
         ("[proxy]\nupstream_proxy = 'proxy:3128'\n", "2:1", "expected http://HOST:PORT"),
-        ("[network]\nallow = ['https://x']\n", "2:1", "leave out scheme, port and path"),
+        ("[network]\nallow = ['https://x']\n", "2:1", "omit the scheme, the port and the path"),
         ("[network]\nallow = ['bücher.example']\n", "2:1", "is not ASCII"),
         ("[network]\nallow = ['a.*.com']\n", "2:1", "is not a host name"),
         ("[general]\ndefault_agent = 'cluade'\n", "2:1", "'cluade' is not known; the nearest is 'claude'"),
@@ -301,12 +301,12 @@ def test_what_is_no_destination_is_refused_in_the_file_and_by_the_flag(tmp_path:
         (
             "[agents.own]\ncommand = ['x']\nversion = '1.2.3'\n",
             "3:1",
-            "says nothing of an agent with a command",
+            "has no effect on an agent that has a",
         ),
         (
             "[agents.own]\ncommand = ['x']\npermission_mode = 'plan'\n",
             "3:1",
-            "says nothing of an agent with a",
+            "has no effect on an agent that",
         ),
         ("[agents.own]\ncommand = ['x']\nnpm = 'x'\n", "3:1", "unknown key 'npm'"),
         ("[agents.claude]\nversion = '../..'\n", "2:1", "is not latest, stable or a version"),

@@ -125,7 +125,7 @@ def test_the_checks_go_on_without_a_home(tmp_path: Path) -> None:
 def test_a_misspelt_variable_is_named_with_the_nearest() -> None:
     check = machine.variables(SETTINGS, {"CLAUDERON_DOCKER_IMGAE": "x", "CLAUDERON_HOME": "/x"})
     assert (check.outcome, check.mend) == ("warn", "unset CLAUDERON_DOCKER_IMGAE")
-    assert check.found == "nobody reads CLAUDERON_DOCKER_IMGAE; the nearest is CLAUDERON_DOCKER_IMAGE"
+    assert check.found == "unknown variable CLAUDERON_DOCKER_IMGAE; the nearest is CLAUDERON_DOCKER_IMAGE"
 
 
 def test_the_variables_of_a_session_are_no_misspelt_ones() -> None:

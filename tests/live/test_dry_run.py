@@ -278,7 +278,7 @@ def test_the_script_of_a_proxied_session_makes_its_network_and_its_undoing_remov
     label = f"label=clauderon.home={stage.home.root}"
     networks = ("network", "ls", "--filter", label, "--format", "{{.Name}}")
     assert stage.docker(*networks) == ""
-    broken = script.replace("# It stands.", "exit 9")
+    broken = script.replace("# The session runs.", "exit 9")
     assert run(stage, broken).returncode == 9 and stage.docker(*networks) == ""
     ran(stage, script)
     assert list(stage.inspect("alone")["NetworkSettings"]["Networks"]) == [stage.docker(*networks)]

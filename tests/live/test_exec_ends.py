@@ -147,7 +147,7 @@ def test_a_command_that_cannot_be_ended_is_said_to_be_there(standing: Engine) ->
             standing.docker("unpause", standing.container("d"))
         assert child.stderr is not None
         said = child.stderr.read().decode()
-        assert "the command may go on in the container: " in said
+        assert "the command may still be running in the container: " in said
         assert f"docker top {standing.container('d')}" in said
     assert is_left(standing, "sleep 4718")
 

@@ -223,7 +223,7 @@ def test_a_configuration_that_breaks_under_way_is_said_and_changes_nothing(point
     before = pointed.home.config.read_text()
     pointed.home.config.write_text("[proxy\n")
     (problem,) = eventually(lambda: pointed.status().problems, "it is a problem")
-    assert problem.startswith("what was read before still holds: ") and "config.toml" in problem
+    assert problem.startswith("the earlier configuration still applies: ") and "config.toml" in problem
     assert pointed.request(session, "plain.test")[0] == 200
     pointed.home.config.write_text(before)
     eventually(lambda: not pointed.status().problems, "it is none any more")

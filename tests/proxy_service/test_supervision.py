@@ -193,7 +193,7 @@ def test_a_worker_that_dies_beside_a_broken_configuration_is_replaced_all_the_sa
             kill_worker(pointed)
             assert pointed.request(session, "plain.test")[0] == 200
         (problem,) = eventually(lambda: pointed.status().problems, "it is said")
-        assert problem.startswith("what was read before still holds: ") and says in problem
+        assert problem.startswith("the earlier configuration still applies: ") and says in problem
     pointed.home.config.write_text(before)
     eventually(lambda: not pointed.status().problems, "it is none any more")
     kill_worker(pointed)

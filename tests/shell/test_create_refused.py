@@ -79,7 +79,7 @@ def test_a_key_that_is_in_use_says_by_whom(home: Home) -> None:
     ("written", "why", "hint"),
     [
         (b" \n", "it is empty", 'clauderon create --repo . --prompt "Fix the bug"'),
-        (b"a\0b", "it holds a NUL byte, which no agent can be given", r"tr -d '\000' <prompt.txt"),
+        (b"a\0b", "it contains a NUL byte, which no agent can be given", r"tr -d '\000' <prompt.txt"),
         (b"a\xff", "byte 1 is not UTF-8, and Claude Code takes nothing else", "iconv -t UTF-8 prompt.txt"),
         (None, "No such file or directory", "clauderon create --prompt-file prompt.txt ..."),
     ],

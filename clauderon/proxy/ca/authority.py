@@ -41,7 +41,7 @@ def ensure(home: Home, *, now: float | None = None) -> CaFacts:
         with _lock(home):
             facts = ca_record.read_fresh(home, moment) or _establish(home, moment)
     if moment < facts.not_before:
-        why = "this machine's clock stands before the CA's first valid day"
+        why = "this machine's clock is before the CA's first valid day"
         raise BackendError("proxy CA", why, hint="date")
     return facts
 

@@ -250,7 +250,7 @@ class Worker:
                 self._keep_to_earlier(error)
 
     def _keep_to_earlier(self, error: Exception) -> None:
-        self._unread = f"what was read before still holds: {error}"
+        self._unread = f"the earlier configuration still applies: {error}"
 
     async def _look(self) -> None:
         while True:

@@ -136,7 +136,7 @@ def _check_upgrade(grant: Grant, host: str, wanted: bytes) -> None:
     what = f"{host} has a credential ({grant.name}), and what follows an upgrade of the connection is not looked into"
     fix = f"to let it pass: websocket = true in [credentials.{grant.name}] of config.toml"
     if wanted.lower() != b"websocket":
-        fix = "of all upgrades only websocket can be let through to such a host"
+        fix = "the only upgrade that can pass to such a host is websocket"
     raise Problem.by_policy(403, "upgrade", "upgrade", what, fix)
 
 

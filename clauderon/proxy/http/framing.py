@@ -233,7 +233,7 @@ class Chunked:
             if match is None:
                 break
             if self._is_refused(bytes(match[1])):
-                raise FramingError("a trailer field that may only stand in the head")
+                raise FramingError("a trailer field that is only allowed in the head")
             self._trailing += match.end() - at
             at = match.end()
             if self._trailing > MAX_TRAILER:
@@ -244,7 +244,7 @@ class Chunked:
         ):
             raise FramingError("a trailer that is malformed or too long")
         if b":" in rest and self._is_refused(rest.partition(b":")[0]):
-            raise FramingError("a trailer field that may only stand in the head")
+            raise FramingError("a trailer field that is only allowed in the head")
         self._held = rest
         return size
 

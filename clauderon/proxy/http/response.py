@@ -198,7 +198,7 @@ class Response:
                 break
             if head.status == 101:
                 if not self._may_switch:
-                    raise ResponseError("upstream-head", "a switch of protocols, which nobody asked for")
+                    raise ResponseError("upstream-head", "a switch of protocols that was not asked for")
                 if self.observer is not None:
                     self.observer.head(data[:size])
                 self.status = 101
@@ -218,7 +218,7 @@ class Response:
         mask = self._mask
         if mask is not None:
             if head.partial:
-                raise ResponseError("partial", "a part of its answer, which nobody asked for", "partial")
+                raise ResponseError("partial", "a part of its answer that was not asked for", "partial")
             if head.encoding or not 0 <= head.length <= len(data) - size:
                 return self._masked_head(head, data, size)
             # All of it is here, in the plain: one look is enough. It is as long afterwards.
@@ -284,7 +284,7 @@ class Response:
         try:
             return SqueezedMask(mask.needles, codings, streams=self._streams)
         except UnreadableError:
-            raise ResponseError("upstream-coding", "its body in a coding nobody asked for") from None
+            raise ResponseError("upstream-coding", "its body in a coding that was not asked for") from None
         except SwollenError:
             raise ResponseError("upstream-coding", "its body in too many codings at once") from None
 
