@@ -71,16 +71,9 @@ def _session(*, main: bool = False, **rights: Any) -> Session:
         lambda: {"status": "ok"},
         main_port=MAIN_PORT,
     )
-    given = {
-        "id": "id",
-        "name": "n",
-        "port": 1,
-        "source": CONTAINER,
-        "access_mode": "read-write",
-        "allow": None,
-        "deny": (),
-    }
-    return Session(SessionPolicy(**{**given, **rights}), TARGETS, shared, main=main)
+    usual: dict[str, Any] = {"source": CONTAINER, "access_mode": "read-write", "allow": None, "deny": ()}
+    policy = SessionPolicy(id="id", name="n", port=1, **{**usual, **rights})
+    return Session(policy, TARGETS, shared, main=main)
 
 
 @dataclass
