@@ -1,9 +1,10 @@
 """Runs the command line in this process and, at one chosen point of it, ends or interrupts the process.
 
 A point is what changes something outside of the process: a command that is started, a statement that writes to the
-database, a signal to another process, and a file that is renamed, linked, made, removed, changed or opened for writing. Python's audit events name
-them all, so what a later version of the program does is a point without being listed here. The product knows nothing of
-this: it is started by `python striker.py ARGUMENT...` instead of `python -m clauderon`.
+database, a request to the proxy, a signal to another process, and a file that is renamed, linked, made, removed, changed
+or opened for writing. Python's audit events name them all, so what a later version of the program does is a point without
+being listed here. The product knows nothing of this: it is started by `python striker.py ARGUMENT...` instead of
+`python -m clauderon`.
 
 CRASH_LOG       a file that gets one line a point: its number, its kind, what it is about
 CRASH_AT        the number of the point to strike at, or words that its line has; 0 never
@@ -54,6 +55,8 @@ class Striker:
                 self.point(FILE_EVENTS[event], arguments[0])
         elif event == "open" and _is_write(*arguments):
             self.point("write", arguments[0])
+        elif event == "socket.connect":
+            self.point("request", str(arguments[1]))
         elif event in COMMAND_EVENTS:
             words = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], (list, tuple)) else ()
             self.point("command", " ".join(os.fsdecode(word) for word in words) or event)

@@ -64,7 +64,8 @@ def tries(course: Course, points: list[Point], chance: random.Random) -> list[Tr
     """Every point in every way that its kind allows."""
     found = []
     # A point's kill "after" is nearly the next one's "before": last, for a sweep whose time is short.
-    extra = [Point(points[-1].number + n, "any", "") for n in range(1, MORE_POINTS + 1)]
+    furthest = points[-1].number if points else 0
+    extra = [Point(furthest + n, "any", "") for n in range(1, MORE_POINTS + 1)]
     for point in [*points, *extra]:
         for how in HOWS.get(point.kind, HOWS["file"]):
             recover = "nothing" if how in INTERRUPTED and course.undoes_itself else chance.choice(

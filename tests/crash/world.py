@@ -32,7 +32,7 @@ from tests.standins.repository import environment, git
 STRIKER = Path(__file__).with_name("striker.py")
 SETTLE_S = 30.0
 # What grows with every command, and what another command may write meanwhile.
-_PASSING = re.compile(r"^(logs/|audit|clauderon\.db-|proxy\.(sock|lock|json)|agents/|caches/)")
+_PASSING = re.compile(r"^(logs/|audit|clauderon\.db-|usage\.db|proxy\.(sock|lock|json)|agents/|caches/)")
 _OBJECT = re.compile(r"(^|/)objects/([0-9a-f]{2}|pack|info)(/|$)")
 
 
