@@ -11,7 +11,7 @@
 # NAME is the newest session where it may be left out. What clauderon.sh is for the other shells.
 
 function clauderon_newest
-    set -l line (command clauderon __complete newest)
+    set -l line (command clauderon __complete --bare newest)
     or return
     if test -z "$line"
         echo 'clauderon: newest session: there is no session' >&2
@@ -70,7 +70,7 @@ end
 
 function clauderon_wait
     if test (count $argv) -eq 0
-        set argv (command clauderon __complete active | string split -f 1 \t)
+        set argv (command clauderon __complete --bare active | string split -f 1 \t)
         test (count $argv) -gt 0; or return 0
     end
     command clauderon wait $argv

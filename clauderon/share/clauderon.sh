@@ -15,7 +15,7 @@
 # shellcheck shell=sh
 
 clauderon_newest() (
-    clauderon_line=$("${CLAUDERON:-clauderon}" __complete newest) || exit
+    clauderon_line=$("${CLAUDERON:-clauderon}" __complete --bare newest) || exit
     clauderon_name=${clauderon_line%%"	"*}
     if [ -z "$clauderon_name" ]; then
         echo 'clauderon: newest session: there is no session' >&2
@@ -61,7 +61,7 @@ clauderon_each() (
         echo 'usage: clauderon_each COMMAND...' >&2
         exit 2
     fi
-    clauderon_lines=$("${CLAUDERON:-clauderon}" __complete active) || exit
+    clauderon_lines=$("${CLAUDERON:-clauderon}" __complete --bare active) || exit
     clauderon_status=0
     # The list comes by descriptor 3, so that the command keeps stdin.
     while IFS='	' read -r clauderon_name clauderon_about <&3; do
@@ -110,7 +110,7 @@ clauderon_unuse() {
 
 clauderon_wait() (
     if [ $# -eq 0 ]; then
-        clauderon_lines=$("${CLAUDERON:-clauderon}" __complete active) || exit
+        clauderon_lines=$("${CLAUDERON:-clauderon}" __complete --bare active) || exit
         # shellcheck disable=SC2034 # read puts the whole rest into its last name
         while IFS='	' read -r clauderon_name clauderon_about; do
             [ -z "$clauderon_name" ] || set -- "$@" "$clauderon_name"
