@@ -276,7 +276,10 @@ def test_a_full_volume_is_said(stage: Stage, monkeypatch: pytest.MonkeyPatch, bo
 
 
 def test_another_repositorys_lock_does_not_decide(stage: Stage) -> None:
-    """Content that one lock names under a good crate's name goes to whoever names its hash, and to nobody else."""
+    """Content that one lock names under a good crate's name goes to whoever names its hash, and to nobody else.
+
+    Seen to fail when a crate was looked for in the volume by anything but its hash.
+    """
     evil = hashlib.sha256(b"evil").hexdigest()
     row = stage.cargo("evil", "0123456789ab", with_git=False)
     named = wanted.recall(stage.home, row.id)
