@@ -22,7 +22,8 @@ class Room:
         self._apart = bytes(byte not in letters for byte in range(256))
 
     def in_text(self, text: bytes | bytearray | memoryview) -> bool:
-        """Whether it may have a run of letters as long as a form. Few runs in packed files are, and in each run every
-        so manieth byte is a letter. Small texts always may.
+        """Whether it may have a run of letters as long as a form: then the bytes at equal steps in it are letters too.
+
+        Packed files have few such runs. Small texts always may.
         """
         return len(text) < LARGE or self._run in bytes(text)[:: self._every].translate(self._apart)
