@@ -116,15 +116,16 @@ def _refs(kind: str, repo: str, environ: Mapping[str, str]) -> Iterator[tuple[st
     import shlex
     from pathlib import Path
 
-    from clauderon import proc
+    from clauderon.git.call import CheckoutGit
     from clauderon.git.environment import environment, offline
 
     place = Path(repo or ".").expanduser()
     if not place.is_dir():
         place = Path(" ".join(shlex.split(repo))).expanduser()  # as it stands in the line: quoted
     where = ("refs/heads", "refs/remotes", "refs/tags") if kind == "refs" else ("refs/heads",)
-    argv = ["git", "for-each-ref", f"--count={_MOST}", "--sort=-creatordate", "--format=%(refname)", *where]
-    answer = proc.glance(argv, env=offline(environment(environ)), timeout_s=PATIENCE_S, cwd=place.absolute())
+    words = ("for-each-ref", f"--count={_MOST}", "--sort=-creatordate", "--format=%(refname)", *where)
+    git = CheckoutGit(place.absolute(), offline(environment(environ)), timeout_s=PATIENCE_S)
+    answer = git.glance(*words)
     about = {"heads": "branch", "remotes": "remote branch", "tags": "tag"}
     for line in (answer or b"").decode("utf-8", "replace").splitlines():
         _, room, name = line.split("/", 2)

@@ -262,6 +262,39 @@ def test_the_process_boundary_is_crossed_at_its_doors(path: Path) -> list[str]:
     return [] if floor_of(name_of(path)) == "ground" else inner
 
 
+def git_by_hand(tree: ast.Module) -> list[str]:
+    """Where a module spells a git command, or takes the hardening for one of its own."""
+    words = [
+        f"line {node.lineno}: {ast.unparse(node)[:60]}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.List | ast.Tuple)
+        and node.elts
+        and isinstance(node.elts[0], ast.Constant)
+        and node.elts[0].value == "git"
+    ]
+    taken = [
+        f"line {node.lineno}: {alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name in ("HARDENED", "OVERRIDDEN")
+    ]
+    return words + taken
+
+
+@of_every_module
+def test_git_is_called_by_its_verbs(path: Path) -> list[str]:
+    """The hardening comes with `git.Git`; a command made by hand could lack it. Seen to fail with one in `looking`."""
+    return [] if name_of(path).split(".")[0] == "git" else git_by_hand(tree_of(path))
+
+
+@of_every_module
+def test_the_airlock_starts_no_process_but_git(path: Path) -> list[str]:
+    if name_of(path).split(".")[0] != "airlock":
+        return []
+    return [f"line {line}" for imported, line in own_imports(path) if imported.split(".")[0] == "proc"]
+
+
 @of_every_module
 def test_the_proxy_starts_processes_only_around_its_data_plane(path: Path) -> list[str]:
     if not name_of(path).startswith("proxy.") or name_of(path) in PROC_IN_PROXY:

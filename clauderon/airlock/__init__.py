@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from clauderon.airlock.inside import tip as tip
     from clauderon.airlock.looking import State as State
     from clauderon.airlock.looking import diff as diff
-    from clauderon.airlock.looking import diff_argv as diff_argv
     from clauderon.airlock.looking import state as state
     from clauderon.airlock.looking import unpushed as unpushed
     from clauderon.airlock.merging import Merged as Merged
@@ -42,7 +41,6 @@ _ROOMS = {
     "autorun_said": "autorun",
     "close": "closing",
     "diff": "looking",
-    "diff_argv": "looking",
     "ignored": "ignoring",
     "keep_ignored": "ignoring",
     "keeps_ignored": "ignoring",

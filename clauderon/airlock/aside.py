@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import confined, files, paths, proc
+from clauderon import confined, files, paths
 from clauderon.airlock.carry import carry
 from clauderon.airlock.gitlike import folded, makes_repository
 from clauderon.airlock.inside import Inside, open_dir
@@ -29,8 +29,7 @@ from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.tree import storable
 from clauderon.errors import BackendError, Conflict
 from clauderon.git.alternates import quoted
-from clauderon.git.environment import environment, hardened, untrusting
-from clauderon.git.settings import parse_settings
+from clauderon.git.call import Git
 from clauderon.record import Session
 
 _RECORD = "session.json"
@@ -91,10 +90,8 @@ def _make_readable(
     if detached is not None:
         refs["refs/rescue/HEAD"] = detached
     asked = sorted(set(refs.values()))
-    argv = hardened(partial, "cat-file", "--buffer", "--batch-check=%(objectname) %(objecttype)")
-    stdin = "".join(f"{oid}\n" for oid in asked).encode()
-    answer = proc.start(argv, env=untrusting(environment(environ)), cwd="/", stdin=stdin).result(timeout_s=60)
-    there = {line.split(" ")[0] for line in answer.text.splitlines() if not line.endswith(" missing")}
+    found = Git.of(partial, environ).untrusting().described("%(objectname) %(objecttype)", asked)
+    there = {line.split(" ")[0] for line in found if not line.endswith(" missing")}
     lines = [f"{oid} {name}\n" for name, oid in sorted(refs.items()) if oid in there]
     (partial / "packed-refs").write_bytes(os.fsencode("".join(lines)))
     partial.rename(free(aside / "git"))
@@ -126,11 +123,9 @@ def bring_history(aside: Aside, common_dir: Path, environ: Mapping[str, str]) ->
         root = open_dir(raw if aside.session is not None else aside.path / "git")
     except OSError:
         raise BackendError(what, "it contains no git directory", hint=f"ls '{aside.path}'") from None
-    env = environment(environ)
-    config = hardened(common_dir, "config", "--list", "-z")
-    settings = parse_settings(proc.start(config, env=env, cwd="/").result().stdout)
-    wide = hardened(common_dir, "rev-parse", "--show-object-format")
-    chars = 64 if proc.start(wide, env=env, cwd="/").result().text.strip() == "sha256" else 40
+    git = Git.of(common_dir, environ)
+    env, settings = git.env, git.settings()
+    chars = 64 if git.text("rev-parse", "--show-object-format") == "sha256" else 40
     try:
         with files.scratch("restore", aside.path) as scratch:
             side, inside = HostSide(Path(scratch)), Inside(root, chars)

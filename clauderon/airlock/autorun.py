@@ -15,14 +15,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clauderon import proc
 from clauderon.airlock.autorun_rules import who_runs
 from clauderon.airlock.gitlike import folded
-from clauderon.git.batch import parse_batch
-from clauderon.git.environment import hardened, untrusting
+from clauderon.git.call import Git, hooks_path
 from clauderon.visible import line
 
-_TIMEOUT_S = 600.0
 _SHOWN = 8
 # Of a file that is looked into; a larger one is said to run whatever it says.
 _BYTES = 1 << 20
@@ -117,9 +114,7 @@ def _changes(common_dir: Path, old: str, new: str, env: Mapping[str, str]) -> It
         new,
         "--",
     )
-    answer = proc.start(hardened(common_dir, *words), env=untrusting(env), cwd="/").result(
-        timeout_s=_TIMEOUT_S
-    )
+    answer = Git(common_dir, env).untrusting().call(*words)
     fields = answer.stdout.split(b"\0")
     for about, path in zip(fields[::2], fields[1::2], strict=False):
         _, _, before, after, kind = about.decode("ascii").split(" ")
@@ -127,10 +122,8 @@ def _changes(common_dir: Path, old: str, new: str, env: Mapping[str, str]) -> It
 
 
 def _hooks(common_dir: Path, env: Mapping[str, str]) -> str | None:
-    """Where in the tree the user's hooks are, None for nowhere. Not by a hardened call, which has its own answer."""
-    argv = ["git", "--no-pager", f"--git-dir={common_dir}", "config", "--get", "core.hooksPath"]
-    answer = proc.start(argv, env=env, cwd="/").result(ok=None, timeout_s=_TIMEOUT_S)
-    path = answer.text.removesuffix("\n")
+    """Where in the tree the user's hooks are, None for nowhere."""
+    path = hooks_path(common_dir, env)
     return posixpath.normpath(path) if path and not path.startswith(("/", "~")) else None
 
 
@@ -151,18 +144,10 @@ def _by_content(common_dir: Path, changes: list[_Change], env: Mapping[str, str]
     if not changes:
         return
     oids = [oid for change in changes for oid in (change.old, change.new)]
-    sizing = hardened(common_dir, "cat-file", "--buffer", "--batch-check=%(objectname) %(objectsize)")
-    asked = "".join(f"{oid}\n" for oid in oids).encode("ascii")
-    sizes = proc.start(sizing, env=untrusting(env), cwd="/", stdin=asked).result(timeout_s=_TIMEOUT_S).text
-    small = [
-        oid
-        for oid, size in (row.split(" ") for row in sizes.splitlines())
-        if size.isdigit() and int(size) <= _BYTES
-    ]
-    reading = hardened(common_dir, "cat-file", "--buffer", "--batch")
-    stdin = "".join(f"{oid}\n" for oid in small).encode("ascii")
-    answer = proc.start(reading, env=untrusting(env), cwd="/", stdin=stdin).result(timeout_s=_TIMEOUT_S)
-    content = {found[0]: found[2] for found in parse_batch(answer.stdout, len(small)) if found is not None}
+    git = Git(common_dir, env).untrusting()
+    sizes = git.described("%(objectname) %(objectsize)", oids)
+    small = [oid for oid, size in (row.split(" ") for row in sizes) if size.isdigit() and int(size) <= _BYTES]
+    content = {found[0]: found[2] for found in git.objects(small) if found is not None}
     for change in changes:
         look, who = _CONTENTS[folded(change.path.rpartition("/")[2])]
         before, after = content.get(change.old, b""), content.get(change.new)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from clauderon import proc
 from clauderon.airlock.carry import carry
 from clauderon.airlock.inside import Inside
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.quarantine import Quarantine
 from clauderon.errors import BackendError
 from clauderon.git.alternates import alternates
-from clauderon.git.environment import hardened, offline, untrusting
+from clauderon.git.call import Git
+from clauderon.git.environment import offline, untrusting
 from clauderon.git.settings import Settings
 from clauderon.record import Session
 
@@ -61,7 +61,7 @@ def _require_commit(
         **untrusting(offline(env)),
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(side.objects),
     }
-    kind = proc.start(hardened(common_dir, "cat-file", "-t", oid), env=reading, cwd="/").result(ok=None)
+    kind = Git(common_dir, reading).call("cat-file", "-t", oid, ok=None)
     if kind.status == 0 and kind.text.strip() != "commit":
         raise BackendError(
             f"sync {session.name}",

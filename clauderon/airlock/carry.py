@@ -17,12 +17,15 @@ from clauderon.airlock.layout import HostSide
 from clauderon.airlock.manifest import manifest
 from clauderon.errors import BackendError, CommandFailed
 from clauderon.git.alternates import alternates
-from clauderon.git.environment import hardened, untrusting
+from clauderon.git.call import Git, lines
+from clauderon.git.environment import untrusting
 
 # Below this many objects they are stored loose, as `receive.unpackLimit` does for a push: a pack for every commit
 # would make the user's next git command repack the repository. Not when they are large, or grow by it.
 _UNPACK_LIMIT = 100
 _UNPACK_BYTES = 1 << 20
+# For a history of millions of commits, each of which is looked at.
+_TIMEOUT_S = 1800.0
 _CANNOT_WRITE = ("No space left", "Read-only file system", "insufficient permission", "Permission denied")
 _BOUNDED = (
     "-c",
@@ -73,8 +76,9 @@ def carry(
     """
     env = untrusting(env)
     reading = {**env, "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(*sources)}
+    git = Git(common_dir, reading, timeout_s=_TIMEOUT_S)
     try:
-        new = manifest(common_dir, tips=tips, known=known, env=reading, partial=partial, what=what)
+        new = manifest(git, tips=tips, known=known, partial=partial, what=what)
         if not new.oids:
             return Carried(0, ())
         refuse_endless(common_dir, new.trees, env=reading, what=what, cache=side.expanse)
@@ -82,18 +86,15 @@ def carry(
         refuse_planted(common_dir, trees, env=reading, what=what, allowed=planted)
         allowed = allowance(side, new.disk)
         small = len(new.oids) < _UNPACK_LIMIT and new.size <= _UNPACK_BYTES and new.loose <= allowed
-        packing = hardened(common_dir, *_BOUNDED, *_PACK)
-        if partial:
-            packing.append("--missing=allow-promisor")
+        holes = ("--missing=allow-promisor",) if partial else ()
         receiver = _receiver(small, partial, fsck)
         oids = new.oids if receiver[0] == "unpack-objects" else [*new.oids, *new.bases]
         receive(
-            common_dir,
+            git,
             side,
-            packing,
-            hardened(common_dir, *_BOUNDED, *receiver, f"--max-input-size={allowed}"),
-            stdin="".join(f"{oid}\n" for oid in oids).encode(),
-            reading=reading,
+            (*_BOUNDED, *_PACK, *holes),
+            (*_BOUNDED, *receiver, f"--max-input-size={allowed}"),
+            stdin=lines(oids),
             env=env,
             disk=new.disk,
             what=what,

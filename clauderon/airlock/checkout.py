@@ -11,20 +11,16 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import paths, proc
+from clauderon import paths
 from clauderon.airlock import programs
 from clauderon.airlock.carry import printable
 from clauderon.errors import Refused
+from clauderon.git.call import CheckoutGit, Completed
 from clauderon.git.environment import environment, with_settings
 from clauderon.git.settings import Origins, parse_origins, parse_settings, standard_files
 from clauderon.record import Session
 
 _TIMEOUT_S = 3600.0
-_OVERRIDDEN = (
-    *("-c", "core.hooksPath=/dev/null"),
-    *("-c", "core.fsmonitor=false"),
-    *("-c", "submodule.recurse=false"),
-)
 _SHOWN = 10
 
 
@@ -66,11 +62,10 @@ class Checkout:
         ok: tuple[int, ...] | None = (0,),
         stdin: bytes = b"",
         more: Mapping[str, str] | None = None,
-    ) -> proc.Completed:
+    ) -> Completed:
         """git in the checkout. more: further variables."""
         env = {**(self._sealed or with_settings(self._env, self.programs.pairs)), **(more or {})}
-        argv = ["git", "--no-pager", *_OVERRIDDEN, *words]
-        return proc.start(argv, env=env, cwd=self.top, stdin=stdin).result(ok=ok, timeout_s=_TIMEOUT_S)
+        return CheckoutGit(self.top, env, timeout_s=_TIMEOUT_S).call(*words, stdin=stdin, ok=ok)
 
     def setting(self, key: str) -> str:
         """A value of the user's configuration, empty if it has none."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from clauderon import paths, proc
+from clauderon import paths
 from clauderon.airlock.aside import set_aside
 from clauderon.airlock.layout import (
     LOCK_MARK_ANY,
@@ -22,12 +22,13 @@ from clauderon.airlock.layout import (
     own_ref,
     registered,
 )
-from clauderon.airlock.refs import Change, update_refs
+from clauderon.airlock.refs import Change, ref_patterns, update_refs
 from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.syncing import locked
 from clauderon.airlock.worktree import drop_exclude
 from clauderon.errors import Conflict
-from clauderon.git.environment import environment, hardened, offline
+from clauderon.git.call import Git
+from clauderon.git.environment import environment, offline
 from clauderon.record import Session
 
 
@@ -125,7 +126,7 @@ class _Close:
         self._admin = admin
         self._environ = environ
         self._say = say
-        self._env = offline(environment(environ))
+        self._git = Git(common_dir, offline(environment(environ)), timeout_s=None)
 
     def run(self, keep_branch: bool) -> bool:
         self._break_stale_locks()
@@ -185,7 +186,7 @@ class _Close:
         if not tips:
             return 0
         words = ("rev-list", "--disk-usage", "--objects", *tips, *beside(self._session), "--")
-        answer = proc.start(hardened(self._common_dir, *words), env=self._env, cwd="/").result(ok=None)
+        answer = self._git.call(*words, ok=None)
         return int(answer.text) if answer.status == 0 and answer.text.strip().isdigit() else 0
 
     def _break_stale_locks(self) -> None:
@@ -205,8 +206,7 @@ class _Close:
         """The session's refs, and whether its branch is checked out in another worktree than its own."""
         ref = branch_ref(self._session)
         words = ("for-each-ref", "--format=%(objectname) %(refname)%00%(worktreepath)%00%00")
-        patterns = (ref, own_ref(self._session.name, ""))
-        answer = proc.start(hardened(self._common_dir, *words, *patterns), env=self._env, cwd="/").result()
+        answer = self._git.call(*words, *ref_patterns(self._session))
         found, elsewhere = dict[str, str](), False
         for record in answer.text.split("\0\0\n"):
             if record:
@@ -234,18 +234,17 @@ class _Close:
         held = ("--ignore-missing", *equal.read_text(encoding="ascii").splitlines()) if equal.exists() else ()
         # After the `--not` in it.
         words = ("rev-list", "--max-count=1", ref, *beside(self._session), *held, "--")
-        return bool(proc.start(hardened(self._common_dir, *words), env=self._env, cwd="/").result().stdout)
+        return bool(self._git.call(*words).stdout)
 
     def _forget_branch(self) -> None:
         """Its section in the configuration, if a `git push -u` on the host made one."""
         words = ("config", "--local", "--remove-section", f"branch.{self._session.branch}")
-        proc.start(hardened(self._common_dir, *words), env=self._env, cwd="/").result(ok=None)
+        self._git.ok(*words)
 
     def _remove_admin(self, admin: Path) -> None:
         """The directory is gone; `worktree remove` takes the entry, and only this one, where `prune` takes all."""
         words = ("worktree", "remove", "--force", "--force", str(self._worktree))
-        answer = proc.start(hardened(self._common_dir, *words), env=self._env, cwd="/").result(ok=None)
-        if answer.status and is_at(admin, self._worktree):
+        if not self._git.ok(*words) and is_at(admin, self._worktree):
             # git refuses, say an entry it finds damaged; the directory is the user's git's, written by the host only.
             remove_tree(admin)
 

@@ -10,12 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import proc
 from clauderon.errors import Refused
-from clauderon.git.batch import parse_batch
-from clauderon.git.environment import hardened
-
-_TIMEOUT_S = 600.0
+from clauderon.git.call import Git
 
 
 class Expanse(NamedTuple):
@@ -72,8 +68,7 @@ class _Below(NamedTuple):
 
 class _Trees:
     def __init__(self, common_dir: Path, env: Mapping[str, str], what: str, sizes: dict[str, int]) -> None:
-        self._common_dir = common_dir
-        self._env = env
+        self._git = Git(common_dir, env)
         self._what = what
         self._sizes = sizes
         self._remembered = 0
@@ -123,10 +118,7 @@ class _Trees:
         yield batch
 
     def _read(self, oids: Sequence[str]) -> Iterator[tuple[str, _Below]]:
-        argv = hardened(self._common_dir, "cat-file", "--buffer", "--batch")
-        stdin = "".join(f"{oid}\n" for oid in oids).encode()
-        answer = proc.start(argv, env=self._env, cwd="/", stdin=stdin).result(timeout_s=_TIMEOUT_S)
-        for oid, found in zip(oids, parse_batch(answer.stdout, len(oids)), strict=True):
+        for oid, found in zip(oids, self._git.objects(oids), strict=True):
             # One that is not there, in a partial clone, cannot be spread out either.
             yield (
                 oid,

@@ -12,12 +12,12 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from clauderon import paths, proc
+from clauderon import paths
 from clauderon.airlock.disk import corrections
 from clauderon.airlock.layout import admin_dir
 from clauderon.errors import CommandTimeout
-from clauderon.git.environment import environment, hardened, offline, without_filters
-from clauderon.git.settings import parse_settings
+from clauderon.git.call import Completed, Git
+from clauderon.git.environment import environment, offline, without_filters
 from clauderon.record import Session
 
 # The container can keep git waiting (a fifo, an endless file, swapped in at the right moment).
@@ -47,8 +47,7 @@ def follow(
     if admin is None:
         return True
     env = environment(environ)
-    config = proc.start(hardened(admin, "config", "--list", "-z"), env=env, cwd="/").result()
-    settings = parse_settings(config.stdout)
+    settings = Git(admin, env).settings()
     env = without_filters(offline(env), settings.filters, corrections(settings.checkout, home.root))
     index = _Index(admin, worktree, env)
     for attempt in range(_ATTEMPTS):
@@ -120,9 +119,9 @@ class _Index:
         self._copy.replace(self._index)
         return True
 
-    def _call(self, *words: str) -> proc.Completed:
-        argv = hardened(self._admin, *words, work_tree=self._worktree)
-        return proc.start(argv, env=self._env, cwd="/").result(ok=None, timeout_s=_TIMEOUT_S)
+    def _call(self, *words: str) -> Completed:
+        git = Git(self._admin, self._env, self._worktree, timeout_s=_TIMEOUT_S)
+        return git.call(*words, ok=None)
 
 
 def has_submodules(admin: Path, index: Path | None = None) -> bool:
@@ -143,10 +142,9 @@ def shield(admin: Path, worktree: Path, env: Mapping[str, str], index: Path | No
     """
     if not has_submodules(admin, index):
         return
-    listing = hardened(admin, "ls-files", "--stage", "-z", work_tree=worktree)
-    staged = proc.start(listing, env=env, cwd="/").result()
+    git = Git(admin, env, worktree)
+    staged = git.call("ls-files", "--stage", "-z")
     submodules = [line for line in staged.stdout.split(b"\0") if line.startswith(b"160000 ")]
     if submodules:
         names = b"".join(line.partition(b"\t")[2] + b"\0" for line in submodules)
-        argv = hardened(admin, "update-index", "--skip-worktree", "-z", "--stdin", work_tree=worktree)
-        proc.start(argv, env=env, cwd="/", stdin=names).result()
+        git.call("update-index", "--skip-worktree", "-z", "--stdin", stdin=names)

@@ -5,24 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from clauderon import paths, proc
+from clauderon import paths
 from clauderon.airlock.carry import printable
 from clauderon.airlock.layout import HostSide, host_side
 from clauderon.airlock.looking import place_of
 from clauderon.airlock.snapshot import Place, foreign
-from clauderon.git.environment import hardened
 from clauderon.record import Session
 
-# The container can keep git waiting, and may have made any number of them.
-_TIMEOUT_S = 120.0
 _SHOWN = 3
 
 
 def ignored_files(place: Place) -> tuple[bytes, ...]:
     """Their paths, without our own mount points and without what is in a nested repository."""
     words = ("ls-files", "--others", "--ignored", "--exclude-standard", "-z")
-    argv = hardened(place.admin, *words, work_tree=place.worktree)
-    answer = proc.start(argv, env=place.reading, cwd="/").result(timeout_s=_TIMEOUT_S)
+    answer = place.git(place.reading).call(*words)
     return tuple(foreign(place, (path for path in answer.stdout.split(b"\0") if path)))
 
 

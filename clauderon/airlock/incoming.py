@@ -12,14 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import proc
 from clauderon.airlock.gitlike import is_dotgit, is_dotgitmodules, is_part, makes_repository
 from clauderon.errors import Refused
-from clauderon.git.batch import parse_batch
-from clauderon.git.environment import hardened, untrusting
+from clauderon.git.call import Git
 from clauderon.visible import line
 
-_TIMEOUT_S = 600.0
 _AT_ONCE = 2000
 _SHOWN = 5
 _LINK = b"120000"
@@ -173,18 +170,14 @@ def changed_trees(
 ) -> tuple[tuple[str, str], ...]:
     """The directories that differ between two commits or trees, as they are in `new`: (object name, path)."""
     words = ("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", "--no-abbrev", old, new, "--")
-    answer = proc.start(hardened(common_dir, *words), env=untrusting(env), cwd="/").result(
-        timeout_s=_TIMEOUT_S
-    )
-    fields = answer.stdout.split(b"\0")
+    git = Git(common_dir, env).untrusting()
+    fields = git.call(*words).stdout.split(b"\0")
     found = []
     for about, path in zip(fields[::2], fields[1::2], strict=False):
         mode, oid = about.split(b" ")[1:4:2]
         if mode == b"040000":
             found.append((oid.decode("ascii"), path.decode("utf-8", "surrogateescape")))
-    top = hardened(common_dir, "rev-parse", f"{new}^{{tree}}")
-    root = proc.start(top, env=untrusting(env), cwd="/").result(timeout_s=_TIMEOUT_S).text.strip()
-    return ((root, ""), *found)
+    return ((git.tree_of(new), ""), *found)
 
 
 def planted_between(
@@ -227,22 +220,16 @@ def _contents(
 
 
 def _sizes(common_dir: Path, oids: Sequence[str], env: Mapping[str, str]) -> dict[str, int]:
-    argv = hardened(
-        common_dir, "cat-file", "--buffer", "--batch-check=%(objecttype) %(objectname) %(objectsize)"
-    )
-    stdin = "".join(f"{oid}\n" for oid in oids).encode("ascii")
-    answer = proc.start(argv, env=untrusting(env), cwd="/", stdin=stdin).result(timeout_s=_TIMEOUT_S)
-    fields = (row.split(" ") for row in answer.text.splitlines() if row.startswith("tree "))
+    rows = Git(common_dir, env).untrusting().described("%(objecttype) %(objectname) %(objectsize)", oids)
+    fields = (row.split(" ") for row in rows if row.startswith("tree "))
     return {oid: int(size) for _, oid, size in fields}
 
 
 def _batch(
     common_dir: Path, trees: Sequence[tuple[str, str]], env: Mapping[str, str]
 ) -> Iterator[tuple[str, str, bytes]]:
-    argv = hardened(common_dir, "cat-file", "--buffer", "--batch")
-    stdin = "".join(f"{oid}\n" for oid, _ in trees).encode("ascii")
-    answer = proc.start(argv, env=untrusting(env), cwd="/", stdin=stdin).result(timeout_s=_TIMEOUT_S)
-    for (oid, path), found in zip(trees, parse_batch(answer.stdout, len(trees)), strict=True):
+    contents = Git(common_dir, env).untrusting().objects([oid for oid, _ in trees])
+    for (oid, path), found in zip(trees, contents, strict=True):
         if found is not None:
             yield oid, path, found[2]
 
@@ -250,8 +237,7 @@ def _batch(
 def _is_trick(common_dir: Path, oid: str, env: Mapping[str, str]) -> bool:
     """Whether a `.gitmodules` says what no honest one does. git's own rules refuse most of it, unless it is told
     not to (`receive.fsck.*`)."""
-    argv = hardened(common_dir, "config", f"--blob={oid}", "--list", "-z")
-    answer = proc.start(argv, env=untrusting(env), cwd="/").result(ok=None, timeout_s=_TIMEOUT_S)
+    answer = Git(common_dir, env).untrusting().call("config", f"--blob={oid}", "--list", "-z", ok=None)
     # One that git cannot read leads nowhere.
     for item in answer.text.split("\0") if answer.status == 0 else ():
         key, _, value = item.partition("\n")

@@ -5,9 +5,9 @@ Writes objects, and files only into a scratch directory of ours.
 
 from __future__ import annotations
 
-from clauderon import proc
 from clauderon.airlock.checkout import Checkout, few
 from clauderon.errors import CommandFailed, Conflict, Refused
+from clauderon.git.call import Completed
 
 _USAGE = 129
 
@@ -42,7 +42,7 @@ def _join_before_2_38(checkout: Checkout, head: str, tip: str) -> str:
     return _judged(checkout, answer, "", names)
 
 
-def _judged(checkout: Checkout, answer: proc.Completed, tree: str, names: list[str]) -> str:
+def _judged(checkout: Checkout, answer: Completed, tree: str, names: list[str]) -> str:
     names = [name for name in names if name]
     stopped = checkout.programs.stopped_drivers(answer.error_text)
     if stopped:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
-from clauderon import proc
 from clauderon.airlock.layout import rescue_ref
-from clauderon.airlock.refs import Change, parse_refs, update_refs
+from clauderon.airlock.refs import Change, update_refs
 from clauderon.errors import Conflict
-from clauderon.git.environment import environment, hardened
+from clauderon.git.call import Git
 
 _ATTEMPTS = 20
 _LABEL_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./")
@@ -77,12 +76,9 @@ def record(
     same: whether two commits hold the same, though their names differ (a snapshot made again has another date).
     ours: refs that this delete made before it was killed.
     """
-    listing = hardened(
-        common_dir, "for-each-ref", "--format=%(objectname) %(refname)", "refs/clauderon/rescue"
-    )
-    env = environment(environ)
+    git = Git.of(common_dir, environ)
     for _ in range(_ATTEMPTS):
-        present = parse_refs(proc.start(listing, env=env, cwd="/").result().stdout)
+        present = git.refs("refs/clauderon/rescue")
 
         def fits(ref: str, oid: str, present: Mapping[str, str] = present) -> bool:
             there = present.get(ref)

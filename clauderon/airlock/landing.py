@@ -11,11 +11,11 @@ import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from clauderon import proc
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.removal import remove_tree
 from clauderon.errors import CommandFailed, Refused
 from clauderon.git.alternates import alternates
+from clauderon.git.call import Git
 
 # What one session may add to the repository beyond what its objects take inside, over its whole life: a delta of
 # something that is not carried grows, and so does what somebody compressed better than git does.
@@ -51,22 +51,23 @@ def place(common_dir: Path, side: HostSide) -> Path:
 
 
 def receive(
-    common_dir: Path,
+    git: Git,
     side: HostSide,
     producer: Sequence[str],
     consumer: Sequence[str],
     *,
     stdin: bytes,
-    reading: Mapping[str, str],
     env: Mapping[str, str],
     disk: int,
     what: str,
 ) -> None:
-    """Run `producer | consumer`, which writes objects, and move these into the repository.
+    """Run `git PRODUCER | git CONSUMER`, which writes objects, and move these into the repository.
 
+    git: of the user's repository, reading the copies. env: for the one that writes, which does not see them.
     disk: bytes the objects take inside. Raises CommandFailed as git does, and Refused for too much; in both cases
     the repository is as before.
     """
+    common_dir = Path(git.git_dir)
     landing, objects = place(common_dir, side), common_dir / "objects"
     remove_tree(landing)
     landing.mkdir(mode=0o700)
@@ -78,7 +79,7 @@ def receive(
             "GIT_QUARANTINE_PATH": str(landing),
         }
         try:
-            proc.pipe(producer, consumer, env=reading, consumer_env=writing, cwd="/", stdin=stdin)
+            git.pipe(producer, git.with_env(writing), consumer, stdin=stdin)
         except CommandFailed as error:
             if _TOO_LARGE not in error.detail:
                 raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clauderon import paths, proc
+from clauderon import paths
 from clauderon.airlock import byhand, linked
 from clauderon.airlock.autorun import Autorun, brings
 from clauderon.airlock.carry import printable
@@ -22,13 +22,12 @@ from clauderon.airlock.syncing import common_dir_of, locked
 from clauderon.airlock.tree import planted
 from clauderon.errors import BackendError
 from clauderon.git.alternates import alternates
-from clauderon.git.environment import environment, hardened, offline
+from clauderon.git.call import TIMEOUT_S, Git, apart_words, operand, parse_apart
+from clauderon.git.environment import environment, offline
 from clauderon.git.quiet import quiet_config
 from clauderon.git.repository import OUR_PATHS
-from clauderon.git.settings import parse_settings
 from clauderon.record import Session
 
-_TIMEOUT_S = 600.0
 _DIFF_FILE_BYTES = 64 << 20
 
 
@@ -63,28 +62,22 @@ class State:
 def state(home: paths.Home, session: Session, environ: Mapping[str, str]) -> State:
     """Look at a session's branch and worktree. Raises BackendError when the repository or the worktree is gone."""
     place = place_of(home, session, environ)
-    found = planted(place.worktree, place.admin)
-    ref, env = branch_ref(session), offline(place.env)
-    counting = proc.start(
-        hardened(place.common_dir, "rev-list", "--left-right", "--count", f"{session.base}...{ref}", "--"),
-        env=env,
-        cwd="/",
-    )
-    unmerged = proc.start(
-        hardened(place.common_dir, "rev-list", "--count", ref, *beside(session), "--"), env=env, cwd="/"
-    )
-    differing = changes(place)
+    there = planted(place.worktree, place.admin)
+    ref, git = branch_ref(session), Git(place.common_dir, place.env).offline()
+    counting = git.start(*apart_words(session.base, ref))
+    unmerged = git.start("rev-list", "--count", ref, *beside(session), "--")
+    found = changes(place)
     with locked(host_side(home, session.id), session.name):
         works, _ = look(home, session, place.common_dir, place.env)
         trees = linked.look(home, session, place.common_dir, place.env)
-    behind, ahead = counting.result(timeout_s=_TIMEOUT_S).text.split()
+    behind, ahead = parse_apart(counting.result(timeout_s=TIMEOUT_S).text)
     return State(
-        ahead=int(ahead),
-        behind=int(behind),
-        unmerged=int(unmerged.result(timeout_s=_TIMEOUT_S).text),
-        modified=len(differing.modified),
-        untracked=len(differing.untracked),
-        planted=tuple(printable(path) for path in found),
+        ahead=ahead,
+        behind=behind,
+        unmerged=int(unmerged.result(timeout_s=TIMEOUT_S).text),
+        modified=len(found.modified),
+        untracked=len(found.untracked),
+        planted=tuple(printable(path) for path in there),
         submodules=tuple(work for work in works if work.any),
         linked=tuple(trees),
     )
@@ -110,8 +103,7 @@ def place_of(home: paths.Home, session: Session, environ: Mapping[str, str]) -> 
         )
     env = environment(environ)
     # As this worktree sees it: an include may depend on the branch or the directory.
-    config = proc.start(hardened(admin, "config", "--list", "-z"), env=env, cwd="/").result()
-    settings = parse_settings(config.stdout)
+    settings = Git(admin, env).settings()
     byhand.follow(host_side(home, session.id).by_hand, quiet_config(settings))
     tracked = host_side(home, session.id).tracks
     own = tracked.read_text(encoding="ascii").splitlines() if tracked.exists() else ()
@@ -127,7 +119,7 @@ def place_of(home: paths.Home, session: Session, environ: Mapping[str, str]) -> 
     )
 
 
-def diff_argv(common_dir: str, old: str, new: str, *, stat: bool, name_only: bool, person: bool) -> list[str]:
+def differing(old: str, new: str, *, stat: bool, name_only: bool, person: bool) -> tuple[str, ...]:
     """Plumbing, so that the output is a patch whatever `diff.*` the user has set; between two trees, so that no
     file, attribute or repository of the worktree is looked at."""
     words = ["diff-tree", "-r", "-M", "--no-ext-diff", "--no-textconv", "--submodule=short"]
@@ -138,7 +130,7 @@ def diff_argv(common_dir: str, old: str, new: str, *, stat: bool, name_only: boo
         words += ["--name-only"]
     else:
         words += ["-p"] if person else ["-p", "--binary", "--full-index"]
-    return hardened(common_dir, *words, proc.operand(old), proc.operand(new), "--")
+    return (*words, operand(old), operand(new), "--")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,16 +162,12 @@ def diff(
         env = offline(place.env)
         new = branch_ref(session)
         if not committed:
-            head = proc.start(
-                hardened(place.common_dir, "rev-parse", f"{new}^{{commit}}"), env=env, cwd="/"
-            ).result()
-            new = take(place, side, head.text.strip(), file_bytes=_DIFF_FILE_BYTES, whole=False).tree
+            head = Git(place.common_dir, env).text("rev-parse", f"{new}^{{commit}}")
+            new = take(place, side, head, file_bytes=_DIFF_FILE_BYTES, whole=False).tree
             env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = alternates(side.snapshot)
-        argv = diff_argv(
-            str(place.common_dir), session.base, new, stat=stat, name_only=name_only, person=person
-        )
+        words = differing(session.base, new, stat=stat, name_only=name_only, person=person)
         # In a directory of ours: git would take `.gitattributes` from where it stands.
-        output = proc.start(argv, env=env, cwd=side.root).result(timeout_s=_TIMEOUT_S).stdout
+        output = Git(place.common_dir, env, cwd=side.root).call(*words).stdout
         autorun = brings(place.common_dir, session.base, new, env=env)
         found = planted_between(place.common_dir, session.base, new, env=env)
     return Difference(output, autorun, found)

@@ -6,15 +6,14 @@ as it likes, and git would repeat them for every object below.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from clauderon import proc
 from clauderon.errors import Refused
-from clauderon.git.environment import hardened
+from clauderon.git.call import Git, lines
 
-_TIMEOUT_S = 1800.0
+# Reachable from what stdin names, not from what the user's branches hold already.
+_NEW = ("--objects", "--no-object-names", "--stdin", "--not", "--branches", "--remotes")
 _FORMAT = "%(objectname) %(objecttype) %(objectsize) %(objectsize:disk) %(deltabase)"
 # What git holds in memory as a whole, and prints in one piece: a commit with its message, a tag, a directory.
 _LARGEST = {"commit": 4 << 20, "tag": 4 << 20, "tree": 64 << 20}
@@ -42,31 +41,22 @@ class Manifest:
     bases: list[str] = field(default_factory=list)
 
 
-def listed_argv(common_dir: Path) -> list[str]:
-    """New objects: reachable from what stdin names, not from what the user's branches hold already."""
-    words = ("--objects", "--no-object-names", "--stdin", "--not", "--branches", "--remotes")
-    return hardened(common_dir, "rev-list", *words)
-
-
 def manifest(
-    common_dir: Path,
+    git: Git,
     *,
     tips: Iterable[str],
     known: Iterable[str],
-    env: Mapping[str, str],
     partial: bool,
     what: str,
 ) -> Manifest:
     """List what `tips` need and the repository does not have. Raises CommandFailed for a history with a hole, and
     Refused for a commit, tag or directory that is too large for anybody to look at."""
-    argv = listed_argv(common_dir)
-    if partial:
-        argv.insert(argv.index("rev-list") + 1, "--missing=allow-promisor")
-    asked = "".join(f"{oid}\n" for oid in tips) + "".join(f"^{oid}\n" for oid in known)
-    listed = proc.start(argv, env=env, cwd="/", stdin=asked.encode()).result(timeout_s=_TIMEOUT_S).stdout
+    holes = ("--missing=allow-promisor",) if partial else ()
+    asked = lines([*tips, *(f"^{oid}" for oid in known)])
+    listed = git.call("rev-list", *holes, *_NEW, stdin=asked).stdout
     found = Manifest()
     wanted = set[str]()
-    for oid, kind, size, disk, base in _described(common_dir, listed, env):
+    for oid, kind, size, disk, base in _described(git, listed):
         if size > _LARGEST.get(kind, size):
             raise Refused(
                 what,
@@ -83,19 +73,18 @@ def manifest(
         found.loose += disk if base is None else size
         if base is not None and kind == "blob":
             wanted.add(base)
-    _add_bases(common_dir, found, wanted, env)
+    _add_bases(git, found, wanted)
     return found
 
 
-def _add_bases(common_dir: Path, found: Manifest, wanted: set[str], env: Mapping[str, str]) -> None:
+def _add_bases(git: Git, found: Manifest, wanted: set[str]) -> None:
     """Follow deltas down to what they begin at. Blobs only: nothing is linked from them."""
     seen = set(found.oids)
     level = wanted - seen
     while level:
         seen |= level
-        asked = "".join(f"{oid}\n" for oid in level).encode()
         following = set[str]()
-        for oid, _kind, _size, disk, base in _described(common_dir, asked, env):
+        for oid, _kind, _size, disk, base in _described(git, level):
             found.bases.append(oid)
             found.disk += disk
             if base is not None:
@@ -103,15 +92,11 @@ def _add_bases(common_dir: Path, found: Manifest, wanted: set[str], env: Mapping
         level = following - seen
 
 
-def _described(
-    common_dir: Path, oids: bytes, env: Mapping[str, str]
-) -> Iterable[tuple[str, str, int, int, str | None]]:
+def _described(git: Git, oids: Collection[str] | bytes) -> Iterable[tuple[str, str, int, int, str | None]]:
     """For each object: its name, kind, size, size on disk, and what it is a delta of."""
     if not oids:
         return
-    argv = hardened(common_dir, "cat-file", "--buffer", f"--batch-check={_FORMAT}")
-    answer = proc.start(argv, env=env, cwd="/", stdin=oids).result(timeout_s=_TIMEOUT_S)
-    for line in answer.text.splitlines():
+    for line in git.described(_FORMAT, oids):
         fields = line.split(" ")
         if len(fields) == 5:  # else "missing": a hole in a partial clone
             oid, kind, size, disk, base = fields

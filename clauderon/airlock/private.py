@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from clauderon import paths, proc
+from clauderon import paths
 from clauderon.airlock import byhand
 from clauderon.airlock.disk import corrections
 from clauderon.airlock.following import shield
@@ -21,7 +21,8 @@ from clauderon.airlock.worktree import give_away
 from clauderon.config.schema import NOTHING
 from clauderon.errors import BackendError, UsageError
 from clauderon.git.alternates import object_dirs
-from clauderon.git.environment import hardened, without_filters
+from clauderon.git.call import Git
+from clauderon.git.environment import without_filters
 from clauderon.git.repository import OUR_HOOKS, Repository
 from clauderon.git.settings import NOBODY, is_true
 from clauderon.mount import Mount
@@ -119,8 +120,7 @@ def _give_worktree(
         return
     give_away(worktree, owner)
     # The index remembers each file's owner and change time; without this `git status` rereads all.
-    argv = hardened(admin, "update-index", "-q", "--refresh", work_tree=worktree)
-    proc.start(argv, env=env, cwd="/").result(ok=None)
+    Git(admin, env, worktree, timeout_s=None).ok("update-index", "-q", "--refresh")
 
 
 def _write_host_side(side: HostSide, repository: Repository, owner: tuple[int, int] | None) -> None:

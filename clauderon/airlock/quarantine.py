@@ -13,14 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clauderon import proc
 from clauderon.airlock.inside import Inside, names_in, open_regular, opened
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.leftout import MOST, LeftOut
 from clauderon.airlock.loose import copy_loose
 from clauderon.airlock.packs import DamagedPack, copy_pack
 from clauderon.errors import CommandFailed, CommandTimeout, Refused
-from clauderon.git.environment import hardened, untrusting
+from clauderon.git.call import Git
+from clauderon.git.environment import untrusting
 
 _PACK = re.compile(r"pack-(?:[0-9a-f]{40}|[0-9a-f]{64})\.pack\Z")
 _CHUNK = 1 << 20
@@ -229,9 +229,9 @@ class Quarantine:
                 )
             # git names packs by their content, but nothing holds the container to it; our own index does.
             index = target.with_suffix(".idx")
-            argv = hardened(self._common_dir, *_INDEXING, "-o", str(index), str(partial))
             timeout_s = _INDEX_PACK_TIMEOUT_S + (self._inflated - before) / _INDEX_PACK_BYTES_PER_S
-            proc.start(argv, env=self._env, cwd="/").result(timeout_s=timeout_s)
+            git = Git(self._common_dir, self._env, timeout_s=timeout_s)
+            git.call(*_INDEXING, "-o", str(index), str(partial))
             partial.replace(target)
         except (DamagedPack, CommandFailed, CommandTimeout) as error:
             why = _last_line(error.detail if isinstance(error, CommandFailed) else str(error))

@@ -9,25 +9,16 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from clauderon import proc
 from clauderon.airlock.carry import printable
 from clauderon.airlock.layout import branch_ref, own_ref
 from clauderon.errors import CommandFailed, Conflict
-from clauderon.git.environment import environment, hardened
+from clauderon.git.call import Git
 from clauderon.record import Session
 
-_TIMEOUT_S = 600.0
 
-
-def refs_argv(common_dir: Path, session: Session) -> list[str]:
-    patterns = (branch_ref(session), own_ref(session.name, ""))
-    return hardened(common_dir, "for-each-ref", "--format=%(objectname) %(refname)", *patterns)
-
-
-def parse_refs(output: bytes) -> dict[str, str]:
-    """Read `for-each-ref --format='%(objectname) %(refname)'`: ref name to object name."""
-    lines = output.decode("utf-8", "surrogateescape").splitlines()
-    return {name: oid for oid, _, name in (line.partition(" ") for line in lines)}
+def ref_patterns(session: Session) -> tuple[str, str]:
+    """What matches every ref of a session: its branch, and what is below `refs/clauderon`."""
+    return branch_ref(session), own_ref(session.name, "")
 
 
 Change = tuple[str, str | None, str | None]
@@ -50,10 +41,11 @@ def update_refs(common_dir: Path, changes: Sequence[Change], environ: Mapping[st
                 b"update %b" % os.fsencode(name) + b"\0" + new.encode() + b"\0" + (old or zero).encode()
             )
     words += [b"prepare", b"commit"]
-    argv = hardened(common_dir, "update-ref", "-m", "clauderon: sync", "--create-reflog", "--stdin", "-z")
     stdin = b"".join(word + b"\0" for word in words)
     try:
-        proc.start(argv, env=environment(environ), cwd="/", stdin=stdin).result(timeout_s=_TIMEOUT_S)
+        Git.of(common_dir, environ).call(
+            "update-ref", "-m", "clauderon: sync", "--create-reflog", "--stdin", "-z", stdin=stdin
+        )
     except CommandFailed as error:
         if "lock" in error.detail or "expected" in error.detail or "already exists" in error.detail:
             raise Conflict(

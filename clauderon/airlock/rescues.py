@@ -11,15 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import proc
 from clauderon.airlock.autorun import Autorun, brings
 from clauderon.airlock.layout import RESCUES, admin_dir
 from clauderon.airlock.refs import Change, update_refs
 from clauderon.errors import CommandFailed, Conflict
-from clauderon.git.environment import environment, hardened, offline, without_filters
-from clauderon.git.settings import parse_settings
+from clauderon.git.call import Git
+from clauderon.git.environment import offline, without_filters
 
-_TIMEOUT_S = 600.0
 _FORMAT = "%(refname)%00%(objectname)%00%(creatordate:unix)%00%(contents:subject)%00%00"
 _SUBJECT = 200
 _COMMITS = 50
@@ -63,21 +61,9 @@ class Looked(NamedTuple):
     files: tuple[tuple[str, int | None, int | None], ...]
 
 
-def common_dir_at(place: Path, environ: Mapping[str, str]) -> Path | None:
-    """The common git directory of the repository that `place` is in; None if it is in none.
-
-    Whether git may look there at all is for the caller to have asked (`session.foreign`).
-    """
-    argv = ["git", "rev-parse", "--path-format=absolute", "--git-common-dir"]
-    answer = proc.start(argv, env=environment(environ), cwd=place).result(ok=None, timeout_s=_TIMEOUT_S)
-    found = answer.text.removesuffix("\n")
-    return Path(os.path.realpath(found)) if answer.status == 0 and found else None
-
-
 def rescued_refs(common_dir: Path, environ: Mapping[str, str]) -> list[Rescued]:
     """Every rescue ref of a repository, by name. Raises CommandFailed as git does."""
-    argv = hardened(common_dir, "for-each-ref", f"--format={_FORMAT}", RESCUES)
-    answer = proc.start(argv, env=_env(environ), cwd="/").result(timeout_s=_TIMEOUT_S)
+    answer = _git(common_dir, environ).call("for-each-ref", f"--format={_FORMAT}", RESCUES)
     return parse_rescued(answer.stdout.decode("utf-8", "surrogateescape"))
 
 
@@ -106,20 +92,16 @@ def _parts(name: str) -> tuple[str, str]:
 
 def look(common_dir: Path, commit: str, environ: Mapping[str, str]) -> Looked:
     """What a rescue brings. Raises CommandFailed, say where objects are missing."""
-    env = _env(environ)
-
-    def call(*words: str, ok: tuple[int, ...] | None = (0,)) -> str:
-        argv = hardened(common_dir, *words)
-        return proc.start(argv, env=env, cwd="/").result(ok=ok, timeout_s=_TIMEOUT_S).text
-
+    git = _git(common_dir, environ)
     tip = peeled(common_dir, commit, environ)
     others = ("--not", "--branches", "--remotes", "--tags", "--")
-    count = int(call("rev-list", "--count", tip, *others))
-    listed = call("log", f"--max-count={_COMMITS}", "--no-show-signature", "--format=%H%x00%s", tip, *others)
+    count = int(git.text("rev-list", "--count", tip, *others))
+    log = ("log", f"--max-count={_COMMITS}", "--no-show-signature", "--format=%H%x00%s")
+    listed = git.call(*log, tip, *others).text
     commits = [line.partition("\0") for line in listed.split("\n") if line]
-    base = call("merge-base", "HEAD", tip, ok=None).strip() or call(*_NO_TREE).strip()
+    base = git.text("merge-base", "HEAD", tip, ok=None) or git.text(*_NO_TREE)
     words = ("diff-tree", "-r", "-z", "--numstat", "--no-renames", "--no-ext-diff", "--no-textconv")
-    files = [line.split("\t", 2) for line in call(*words, base, tip, "--").split("\0") if line]
+    files = [line.split("\t", 2) for line in git.call(*words, base, tip, "--").text.split("\0") if line]
     return Looked(
         tuple((oid, subject[:_SUBJECT]) for oid, _, subject in commits),
         count,
@@ -133,8 +115,7 @@ def _number(text: str) -> int | None:
 
 def peeled(common_dir: Path, oid: str, environ: Mapping[str, str]) -> str:
     """The commit that an object is, or that a tag names."""
-    argv = hardened(common_dir, "rev-parse", "--verify", "--quiet", f"{oid}^{{commit}}")
-    return proc.start(argv, env=_env(environ), cwd="/").result(timeout_s=_TIMEOUT_S).text.strip()
+    return _git(common_dir, environ).text("rev-parse", "--verify", "--quiet", f"{oid}^{{commit}}")
 
 
 def make_branch(common_dir: Path, branch: str, commit: str, environ: Mapping[str, str]) -> None:
@@ -142,8 +123,8 @@ def make_branch(common_dir: Path, branch: str, commit: str, environ: Mapping[str
     ref = f"refs/heads/{branch}"
     parts = branch.split("/")
     above = {"refs/heads/" + "/".join(parts[:count]) for count in range(1, len(parts) + 1)}
-    argv = hardened(common_dir, "for-each-ref", "--format=%(refname)", *sorted(above))
-    listed = proc.start(argv, env=_env(environ), cwd="/").result(timeout_s=_TIMEOUT_S).text.splitlines()
+    git = _git(common_dir, environ)
+    listed = git.call("for-each-ref", "--format=%(refname)", *sorted(above)).text.splitlines()
     taken = next((name for name in listed if name in above or name.startswith(f"{ref}/")), None)
     if taken is None:
         update_refs(common_dir, [(ref, commit, None)], environ)
@@ -165,29 +146,23 @@ def add_worktree(
         raise Conflict(
             f"--worktree {place}", "it exists already", hint="clauderon rescue restore NAME --worktree OTHER"
         )
-    config = hardened(common_dir, "config", "--list", "-z")
-    listed = proc.start(config, env=environment(environ), cwd="/").result(timeout_s=_TIMEOUT_S)
-    env = without_filters(offline(environment(environ)), parse_settings(listed.stdout).filters)
+    git = Git.of(common_dir, environ)
+    git = git.with_env(without_filters(offline(git.env), git.settings().filters))
     words = ("worktree", "add", "--quiet", "--detach", *(() if files else ("--no-checkout",)))
     try:
-        proc.start(hardened(common_dir, *words, str(place), commit), env=env, cwd="/").result(
-            timeout_s=_TIMEOUT_S
-        )
+        git.call(*words, str(place), commit)
         if not files:
             # An index, so that what is put there shows as the change that it is.
-            admin = admin_dir(common_dir, place)
-            reading = hardened(admin or common_dir, "read-tree", "HEAD")
-            proc.start(reading, env=env, cwd="/").result(timeout_s=_TIMEOUT_S)
+            git.on(admin_dir(common_dir, place) or common_dir).call("read-tree", "HEAD")
     except BaseException:
-        undo = hardened(common_dir, "worktree", "remove", "--force", str(place))
-        proc.start(undo, env=env, cwd="/").result(ok=None, timeout_s=_TIMEOUT_S)
+        git.ok("worktree", "remove", "--force", str(place))
         raise
 
 
 def autorun(common_dir: Path, commit: str, environ: Mapping[str, str]) -> tuple[Autorun, ...]:
     """What of a commit would run by itself and is not at your HEAD; nothing where there is no HEAD."""
     try:
-        return tuple(brings(common_dir, "HEAD", commit, env=_env(environ)))
+        return tuple(brings(common_dir, "HEAD", commit, env=_git(common_dir, environ).env))
     except CommandFailed:
         return ()
 
@@ -198,5 +173,5 @@ def drop(common_dir: Path, refs: Iterable[Rescued], environ: Mapping[str, str]) 
     update_refs(common_dir, changes, environ)
 
 
-def _env(environ: Mapping[str, str]) -> dict[str, str]:
-    return offline(environment(environ))
+def _git(common_dir: Path, environ: Mapping[str, str]) -> Git:
+    return Git.of(common_dir, environ).offline()

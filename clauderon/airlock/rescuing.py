@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clauderon import paths, proc
+from clauderon import paths
 from clauderon.airlock import linked
 from clauderon.airlock.carry import carry
 from clauderon.airlock.dropped import Traces, dropped, traces
@@ -20,14 +20,15 @@ from clauderon.airlock.keeping import Kept, labelled, read_lines, record, write_
 from clauderon.airlock.layout import HostSide, branch_ref, host_side, kept_dir, own_ref
 from clauderon.airlock.looking import place_of
 from clauderon.airlock.quarantine import Quarantine
-from clauderon.airlock.refs import parse_refs, refs_argv
+from clauderon.airlock.refs import ref_patterns
 from clauderon.airlock.snapshot import Place, Snapshot, take
 from clauderon.airlock.submodule_work import keep
 from clauderon.airlock.syncing import common_dir_of, locked
 from clauderon.airlock.tree import open_up
 from clauderon.airlock.workbench import Workbench
 from clauderon.errors import ClauderonError
-from clauderon.git.environment import environment, hardened
+from clauderon.git.call import Git, lines, parse_refs
+from clauderon.git.environment import environment
 from clauderon.git.settings import Settings, parse_settings
 from clauderon.record import Session
 
@@ -93,11 +94,9 @@ class _Rescue:
         self.common_dir = common_dir_of(session)
         self.env = environment(self.environ)
         self.bench = Workbench(self.side, self.common_dir, session, self.env)
-        host = parse_refs(
-            proc.start(refs_argv(self.common_dir, session), env=self.env, cwd="/").result().stdout
-        )
-        config = hardened(self.common_dir, "config", "--list", "-z")
-        self.settings = parse_settings(proc.start(config, env=self.env, cwd="/").result().stdout)
+        git = Git(self.common_dir, self.env)
+        host = git.refs(*ref_patterns(session))
+        self.settings = git.settings()
         self.known = list(host.values())
         candidates, head = self._inside()
         tip = host.get(branch_ref(session))
@@ -238,7 +237,7 @@ class _Rescue:
             return {}
         where = own_ref(self.session.name, "was")
         words = ("for-each-ref", "--format=%(objectname) %(refname)", f"--contains={tip}", where)
-        answer = proc.start(hardened(self.common_dir, *words), env=self.env, cwd="/").result(ok=None)
+        answer = Git(self.common_dir, self.env).call(*words, ok=None)
         found = parse_refs(answer.stdout) if answer.status == 0 else {}
         return {name.removeprefix(own_ref(self.session.name, "")): oid for name, oid in found.items()}
 
@@ -257,8 +256,7 @@ class _Rescue:
         return None if snapshot.tree == self.bench.tree(head) else snapshot
 
     def _host_head(self, place: Place) -> str:
-        argv = hardened(place.admin, "rev-parse", "HEAD^{commit}")
-        return proc.start(argv, env=self.env, cwd="/").result().text.strip()
+        return Git(place.admin, self.env).text("rev-parse", "HEAD^{commit}")
 
     def _commit(self, snapshot: Snapshot, parents: list[str]) -> str:
         count = len(snapshot.changes.modified) + len(snapshot.changes.untracked)
@@ -273,7 +271,7 @@ class _Rescue:
         if not asked:
             return set()
         checked = self.bench.call(
-            "cat-file", "--batch-check", stdin="".join(f"{oid}^{{commit}}\n" for oid in asked).encode()
+            "cat-file", "--batch-check", stdin=lines(f"{oid}^{{commit}}" for oid in asked)
         )
         commits: dict[str, str] = {}
         for oid, line in zip(asked, checked.text.splitlines(), strict=True):

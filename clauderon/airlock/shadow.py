@@ -14,7 +14,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from clauderon import paths, proc
+from clauderon import paths
 from clauderon.airlock.following import shield
 from clauderon.airlock.inside import Inside, open_dir, open_regular, opened, read_file
 from clauderon.airlock.layout import HostSide, host_side
@@ -24,9 +24,8 @@ from clauderon.airlock.snapshot import Place
 from clauderon.airlock.submodules import Submodule
 from clauderon.errors import Refused
 from clauderon.git.alternates import quoted
-from clauderon.git.environment import hardened
+from clauderon.git.call import Git
 from clauderon.git.repository import OUR_PATHS
-from clauderon.git.settings import parse_settings
 from clauderon.record import Session
 
 _ENTRIES = 1_000_000
@@ -83,16 +82,15 @@ def place(
     remove_tree(tree)
     tree.mkdir()
     _link(worktree, parts, tree)
-    config = proc.start(hardened(git, "config", "--list", "-z"), env=env, cwd="/").result()
     made = Place(
         common_dir=git,
         admin=git,
         worktree=tree,
         env=env,
-        filters=parse_settings(config.stdout).filters,
+        filters=Git(git, env).settings().filters,
         tracks=frozenset(OUR_PATHS),
     )
-    proc.start(hardened(git, "read-tree", head, work_tree=tree), env=made.reading, cwd="/").result()
+    Git(git, made.reading, tree).call("read-tree", head)
     shield(git, tree, made.reading)
     return made
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clauderon import files, proc
+from clauderon import files
 from clauderon.airlock.blobs import Writer
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.marked import marked
@@ -22,10 +22,10 @@ from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.staging import Staging
 from clauderon.airlock.tree import Found, files_below, look, storable
 from clauderon.git.alternates import alternates
-from clauderon.git.environment import hardened, untrusting, without_filters
+from clauderon.git.call import Completed, Git
+from clauderon.git.environment import untrusting, without_filters
 from clauderon.git.repository import OUR_PATHS
 
-_TIMEOUT_S = 600.0
 # The container can keep git waiting (a fifo, an endless file, swapped in at the right moment).
 _STATUS_TIMEOUT_S = 120.0
 FILE_BYTES = 4 << 30
@@ -69,6 +69,10 @@ class Place:
     def reading(self) -> dict[str, str]:
         return without_filters(untrusting(self.env), self.filters, self.disk)
 
+    def git(self, env: Mapping[str, str]) -> Git:
+        """git on the worktree, by its own index; not for long, since the container can keep it waiting."""
+        return Git(self.admin, env, self.worktree, timeout_s=_STATUS_TIMEOUT_S)
+
 
 def changes(place: Place) -> Changes:
     """Ask git, hardened, what differs from the branch; ignored files and our own mount points are left out."""
@@ -80,9 +84,8 @@ def changes(place: Place) -> Changes:
         "--ignore-submodules=all",
         "--no-renames",
     )
-    argv = hardened(place.admin, *words, work_tree=place.worktree)
     with _seeing_index(place) as env:
-        answer = proc.start(argv, env=env, cwd="/").result(timeout_s=_STATUS_TIMEOUT_S)
+        answer = place.git(env).call(*words)
     found = parse_status(answer.stdout)
     return Changes(tuple(foreign(place, found.modified)), tuple(foreign(place, found.untracked)))
 
@@ -126,9 +129,7 @@ def _seeing_index(place: Place) -> Iterator[dict[str, str]]:
             ("--no-skip-worktree", [entry.path for entry in kept if entry.skipped]),
         ):
             stdin = b"".join(path + b"\0" for path in paths)
-            words = ("update-index", flag, "-z", "--stdin")
-            argv = hardened(place.admin, *words, work_tree=place.worktree)
-            proc.start(argv, env=env, cwd="/", stdin=stdin).result(timeout_s=_STATUS_TIMEOUT_S)
+            place.git(env).call("update-index", flag, "-z", "--stdin", stdin=stdin)
         yield env
 
 
@@ -251,15 +252,12 @@ class _Making:
         stdin = b"".join(path + b"\0" for path in paths)
         # A warning about line endings is for whoever edits; as an error it would keep the file out.
         words = ("-c", "core.safecrlf=false", "update-index", "--add", "--replace", "-z", "--stdin")
-        argv = hardened(self._place.admin, *words, work_tree=self.staging.top)
         env = {**self._place.reading, **self._places}
-        running = proc.start(argv, env=env, cwd="/", stdin=stdin)
-        return running.result(timeout_s=_TIMEOUT_S, ok=None).status == 0
+        return Git(self._place.admin, env, self.staging.top).ok(*words, stdin=stdin)
 
-    def _call(self, *words: str, stdin: bytes = b"") -> proc.Completed:
-        argv = hardened(self._place.common_dir, *words)
+    def _call(self, *words: str, stdin: bytes = b"") -> Completed:
         env = {**untrusting(self._place.env), **self._places}
-        return proc.start(argv, env=env, cwd=self._side.root, stdin=stdin).result(timeout_s=_TIMEOUT_S)
+        return Git(self._place.common_dir, env, cwd=self._side.root).call(*words, stdin=stdin)
 
     @property
     def _places(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clauderon import paths, proc
+from clauderon import paths
 from clauderon.airlock.carry import printable
 from clauderon.airlock.dropped import Traces, dropped, traces
 from clauderon.airlock.following import has_submodules
@@ -22,10 +22,8 @@ from clauderon.airlock.submodules import Submodule, find, opened_inside
 from clauderon.airlock.tree import open_up, planted
 from clauderon.airlock.workbench import Workbench
 from clauderon.errors import ClauderonError
-from clauderon.git.environment import hardened, offline
+from clauderon.git.call import Git, operand
 from clauderon.record import Session
-
-_TIMEOUT_S = 600.0
 
 
 @dataclass(slots=True)
@@ -55,8 +53,8 @@ class Work:
 
 def gitlinks(common_dir: Path, commit: str, env: Mapping[str, str]) -> dict[str, str]:
     """The submodules of a commit: path to the commit it names."""
-    argv = hardened(common_dir, "ls-tree", "-r", "-z", "--full-tree", proc.operand(commit))
-    answer = proc.start(argv, env=offline(env), cwd="/").result(timeout_s=_TIMEOUT_S, ok=None)
+    git = Git(common_dir, env).offline()
+    answer = git.call("ls-tree", "-r", "-z", "--full-tree", operand(commit), ok=None)
     found = (line.partition("\t") for line in answer.text.split("\0") if line.startswith("160000 "))
     return {path: words.split(" ")[2] for words, _, path in found}
 
@@ -156,8 +154,7 @@ def pointing(
     if not _may_have_any(home, session, admin_dir(common_dir, home.worktree(session.name))):
         return ()
     words = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--ignore-submodules=none")
-    argv = hardened(common_dir, *words, proc.operand(old), proc.operand(new), "--")
-    answer = proc.start(argv, env=offline(env), cwd="/").result(timeout_s=_TIMEOUT_S, ok=None)
+    answer = Git(common_dir, env).offline().call(*words, operand(old), operand(new), "--", ok=None)
     fields = answer.text.split("\0")
     changed = [
         (path, entry.split(" ")[3])

@@ -12,21 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from clauderon import filelock, paths, proc
+from clauderon import filelock, paths
 from clauderon.airlock.bringing import bring
 from clauderon.airlock.following import follow, held
 from clauderon.airlock.inside import Inside, tip
 from clauderon.airlock.layout import HostSide, branch_ref, host_side, own_ref
-from clauderon.airlock.refs import Change, parse_refs, refs_argv, update_refs
+from clauderon.airlock.refs import Change, ref_patterns, update_refs
 from clauderon.airlock.refusals import remembered, state_of
 from clauderon.airlock.submodule_work import pointing
 from clauderon.errors import BackendError, Conflict
-from clauderon.git.environment import environment, hardened, offline
+from clauderon.git.call import REFS, SETTINGS, Git, parse_refs
+from clauderon.git.environment import environment
 from clauderon.git.settings import parse_settings
 from clauderon.record import Session
 
 LOCK_TIMEOUT_S = 120.0
-_GIT_TIMEOUT_S = 600.0
 _ATTEMPTS = 5
 
 Outcome = Literal["up-to-date", "advanced", "diverged", "missing"]
@@ -148,8 +148,9 @@ class _Sync:
             if inside is None or new is None:
                 return self._missing(inside)
             notes = _elsewhere(inside, session)
-            asking = proc.start(refs_argv(self.common_dir, session), env=env, cwd="/")
-            config = proc.start(hardened(self.common_dir, "config", "--list", "-z"), env=env, cwd="/")
+            git = Git(self.common_dir, env)
+            asking = git.start(*REFS, *ref_patterns(session))
+            config = git.start(*SETTINGS)
             refs = parse_refs(asking.result().stdout)
             settings = parse_settings(config.result().stdout)
             old = refs.get(ref)
@@ -171,10 +172,6 @@ class _Sync:
                     planted=self.allowed,
                 )
         return self._update(refs, new=new, old=old, last=last, notes=notes)
-
-    @property
-    def _reading(self) -> dict[str, str]:
-        return offline(environment(self.environ))
 
     def _missing(self, inside: Inside | None) -> SyncResult:
         if inside is None:
@@ -270,8 +267,4 @@ class _Sync:
         return SyncResult("advanced", old, new, gained, notes=notes)
 
     def _apart(self, left: str, right: str) -> tuple[int, int]:
-        """How many commits only `left` has, and only `right`."""
-        argv = hardened(self.common_dir, "rev-list", "--left-right", "--count", f"{left}...{right}", "--")
-        answer = proc.start(argv, env=self._reading, cwd="/").result(timeout_s=_GIT_TIMEOUT_S)
-        first, second = answer.text.split()
-        return int(first), int(second)
+        return Git.of(self.common_dir, self.environ).offline().apart(left, right)

@@ -7,14 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from clauderon import proc
 from clauderon.airlock.layout import HostSide, beside
 from clauderon.git.alternates import alternates
-from clauderon.git.environment import hardened, offline, untrusting
+from clauderon.git.call import Completed, Git
+from clauderon.git.environment import offline, untrusting
 from clauderon.git.settings import NOBODY
 from clauderon.record import Session
 
-_TIMEOUT_S = 600.0
 _WHO = {
     f"GIT_{role}_{key}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -87,9 +86,9 @@ class Workbench:
         words = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
         # Of the copies alone: no alternates.
         env = {**untrusting(offline(self._env)), "GIT_OBJECT_DIRECTORY": str(self._side.objects)}
-        argv = hardened(self._common_dir, *words, "--batch-check=%(objecttype) %(objectname)")
-        answer = proc.start(argv, env=env, cwd=self._side.root).result(timeout_s=_TIMEOUT_S)
-        return sorted(line[7:] for line in answer.text.splitlines() if line.startswith("commit "))
+        git = Git(self._common_dir, env, cwd=self._side.root)
+        listed = git.call(*words, "--batch-check=%(objecttype) %(objectname)").text.splitlines()
+        return sorted(line[7:] for line in listed if line.startswith("commit "))
 
     def kinds(self, oids: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Objects that are there, with their kinds."""
@@ -116,7 +115,7 @@ class Workbench:
         lines = "".join(f"{line}\n" for line in stdin).encode()
         return self.call(*words, *beside(self._session), stdin=lines).text
 
-    def call(self, *words: str, stdin: bytes = b"", ok: tuple[int, ...] | None = (0,)) -> proc.Completed:
+    def call(self, *words: str, stdin: bytes = b"", ok: tuple[int, ...] | None = (0,)) -> Completed:
         """git in the user's repository, able to read the copies, writing new objects beside them."""
         self._side.snapshot.mkdir(parents=True, exist_ok=True)
         env = {
@@ -125,6 +124,4 @@ class Workbench:
             "GIT_OBJECT_DIRECTORY": str(self._side.snapshot),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(self._common_dir / "objects", self._side.objects),
         }
-        return proc.start(
-            hardened(self._common_dir, *words), env=env, cwd=self._side.root, stdin=stdin
-        ).result(timeout_s=_TIMEOUT_S, ok=ok)
+        return Git(self._common_dir, env, cwd=self._side.root).call(*words, stdin=stdin, ok=ok)

@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from clauderon import filelock, proc
+from clauderon import filelock
 from clauderon.airlock.disk import corrections
 from clauderon.airlock.layout import LOCK_MARK, LOCK_REASON, admin_dir, is_at, own_ref, registered
 from clauderon.errors import CommandFailed, Conflict, UsageError
-from clauderon.git.environment import hardened, without_filters
+from clauderon.git.call import Completed, Git, Running, operand
+from clauderon.git.environment import without_filters
 from clauderon.git.repository import Repository
 
 EXCLUDE_NOTE = "# clauderon mounts this file into its worktrees; the line goes with the last session\n"
@@ -40,12 +41,16 @@ class Opening:
         self.base = base
         # Of our own directory: the worktree's is not to hold anything but worktrees.
         disk = corrections(repository.checkout, worktree.parent.parent)
-        self.env = without_filters(repository.env, repository.filters, disk)
-        argv = worktree_add_argv(repository, worktree, branch=branch, base=base)
-        pin = pin_argv(repository.common_dir, worktree.name, base, fresh=True)
-        self.adding = proc.start(argv, env=self.env, cwd="/")
+        env = without_filters(repository.env, repository.filters, disk)
+        # Without a deadline: a checkout takes as long as its files do.
+        self.git = Git(repository.common_dir, env, timeout_s=None)
+        # Its checkout is the one that `worktree add` begins from.
+        self._here = self.git.on(repository.git_dir)
+        self._add = adding(worktree, branch=branch, base=base)
+        self._pin = pinning(worktree.name, base, fresh=True)
+        self.adding = self._here.start(*self._add)
         try:
-            self.pinning = proc.start(pin, env=self.env, cwd="/")
+            self.pinning = self.git.start(*self._pin)
         except BaseException:
             self.adding.stop()
             raise
@@ -56,8 +61,8 @@ class Opening:
         A failure leaves nothing of ours behind.
         """
         try:
-            added = self._again(self.adding, _worth_a_retry)
-            pinned = self._again(self.pinning, _is_locked)
+            added = self._again(self.adding, self._here, self._add, _worth_a_retry)
+            pinned = self._again(self.pinning, self.git, self._pin, _is_locked)
         except BaseException:
             self.stop()
             raise
@@ -78,63 +83,55 @@ class Opening:
         self.pinning.stop()
         if self.adding.child.returncode < 0:
             # An interrupted git takes its worktree back, by which `close` knows us, and leaves the branch.
-            common_dir, pin = self.repository.common_dir, own_ref(self.worktree.name, "base")
-            for ref in (f"refs/heads/{self.branch}", pin):
-                self._call(hardened(common_dir, "update-ref", "-d", ref, self.base))
+            for ref in (f"refs/heads/{self.branch}", own_ref(self.worktree.name, "base")):
+                self.drop(ref)
 
     def _again(
-        self, running: proc.Running, worth: Callable[[Opening, proc.Completed], bool]
-    ) -> proc.Completed:
+        self,
+        running: Running,
+        git: Git,
+        words: Sequence[str],
+        worth: Callable[[Opening, Completed], bool],
+    ) -> Completed:
         """The answer, asked for again while another command holds a lock: twenty at once on one repository."""
         answer = running.result(ok=None)
         for attempt in range(_TRIES):
             if answer.status == 0 or not worth(self, answer):
                 break
             time.sleep((0.01 + os.urandom(1)[0] / 6400) * (1 + attempt / 4))  # 10 to 50 ms, and longer
-            answer = self._call(answer.argv)
+            answer = git.call(*words, ok=None)
         return answer
 
-    def _call(self, argv: Sequence[str]) -> proc.Completed:
-        return proc.start(argv, env=self.env, cwd="/").result(ok=None)
+    def drop(self, ref: str) -> None:
+        """Delete a ref of ours where it holds nothing but the base."""
+        self.git.ok("update-ref", "-d", ref, self.base)
 
-    def _take_back(self, added: proc.Completed, pinned: proc.Completed) -> None:
-        common_dir = self.repository.common_dir
+    def drop_worktree(self) -> None:
+        """Remove git's entry of the worktree, locked or not."""
+        self.git.ok("worktree", "remove", "--force", "--force", str(self.worktree))
+
+    def _take_back(self, added: Completed, pinned: Completed) -> None:
         if pinned.status == 0:
-            pin = own_ref(self.worktree.name, "base")
-            self._call(hardened(common_dir, "update-ref", "-d", pin, self.base))
+            self.drop(own_ref(self.worktree.name, "base"))
         if not _is_conflict(added):
             # git makes the branch before it fails to fill the worktree; `-b` has shown that it was not there before.
-            self._call(hardened(common_dir, "update-ref", "-d", f"refs/heads/{self.branch}", self.base))
+            self.drop(f"refs/heads/{self.branch}")
 
-    def _pin_anyway(self, pinned: proc.Completed) -> None:
+    def _pin_anyway(self, pinned: Completed) -> None:
         """The pin exists: left by a killed command and ours to take over, or another home's session's."""
         name = self.worktree.name
         for admin in registered(self.repository.common_dir):
             with contextlib.suppress(OSError):
                 locked = (admin / "locked").read_text(encoding="utf-8", errors="replace")
                 if locked.startswith(LOCK_MARK.format(name=name)) and not is_at(admin, self.worktree):
-                    self._call(
-                        hardened(
-                            self.repository.common_dir,
-                            *("worktree", "remove", "--force", "--force", str(self.worktree)),
-                        )
-                    )
-                    self._call(
-                        hardened(
-                            self.repository.common_dir,
-                            "update-ref",
-                            "-d",
-                            f"refs/heads/{self.branch}",
-                            self.base,
-                        )
-                    )
+                    self.drop_worktree()
+                    self.drop(f"refs/heads/{self.branch}")
                     raise Conflict(
                         f"create {name}",
                         "another clauderon home has a session with this name for this repository",
                         hint="clauderon create --name OTHER ...",
                     )
-        argv = pin_argv(self.repository.common_dir, name, self.base, fresh=False)
-        proc.start(argv, env=self.env, cwd="/").result()
+        self.git.call(*pinning(name, self.base, fresh=False))
 
 
 def mark_ours(common_dir: Path, worktree: Path) -> None:
@@ -167,26 +164,26 @@ def start_worktree(repository: Repository, worktree: Path, *, branch: str, base:
     return Opening(repository, worktree, branch=branch, base=base)
 
 
-def pin_argv(common_dir: Path, name: str, base: str, *, fresh: bool) -> list[str]:
-    """Pin what the private directory borrows against a `git gc`. fresh: the pin must not exist yet."""
+def pinning(name: str, base: str, *, fresh: bool) -> tuple[str, ...]:
+    """The words that pin what the private directory borrows against a `git gc`. fresh: the pin must not exist yet."""
     old = ("0" * len(base),) if fresh else ()
-    pin = own_ref(name, "base")
-    return hardened(common_dir, "update-ref", "-m", "clauderon: base", pin, proc.operand(base), *old)
+    return ("update-ref", "-m", "clauderon: base", own_ref(name, "base"), operand(base), *old)
 
 
-def worktree_add_argv(repository: Repository, worktree: Path, *, branch: str, base: str) -> list[str]:
-    """`--no-track`: writing the upstream would take the configuration's lock. `--lock`: `git worktree prune` must
+def adding(worktree: Path, *, branch: str, base: str) -> tuple[str, ...]:
+    """The words that add a worktree.
+
+    `--no-track`: writing the upstream would take the configuration's lock. `--lock`: `git worktree prune` must
     not take the worktree while its directory is out of reach. `worktree.useRelativePaths` would mark the user's
     repository with an extension that older programs refuse.
 
     Raises UsageError for a branch that begins with '-': behind `-b` git hands it to its own `git branch`, whose option
     it then is (`-m` renames the branch that is checked out).
     """
-    return hardened(
-        repository.git_dir,
+    return (
         *("-c", "worktree.useRelativePaths=false", "-c", "checkout.defaultRemote="),
-        *("worktree", "add", "--quiet", "--no-track", "--lock", "-b", proc.operand(branch)),
-        *(str(worktree), proc.operand(base)),
+        *("worktree", "add", "--quiet", "--no-track", "--lock", "-b", operand(branch)),
+        *(str(worktree), operand(base)),
     )
 
 
@@ -194,12 +191,10 @@ def _is_empty_dir(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink() and next(path.iterdir(), None) is None
 
 
-def _worth_a_retry(opening: Opening, answer: proc.Completed) -> bool:
+def _worth_a_retry(opening: Opening, answer: Completed) -> bool:
     if any(words in answer.stderr for words in _STALE):
         # Left by a session that was killed half-way through its removal: the directory is gone, the entry is not.
-        common_dir = opening.repository.common_dir
-        removal = ("worktree", "remove", "--force", "--force", str(opening.worktree))
-        proc.start(hardened(common_dir, *removal), env=opening.env, cwd="/").result(ok=None)
+        opening.drop_worktree()
         _drop_branch(opening)
         return True
     if _HALF_WRITTEN.search(answer.stderr):
@@ -210,23 +205,21 @@ def _worth_a_retry(opening: Opening, answer: proc.Completed) -> bool:
 
 def _drop_branch(opening: Opening) -> None:
     """`-b` made the branch before git came upon the entry. Deleted only where it holds nothing but the base."""
-    words = ("update-ref", "-d", f"refs/heads/{opening.branch}", opening.base)
-    argv = hardened(opening.repository.common_dir, *words)
-    proc.start(argv, env=opening.env, cwd="/").result(ok=None)
+    opening.drop(f"refs/heads/{opening.branch}")
 
 
-def _is_locked(_opening: Opening, answer: proc.Completed) -> bool:
+def _is_locked(_opening: Opening, answer: Completed) -> bool:
     words = (b".lock'", b"could not lock", b"unable to lock")
     return any(word in answer.stderr for word in words) or bool(_HALF_WRITTEN.search(answer.stderr))
 
 
-def _is_conflict(answer: proc.Completed) -> bool:
+def _is_conflict(answer: Completed) -> bool:
     """Whether git refused before it made anything."""
     refusals = (b"already exists", b"is already checked out", b"already used by worktree", b"cannot lock ref")
     return any(words in answer.stderr for words in refusals)
 
 
-def _cannot_add(opening: Opening, answer: proc.Completed) -> Exception:
+def _cannot_add(opening: Opening, answer: Completed) -> Exception:
     text = answer.error_text
     there = _EXISTS.search(text)
     if "cannot lock ref" in text:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import paths, proc
+from clauderon import paths
 from clauderon.airlock.carry import carry
 from clauderon.airlock.inside import Inside, open_dir, opened
 from clauderon.airlock.layout import HostSide
@@ -25,7 +25,8 @@ from clauderon.caching import folders
 from clauderon.caching.lockfile import GitDependency
 from clauderon.confined import Tree, read
 from clauderon.errors import ClauderonError, Refused
-from clauderon.git.environment import environment, hardened, untrusting
+from clauderon.git.call import Git
+from clauderon.git.environment import environment, untrusting
 
 DB = ".cargo/git/db"
 # Of one dependency; no other is begun after TRIES_S.
@@ -33,7 +34,6 @@ BOUNDS = Bounds(copied=512 << 20, inflated=2 << 30, structure=64 << 20, files=20
 # The largest pack that is kept.
 PACK_BYTES = 256 << 20
 TRIES_S = 120.0
-_TIMEOUT_S = 600.0
 _ALTERNATES_BYTES = 1 << 20
 _OURS = f"{paths.CONTAINER_CARGO_HOME}/git/"
 # A bare repository of nothing, beside its directories.
@@ -139,7 +139,7 @@ def _packed(root: int, scratch: Path, commit: str, env: Mapping[str, str]) -> di
 
 
 def _git(env: Mapping[str, str], repository: Path, *words: str) -> None:
-    proc.start(hardened(repository, *words), env=env, cwd="/").result(timeout_s=_TIMEOUT_S)
+    Git(repository, env).call(*words)
 
 
 def lend(tree: Tree, wanted: Iterable[GitDependency], folder_of: Callable[[str], str | None]) -> None:

@@ -13,12 +13,12 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from clauderon import proc
 from clauderon.config.keys import OTHER_VARIABLES
 from clauderon.config.keys import variables as override_variables
 from clauderon.config.schema import Config
 from clauderon.doctor.check import Check, fail, ok, size_text, warn
 from clauderon.errors import ClauderonError
+from clauderon.git import version as git_version
 from clauderon.paths import Home
 from clauderon.record import Session
 from clauderon.store import Store
@@ -100,7 +100,7 @@ def variables(settings: Config, environ: Mapping[str, str]) -> Check:
 
 def git(environ: Mapping[str, str]) -> Check:
     try:
-        text = proc.run(["git", "version"], env=environ, timeout_s=10).text
+        text = git_version(environ)
     except ClauderonError as error:
         return fail("git", str(error), "sudo apt-get install git")
     match = re.search(r"(\d+)\.(\d+)", text)

@@ -5,9 +5,7 @@ Builds values only; starts nothing and reads no disk.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
 
 # What survives of GIT_*: who the person is and where their own configuration lives, and how their ssh is
 # called (a partial clone fetches blobs during a checkout). Dates make commits repeatable in tests. Everything
@@ -58,6 +56,13 @@ HARDENED = (
     *("-c", "advice.detachedHead=false"),
     *("-c", "gc.auto=0"),
     *("-c", "maintenance.auto=false"),
+)
+
+# The same for a call in the user's own checkout, whose settings are to hold otherwise.
+OVERRIDDEN = (
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "submodule.recurse=false"),
 )
 
 
@@ -118,11 +123,3 @@ def with_settings(env: Mapping[str, str], pairs: Collection[tuple[str, str]]) ->
         numbered[f"GIT_CONFIG_KEY_{index}"] = key
         numbered[f"GIT_CONFIG_VALUE_{index}"] = value
     return {**env, **numbered} if pairs else dict(env)
-
-
-def hardened(git_dir: str | os.PathLike[str], *words: str, work_tree: Path | None = None) -> list[str]:
-    """The argv of a hardened git on exactly this git directory; no discovery, so no planted `.git` is ever read."""
-    place = [f"--git-dir={os.fspath(git_dir)}"]
-    if work_tree is not None:
-        place.append(f"--work-tree={work_tree}")
-    return ["git", "--no-pager", *place, *HARDENED, *words]

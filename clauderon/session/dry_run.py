@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from clauderon import files, names, spec
 from clauderon.airlock.layout import host_side
-from clauderon.airlock.worktree import pin_argv, worktree_add_argv
+from clauderon.airlock.worktree import adding, pinning
 from clauderon.docker import argv, keys
 from clauderon.errors import NoSuchSession, UsageError
+from clauderon.git.call import Git
 from clauderon.git.environment import KEPT, without_filters
 from clauderon.git.repository import Repository
 from clauderon.paths import Home
@@ -167,8 +168,9 @@ def _record_with_key(context: Context, record: str, ending: Ending) -> list[str]
 def _worktree_lines(context: Context, plan: Plan) -> list[str]:
     session, repository = plan.session, plan.repository
     worktree = context.home.worktree(session.name)
-    add = worktree_add_argv(repository, worktree, branch=session.branch, base=session.base)
-    pin = pin_argv(repository.common_dir, session.name, session.base, fresh=True)
+    git = Git(repository.common_dir, repository.env)
+    add = git.on(repository.git_dir).argv(*adding(worktree, branch=session.branch, base=session.base))
+    pin = git.argv(*pinning(session.name, session.base, fresh=True))
     return [
         "# The worktree and its branch; the pin keeps `git gc` from what the container borrows.",
         shlex.join(["mkdir", "-p", str(worktree.parent)]),

@@ -9,11 +9,10 @@ import contextlib
 import os
 import shlex
 import signal
-from pathlib import Path
 
 from clauderon import proc, spec
 from clauderon.errors import ClauderonError, CommandTimeout
-from clauderon.git.environment import environment, hardened, offline
+from clauderon.git.call import Git
 from clauderon.record import Session
 from clauderon.session.context import Context
 from clauderon.session.slow import slow
@@ -66,8 +65,7 @@ def _failed(session: Session, command: str, how: str) -> ClauderonError:
 def _only_of_sessions(context: Context, session: Session) -> list[str]:
     """The branches of sessions that the base commit is on, where it is on nothing else: an agent wrote it."""
     words = ("for-each-ref", f"--contains={session.base}", "--format=%(refname)")
-    env = offline(environment(context.environ))
-    refs = proc.start(hardened(Path(session.git_dir), *words), env=env, cwd="/").result().text.splitlines()
+    refs = Git.of(session.git_dir, context.environ).offline().call(*words).text.splitlines()
     theirs = {f"refs/heads/{row.branch}" for row in context.store.all() if row.git_dir == session.git_dir}
     own = f"refs/clauderon/{session.name}/"
     others = [ref for ref in refs if ref != f"refs/heads/{session.branch}" and not ref.startswith(own)]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import names, paths
+from clauderon import git, names, paths
 from clauderon.airlock import aside, autorun_said, giving, remove_tree, rescues
 from clauderon.airlock.aside import Aside
 from clauderon.airlock.keeping import read_lines
@@ -90,7 +90,7 @@ def repositories(context: Context, repo: Path | None) -> list[Path]:
         if not repo.is_dir():
             raise UsageError(f"--repo {ascii(str(repo))[1:-1]}", "there is no such directory")
         refuse_foreign(context, repo)
-        found = rescues.common_dir_at(repo, context.environ)
+        found = git.common_dir_at(repo, context.environ)
         if found is None:
             raise UsageError(f"--repo {ascii(str(repo))[1:-1]}", "it is not in a git repository")
         return [found]
@@ -106,7 +106,7 @@ def _here(context: Context) -> Path | None:
         refuse_foreign(context, place)
     except (OSError, Refused):
         return None
-    return rescues.common_dir_at(place, context.environ)
+    return git.common_dir_at(place, context.environ)
 
 
 def list_rescues(context: Context, repo: Path | None = None) -> list[Found]:

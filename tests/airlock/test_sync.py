@@ -314,7 +314,6 @@ def test_the_users_own_exceptions_from_fsck_hold(world: World) -> None:
 def test_a_repository_that_cannot_be_written_is_said_to_be(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from clauderon.airlock import landing
     from clauderon.errors import CommandFailed
 
     world.commit()
@@ -322,7 +321,7 @@ def test_a_repository_that_cannot_be_written_is_said_to_be(
     def full(*_args: object, **_options: object) -> None:
         raise CommandFailed(["git"], 128, b"", b"fatal: write error: No space left on device\n")
 
-    monkeypatch.setattr(landing.proc, "pipe", full)
+    monkeypatch.setattr(proc, "pipe", full)
     with pytest.raises(BackendError, match="cannot be written") as caught:
         world.sync()
     assert "No space left" in caught.value.detail

@@ -13,7 +13,8 @@ from clauderon import git, proc
 from clauderon.errors import BackendError, Conflict, UsageError
 from clauderon.git.alternates import alternates, parse_alternates, quoted
 from clauderon.git.batch import parse_batch
-from clauderon.git.environment import environment, hardened, without_filters
+from clauderon.git.call import Git
+from clauderon.git.environment import environment, without_filters
 from clauderon.git.settings import parse_settings, without_password
 from tests.airlock.world import call, make_repo
 
@@ -230,7 +231,7 @@ def test_only_harmless_git_variables_are_passed_on() -> None:
 
 
 def test_a_hardened_call_names_its_repository_and_runs_no_hook() -> None:
-    argv = hardened("/r/.git", "status", work_tree=Path("/w"))
+    argv = Git("/r/.git", {}, Path("/w")).argv("status")
     assert argv[:4] == ["git", "--no-pager", "--git-dir=/r/.git", "--work-tree=/w"]
     assert {"core.hooksPath=/dev/null", "core.fsmonitor=false"} <= set(argv)
     assert argv[-1] == "status"
