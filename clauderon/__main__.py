@@ -13,7 +13,7 @@ import sys
 from clauderon import aliases, streams
 
 
-def entry() -> None:
+def console_main() -> None:
     """The console script: `main`, without the 10 ms that taking all the modules down costs. Does not return."""
     # A short life makes little garbage, and importing looks like a lot of it.
     gc.set_threshold(100_000, 20, 20)
@@ -24,6 +24,9 @@ def entry() -> None:
         except (OSError, ValueError):
             status = status or 1
     os._exit(status)
+
+
+entry = console_main  # what the scripts of an installation made before the name changed still call
 
 
 def main() -> int:
@@ -54,25 +57,25 @@ def _main(argv: list[str]) -> int:
         sys.stdout.write(f"clauderon {__version__}\n")
         return 0
     if not argv or argv[-1] in ("--help", "-h"):
-        from clauderon import shellhelp
+        from clauderon.quick import help
 
-        text = shellhelp.answer(argv, os.environ)
+        text = help.answer(argv, os.environ)
         if text is not None:
             sys.stdout.write(text)
             return 0
     if argv[:1] == ["__complete"]:
-        from clauderon import shellcomplete
+        from clauderon.quick import complete
 
-        sys.stdout.write(shellcomplete.complete(argv[1:], os.environ))
+        sys.stdout.write(complete.complete(argv[1:], os.environ))
         return 0
     if argv[:1] in (["env"], ["path"], ["shell-init"]):
-        from clauderon import shellquick
+        from clauderon.quick import env
 
-        status = shellquick.run(argv)
+        status = env.run(argv)
         if status is not None:
             return status
     if argv[:1] in (["list"], ["create"]) and not {"--help", "-h"} & set(argv):
-        from clauderon.cli.ahead import asking
+        from clauderon.cli.prefetch import asking
 
         with asking(argv, os.environ):
             return _run(argv)
@@ -86,4 +89,4 @@ def _run(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    entry()
+    console_main()

@@ -51,8 +51,8 @@ ONCE = (
     "tests/shell/test_generated.py",
     "tests/shell/test_make.py",
     "tests/shell/test_screen.py",
-    "tests/shell/test_shellenv.py",
-    "tests/shell/test_shellhelp.py",
+    "tests/quick/test_help.py",
+    "tests/quick/test_shell_syntax.py",
 )
 # What a live test may lack where everything else must run (CLAUDERON_REQUIRE_LIVE=1), by the reason it gives.
 MAY_LACK = (

@@ -1,4 +1,4 @@
-"""clauderon/share/help.txt: what typer prints for each `--help`, for `shellhelp` to print without it."""
+"""clauderon/share/help.txt: what typer prints for each `--help`, for `quick.help` to print without it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import commandtree
 
-from clauderon.shellhelp import HEAD
+from clauderon.quick.help import HEAD
 
 # No terminal at all counts as 80 columns; from 100 on typer makes no line longer (`max_content_width` in cli.app).
 USUAL, BROAD = 80, 100

@@ -18,8 +18,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Who may import these, as patterns of module names below `clauderon`.
 ONLY_IN = {
-    "plumbum": r"proc\.answering",
-    "sh": r"proc\.answering",
+    "plumbum": r"proc\.capture",
+    "sh": r"proc\.capture",
     "subprocess": r"proc\..*",
     "typer": r"cli\..*|cli",
     "pyte": r"screen",
@@ -39,7 +39,7 @@ PROC_IN_PROXY = {
 WRITERS = {
     "output": "the writer",
     "__main__": "--version, --help and completion answer before `output` could be imported",
-    "shellquick": "env and path answer in a few milliseconds, without typer",
+    "quick.env": "env and path answer in a few milliseconds, without typer",
 }
 # Modules over 300 lines, each with the reason why it is one thing.
 LONG: dict[str, str] = {
@@ -284,7 +284,7 @@ def git_by_hand(tree: ast.Module) -> list[str]:
 
 @of_every_module
 def test_git_is_called_by_its_verbs(path: Path) -> list[str]:
-    """The hardening comes with `git.Git`; a command made by hand could lack it. Seen to fail with one in `looking`."""
+    """The hardening comes with `git.Git`; a command made by hand could lack it. Seen to fail with one in `status`."""
     return [] if name_of(path).split(".")[0] == "git" else git_by_hand(tree_of(path))
 
 

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from clauderon.airlock.ignoring import ignored as ignored
     from clauderon.airlock.ignoring import keep_ignored as keep_ignored
     from clauderon.airlock.ignoring import keeps_ignored as keeps_ignored
-    from clauderon.airlock.inside import tip as tip
-    from clauderon.airlock.looking import State as State
-    from clauderon.airlock.looking import diff as diff
-    from clauderon.airlock.looking import state as state
-    from clauderon.airlock.looking import unpushed as unpushed
     from clauderon.airlock.merging import Merged as Merged
     from clauderon.airlock.merging import merge as merge
     from clauderon.airlock.private import make_private as make_private
     from clauderon.airlock.private import mounts as mounts
     from clauderon.airlock.private import refuse_closed_objects as refuse_closed_objects
     from clauderon.airlock.private import tracks as tracks
+    from clauderon.airlock.private_refs import tip as tip
     from clauderon.airlock.removal import remove_tree as remove_tree
     from clauderon.airlock.rescuing import rescue as rescue
+    from clauderon.airlock.status import State as State
+    from clauderon.airlock.status import diff as diff
+    from clauderon.airlock.status import state as state
+    from clauderon.airlock.status import unpushed as unpushed
     from clauderon.airlock.syncing import SyncResult as SyncResult
     from clauderon.airlock.syncing import sync as sync
     from clauderon.airlock.worktree import open_worktree as open_worktree
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 # Loaded when first asked for: `create` needs two of these, `list` none.
 _ROOMS = {
     "Merged": "merging",
-    "State": "looking",
+    "State": "status",
     "SyncResult": "syncing",
     "autorun_said": "autorun",
     "close": "closing",
-    "diff": "looking",
+    "diff": "status",
     "ignored": "ignoring",
     "keep_ignored": "ignoring",
     "keeps_ignored": "ignoring",
@@ -52,11 +52,11 @@ _ROOMS = {
     "refuse_closed_objects": "private",
     "rescue": "rescuing",
     "start_worktree": "worktree",
-    "state": "looking",
+    "state": "status",
     "sync": "syncing",
-    "tip": "inside",
+    "tip": "private_refs",
     "tracks": "private",
-    "unpushed": "looking",
+    "unpushed": "status",
 }
 
 

@@ -22,8 +22,8 @@ from typing import NamedTuple
 from clauderon import confined, files, paths
 from clauderon.airlock.carry import carry
 from clauderon.airlock.gitlike import folded, makes_repository
-from clauderon.airlock.inside import Inside, open_dir
 from clauderon.airlock.layout import HostSide, branch_ref, free, host_side, kept_dir
+from clauderon.airlock.private_refs import Inside, open_dir
 from clauderon.airlock.quarantine import Quarantine
 from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.tree import storable

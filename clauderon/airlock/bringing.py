@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from clauderon.airlock.carry import carry
-from clauderon.airlock.inside import Inside
 from clauderon.airlock.layout import HostSide
+from clauderon.airlock.private_refs import Inside
 from clauderon.airlock.quarantine import Quarantine
 from clauderon.errors import BackendError
 from clauderon.git.alternates import alternates

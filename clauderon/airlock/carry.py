@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clauderon import visible
-from clauderon.airlock.expanse import refuse_endless
 from clauderon.airlock.incoming import refuse_planted
 from clauderon.airlock.landing import allowance, receive
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.manifest import manifest
+from clauderon.airlock.tree_size import refuse_endless
 from clauderon.errors import BackendError, CommandFailed
 from clauderon.git.alternates import alternates
 from clauderon.git.call import Git, lines

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clauderon.airlock.inside import Inside
+from clauderon.airlock.private_refs import Inside
 from clauderon.airlock.workbench import Workbench
 from clauderon.errors import CommandFailed
 from clauderon.record import Session

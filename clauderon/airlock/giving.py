@@ -12,8 +12,8 @@ import stat
 from collections.abc import Iterator
 
 from clauderon import paths
-from clauderon.airlock.inside import Inside
 from clauderon.airlock.layout import GIVEN_DRAFT
+from clauderon.airlock.private_refs import Inside
 from clauderon.errors import BackendError, Conflict, Refused
 from clauderon.files import draft_name
 from clauderon.record import Session

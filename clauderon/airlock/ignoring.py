@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from clauderon import paths
 from clauderon.airlock.carry import printable
 from clauderon.airlock.layout import HostSide, host_side
-from clauderon.airlock.looking import place_of
 from clauderon.airlock.snapshot import Place, foreign
+from clauderon.airlock.status import place_of
 from clauderon.record import Session
 
 _SHOWN = 3

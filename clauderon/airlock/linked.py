@@ -15,8 +15,8 @@ from pathlib import Path
 
 from clauderon import paths
 from clauderon.airlock.carry import printable
-from clauderon.airlock.inside import Inside, names_in, open_dir, opened, read_file
 from clauderon.airlock.layout import HostSide, host_side
+from clauderon.airlock.private_refs import Inside, names_in, open_dir, opened, read_file
 from clauderon.airlock.quarantine import Quarantine
 from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.shadow import place, shallow_file

@@ -1,6 +1,6 @@
 """The private git directory, built by writing files, and how it and what it borrows are mounted.
 
-Runs before the first container; afterwards the directory is the container's, and only `inside` reads it.
+Runs before the first container; afterwards the directory is the container's, and only `private_refs` reads it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 from clauderon import paths
 from clauderon.airlock import byhand
 from clauderon.airlock.disk import corrections
-from clauderon.airlock.following import shield
 from clauderon.airlock.layout import CONTAINER_OBJECTS, HostSide, admin_dir, host_side
 from clauderon.airlock.personal import write_personal
 from clauderon.airlock.worktree import give_away
+from clauderon.airlock.worktree_index import shield
 from clauderon.config.schema import NOTHING
 from clauderon.errors import BackendError, UsageError
 from clauderon.git.alternates import object_dirs

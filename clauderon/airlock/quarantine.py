@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clauderon.airlock.inside import Inside, names_in, open_regular, opened
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.leftout import MOST, LeftOut
 from clauderon.airlock.loose import copy_loose
 from clauderon.airlock.packs import DamagedPack, copy_pack
+from clauderon.airlock.private_refs import Inside, names_in, open_regular, opened
 from clauderon.errors import CommandFailed, CommandTimeout, Refused
 from clauderon.git.call import Git
 from clauderon.git.environment import untrusting

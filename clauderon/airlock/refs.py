@@ -1,6 +1,6 @@
 """A session's refs in the user's repository: read in one call, changed in one transaction.
 
-Never a ref of the private directory; those are `inside`'s.
+Never a ref of the private directory; those are `private_refs`' own.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from clauderon import __version__
 from clauderon.airlock.carry import NotWritten
-from clauderon.airlock.inside import Inside, opened
+from clauderon.airlock.private_refs import Inside, opened
 from clauderon.airlock.quarantine import NoRoom
 from clauderon.errors import BackendError, ClauderonError, CommandFailed, CommandTimeout, Refused
 

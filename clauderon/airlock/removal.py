@@ -11,7 +11,7 @@ import os
 import stat
 from pathlib import Path
 
-from clauderon.airlock.inside import names_in
+from clauderon.airlock.private_refs import names_in
 from clauderon.errors import BackendError
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -15,13 +15,13 @@ from clauderon.airlock import linked
 from clauderon.airlock.carry import carry
 from clauderon.airlock.dropped import Traces, dropped, traces
 from clauderon.airlock.ignoring import asked_for
-from clauderon.airlock.inside import Inside
-from clauderon.airlock.keeping import Kept, labelled, read_lines, record, write_lines
 from clauderon.airlock.layout import HostSide, branch_ref, host_side, kept_dir, own_ref
-from clauderon.airlock.looking import place_of
+from clauderon.airlock.private_refs import Inside
 from clauderon.airlock.quarantine import Quarantine
 from clauderon.airlock.refs import ref_patterns
+from clauderon.airlock.rescue_refs import Kept, labelled, read_lines, record, write_lines
 from clauderon.airlock.snapshot import Place, Snapshot, take
+from clauderon.airlock.status import place_of
 from clauderon.airlock.submodule_work import keep
 from clauderon.airlock.syncing import common_dir_of, locked
 from clauderon.airlock.tree import open_up

@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from clauderon import paths
-from clauderon.airlock.following import shield
-from clauderon.airlock.inside import Inside, open_dir, open_regular, opened, read_file
 from clauderon.airlock.layout import HostSide, host_side
+from clauderon.airlock.private_refs import Inside, open_dir, open_regular, opened, read_file
 from clauderon.airlock.quarantine import Quarantine
 from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.snapshot import Place
 from clauderon.airlock.submodules import Submodule
+from clauderon.airlock.worktree_index import shield
 from clauderon.errors import Refused
 from clauderon.git.alternates import quoted
 from clauderon.git.call import Git

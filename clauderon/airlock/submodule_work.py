@@ -12,15 +12,15 @@ from pathlib import Path
 from clauderon import paths
 from clauderon.airlock.carry import printable
 from clauderon.airlock.dropped import Traces, dropped, traces
-from clauderon.airlock.following import has_submodules
-from clauderon.airlock.inside import Inside
 from clauderon.airlock.layout import HostSide, admin_dir, branch_ref
+from clauderon.airlock.private_refs import Inside
 from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.shadow import mirror, place, shadow_side, shallow_file
 from clauderon.airlock.snapshot import Place, changes, take
 from clauderon.airlock.submodules import Submodule, find, opened_inside
 from clauderon.airlock.tree import open_up, planted
 from clauderon.airlock.workbench import Workbench
+from clauderon.airlock.worktree_index import has_submodules
 from clauderon.errors import ClauderonError
 from clauderon.git.call import Git, operand
 from clauderon.record import Session

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from clauderon import paths
-from clauderon.airlock.inside import Inside, names_in, open_dir, opened, read_file
+from clauderon.airlock.private_refs import Inside, names_in, open_dir, opened, read_file
 from clauderon.record import Session
 
 MOST = 64

@@ -14,12 +14,12 @@ from typing import Literal
 
 from clauderon import filelock, paths
 from clauderon.airlock.bringing import bring
-from clauderon.airlock.following import follow, held
-from clauderon.airlock.inside import Inside, tip
 from clauderon.airlock.layout import HostSide, branch_ref, host_side, own_ref
+from clauderon.airlock.private_refs import Inside, tip
 from clauderon.airlock.refs import Change, ref_patterns, update_refs
 from clauderon.airlock.refusals import remembered, state_of
 from clauderon.airlock.submodule_work import pointing
+from clauderon.airlock.worktree_index import follow, held
 from clauderon.errors import BackendError, Conflict
 from clauderon.git.call import REFS, SETTINGS, Git, parse_refs
 from clauderon.git.environment import environment

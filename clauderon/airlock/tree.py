@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clauderon.airlock.gitlike import is_dotgit, makes_repository
-from clauderon.airlock.inside import names_in, open_dir, open_regular, opened, read_file
+from clauderon.airlock.private_refs import names_in, open_dir, open_regular, opened, read_file
 from clauderon.airlock.removal import make_enterable
 
 _ENTRIES = 5_000_000

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from clauderon import paths
 from clauderon.airlock.carry import carry
-from clauderon.airlock.inside import Inside, open_dir, opened
 from clauderon.airlock.layout import HostSide
+from clauderon.airlock.private_refs import Inside, open_dir, opened
 from clauderon.airlock.quarantine import Bounds, NoRoom, Quarantine
 from clauderon.caching import folders
 from clauderon.caching.lockfile import GitDependency

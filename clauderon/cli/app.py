@@ -58,26 +58,26 @@ COMMANDS: tuple[Command, ...] = (
         _LIFE,
         brief="Change what the proxy lets a session do, at once.",
     ),
-    Command("attach", "doors", "attach", _DOORS, brief="Join the agent's terminal.", own_status=True),
+    Command("attach", "container", "attach", _DOORS, brief="Join the agent's terminal.", own_status=True),
     Command(
-        "shell", "doors", "shell", _DOORS, brief="Open a shell in a session's container.", own_status=True
+        "shell", "container", "shell", _DOORS, brief="Open a shell in a session's container.", own_status=True
     ),
     Command(
-        "exec", "doors", "exec_", _DOORS, brief="Run a command in a session's container.", own_status=True
+        "exec", "container", "exec_", _DOORS, brief="Run a command in a session's container.", own_status=True
     ),
     Command("logs", "logs", "logs", _DOORS, brief="Print what the agent wrote to its terminal."),
     Command(
         "wait",
-        "doors",
+        "container",
         "wait",
         _DOORS,
         brief="Wait until agents have ended; their status is yours.",
         own_status=True,
     ),
-    Command("upload", "work", "upload", _DOORS, brief="Copy files to where the agent sees them."),
-    Command("sync", "work", "sync", _WORK, brief="Bring a session's commits over now."),
-    Command("diff", "work", "diff", _WORK, brief="Show what a session changed since its start."),
-    Command("merge", "work", "merge", _WORK, brief="Merge a session's branch into your checkout's."),
+    Command("upload", "branch", "upload", _DOORS, brief="Copy files to where the agent sees them."),
+    Command("sync", "branch", "sync", _WORK, brief="Bring a session's commits over now."),
+    Command("diff", "branch", "diff", _WORK, brief="Show what a session changed since its start."),
+    Command("merge", "branch", "merge", _WORK, brief="Merge a session's branch into your checkout's."),
     Command("list", "rescue", "list_", _WORK, group="rescue", brief="List what deleted sessions left."),
     Command("show", "rescue", "show", _WORK, group="rescue", brief="Show its commits and files."),
     Command("restore", "rescue", "restore", _WORK, group="rescue", brief="Bring it back."),

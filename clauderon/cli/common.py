@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from clauderon import config
-from clauderon.cli import ahead
+from clauderon.cli import prefetch
 from clauderon.errors import UsageError
 from clauderon.output import Output
 from clauderon.paths import Home
@@ -64,7 +64,7 @@ def opened(*, changing: bool = False) -> Iterator[Context]:
     settings = config.load(place, os.environ)
     place.create()
     with Store.open(place) as store:
-        context = Context(place, settings, os.environ, ahead.docker(settings, os.environ), store, output)
+        context = Context(place, settings, os.environ, prefetch.docker(settings, os.environ), store, output)
         if store.is_empty():
             from clauderon.session import lost
 

@@ -12,7 +12,7 @@ import typer
 
 from clauderon import names, proc, visible
 from clauderon.cli import common
-from clauderon.cli.doors import OptionalName, only
+from clauderon.cli.container import OptionalName, only
 from clauderon.docker import failures
 from clauderon.errors import CommandFailed, Refused, UsageError
 from clauderon.output import Output

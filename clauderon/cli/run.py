@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from clauderon import proc, shellquick, streams
+from clauderon import proc, streams
 from clauderon.cli import app, common, step
 from clauderon.errors import (
     EXIT_BUG,
@@ -24,6 +24,7 @@ from clauderon.errors import (
     Interrupted,
     UsageError,
 )
+from clauderon.quick import env as quick_env
 
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 # What the machine does to any program, as with a full disk: no bug, and for the doctor to look at.
@@ -114,7 +115,7 @@ def _fail(error: ClauderonError, words: list[str], command: str) -> int:
     """Say it; returns the status to end with. A bug too must not be taken for the status of what ran."""
     status = EXIT_OURS if _passes_status(words, command) else error.exit_status
     if command == "env" and not common.output.json:
-        common.output.text(shellquick.failure(words, error))
+        common.output.text(quick_env.failure(words, error))
     common.output.fail(error, status)
     return status
 

@@ -1,4 +1,4 @@
-"""`env`, `path`, `shell-init` as typer knows them, for help and mistakes; `shellquick` answers the usual case."""
+"""`env`, `path`, `shell-init` as typer knows them, for help and mistakes; `quick.env` answers the usual case."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from clauderon import shellquick
 from clauderon.cli import common
 from clauderon.errors import UsageError
+from clauderon.quick import env as quick_env
+from clauderon.quick.shell_syntax import SHELLS
 
-_SHELLS = "sh|fish|make"
+_SHELLS = "|".join(SHELLS)
 
 
 def env(
@@ -29,9 +30,9 @@ def env(
     if name is None and (json or not unset):
         raise UsageError("env", "the session's name is missing", hint="clauderon env NAME")
     if out.json:
-        out.value("", shellquick.variables(common.home(), name or ""))
+        out.value("", quick_env.variables(common.home(), name or ""))
     else:
-        out.text(shellquick.statements(common.home(), name, shell, unset))
+        out.text(quick_env.statements(common.home(), name, shell, unset))
 
 
 def path(
@@ -46,8 +47,8 @@ def path(
     Example: include $(shell clauderon path mk 2>/dev/null)
     """
     if what is None:
-        raise UsageError("path", "say which: " + ", ".join(shellquick.PATHS), hint="clauderon path sh")
-    common.speak().value(shellquick.path(common.home(), what, name))
+        raise UsageError("path", "say which: " + ", ".join(quick_env.PATHS), hint="clauderon path sh")
+    common.speak().value(quick_env.path(common.home(), what, name))
 
 
 def shell_init(
@@ -57,4 +58,4 @@ def shell_init(
 
     Example: eval "$(clauderon shell-init bash)"
     """
-    common.speak().text(shellquick.shell_init(shell))
+    common.speak().text(quick_env.shell_init(shell))

@@ -3,28 +3,28 @@
 Mechanism only: argv, directory, environment and input come whole from the caller; what a status means is
 the caller's to say. The doors:
 
-    answering   `run` (plumbum) for a command that answers, `start` for one whose answer is wanted later, so that
+    capture     `run` (plumbum) for a command that answers, `start` for one whose answer is wanted later, so that
                 independent ones run side by side, `stream` (sh) for one that talks for long
     piping      `pipe`, for two of which one reads what the other prints
     glancing    `glance`, for one that answers at once or is not waited for
-    here        on our own streams: `replace` (exec) where nothing of ours follows, `pass_through`, `visit`,
+    terminal    on our own streams: `replace` (exec) where nothing of ours follows, `pass_through`, `visit`,
                 `until_reader_leaves` and `foreground` where something does
     pouring     `Pour`, for one whose output is shown in another form as it comes
     waiting     what is said while one of these does not answer
-    apart       `daemon` and `attend`, for what outlives the call
+    detached    `daemon` and `attend`, for what outlives the call
 
 Children run in a process group of their own, but for those on our terminal: a Ctrl-C reaches us first, and we stop
 them in order.
 """
 
-from clauderon.proc.answering import Running, run, start, stream
-from clauderon.proc.apart import attend, daemon, end_all_with
+from clauderon.proc.capture import Running, run, start, stream
 from clauderon.proc.child import Completed, Env, find, operand, stop_unwaited
+from clauderon.proc.detached import attend, daemon, end_all_with
 from clauderon.proc.glancing import glance
-from clauderon.proc.here import foreground, pass_through, reader_left, replace, until_reader_leaves, visit
 from clauderon.proc.piping import pipe
 from clauderon.proc.pouring import Pour
-from clauderon.proc.terminal import leave, size
+from clauderon.proc.terminal import foreground, pass_through, reader_left, replace, until_reader_leaves, visit
+from clauderon.proc.terminal_modes import leave, size
 from clauderon.proc.waiting import briefly, told_to
 
 __all__ = [

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Sequence
 
 from clauderon.errors import ToolMissing
-from clauderon.proc.answering import start
+from clauderon.proc.capture import start
 from clauderon.proc.child import Env
 
 

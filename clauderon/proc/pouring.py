@@ -19,7 +19,7 @@ from clauderon.proc.child import (
     status_of,
     stop,
 )
-from clauderon.proc.here import ends_with_us, reader_left
+from clauderon.proc.terminal import ends_with_us, reader_left
 
 _CHUNK = 1 << 16
 

@@ -14,11 +14,22 @@ from clauderon.caching import wanted
 from clauderon.errors import ClauderonError, Conflict
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import again, hook, launch, lent, remove, request, resources, served, unheard, unsafe
-from clauderon.session.beside import Beside
+from clauderon.session import (
+    credential_facts,
+    hook,
+    idempotency,
+    launch,
+    proxy_notify,
+    remove,
+    request,
+    resources,
+    unheard,
+    unsafe,
+)
+from clauderon.session.background import Background
 from clauderon.session.context import Context, lock
+from clauderon.session.delayed_progress import slow
 from clauderon.session.request import Plan, Request
-from clauderon.session.slow import slow
 from clauderon.spec import ContainerSpec
 
 
@@ -33,9 +44,9 @@ def create(context: Context, wanted: Request) -> Created:
     """Make a session and start its container. Raises before any side effect, or undoes what was done."""
     key = wanted.idempotency
     while True:
-        existing = again.made_with(context, key) if key else None
+        existing = idempotency.made_with(context, key) if key else None
         if existing is not None:
-            again.check_same(context, wanted, existing)
+            idempotency.check_same(context, wanted, existing)
             return Created(existing, existing=True)
         try:
             return Created(_create(context, wanted))
@@ -69,12 +80,12 @@ def _carry_out(context: Context, plan: Plan, inspection: resources.Inspection) -
             if cached is not None:
                 session = context.store.update(session.id, ip=cached.address(context.home, session.port))
             known = session
-            proxy = Beside(lambda: _serve(context, known))
+            proxy = Background(lambda: _serve(context, known))
             session, around = _gather(context, plan, session, inspection, cached)
-            with slow(context.report, served.waits_for(context) or "Starting the proxy"):
+            with slow(context.report, proxy_notify.waits_for(context) or "Starting the proxy"):
                 proxy.result()
             if session.ip != known.ip:
-                served.tell(context, session.id)
+                proxy_notify.tell(context, session.id)
             session = _start(context, plan, session, around)
         except BaseException as error:
             # The row knows how far it came; the value at hand is as old as the last step that returned.
@@ -124,7 +135,7 @@ def _make_private(context: Context, session: Session, repository: git.Repository
         base=session.base,
         worktree=context.home.worktree(session.name),
         owner=launch.owner_of(session, facts),
-        https_hosts=lent.https_hosts(context),
+        https_hosts=credential_facts.https_hosts(context),
     )
     wanted.remember(context.home, session.id, context.home.worktree(session.name))
 
@@ -170,7 +181,7 @@ def _serve(context: Context, session: Session) -> None:
     """The proxy up, and told of the row if that is complete."""
     service.ensure(context.home, context.config, context.environ, fetch=False)
     if session.ip:
-        served.tell_in_silence(context, session.id)
+        proxy_notify.tell_in_silence(context, session.id)
 
 
 def undo(context: Context, session: Session, error: BaseException) -> None:
@@ -191,7 +202,7 @@ def say_what_stays_out(context: Context, plan: Plan) -> None:
     session = plan.session
     if plan.repository.dirty:
         context.report.note("Uncommitted changes of your checkout stay out of the session.")
-    missing = lent.missing(context, plan.agent)
+    missing = credential_facts.missing(context, plan.agent)
     if missing:
         context.report.warn(missing)
     for note in (*plan.repository.notes, *launch.own_paths(session)):

@@ -22,7 +22,7 @@ from clauderon.git.repository import Repository
 from clauderon.paths import Home
 from clauderon.proxy.ca import trust
 from clauderon.record import Session
-from clauderon.session import again, launch, own_network, probe, request, resources, volumes
+from clauderon.session import idempotency, launch, own_network, probe, request, resources, volumes
 from clauderon.session.context import SCRIPT_STEP, Context
 from clauderon.session.request import Plan, Request
 
@@ -71,7 +71,7 @@ def script(context: Context, wanted: Request, ending: Ending) -> str:
     if wanted.idempotency:
         existing = context.store.by_idempotency(wanted.idempotency)
         if existing is not None:
-            again.check_same(context, wanted, existing)
+            idempotency.check_same(context, wanted, existing)
             lines = [_home(context), "# The session made with this key before."]
             return _text([*lines, *ending.lines(context, existing.name, existing=True)])
     network = names.network(context.config.docker.network, request.network_mode(context, wanted))
@@ -246,7 +246,7 @@ def step(context: Context, words: list[str], prompt: bytes | None) -> str:
 
 def _record(context: Context, session: Session, pid: int) -> str:
     if session.idempotency:
-        existing = again.made_with(context, session.idempotency)
+        existing = idempotency.made_with(context, session.idempotency)
         if existing is not None:
             return existing.name
     context.store.add(session.changed(step=f"{SCRIPT_STEP}{pid}"))

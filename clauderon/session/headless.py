@@ -15,9 +15,9 @@ from clauderon.config.schema import Agent
 from clauderon.errors import EXIT_SIGNAL_BASE, BackendError, Interrupted
 from clauderon.record import Session
 from clauderon.session import lifecycle
-from clauderon.session.beside import Beside
+from clauderon.session.background import Background
 from clauderon.session.context import Context
-from clauderon.session.slow import slow
+from clauderon.session.delayed_progress import slow
 from clauderon.session.unheard import GO, hold
 from clauderon.store import Store
 
@@ -74,7 +74,7 @@ def _wake(context: Context, session: Session) -> None:
     """Send the line that a create killed before it listened never sent; the logs have what comes of it."""
     if setup.mode(context.home, session) == "attached":
         words = context.docker.argv(*_words(session, False))
-        Beside(lambda: proc.start(words, env=context.docker.env, stdin=GO).result(ok=None, aloud=False))
+        Background(lambda: proc.start(words, env=context.docker.env, stdin=GO).result(ok=None, aloud=False))
 
 
 def _words(session: Session, began_before: bool) -> list[str]:

@@ -15,7 +15,7 @@ from clauderon.errors import ClauderonError, CommandTimeout
 from clauderon.git.call import Git
 from clauderon.record import Session
 from clauderon.session.context import Context
-from clauderon.session.slow import slow
+from clauderon.session.delayed_progress import slow
 
 TIMEOUT_S = 60.0
 _SESSIONS = ("refs/clauderon/", "refs/heads/clauderon/")

@@ -22,7 +22,7 @@ from clauderon.errors import BackendError, CommandFailed, UsageError
 from clauderon.mount import Mount
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import lent, own_network, probe, resources, unsafe, volumes
+from clauderon.session import credential_facts, own_network, probe, resources, unsafe, volumes
 from clauderon.session.context import Context
 from clauderon.session.resources import Gateway
 
@@ -115,10 +115,10 @@ def prepare(
         prompt=prompt,
         facts=around.facts,
         binary=around.binary,
-        credential_kind=lent.anthropic_kind(context) or None,
+        credential_kind=credential_facts.anthropic_kind(context) or None,
         owner=owner,
         environ=context.environ,
-        credentials=lent.supplied(context),
+        credentials=credential_facts.supplied(context),
         cargo_shared=around.shared.cargo,
         sccache=around.shared.sccache,
     )

@@ -8,10 +8,10 @@ from clauderon.docker import failures, keys
 from clauderon.errors import EXIT_TIMEOUT, BackendError, ClauderonError, CommandFailed, Conflict
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import inside, launch, parting, promotion, resources, served, unsafe
+from clauderon.session import container_exec, launch, parting, promotion, proxy_notify, resources, unsafe
 from clauderon.session.context import Context, lock
+from clauderon.session.delayed_progress import slow
 from clauderon.session.lookup import find
-from clauderon.session.slow import slow
 
 STOP_GRACE_S = 10
 IDLE_WAIT_S = 10.0
@@ -29,7 +29,7 @@ def start(context: Context, name: str) -> Session:
 def _start(context: Context, session: Session, mode: str) -> Session:
     if session.archived:
         raise Conflict(f"start {session.name}", "it is archived", hint=f"clauderon unarchive {session.name}")
-    served.bring_up(context)
+    proxy_notify.bring_up(context)
     container = names.container(session.name)
     detail = context.docker.container_inspect(container)
     if detail is not None and detail.running:
@@ -38,7 +38,7 @@ def _start(context: Context, session: Session, mode: str) -> Session:
     if session.timed_out and mode == "agent":
         session = context.store.update(session.id, timed_out=False)
     setup.set_mode(context.home, session, mode)
-    inside.sweep(context.home.session_home(session.id))
+    container_exec.sweep(context.home.session_home(session.id))
     if detail is not None:
         try:
             context.docker.container_start(container)
@@ -120,7 +120,7 @@ def running(context: Context, name: str, *, idle: bool = False) -> Session:
     session = find(context, name)
     detail = context.docker.container_inspect(names.container(session.name))
     if detail is not None and detail.running:
-        served.up(context)
+        proxy_notify.up(context)
         return session
     if not idle:
         raise Conflict(f"session {session.name}", "it is stopped", hint=f"clauderon start {session.name}")
@@ -139,7 +139,7 @@ def attach(context: Context, session: Session, detach_keys: str = keys.ATTACH) -
         context.docker.replace(*words)
     argv = context.docker.argv(*words)
     answer = proc.visit(argv, env=context.docker.env)
-    if inside.LEFT in answer.stderr:
+    if container_exec.LEFT in answer.stderr:
         context.report.note(f"Session {session.name} keeps running. hint: clauderon attach {session.name}")
         return 0
     if answer.status and answer.stderr:

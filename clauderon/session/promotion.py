@@ -15,7 +15,7 @@ from clauderon.caching import wanted
 from clauderon.record import Session
 from clauderon.session import probe, volumes
 from clauderon.session.context import Context, caches_lock
-from clauderon.session.slow import slow
+from clauderon.session.delayed_progress import slow
 
 if TYPE_CHECKING:
     from clauderon.caching import ledger

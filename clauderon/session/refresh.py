@@ -11,10 +11,10 @@ from clauderon.docker.parse import ContainerDetail
 from clauderon.errors import ClauderonError, CommandFailed, Conflict
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import launch, promotion, resources, served
+from clauderon.session import launch, promotion, proxy_notify, resources
 from clauderon.session.context import Context, lock
+from clauderon.session.delayed_progress import slow
 from clauderon.session.lookup import find
-from clauderon.session.slow import slow
 
 STOP_GRACE_S = 10
 # The step of a refresh, for whoever has to finish it: does the session run when it is over?
@@ -48,7 +48,7 @@ def refresh(context: Context, name: str, *, policy: str | None = None) -> Refres
         )  # fmt: skip
         binary = launch.agent_binary(context, agent, around.facts, newest=True)
         around = around._replace(binary=binary)
-        served.bring_up(context)
+        proxy_notify.bring_up(context)
         old = _current(context, session)
         runs = old is None or old.running
         session = context.store.update(session.id, state="refreshing", step=RUNNING if runs else STOPPED)

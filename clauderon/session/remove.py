@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clauderon import airlock, spec
-from clauderon.airlock.keeping import Kept
 from clauderon.airlock.layout import RESCUES, free, kept_dir
+from clauderon.airlock.rescue_refs import Kept
 from clauderon.caching import wanted
 from clauderon.docker.parse import Container
 from clauderon.errors import BackendError, ClauderonError, Interrupted, Refused
@@ -18,8 +18,8 @@ from clauderon.proxy import service
 from clauderon.record import Session
 from clauderon.session import genuine, own_network, promotion, rescues, unheard
 from clauderon.session.context import Context, lock
+from clauderon.session.delayed_progress import slow
 from clauderon.session.lookup import find
-from clauderon.session.slow import slow
 
 STOP_GRACE_S = 5
 # The step of a `creating` row whose create was given up after its container was asked for.

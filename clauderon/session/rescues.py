@@ -15,8 +15,8 @@ from typing import NamedTuple
 from clauderon import git, names, paths
 from clauderon.airlock import aside, autorun_said, giving, remove_tree, rescues
 from clauderon.airlock.aside import Aside
-from clauderon.airlock.keeping import read_lines
 from clauderon.airlock.layout import RESCUES
+from clauderon.airlock.rescue_refs import read_lines
 from clauderon.airlock.rescues import Looked, Rescued
 from clauderon.errors import ClauderonError, Conflict, NoSuchRescue, Refused, UsageError
 from clauderon.record import Session

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clauderon.airlock import looking, snapshot
+from clauderon.airlock import snapshot, status
 from clauderon.airlock.tree import storable
 from clauderon.paths import Home
 from tests.airlock.world import World, call, make_repo, open_session
@@ -147,7 +147,7 @@ def test_a_nested_repositorys_files_are_kept_to_the_byte(repo: Path, home: Home)
     (inner / "dos.txt").write_bytes(CRLF.encode())
     call("git", "-c", "core.autocrlf=false", "add", "--all", cwd=inner)
     call("git", "commit", "--quiet", "-m", "Inner", cwd=inner)
-    place = looking.place_of(world.home, world.session, world.environ)
+    place = status.place_of(world.home, world.session, world.environ)
     tree = snapshot.take(place, world.side, world.session.base).tree
     objects = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(world.side.snapshot)}
     listed = call("git", "ls-tree", "-r", "--long", tree, "inner/", cwd=repo, env=objects)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clauderon import airlock, proc
-from clauderon.airlock import expanse, quarantine
+from clauderon.airlock import quarantine, tree_size
 from clauderon.errors import BackendError, ClauderonError, Refused
 from tests.airlock.forging import commit_of, entry, loose, point
 from tests.airlock.world import World, call, make_repo
@@ -657,7 +657,7 @@ def test_a_large_but_honest_tree_is_carried_and_measured_once(
     world.commit("d0/first.txt")
     world.sync()
     assert world.side.expanse.read_text().count("\n") > 20
-    monkeypatch.setattr(expanse, "parse_tree", counted := Counted(expanse.parse_tree))
+    monkeypatch.setattr(tree_size, "parse_tree", counted := Counted(tree_size.parse_tree))
     commit = world.commit("d0/second.txt")
     assert world.sync().new == commit
     # The top and d0; everything else is remembered.
@@ -678,12 +678,12 @@ def test_trees_are_parsed_by_their_entries(entries: list[tuple[str, bytes]]) -> 
     named = [(mode, name.replace(b"\0", b"_").replace(b"/", b"_")) for mode, name in entries]
     content = b"".join(entry(mode, name, "ab" * 20) for mode, name in named)
     expected = [(len(name), "ab" * 20 if mode == "40000" else None) for mode, name in named]
-    assert list(expanse.parse_tree(content, 20)) == expected
+    assert list(tree_size.parse_tree(content, 20)) == expected
 
 
 @given(st.binary())
 def test_any_tree_can_be_parsed(content: bytes) -> None:
-    list(expanse.parse_tree(content, 20))
+    list(tree_size.parse_tree(content, 20))
 
 
 def test_a_pack_that_claims_billions_of_objects_is_left_out(world: World) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from clauderon import airlock, proc
 from clauderon.airlock import snapshot, tree
-from clauderon.airlock.looking import place_of
+from clauderon.airlock.status import place_of
 from clauderon.paths import Home
 from tests.airlock.world import World, call, make_repo, open_session
 

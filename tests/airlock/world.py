@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clauderon import airlock, git
-from clauderon.airlock.keeping import Kept
 from clauderon.airlock.layout import HostSide, host_side
+from clauderon.airlock.rescue_refs import Kept
 from clauderon.errors import ClauderonError
 from clauderon.git.alternates import alternates
 from clauderon.paths import CONTAINER_GIT, Home

@@ -180,10 +180,10 @@ def main() -> None:
     sys.argv[0] = "clauderon"
     # This program's own directory is no place to import from.
     sys.path[:] = [place for place in sys.path if place != os.path.dirname(os.path.abspath(__file__))]  # noqa: PTH100, PTH120
-    from clauderon.__main__ import entry
+    from clauderon.__main__ import console_main
 
     Striker(log, at, how).install()
-    entry()
+    console_main()
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def test_a_call_that_takes_long_is_named_at_every_door(
 
     Seen to fail with `waiting.word` saying nothing.
     """
-    monkeypatch.setattr("clauderon.proc.answering._SILENCE_S", 0.2)
+    monkeypatch.setattr("clauderon.proc.capture._SILENCE_S", 0.2)
     door(["/bin/sleep", "0.7"])
     assert words
     assert re.fullmatch(

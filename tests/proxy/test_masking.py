@@ -125,7 +125,7 @@ def test_no_secret_passes_however_it_is_coded_and_cut(
     for part in parts:
         mine = plain[place : place + len(form if part == b"\0" else part)]
         if part == b"\0":
-            # Beside the secret's own, a character may be all of what was around it.
+            # Background the secret's own, a character may be all of what was around it.
             assert mine.count(b"*") >= len(mine) - (30 if "bas" in coding else 0)
         place += len(mine)
     assert secret not in plain and form not in plain

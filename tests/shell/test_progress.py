@@ -13,14 +13,14 @@ from threading import Timer
 import pytest
 
 from clauderon.output import Output
-from clauderon.session.slow import slow
+from clauderon.session.delayed_progress import slow
 from tests.standins.engine import BUSYBOX, DEBIAN, Engine
 from tests.standins.terminal import on_a_terminal
 
 _SCRIPT = """\
 import sys, time
 from clauderon.output import Output
-from clauderon.session.slow import slow
+from clauderon.session.delayed_progress import slow
 with slow(Output(quiet="-q" in sys.argv), "Checking out", patience_s=0.1):
     time.sleep(float(sys.argv[1]))
 print("rich" in sys.modules)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from clauderon import shellhelp
 from clauderon.cli import app
+from clauderon.quick import help
 from tests.standins.cli import Cli
 from tests.standins.terminal import on_a_terminal
 
@@ -42,15 +42,15 @@ def test_it_is_what_typer_says_at_every_width(
 ) -> None:
     for columns in WIDTHS:
         for flag in ("--help", "-h"):
-            text = shellhelp.answer([*path, flag], at(columns))
+            text = help.answer([*path, flag], at(columns))
             assert text in (None, typers(path, columns, capsys)), columns
     # No terminal at all counts as 80 columns, and most terminals are that or wide.
     for usual in (80, 100, 250):
-        assert shellhelp.answer([*path, "--help"], at(usual)), usual
+        assert help.answer([*path, "--help"], at(usual)), usual
 
 
 def test_no_command_at_all_is_a_question_for_help() -> None:
-    assert shellhelp.answer([], at(80)) == shellhelp.answer(["--help"], at(80))
+    assert help.answer([], at(80)) == help.answer(["--help"], at(80))
 
 
 @pytest.mark.parametrize(
@@ -58,17 +58,17 @@ def test_no_command_at_all_is_a_question_for_help() -> None:
              "proxy", "proxy nosuch --help", "__step --help", "exec x -- -h", "80 --help", "-- --help"]
 )  # fmt: skip
 def test_what_is_not_plainly_a_question_for_help_is_left_to_typer(line: str) -> None:
-    assert shellhelp.answer(line.split(), at(100)) is None
+    assert help.answer(line.split(), at(100)) is None
 
 
 def test_a_word_is_one_word() -> None:
-    assert shellhelp.answer(["proxy log", "--help"], at(100)) is None
+    assert help.answer(["proxy log", "--help"], at(100)) is None
 
 
 def test_a_width_that_is_no_number_is_measured_as_typer_does() -> None:
     for odd in ("", "wide", "-3", "0"):
-        assert shellhelp.columns({"COLUMNS": odd}) == shellhelp.columns({})
-    assert shellhelp.columns({"COLUMNS": " 90 "}) == 90
+        assert help.columns({"COLUMNS": odd}) == help.columns({})
+    assert help.columns({"COLUMNS": " 90 "}) == 90
 
 
 @pytest.mark.usefixtures("home")

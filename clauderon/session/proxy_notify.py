@@ -12,7 +12,7 @@ from clauderon.proxy import service
 from clauderon.proxy.secrets import source as secret_source
 from clauderon.proxy.status import ServiceStatus
 from clauderon.session.context import Context
-from clauderon.session.slow import slow
+from clauderon.session.delayed_progress import slow
 
 
 def up(context: Context) -> None:

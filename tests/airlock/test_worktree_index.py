@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from clauderon.airlock import following
+from clauderon.airlock import worktree_index
 from tests.airlock.conftest import World
 
 
@@ -27,7 +27,7 @@ def test_an_index_that_somebody_holds_is_waited_for(world: World, monkeypatch: p
         if len(waited) == 2:
             lock.unlink()
 
-    monkeypatch.setattr(following, "time", types.SimpleNamespace(sleep=sleep, time=time.time))
+    monkeypatch.setattr(worktree_index, "time", types.SimpleNamespace(sleep=sleep, time=time.time))
     world.commit()
     world.sync()
     assert len(waited) == 2
@@ -38,7 +38,7 @@ def test_an_index_that_somebody_holds_is_waited_for(world: World, monkeypatch: p
 def test_an_index_held_for_long_is_followed_by_the_next_sync(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "_ATTEMPTS", 1)
+    monkeypatch.setattr(worktree_index, "_ATTEMPTS", 1)
     lock = world.repo / ".git/worktrees/fix/index.lock"
     lock.touch()
     commit = world.commit()
@@ -54,7 +54,7 @@ def test_no_other_git_writes_the_index_while_it_is_moved(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen to fail without the lock in place."""
-    real = following.shield
+    real = worktree_index.shield
     refused: list[str] = []
 
     def stage_then_shield(*args: object) -> None:
@@ -64,7 +64,7 @@ def test_no_other_git_writes_the_index_while_it_is_moved(
         refused.append("add")
         real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(following, "shield", stage_then_shield)
+    monkeypatch.setattr(worktree_index, "shield", stage_then_shield)
     world.commit("inside.txt")
     world.sync()
     assert refused
@@ -80,7 +80,7 @@ def test_a_lock_of_our_own_is_stale_at_once(
 
     Seen to fail with no lock taken for ours, and with every lock.
     """
-    monkeypatch.setattr(following, "_ATTEMPTS", 1)
+    monkeypatch.setattr(worktree_index, "_ATTEMPTS", 1)
     lock = world.repo / ".git/worktrees/fix/index.lock"
     lock.write_bytes(b"clauderon\n" if ours else b"")
     world.commit()
@@ -132,9 +132,9 @@ def _die_at(call: int) -> None:
     for owner, name in ((os, "link"), (os, "utime"), (shutil, "copyfile"), (Path, "write_bytes"), (Path, "unlink"),
                         (Path, "replace")):  # fmt: skip
         setattr(owner, name, dying(getattr(owner, name)))
-    real_call = following._Index._call
+    real_call = worktree_index._Index._call
 
-    def dying_call(self: following._Index, *words: str) -> object:
+    def dying_call(self: worktree_index._Index, *words: str) -> object:
         return dying(lambda _path: real_call(self, *words))("/worktrees/fix/index")
 
-    following._Index._call = dying_call  # type: ignore[method-assign,assignment]
+    worktree_index._Index._call = dying_call  # type: ignore[method-assign,assignment]

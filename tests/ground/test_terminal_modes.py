@@ -10,7 +10,7 @@ import pytest
 
 from clauderon.docker import keys
 from clauderon.errors import UsageError
-from clauderon.proc.terminal import LEAVE
+from clauderon.proc.terminal_modes import LEAVE
 from tests.standins.terminal import on_a_terminal
 
 # What interactive agents and full-screen programs enter, as they write it.

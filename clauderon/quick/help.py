@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-_TEXTS = Path(__file__).parent / "share" / "help.txt"
+_TEXTS = Path(__file__).parent.parent / "share" / "help.txt"
 # Begins a text's head line, `= FROM TO COMMAND...`; no line of a help begins so.
 HEAD = "\n= "
 _FLAGS = ("--help", "-h")

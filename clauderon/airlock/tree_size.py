@@ -1,6 +1,7 @@
-"""How large a tree becomes when it is checked out: a few small trees that name each other can make billions of paths.
+"""Measures how many paths a tree becomes when it is checked out, and refuses git bombs.
 
-Reads trees through git, each once; refuses before anything of the host's (an index, a merge, a diff) spreads them out.
+A few small trees that name each other can make billions of paths. Trees are read through git, each once, before
+anything of the host's (an index, a merge, a diff) spreads them out.
 """
 
 from __future__ import annotations

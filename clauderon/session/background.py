@@ -6,7 +6,7 @@ from collections.abc import Callable
 from threading import Thread
 
 
-class Beside:
+class Background:
     """Work under way; `result` waits for it and raises what it raised."""
 
     def __init__(self, work: Callable[[], object]) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from clauderon.paths import Home
+from clauderon.quick.complete import KINDS, PATIENCE_S, complete
 from clauderon.record import Session
-from clauderon.shellcomplete import KINDS, PATIENCE_S, complete
 from clauderon.store import Store
 
 
@@ -170,7 +170,7 @@ def test_nothing_slow_is_imported(tmp_path: Path) -> None:
     environ = home_with(tmp_path, [("one", False)])
     program = (
         "import os, sys\n"
-        "from clauderon.shellcomplete import complete\n"
+        "from clauderon.quick.complete import complete\n"
         "sys.stdout.write(complete(['--bare', 'names'], os.environ))\n"
         "slow = ('typer', 'click', 'plumbum', 'sh', 'rich', 'aiohttp', 'subprocess', 'clauderon.config')\n"
         "sys.stdout.write(' '.join(m for m in slow if m in sys.modules))\n"

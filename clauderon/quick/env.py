@@ -14,8 +14,7 @@ from clauderon import streams
 from clauderon.errors import ClauderonError, NoSuchSession, UsageError
 from clauderon.paths import Home
 
-SHELLS = ("sh", "fish", "make")
-_SHARE = Path(__file__).parent / "share"
+_SHARE = Path(__file__).parent.parent / "share"
 _FILES = {
     "sh": "clauderon.sh",
     "mk": "clauderon.mk",
@@ -86,11 +85,11 @@ def failure(words: Sequence[str], error: ClauderonError) -> str:
 
     words: the command line, of which only `--shell` counts.
     """
-    from clauderon import shellenv
+    from clauderon.quick import shell_syntax
 
     shell = _option(words, "--shell") or "sh"
-    known = shell if shell in shellenv.SHELLS else "sh"
-    return shellenv.failing_statement(known, error.exit_status, str(error))
+    known = shell if shell in shell_syntax.SHELLS else "sh"
+    return shell_syntax.failing_statement(known, error.exit_status, str(error))
 
 
 def _option(words: Sequence[str], name: str) -> str | None:
@@ -125,18 +124,18 @@ def statements(home: Home, name: str | None, shell: str, unset: bool) -> str:
 
     name: may be left out with `unset`, which takes the variables of any session away.
     """
-    from clauderon import shellenv
+    from clauderon.quick import shell_syntax
 
-    if shell not in SHELLS:
+    if shell not in shell_syntax.SHELLS:
         raise UsageError(
             f"--shell {shell}", "use sh, fish or make", hint=f"clauderon env {name or '--unset'} --shell sh"
         )
     if name is None:
         from clauderon import spec
 
-        return shellenv.unset(spec.HOST_VARIABLES, shell)  # type: ignore[arg-type]
+        return shell_syntax.unset(spec.HOST_VARIABLES, shell)
     found = variables(home, name)
-    return shellenv.unset(found, shell) if unset else shellenv.exports(found, shell)  # type: ignore[arg-type]
+    return shell_syntax.unset(found, shell) if unset else shell_syntax.exports(found, shell)
 
 
 def path(home: Home, what: str, name: str | None) -> str:

@@ -12,7 +12,7 @@ from clauderon.cli import common
 from clauderon.docker import keys
 from clauderon.errors import EXIT_TIMEOUT, NoSuchSession, UsageError
 from clauderon.output import stdin_is_terminal
-from clauderon.session import inside, lifecycle
+from clauderon.session import container_exec, lifecycle
 from clauderon.session.context import Context
 from clauderon.session.request import duration_s
 
@@ -61,7 +61,9 @@ def shell(name: OptionalName = None, detach_keys: DetachKeys = keys.EXEC) -> Non
         session = lifecycle.running(context, only(context, name, "shell"), idle=True)
         tty = stdin_is_terminal() and sys.stdout.isatty()
         raise typer.Exit(
-            inside.run(context, session, inside.SHELL, tty=tty, stdin=True, detach_keys=detach_keys)
+            container_exec.run(
+                context, session, container_exec.SHELL, tty=tty, stdin=True, detach_keys=detach_keys
+            )
         )
 
 
@@ -88,7 +90,9 @@ def exec_(
         if tty is None:
             tty = stdin_is_terminal() and sys.stdout.isatty()
         stdin = sys.stdin is not None and not sys.stdin.closed
-        raise typer.Exit(inside.run(context, session, command, tty=tty, stdin=stdin, detach_keys=detach_keys))
+        raise typer.Exit(
+            container_exec.run(context, session, command, tty=tty, stdin=stdin, detach_keys=detach_keys)
+        )
 
 
 def wait(

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from clauderon import airlock
-from clauderon.airlock import looking
+from clauderon.airlock import status
 from clauderon.airlock.snapshot import Changes, parse_status
 from clauderon.errors import BackendError
 from tests.airlock.world import World
@@ -95,7 +95,7 @@ def test_a_changed_submodule_pointer_shows_as_commits(world: World) -> None:
 
 
 def test_a_large_untracked_file_is_left_out_of_a_diff(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looking, "_DIFF_FILE_BYTES", 1000)
+    monkeypatch.setattr(status, "_DIFF_FILE_BYTES", 1000)
     world.write("large.txt", "x" * 2000)
     world.write("small.txt", "x")
     assert world.diff(name_only=True) == "small.txt\n"

@@ -1,4 +1,4 @@
-"""What of the credentials a session's container has to know: which exist and of which kind, never a value."""
+"""Which credentials exist and of what kind, for the placeholders in the container; never a value."""
 
 from __future__ import annotations
 

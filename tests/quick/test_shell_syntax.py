@@ -14,11 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clauderon import shellenv, spec
+from clauderon import spec
 from clauderon.config.keys import SECTIONS, variable
 from clauderon.paths import Home
+from clauderon.quick import shell_syntax
+from clauderon.quick.shell_syntax import Shell
 from clauderon.record import Session
-from clauderon.shellenv import Shell
 
 SH_COMMANDS = {
     "dash": ["dash"],
@@ -72,7 +73,7 @@ def seen(answer: subprocess.CompletedProcess[bytes]) -> dict[str, str]:
 
 
 def python_dump() -> str:
-    return shellenv.command([sys.executable, "-c", _DUMP])
+    return shell_syntax.command([sys.executable, "-c", _DUMP])
 
 
 # --- sh ---------------------------------------------------------------------------------------------------
@@ -83,7 +84,7 @@ def python_dump() -> str:
 @given(variables=_VARIABLES)
 def test_a_shell_exports_what_it_was_given(shell: str, variables: dict[str, str]) -> None:
     needs(SH_COMMANDS[shell][0])
-    script = shellenv.exports(variables) + python_dump()
+    script = shell_syntax.exports(variables) + python_dump()
     assert seen(run(SH_COMMANDS[shell], script)) == variables
 
 
@@ -93,7 +94,7 @@ def test_a_shell_exports_what_it_was_given(shell: str, variables: dict[str, str]
 def test_eval_in_a_strict_shell_exports_what_it_was_given(shell: str, variables: dict[str, str]) -> None:
     """The way people use it: `eval "$(...)"` under `set -eu`."""
     needs(SH_COMMANDS[shell][0])
-    printed = shellenv.quoted(shellenv.exports(variables))
+    printed = shell_syntax.quoted(shell_syntax.exports(variables))
     script = f'set -eu\neval "$(printf %s {printed})"\n{python_dump()}'
     assert seen(run(SH_COMMANDS[shell], script)) == variables
 
@@ -104,7 +105,7 @@ def test_eval_in_a_strict_shell_exports_what_it_was_given(shell: str, variables:
 def test_a_command_line_is_split_into_the_same_words(shell: str, words: list[str]) -> None:
     needs(SH_COMMANDS[shell][0])
     dump = "import json, sys; json.dump(sys.argv[1:], sys.stdout)"
-    answer = run(SH_COMMANDS[shell], shellenv.command([sys.executable, "-c", dump, *words]))
+    answer = run(SH_COMMANDS[shell], shell_syntax.command([sys.executable, "-c", dump, *words]))
     assert answer.returncode == 0
     assert json.loads(answer.stdout) == words
 
@@ -112,7 +113,7 @@ def test_a_command_line_is_split_into_the_same_words(shell: str, words: list[str
 @each_shell
 def test_unset_takes_the_variables_away_and_minds_no_missing_one(shell: str) -> None:
     needs(SH_COMMANDS[shell][0])
-    script = f"set -eu\n{shellenv.unset(['V_A', 'V_B'])}{python_dump()}"
+    script = f"set -eu\n{shell_syntax.unset(['V_A', 'V_B'])}{python_dump()}"
     assert seen(run(SH_COMMANDS[shell], script, V_A="1", V_C="3")) == {"V_C": "3"}
 
 
@@ -120,7 +121,7 @@ def test_unset_takes_the_variables_away_and_minds_no_missing_one(shell: str) -> 
 @pytest.mark.parametrize("status", [1, 2, 3, 70, 125, 255])
 def test_a_failing_statement_has_its_status_and_lets_the_shell_live(shell: str, status: int) -> None:
     needs(SH_COMMANDS[shell][0])
-    statement = shellenv.quoted(shellenv.failing_statement("sh", status, "no such session"))
+    statement = shell_syntax.quoted(shell_syntax.failing_statement("sh", status, "no such session"))
     answer = run(SH_COMMANDS[shell], f'eval "$(printf %s {statement})"\necho "still here: $?"')
     assert (answer.stdout, answer.stderr) == (f"still here: {status}\n".encode(), b"")
 
@@ -128,14 +129,14 @@ def test_a_failing_statement_has_its_status_and_lets_the_shell_live(shell: str, 
 @each_shell
 def test_a_failing_statement_ends_a_strict_script(shell: str) -> None:
     needs(SH_COMMANDS[shell][0])
-    statement = shellenv.quoted(shellenv.failing_statement("sh", 3, "no such session"))
+    statement = shell_syntax.quoted(shell_syntax.failing_statement("sh", 3, "no such session"))
     answer = run(SH_COMMANDS[shell], f'set -e\neval "$(printf %s {statement})"\necho unreachable')
     assert (answer.returncode, answer.stdout) == (3, b"")
 
 
 def test_unquoted_eval_works_for_plain_values() -> None:
-    text = shellenv.exports({"V_A": "a b", "V_B": "it's"})
-    assert seen(run(["dash"], f"eval $(printf %s {shellenv.quoted(text)})\n{python_dump()}")) == {
+    text = shell_syntax.exports({"V_A": "a b", "V_B": "it's"})
+    assert seen(run(["dash"], f"eval $(printf %s {shell_syntax.quoted(text)})\n{python_dump()}")) == {
         "V_A": "a b",
         "V_B": "it's",
     }
@@ -153,18 +154,18 @@ def test_fish_exports_what_it_was_given(
 ) -> None:
     needs("fish")
     home = str(tmp_path_factory.getbasetemp())
-    assert seen(run(FISH, shellenv.exports(variables, "fish") + python_dump(), HOME=home)) == variables
+    assert seen(run(FISH, shell_syntax.exports(variables, "fish") + python_dump(), HOME=home)) == variables
 
 
 def test_fish_unsets_and_fails(tmp_path: Path) -> None:
     needs("fish")
-    script = shellenv.unset(["V_A"], "fish") + python_dump()
+    script = shell_syntax.unset(["V_A"], "fish") + python_dump()
     assert seen(run(FISH, script, HOME=str(tmp_path), V_A="1", V_B="2")) == {"V_B": "2"}
-    statement = shellenv.failing_statement("fish", 3, "x")
+    statement = shell_syntax.failing_statement("fish", 3, "x")
     answer = run(FISH, f"{statement}echo still here: $status", HOME=str(tmp_path))
     assert (answer.stdout, answer.stderr) == (b"still here: 3\n", b"")
     piped = run(
-        FISH, f"printf %s {shellenv.quoted(statement, 'fish')} | source; echo $status", HOME=str(tmp_path)
+        FISH, f"printf %s {shell_syntax.quoted(statement, 'fish')} | source; echo $status", HOME=str(tmp_path)
     )
     assert piped.stdout == b"3\n"
 
@@ -187,11 +188,11 @@ def test_make_exports_what_it_was_given(
     tmp_path_factory: pytest.TempPathFactory, variables: Mapping[str, str]
 ) -> None:
     directory = tmp_path_factory.mktemp("make")
-    assert seen(run_make(directory, shellenv.exports(variables, "make"))) == variables
+    assert seen(run_make(directory, shell_syntax.exports(variables, "make"))) == variables
 
 
 def test_make_unsets(tmp_path: Path) -> None:
-    answer = run_make(tmp_path, shellenv.unset(["V_A", "V_MISSING"], "make"), V_A="1", V_B="2")
+    answer = run_make(tmp_path, shell_syntax.unset(["V_A", "V_MISSING"], "make"), V_A="1", V_B="2")
     assert seen(answer) == {"V_B": "2"}
 
 
@@ -199,7 +200,7 @@ def test_make_unsets(tmp_path: Path) -> None:
 @given(message=st.text("ab $#)(,\\'\n:", min_size=1))
 def test_make_fails_with_the_message(tmp_path_factory: pytest.TempPathFactory, message: str) -> None:
     directory = tmp_path_factory.mktemp("make")
-    answer = run_make(directory, shellenv.failing_statement("make", 3, message))
+    answer = run_make(directory, shell_syntax.failing_statement("make", 3, message))
     assert answer.returncode == 2
     line = " ".join(message.split())
     assert f"*** {line}.  Stop." in answer.stderr.decode()
@@ -208,17 +209,17 @@ def test_make_fails_with_the_message(tmp_path_factory: pytest.TempPathFactory, m
 # --- what is refused --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shell", shellenv.SHELLS)
+@pytest.mark.parametrize("shell", shell_syntax.SHELLS)
 def test_what_no_environment_can_hold_is_refused(shell: Shell) -> None:
     with pytest.raises(ValueError, match="NUL"):
-        shellenv.exports({"V_A": "a\0b"}, shell)
+        shell_syntax.exports({"V_A": "a\0b"}, shell)
     for name in ("", "1A", "A B", "A;reboot", "A\n"):
         with pytest.raises(ValueError, match="not a variable's name"):
-            shellenv.exports({name: "x"}, shell)
+            shell_syntax.exports({name: "x"}, shell)
         with pytest.raises(ValueError, match="not a variable's name"):
-            shellenv.unset([name], shell)
+            shell_syntax.unset([name], shell)
     with pytest.raises(ValueError, match="no failing exit status"):
-        shellenv.failing_statement(shell, 0, "x")
+        shell_syntax.failing_statement(shell, 0, "x")
 
 
 # --- a session's variables --------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from clauderon.errors import EXIT_AUTORUN
 from clauderon.output import colored
 from clauderon.session import collect
 from clauderon.session.context import checkout_lock
+from clauderon.session.delayed_progress import slow
 from clauderon.session.lookup import find
 from clauderon.session.remove import counted
-from clauderon.session.slow import slow
 
 AllowPlanted = Annotated[
     list[str] | None,

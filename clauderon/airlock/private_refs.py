@@ -1,4 +1,4 @@
-"""Reading the private git directory: its refs, as bytes of files that are nobody's word but the container's.
+"""Reads the refs of the private git directory. The container may have forged every byte of them.
 
 Every step goes through directory descriptors without following links, every file must be regular and small, and
 whatever is not exactly what git would write there counts as absent. Starts no process, writes nothing.

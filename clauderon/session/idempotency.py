@@ -15,7 +15,7 @@ from clauderon import files
 from clauderon.errors import Conflict
 from clauderon.record import Session
 from clauderon.session.context import Context, is_locked
-from clauderon.session.slow import slow
+from clauderon.session.delayed_progress import slow
 
 if TYPE_CHECKING:
     from clauderon.session.request import Request

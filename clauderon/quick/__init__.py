@@ -1,0 +1,1 @@
+"""Answers in milliseconds: what prompts, Makefiles and completion ask, without typer and plumbum. Starts no process."""
