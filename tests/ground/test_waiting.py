@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from clauderon import proc
 from clauderon.docker.client import Docker
 from clauderon.errors import BackendError, CommandTimeout
-from clauderon.proc import waiting
+from clauderon.proc import piping, waiting
 
 ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 STUBBORN = "trap '' INT TERM; while :; do sleep 0.05; done"
@@ -198,8 +199,21 @@ def test_what_makes_or_removes_something_has_a_deadline(
     assert late.value.hint.startswith("docker info")
 
 
+def test_what_a_pipes_reader_meets_is_raised_for_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt may close the pipe under the reader. Seen to fail when the thread kept no error: it printed a
+    traceback of its own, and "no answer" was raised."""
+
+    def closed(*_: object, **__: object) -> None:
+        raise ValueError("I/O operation on closed file")
+
+    monkeypatch.setattr(piping, "finish", closed)
+    child: Any = None
+    with pytest.raises(ValueError, match="closed file"):
+        piping._Consumer(("cat",), child).answer()
+
+
 def test_an_interrupted_pipe_shows_no_traceback_of_a_thread(tmp_path: Path) -> None:
-    """A reader in a plain thread printed a traceback of its own when the interrupt came."""
+    """A reader in a plain thread printed a traceback of its own when the interrupt came; it does not always."""
     script = (
         "import os, signal, threading\nfrom clauderon import proc\n"
         "threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
