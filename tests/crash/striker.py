@@ -44,6 +44,7 @@ class Striker:
         self.how = how
         self.count = 0
         self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.asked = ""
         self.guard = threading.Lock()
         self.here = threading.local()
 
@@ -56,7 +57,10 @@ class Striker:
         elif event == "open" and _is_write(*arguments):
             self.point("write", arguments[0])
         elif event == "socket.connect":
-            self.point("request", str(arguments[1]))
+            # Asked over and over until there is an answer.
+            if str(arguments[1]) != self.asked:
+                self.asked = str(arguments[1])
+                self.point("request", self.asked)
         elif event in COMMAND_EVENTS:
             words = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], (list, tuple)) else ()
             self.point("command", " ".join(os.fsdecode(word) for word in words) or event)
