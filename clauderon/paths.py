@@ -69,6 +69,15 @@ class Home(NamedTuple):
             return cls(root)
         return cls(Path(real), named)
 
+    @classmethod
+    def of_process(cls) -> Home:
+        """The home that our own environment names. Raises UsageError if it names none."""
+        try:
+            return cls.from_environ(os.environ)
+        except KeyError:
+            why = "neither CLAUDERON_HOME nor HOME is set"
+            raise UsageError("home", why, hint="export HOME=...") from None
+
     def create(self) -> None:
         """Make the directories that must exist before anything is recorded; safe to repeat.
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from clauderon.airlock.gitlike import is_dotgit, is_dotgitmodules, is_part, makes_repository
 from clauderon.errors import Refused
+from clauderon.git.batch import tree_entries
 from clauderon.git.call import Git
 from clauderon.visible import line
 
@@ -44,31 +45,18 @@ class Entry(NamedTuple):
 def parse_entries(content: bytes, oid_bytes: int) -> list[Entry]:
     """The entries of a tree object that could matter here; what is malformed ends the list."""
     found = []
-    offset = 0
-    while offset < len(content):
-        space = content.find(b" ", offset)
-        end = content.find(b"\0", space)
-        if space < 0 or end < 0:
-            break
-        name = content[space + 1 : end]
-        mode = content[offset:space]
-        following = end + 1 + oid_bytes
-        offset = following
+    for mode, name, oid in tree_entries(content, oid_bytes):
         ordinary = name.isascii() and name[:3].lower() not in _BEGIN and b"\\" not in name
         if len(name) <= _NAME_BYTES and not ordinary:
-            oid = content[end + 1 : following].hex()
-            found.append(Entry(mode, name.decode("utf-8", "surrogateescape"), oid))
+            found.append(Entry(mode, name.decode("utf-8", "surrogateescape"), oid.hex()))
     return found
 
 
 def _directories(content: bytes, oid_bytes: int) -> Iterator[tuple[str, str]]:
     """Name and object name of each directory in a tree object."""
-    offset = 0
-    while (space := content.find(b" ", offset)) >= 0 and (end := content.find(b"\0", space)) >= 0:
-        if content[offset:space] in _DIRECTORIES:
-            name = content[space + 1 : end].decode("utf-8", "surrogateescape")
-            yield name, content[end + 1 : end + 1 + oid_bytes].hex()
-        offset = end + 1 + oid_bytes
+    for mode, name, oid in tree_entries(content, oid_bytes):
+        if mode in _DIRECTORIES:
+            yield name.decode("utf-8", "surrogateescape"), oid.hex()
 
 
 def planted_in(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clauderon.errors import Refused
+from clauderon.git.batch import TREE_MODES, tree_entries
 from clauderon.git.call import Git
 
 
@@ -168,13 +169,5 @@ class _Trees:
 
 def parse_tree(content: bytes, oid_bytes: int) -> Iterator[tuple[int, str | None]]:
     """The entries of a tree object: length of the name, and the object name where it is a tree itself."""
-    offset = 0
-    while offset < len(content):
-        space = content.find(b" ", offset)
-        end = content.find(b"\0", space)
-        if space < 0 or end < 0:
-            break
-        oid = content[end + 1 : end + 1 + oid_bytes]
-        is_tree = content[offset:space] in (b"40000", b"040000")
-        yield end - space - 1, oid.hex() if is_tree and len(oid) == oid_bytes else None
-        offset = end + 1 + oid_bytes
+    for mode, name, oid in tree_entries(content, oid_bytes):
+        yield len(name), oid.hex() if mode in TREE_MODES and len(oid) == oid_bytes else None

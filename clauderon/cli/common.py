@@ -48,10 +48,7 @@ def speak(format_: str = "table", json: bool = False, quiet: bool = False, null:
 
 
 def home() -> Home:
-    try:
-        return Home.from_environ(os.environ)
-    except KeyError:
-        raise UsageError("home", "neither CLAUDERON_HOME nor HOME is set", hint="export HOME=...") from None
+    return Home.of_process()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from clauderon.config.schema import Config
 from clauderon.docker import Docker, argv
 from clauderon.errors import ClauderonError
 from clauderon.paths import Home
+from clauderon.quick.env import option
 
 _asked: Docker | None = None
 
@@ -49,17 +50,6 @@ def docker(settings: Config, environ: Mapping[str, str]) -> Docker:
 
 
 def _create_needs(words: Sequence[str], settings: Config) -> list[str]:
-    image = _option(words, "--image") or settings.docker.default_image
-    mode = _option(words, "--network") or settings.network.mode
+    image = option(words, "--image") or settings.docker.default_image
+    mode = option(words, "--network") or settings.network.mode
     return spec.engine_needs(image, names.network(settings.docker.network, mode))
-
-
-def _option(words: Sequence[str], flag: str) -> str:
-    """What `--flag VALUE` or `--flag=VALUE` says, the last of them; "" without one."""
-    value = ""
-    for index, word in enumerate(words):
-        if word == flag and index + 1 < len(words):
-            value = words[index + 1]
-        elif word.startswith(f"{flag}="):
-            value = word[len(flag) + 1 :]
-    return value

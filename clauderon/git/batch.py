@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from clauderon.errors import BackendError
 
 Batch = tuple[str, str, bytes]
+# git writes the first; it reads both.
+TREE_MODES = (b"40000", b"040000")
 
 
 def parse_batch(output: bytes, count: int) -> list[Batch | None]:
@@ -26,13 +30,10 @@ def parse_batch(output: bytes, count: int) -> list[Batch | None]:
     return answers
 
 
-def entry_modes(tree: bytes, id_bytes: int) -> dict[bytes, bytes]:
-    """Name to mode of a tree object's content: `MODE NAME\\0ID`, one after the other."""
-    modes = {}
+def tree_entries(content: bytes, oid_bytes: int) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """The entries of a tree object: mode, name and object name, each as its bytes; what is malformed ends the list."""
     offset = 0
-    while offset < len(tree):
-        end = tree.index(b"\0", offset)
-        mode, _, name = tree[offset:end].partition(b" ")
-        modes[name] = mode
-        offset = end + 1 + id_bytes
-    return modes
+    while (space := content.find(b" ", offset)) >= 0 and (end := content.find(b"\0", space)) >= 0:
+        following = end + 1 + oid_bytes
+        yield content[offset:space], content[space + 1 : end], content[end + 1 : following]
+        offset = following

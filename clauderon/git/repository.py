@@ -15,7 +15,7 @@ from typing import NamedTuple
 from clauderon import proc
 from clauderon.errors import CommandFailed, Conflict, UsageError
 from clauderon.git.alternates import object_dirs
-from clauderon.git.batch import Batch, entry_modes, parse_batch
+from clauderon.git.batch import Batch, parse_batch, tree_entries
 from clauderon.git.environment import HARDENED, environment
 from clauderon.git.notes import notes, refuse_linked_packs
 from clauderon.git.personal import attributes_files, excludes_file
@@ -202,7 +202,8 @@ def _tracked(place: _Place, claude_json: Batch | None, directory: Batch | None) 
         if kind != "tree":
             raise _in_the_way(place, OUR_PATHS[1])
         own.add(OUR_PATHS[1])
-        modes = entry_modes(content, 32 if place.object_format == "sha256" else 20)
+        oid_bytes = 32 if place.object_format == "sha256" else 20
+        modes = {name: mode for mode, name, _ in tree_entries(content, oid_bytes)}
         if b"hooks" in modes:
             own.add(OUR_HOOKS)
         if modes.get(b"uploads", _DIRECTORY) != _DIRECTORY:

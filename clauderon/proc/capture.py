@@ -19,6 +19,7 @@ from clauderon.proc.child import (
     Completed,
     Env,
     cannot_start,
+    captured,
     find,
     finish,
     held_signals,
@@ -123,17 +124,8 @@ def start(
     """
     try:
         with held_signals() as came:
-            child = known(
-                subprocess.Popen(
-                    [find(argv[0], env), *argv[1:]],
-                    cwd=cwd,
-                    env=own(env),
-                    stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    process_group=0,
-                )
-            )
+            given = subprocess.PIPE if stdin else subprocess.DEVNULL
+            child = captured(argv, env=env, cwd=cwd, stdin=given)
     except OSError as error:
         raise cannot_start(argv, cwd, error) from error
     if came:

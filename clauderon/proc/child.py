@@ -10,7 +10,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 from clauderon.errors import EXIT_SIGNAL_BASE, CommandFailed, CommandTimeout, ToolMissing, UsageError
 from clauderon.proc import waiting
@@ -82,6 +82,30 @@ def known(child: T) -> T:
     _underway.difference_update([one for one in list(_underway) if one.returncode is not None])
     _underway.add(child)
     return child
+
+
+def captured(
+    argv: Sequence[str],
+    *,
+    env: Env,
+    cwd: str | os.PathLike[str] | None,
+    stdin: int | IO[bytes] | None,
+) -> subprocess.Popen[bytes]:
+    """Start a child whose output comes to us through pipes, in a process group of its own; it is `known`.
+
+    stdin: as `Popen` has it. Called while signals are held. Raises OSError and ToolMissing.
+    """
+    return known(
+        subprocess.Popen(
+            [find(argv[0], env), *argv[1:]],
+            cwd=cwd,
+            env=own(env),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
+        )
+    )
 
 
 def stop_unwaited() -> None:

@@ -16,11 +16,9 @@ from clauderon.proc.child import (
     INTERRUPTED_GRACE_S,
     Completed,
     Env,
-    find,
+    captured,
     finish,
     held_signals,
-    known,
-    own,
     stop,
 )
 
@@ -41,29 +39,9 @@ def pipe(
     with contextlib.ExitStack() as children:
         second_env = env if consumer_env is None else consumer_env
         with held_signals() as came:
-            first = known(
-                subprocess.Popen(
-                    [find(producer[0], env), *producer[1:]],
-                    cwd=cwd,
-                    env=own(env),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    process_group=0,
-                )
-            )
+            first = captured(producer, env=env, cwd=cwd, stdin=subprocess.PIPE)
             children.callback(stop, first, INTERRUPTED_GRACE_S)
-            second = known(
-                subprocess.Popen(
-                    [find(consumer[0], second_env), *consumer[1:]],
-                    cwd=cwd,
-                    env=own(second_env),
-                    stdin=first.stdout,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    process_group=0,
-                )
-            )
+            second = captured(consumer, env=second_env, cwd=cwd, stdin=first.stdout)
             children.callback(stop, second, INTERRUPTED_GRACE_S)
         if came:
             signal.raise_signal(came[0])

@@ -5,7 +5,6 @@ Reads the database and the files beside this one; anything it does not recognise
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -58,11 +57,11 @@ def run(argv: Sequence[str]) -> int | None:
 def _answer(command: str, words: list[str]) -> str | None:
     plain = [word for word in words if not word.startswith("-")]
     if command == "env":
-        shell = _option(words, "--shell")
+        shell = option(words, "--shell")
         rest = [w for w in words if w not in ("--unset", "--")]
-        if shell is not None:
+        if shell:
             rest = [w for w in rest if not w.startswith("--shell")]
-            if "--shell" in words:
+            if "--shell" in words and shell in rest:
                 rest.remove(shell)
         if (
             len(rest) > 1
@@ -70,11 +69,11 @@ def _answer(command: str, words: list[str]) -> str | None:
             or (not rest and "--unset" not in words)
         ):
             return None
-        return statements(_home(), rest[0] if rest else None, shell or "sh", "--unset" in words)
+        return statements(Home.of_process(), rest[0] if rest else None, shell or "sh", "--unset" in words)
     if len(plain) != len(words):
         return None
     if command == "path" and len(words) in (1, 2):
-        return path(_home(), words[0], words[1] if len(words) == 2 else None) + "\n"
+        return path(Home.of_process(), words[0], words[1] if len(words) == 2 else None) + "\n"
     if command == "shell-init" and len(words) <= 1:
         return shell_init(words[0] if words else "sh")
     return None
@@ -87,25 +86,9 @@ def failure(words: Sequence[str], error: ClauderonError) -> str:
     """
     from clauderon.quick import shell_syntax
 
-    shell = _option(words, "--shell") or "sh"
+    shell = option(words, "--shell") or "sh"
     known = shell if shell in shell_syntax.SHELLS else "sh"
     return shell_syntax.failing_statement(known, error.exit_status, str(error))
-
-
-def _option(words: Sequence[str], name: str) -> str | None:
-    for index, word in enumerate(words):
-        if word.startswith(name + "="):
-            return word.partition("=")[2]
-        if word == name and index + 1 < len(words):
-            return words[index + 1]
-    return None
-
-
-def _home() -> Home:
-    try:
-        return Home.from_environ(os.environ)
-    except KeyError:
-        raise UsageError("home", "neither CLAUDERON_HOME nor HOME is set", hint="export HOME=...") from None
 
 
 def variables(home: Home, name: str) -> Mapping[str, str]:
@@ -158,3 +141,14 @@ def shell_init(shell: str) -> str:
             f"shell-init {shell}", "use sh, bash, zsh or fish", hint='eval "$(clauderon shell-init bash)"'
         )
     return "".join((_SHARE / name).read_text("utf-8") for name in _INIT[shell])
+
+
+def option(words: Sequence[str], flag: str) -> str:
+    """What `--flag VALUE` or `--flag=VALUE` says, the last of them; "" without one."""
+    value = ""
+    for index, word in enumerate(words):
+        if word == flag and index + 1 < len(words):
+            value = words[index + 1]
+        elif word.startswith(f"{flag}="):
+            value = word[len(flag) + 1 :]
+    return value
