@@ -156,7 +156,7 @@ def test_taken_branch_names_are_a_conflict(repo: Path) -> None:
     call("git", "branch", "clauderon/fix", cwd=repo)
     with pytest.raises(Conflict, match="it exists already"):
         read(repo, branch="clauderon/fix")
-    with pytest.raises(Conflict, match="a branch named clauderon/fix stands in its way"):
+    with pytest.raises(Conflict, match="a branch named clauderon/fix is in the way"):
         read(repo, branch="clauderon/fix/more")
     assert read(repo, branch="clauderon/fixed").head
 
