@@ -73,7 +73,10 @@ def test_a_pack_that_inflates_to_gigabytes_is_refused_and_the_refusal_remembered
 
 @pytest.mark.parametrize("with_base", [True, False])
 def test_what_is_small_by_deltas_stays_small_outside(world: World, with_base: bool) -> None:
-    """Unpacked loose, or packed without what the deltas are made from: 320 MiB from 1 MiB."""
+    """Unpacked loose, or packed without what the deltas are made from: 320 MiB from 1 MiB.
+
+    Seen to fail unpacked loose, and without what the deltas are made from.
+    """
     base = os.urandom(MIB)
     blobs = deltas(world, base=base, times=16, count=20)
     tree = tree_of(world, [*blobs, name_of("blob", base)] if with_base else blobs)
@@ -87,6 +90,7 @@ def test_what_is_small_by_deltas_stays_small_outside(world: World, with_base: bo
 
 
 def test_deltas_of_what_the_user_has_stay_small_outside(world: World) -> None:
+    """Seen to fail without what the deltas are made from: 16 MiB."""
     base = os.urandom(MIB)
     (world.repo / "large.bin").write_bytes(base)
     world.host("add", "large.bin")
@@ -242,6 +246,7 @@ def test_a_missing_object_is_looked_for_again_once_one_arrives(world: World) -> 
 
 @pytest.mark.parametrize("kind", ["commit", "tag"])
 def test_a_message_of_megabytes_is_refused_and_kept_aside(world: World, kind: str) -> None:
+    """Seen to fail without the bound on a commit's and a tag's size."""
     tree = world.inside("rev-parse", "HEAD^{tree}")
     commit = commit_of(world, tree, world.session.base, message="m" * (5 * MIB))
     if kind == "commit":
@@ -257,7 +262,10 @@ def test_a_message_of_megabytes_is_refused_and_kept_aside(world: World, kind: st
 
 
 def test_a_name_of_megabytes_is_not_repeated_for_all_that_lies_below(world: World) -> None:
-    """With the paths in the listing: 1.2 GiB of text in memory from a few KiB."""
+    """With the paths in the listing: 1.2 GiB of text in memory from a few KiB.
+
+    Seen to fail with the paths listed.
+    """
     blobs = [loose(world.private, "blob", b"%d" % number) for number in range(300)]
     tree = loose(world.private, "tree", entry("40000", b"n" * (4 * MIB), tree_of(world, blobs)))
     point(world, commit_of(world, tree, world.session.base))

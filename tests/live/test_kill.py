@@ -214,7 +214,10 @@ def test_a_lost_database_is_rebuilt_from_the_labels(struck: Struck) -> None:
 
 
 def test_a_lost_database_leaves_sessions_as_narrow_as_they_were(struck: Struck) -> None:
-    """Labels alone are as old as the container: by them both came back read-write, the archived one in sight."""
+    """Labels alone are as old as the container: by them both came back read-write, the archived one in sight.
+
+    Seen to fail when the file of rights was not read.
+    """
     engine = struck.engine
     for word in ("narrow", "away"):
         engine.create(word)

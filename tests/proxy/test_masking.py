@@ -111,7 +111,10 @@ texts = st.lists(
 def test_no_secret_passes_however_it_is_coded_and_cut(
     kind: str, coding: str, around: list[bytes], at: list[int], sizes: list[int] | None
 ) -> None:
-    """A zero byte is a place of the secret. All but its own bytes are the same, and every one of its is overwritten."""
+    """A zero byte is a place of the secret. All but its own bytes are the same, and every one of its is overwritten.
+
+    Seen to fail when nothing waited for the next read.
+    """
     secret = TOKENS[kind].encode()
     form = CODINGS[coding](secret)
     parts = [b"\0", *around]
@@ -140,7 +143,10 @@ def test_no_secret_passes_however_it_is_coded_and_cut(
 def test_what_holds_no_secret_passes_byte_for_byte_and_waits_for_its_shape_alone(
     kind: str, body: bytes, at: list[int], sizes: list[int] | None
 ) -> None:
-    """A secret's own letters wait as long as any others in their place."""
+    """A secret's own letters wait as long as any others in their place.
+
+    Seen to fail when only what begins the secret waited.
+    """
     token = TOKENS[kind]
     start = token.encode()[: len(token) // 3]
     shape = bytes(
@@ -172,6 +178,7 @@ def test_what_holds_no_secret_passes_byte_for_byte_and_waits_for_its_shape_alone
 def test_no_secret_passes_in_a_trailer_or_an_extension_however_it_is_cut(
     wire: bytes, at: list[int], kind: str
 ) -> None:
+    """Seen to fail with framing passed as it is, and when a cut line of it did not wait."""
     secret = TOKENS[kind].encode()
     mask = Mask(Needles(TOKENS[kind]))
     got = b"".join(_passed(mask, wire % (secret, secret), at, True))
@@ -203,7 +210,10 @@ def _squeezed(how: str, text: bytes) -> bytes:
 def test_a_compressed_body_passes_whole_or_without_a_part_of_the_secret(
     how: str, streams: bool, text: bytes, at: list[int], planted: bool, kind: str, coding: str
 ) -> None:
-    """Of one that streams, what has passed has no more of the secret than stood before it; of others nothing passes."""
+    """Of one that streams, what has passed has no more of the secret than stood before it; of others nothing passes.
+
+    Seen to fail when a find ended nothing.
+    """
     form = CODINGS[coding](TOKENS[kind].encode())
     body = _squeezed(how, text + form + text if planted else text)
     field = ["gzip" if how == "flushed at each byte" else how.rpartition(" ")[2]]
@@ -263,7 +273,10 @@ def test_how_base64_is_escaped_does_not_show_in_what_waits() -> None:
 
 
 def test_what_waits_is_bounded() -> None:
-    """Framing without end between the letters of a word, and a compressed body in which nothing ends."""
+    """Framing without end between the letters of a word, and a compressed body in which nothing ends.
+
+    Seen to fail without each of the two bounds.
+    """
     line = b"1;" + b"x" * 1000 + b"\r\na\r\n"
     mask, framing = Mask(Needles("a" * 16000 + "B1")), Chunked()
     with pytest.raises(SwollenError):

@@ -27,6 +27,7 @@ def _connect(rig: Rig, target: str, *, name: str = "one") -> tuple[bytes, bytes]
 
 
 def test_a_port_serves_its_own_containers_address_alone(rig: Rig) -> None:
+    """Seen to fail when the address was not compared."""
     rig.session(source="127.0.0.2")
     client = rig.connect(source="127.0.0.1")
     client.send(b"CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n\r\n")
@@ -87,6 +88,7 @@ def test_a_session_that_is_closed_is_closed_at_once(rig: Rig) -> None:
     ],
 )
 def test_the_allow_list(rig: Rig, allow: tuple[str, ...] | None, host: str, may: bool) -> None:
+    """Seen to fail with every host allowed."""
     rig.session(allow=allow)
     head, body = _connect(rig, f"{host}:443")
     assert head.startswith(b"HTTP/1.1 200 " if may else b"HTTP/1.1 403 ")
@@ -173,6 +175,7 @@ def test_a_guarded_address_is_refused(rig: Rig, address: str) -> None:
 
 @pytest.mark.parametrize("address", UNUSUAL)
 def test_an_unusual_notation_of_an_address_is_refused(rig: Rig, address: str) -> None:
+    """Seen to fail when such an address was taken for a name."""
     head, _ = _connect(rig, f"{address}:443")
     assert head.startswith(b"HTTP/1.1 400 ")
 
@@ -201,6 +204,7 @@ def _resolve(rig: Rig, monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None
 def test_an_allowed_name_that_resolves_to_a_guarded_address_is_refused(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, address: str, allow: tuple[str, ...] | None
 ) -> None:
+    """Seen to fail when the address that a name resolved to was not looked at."""
     _resolve(rig, monkeypatch, address)
     rig.session(allow=allow)
     rig.grants.add("api.test")
@@ -211,7 +215,10 @@ def test_an_allowed_name_that_resolves_to_a_guarded_address_is_refused(
 
 
 def test_the_address_that_was_checked_is_the_one_dialled(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that changes between a check and a dial cannot: there is one look-up, and its answer is dialled."""
+    """A name that changes between a check and a dial cannot: there is one look-up, and its answer is dialled.
+
+    Seen to fail with a second look-up for the dial.
+    """
     server = Upstream(answering(OK), rig.server_context("api.test"))
     rig.upstreams.append(server)
     _resolve(rig, monkeypatch, "93.184.216.34", "127.0.0.1")
@@ -248,6 +255,7 @@ def test_connect_to_names_the_target_and_keeps_the_name(rig: Rig) -> None:
 
 
 def test_the_proxy_never_dials_itself(rig: Rig) -> None:
+    """Seen to fail when its own ports were not compared."""
     port = rig.session(allow=("127.0.0.1", "self.test"))
     rig.configure(connect_to={"self.test:443": f"127.0.0.1:{port}"})
     head, body = rig.ask(b"GET / HTTP/1.1\r\nHost: self.test\r\n\r\n", "self.test")
@@ -260,6 +268,7 @@ def test_the_proxy_never_dials_itself(rig: Rig) -> None:
 def test_a_connect_to_the_proxy_or_to_the_hosts_services_leads_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, passthrough: tuple[str, ...]
 ) -> None:
+    """Seen to fail with no address guarded."""
     with running(tmp_path, passthrough=passthrough) as rig:
         service = Upstream(answering(OK), None)
         rig.upstreams.append(service)
@@ -277,7 +286,10 @@ def test_a_connect_to_the_proxy_or_to_the_hosts_services_leads_nowhere(
 def test_an_address_of_this_machine_is_known_once_it_is_reached(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A public address of this machine's own is in no range: that both ends of the connection have it tells."""
+    """A public address of this machine's own is in no range: that both ends of the connection have it tells.
+
+    Seen to fail when the two ends were not compared.
+    """
     server = Upstream(answering(OK), rig.server_context("api.test"))
     rig.upstreams.append(server)
     _resolve(rig, monkeypatch, "127.0.0.1")
@@ -431,6 +443,7 @@ def test_the_main_port_proxies_plain_http_without_credentials(rig: Rig) -> None:
 
 
 def test_whoever_is_not_on_this_machine_gets_health_alone(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to fail when the address was not looked at."""
     upstream = rig.upstream(tls=False)
     port = rig.main()
     monkeypatch.setattr("clauderon.proxy.dataplane.client.canonical_address", lambda _: "172.17.0.2")

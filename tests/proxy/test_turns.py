@@ -109,6 +109,7 @@ def test_time_the_kernel_gave_to_others_is_nobodys(monkeypatch: pytest.MonkeyPat
 
 
 def test_while_others_are_at_it_who_waits_gets_its_share_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to fail with no share to wait for: it took nearly all of the time."""
     loop, clock, _, one, other = _two(monkeypatch)
     wires = [Waiting(clock, one, turns.SLICE_S / 3, 10_000) for _ in range(8)]
     for wire in wires:
@@ -200,6 +201,7 @@ def test_a_neighbours_flood_is_not_waited_for(rig: Rig) -> None:
 
 @pytest.mark.parametrize("where", ["refused", "passed"])
 def test_whoever_waits_is_answered_in_full_and_in_order(rig: Rig, hasty: None, where: str) -> None:
+    """Seen to fail when what waits was not resumed."""
     rig.upstream()
     rig.session("other", allow=("api.test",))
     _idle = rig.connect("one")

@@ -26,6 +26,7 @@ def test_it_is_injected_for_its_host(rig: Rig) -> None:
     "host", ["api.test.evil.test", "evil-api.test", "xapi.test", "test", "api.test.test"]
 )
 def test_a_look_alike_gets_nothing(rig: Rig, host: str) -> None:
+    """Seen to fail with the credential lent whatever the host."""
     upstream = rig.upstream(host)
     rig.grants.add("api.test")
     rig.ask(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host.encode(), host)
@@ -35,6 +36,7 @@ def test_a_look_alike_gets_nothing(rig: Rig, host: str) -> None:
 
 @pytest.mark.parametrize("spelling", ["API.TEST", "api.test.", "Api.Test."])
 def test_another_spelling_of_the_host_is_the_same_host(rig: Rig, spelling: str) -> None:
+    """Seen to fail when letters and dots were left as they came."""
     upstream = rig.upstream()
     rig.grants.add("api.test")
     plain = rig.connect()
@@ -60,6 +62,7 @@ def test_another_spelling_of_the_host_is_the_same_host(rig: Rig, spelling: str) 
 def test_another_spelling_of_the_host_inside_the_tunnel_is_the_same_host(
     rig: Rig, host: str, inner: bytes
 ) -> None:
+    """Seen to fail when letters and dots were left as they came."""
     upstream = rig.upstream(host)
     rig.grants.add(host)
     request = b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % inner
@@ -84,6 +87,7 @@ def test_a_spelling_that_only_some_would_read_as_the_host_is_refused(rig: Rig, i
     [b"other.test", b"api.test.other.test", b"api.test:444", b"other.test:443", b"127.0.0.1", b"[::1]"],
 )
 def test_a_host_that_is_not_the_tunnels_is_misdirected(rig: Rig, host: bytes) -> None:
+    """Seen to fail when the Host was not compared."""
     upstream = rig.upstream()
     rig.grants.add("api.test")
     head, body = rig.ask(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host)
@@ -94,6 +98,7 @@ def test_a_host_that_is_not_the_tunnels_is_misdirected(rig: Rig, host: bytes) ->
 
 
 def test_the_first_request_agreeing_does_not_vouch_for_the_second(rig: Rig) -> None:
+    """Seen to fail when the first Host alone was compared."""
     rig.upstream()
     client = rig.tunnel()
     client.send(GET + b"GET / HTTP/1.1\r\nHost: other.test\r\n\r\n")
@@ -102,6 +107,7 @@ def test_the_first_request_agreeing_does_not_vouch_for_the_second(rig: Rig) -> N
 
 
 def test_a_server_name_that_is_not_the_tunnels_is_misdirected(rig: Rig) -> None:
+    """Seen to fail when the server name was not compared."""
     upstream = rig.upstream()
     rig.grants.add("api.test")
     client = rig.tunnel("api.test", sni="other.test")
@@ -116,6 +122,7 @@ def test_a_server_name_that_is_not_the_tunnels_is_misdirected(rig: Rig) -> None:
 
 
 def test_a_tunnel_elsewhere_with_our_host_inside_gets_nothing(rig: Rig) -> None:
+    """Seen to fail when the Host was not compared."""
     rig.upstream("api.test")
     evil = rig.upstream("evil.test")
     rig.grants.add("api.test")
@@ -158,6 +165,7 @@ def test_a_connect_whose_host_field_leaves_the_port_out_agrees(rig: Rig, host: b
 
 
 def test_a_url_inside_the_tunnel_must_be_the_tunnels(rig: Rig) -> None:
+    """Seen to fail when the URL was not compared."""
     rig.upstream()
     for url in (
         b"https://other.test/",
@@ -171,6 +179,7 @@ def test_a_url_inside_the_tunnel_must_be_the_tunnels(rig: Rig) -> None:
 
 @pytest.mark.parametrize("host", ["api.test", "api.test:80", "API.TEST."])
 def test_plain_http_never_carries_it(rig: Rig, host: str) -> None:
+    """Seen to fail with the credential lent without TLS too."""
     upstream = rig.upstream(tls=False)
     rig.grants.add("api.test")
     client = rig.connect()
@@ -184,6 +193,7 @@ def test_plain_http_never_carries_it(rig: Rig, host: str) -> None:
 
 
 def test_plain_http_with_a_spoofed_host_is_misdirected(rig: Rig) -> None:
+    """Seen to fail when the Host was not compared with the URL."""
     evil = rig.upstream("evil.test", tls=False)
     rig.grants.add("api.test")
     client = rig.connect()
@@ -206,6 +216,7 @@ def test_plain_text_inside_a_tunnel_is_refused(rig: Rig) -> None:
 
 @pytest.mark.parametrize("trouble", ["unknown", "expired", "wrong-name"])
 def test_an_upstream_that_is_not_trusted_is_never_asked(rig: Rig, trouble: str) -> None:
+    """Seen to fail when no certificate was looked at."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if trouble == "unknown":
         trustme.CA().issue_cert("api.test").configure_cert(context)
@@ -227,6 +238,7 @@ def test_an_upstream_that_is_not_trusted_is_never_asked(rig: Rig, trouble: str) 
 
 
 def test_an_upstream_without_tls_is_never_asked_in_the_clear(rig: Rig) -> None:
+    """Seen to fail with no TLS begun."""
     upstream = rig.upstream(handler=_answer_the_first_bytes, tls=False, port=443)
     rig.grants.add("api.test")
     head, _ = rig.ask(GET)
@@ -240,7 +252,10 @@ def _answer_the_first_bytes(peer: Peer) -> None:
 
 
 def test_a_connection_made_before_trust_was_withdrawn_serves_no_later_request(rig: Rig) -> None:
-    """The CA in `upstream_ca` is replaced while a request is on its way over a connection the old one vouched for."""
+    """The CA in `upstream_ca` is replaced while a request is on its way over a connection the old one vouched for.
+
+    Seen to fail when old connections were kept.
+    """
     go = threading.Event()
 
     def handle(peer: Peer) -> None:
@@ -325,6 +340,7 @@ STOLEN = [
 
 @pytest.mark.parametrize("field", STOLEN)
 def test_the_clients_own_credentials_are_removed_first(rig: Rig, field: bytes) -> None:
+    """Seen to fail when nothing was removed."""
     upstream = rig.upstream()
     rig.grants.add("api.test")
     rig.ask(b"GET / HTTP/1.1\r\nHost: api.test\r\n%b\r\nX-Kept: 1\r\n\r\n" % field)

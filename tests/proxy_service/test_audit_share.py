@@ -76,6 +76,7 @@ def test_a_path_of_bytes_that_are_no_text_makes_a_line_of_two_kilobytes_at_most(
 
 
 def test_the_same_refusal_is_counted(path: Path) -> None:
+    """Seen to fail with a line for each: 10,000 of them."""
     lines = _written(path, [record(**REFUSED)] * 10_000)
     assert len(lines) < 500
     assert sum(_stands_for(line) for line in lines) == 10_000
@@ -179,6 +180,7 @@ def test_every_session_keeps_its_share(
 def test_a_queue_that_is_full_has_room_for_another_session(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Seen to fail without each session's own share: of the others' lines none was kept."""
     monkeypatch.setattr(audit, "MAX_QUEUED", 80)
     log = AuditLog(path, max_bytes=1 << 20, keep=1)
     for number in range(500):

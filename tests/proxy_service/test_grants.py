@@ -59,6 +59,7 @@ def test_git_over_https_gets_basic_and_both_forms_are_needles() -> None:
     ],
 )
 def test_look_alikes_get_nothing(host: str) -> None:
+    """Seen to fail when a part of a name was enough."""
     assert Grants(BUILTIN_CREDENTIALS, SET).grant(host, 443) is None
 
 

@@ -73,6 +73,7 @@ def test_nothing_changed_is_nothing_shown() -> None:
 
 @given(content=st.binary(max_size=200), color=st.booleans())
 def test_no_bytes_drive_a_terminal(content: bytes, color: bool) -> None:
+    """Seen to fail with the rows passed on as they are."""
     shown = OURS.sub("", patchview.shown(HEADER.encode() + b"@@ -0,0 +1,9 @@\n" + content, color))
     assert not [char for char in shown if is_hidden(char) and char not in "\n\t"]
     shown.encode("utf-8")

@@ -63,6 +63,7 @@ def test_lines_that_left_the_screen_come_first_and_once() -> None:
     ],
 )  # fmt: skip
 def test_what_only_drives_a_terminal_leaves_no_trace(drive: bytes) -> None:
+    """Seen to fail when titles, the clipboard and their like were not known as sequences."""
     assert drawn(b"before " + drive + b"after") == ["before after"]
     assert drawn(b"before " + drive[:2], drive[2:] + b"after") == ["before after"]
 
@@ -78,6 +79,7 @@ def test_a_sequence_without_an_end_is_given_up() -> None:
 
 @given(data=st.binary(max_size=400), cut=st.integers(0, 400))
 def test_no_bytes_break_it_nor_drive_the_reader(data: bytes, cut: int) -> None:
+    """Seen to fail with the rows passed on as they are drawn."""
     rows = drawn(data[:cut], data[cut:])
     assert not [char for row in rows for char in row if is_hidden(char)]
 
