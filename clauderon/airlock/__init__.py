@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from clauderon.airlock.status import state as state
     from clauderon.airlock.status import unpushed as unpushed
     from clauderon.airlock.syncing import SyncResult as SyncResult
+    from clauderon.airlock.syncing import is_half_done as is_half_done
     from clauderon.airlock.syncing import sync as sync
     from clauderon.airlock.worktree import open_worktree as open_worktree
     from clauderon.airlock.worktree import start_worktree as start_worktree
@@ -53,6 +54,7 @@ _ROOMS = {
     "rescue": "rescuing",
     "start_worktree": "worktree",
     "state": "status",
+    "is_half_done": "syncing",
     "sync": "syncing",
     "tip": "private_refs",
     "tracks": "private",

@@ -84,6 +84,12 @@ def sync(
     raise AssertionError("unreachable")
 
 
+def is_half_done(home: paths.Home, session: Session) -> bool:
+    """Whether a killed sync moved the branch and not the worktree's index. False while a sync is at it."""
+    side = host_side(home, session.id)
+    return side.following.exists() and not filelock.is_held(side.lock)
+
+
 def common_dir_of(session: Session) -> Path:
     """The user's common git directory. Raises BackendError when it is gone."""
     common_dir = Path(session.git_dir)

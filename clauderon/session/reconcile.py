@@ -64,6 +64,7 @@ def reconcile(context: Context, *, dry_run: bool = False) -> list[Action]:
     known = _Known({row.id for row in rows}, {row.name for row in rows})
     actions += _containers(context, known, going, dry_run)
     actions += _rights(context, going, dry_run)
+    actions += _syncs(context, going, dry_run)
     actions += _networks(context, dry_run)
     if not dry_run:
         drafts.sweep(context.home)
@@ -126,6 +127,28 @@ def _rights(context: Context, going: set[str], dry_run: bool) -> list[Action]:
         kept = rights.read(context.home, session.id)
         if kept is not None and not dry_run:
             context.store.update(session.id, **rights.narrower(rights.of(current._asdict()), kept))
+    return actions
+
+
+def _syncs(context: Context, going: set[str], dry_run: bool) -> list[Action]:
+    """Syncs that were killed between a branch and its worktree's index."""
+    actions = []
+    for session in context.store.all():
+        if (
+            session.id in going
+            or is_locked(context, session)
+            or not airlock.is_half_done(context.home, session)
+        ):
+            continue
+        if not dry_run:
+            try:
+                result = airlock.sync(context.home, session, context.environ)
+            except ClauderonError as error:
+                context.report.warn(str(error))
+                continue
+            for note in result.notes:
+                context.report.warn(note)
+        actions.append(Action(session.name, "sync", "finished"))
     return actions
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from clauderon.airlock import worktree_index
+from clauderon.airlock import syncing, worktree_index
 from tests.airlock.conftest import World
 
 
@@ -48,6 +48,28 @@ def test_an_index_held_for_long_is_followed_by_the_next_sync(
     assert world.host("status", "--porcelain", cwd=world.worktree) != ""
     world.sync()
     assert world.host("status", "--porcelain", cwd=world.worktree) == ""
+
+
+def test_a_sync_that_was_killed_before_the_index_moved_is_seen(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`reconcile` finishes such a sync, and leaves one alone that somebody is at."""
+    assert not syncing.is_half_done(world.home, world.session)
+    monkeypatch.setattr(syncing, "follow", _killed)
+    world.commit()
+    with pytest.raises(KeyboardInterrupt):
+        world.sync()
+    monkeypatch.undo()
+    assert syncing.is_half_done(world.home, world.session)
+    with syncing.locked(syncing.host_side(world.home, world.session.id), "fix"):
+        assert not syncing.is_half_done(world.home, world.session)
+    world.sync()
+    assert not syncing.is_half_done(world.home, world.session)
+    assert world.host("status", "--porcelain", cwd=world.worktree) == ""
+
+
+def _killed(*_args: object, **_more: object) -> bool:
+    raise KeyboardInterrupt
 
 
 def test_no_other_git_writes_the_index_while_it_is_moved(

@@ -133,8 +133,7 @@ def kept(world: World) -> None:
         (known[0].archived, ("unarchive", name)),
         (known[0].access_mode != "read-write", ("set-access-mode", name, "read-write")),
         (world.containers().get(container) != "running", ("start", name)),
-        # Always: it finishes what a sync left that was killed while it moved the index.
-        (True, ("sync", name)),
+        (_brought(world) != work, ("sync", name)),
     ):
         if wanted:
             said = world.cli(*words)
