@@ -59,7 +59,10 @@ def deltas(world: World, *, base: bytes, times: int, count: int) -> list[str]:
 
 
 def test_a_pack_that_inflates_to_gigabytes_is_refused_and_the_refusal_remembered(world: World) -> None:
-    """With the headers not read: 1.5 GiB in the user's repository from 1 MiB, and half a minute at each sync."""
+    """With the headers not read: 1.5 GiB in the user's repository from 1 MiB, and half a minute at each sync.
+
+    Seen to fail when the headers' sizes were not counted.
+    """
     blobs = deltas(world, base=os.urandom(MIB), times=256, count=6)
     point(world, commit_of(world, tree_of(world, blobs), world.session.base))
     before = disk_bytes(git_dir(world))
@@ -134,7 +137,10 @@ def test_an_ordinary_commit_is_still_stored_loose(world: World) -> None:
 
 
 def test_a_loose_object_of_gigabytes_is_refused_by_its_header_each_time_at_once(world: World) -> None:
-    """With the size believed only after inflating it: 10 s at each sync, from 4 MB."""
+    """With the size believed only after inflating it: 10 s at each sync, from 4 MB.
+
+    Seen to fail when the header's size was not counted.
+    """
     world.commit()
     deflate = zlib.compressobj(9)
     data = deflate.compress(b"blob %d\0" % (4 << 30))
@@ -188,6 +194,7 @@ def test_a_damaged_pack_is_indexed_once_and_said_each_time(
 
 
 def test_crowds_of_damaged_objects_are_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to fail without the bound."""
     monkeypatch.setattr(leftout, "MOST", 20)
     world.commit()
     for number in range(30):
@@ -274,7 +281,10 @@ def test_a_name_of_megabytes_is_not_repeated_for_all_that_lies_below(world: Worl
 
 
 def test_a_file_with_holes_is_not_filled_on_the_host(world: World) -> None:
-    """Stored blocks of zeros with nothing on the disk between their headers: sixteen times as large in a copy."""
+    """Stored blocks of zeros with nothing on the disk between their headers: sixteen times as large in a copy.
+
+    Seen to fail when holes were not looked for.
+    """
     commit = world.commit()
     content = b"blob %d\0" % (64 * MIB)
     path = world.private / "objects/ab" / ("cd" * 19)
@@ -288,6 +298,7 @@ def test_a_file_with_holes_is_not_filled_on_the_host(world: World) -> None:
 
 
 def test_a_pack_is_read_to_its_first_wrong_byte_and_no_further(world: World) -> None:
+    """Seen to fail when what follows the end was not looked at."""
     world.commit()
     path = pack(world.private, [whole(BLOB, b"x")])
     path.write_bytes(path.read_bytes()[:-20] + bytes(8 * MIB))
@@ -297,6 +308,7 @@ def test_a_pack_is_read_to_its_first_wrong_byte_and_no_further(world: World) -> 
 
 @pytest.mark.parametrize("suffix", [".keep", ".promisor", ".bitmap", ".rev", ".mtimes"])
 def test_what_lies_beside_a_pack_is_not_taken(world: World, suffix: str) -> None:
+    """Seen to fail with all that lies beside it copied."""
     commit = world.commit()
     world.inside("repack", "-adq")
     (found,) = (world.private / "objects/pack").glob("*.pack")

@@ -212,7 +212,7 @@ def test_a_compressed_body_passes_whole_or_without_a_part_of_the_secret(
 ) -> None:
     """Of one that streams, what has passed has no more of the secret than stood before it; of others nothing passes.
 
-    Seen to fail when a find ended nothing.
+    Seen to fail when a find ended nothing, and when the end of the text did not wait.
     """
     form = CODINGS[coding](TOKENS[kind].encode())
     body = _squeezed(how, text + form + text if planted else text)
