@@ -97,6 +97,7 @@ BY_NAME = [
 
 
 def test_what_runs_by_its_name_is_said(world: World) -> None:
+    """Seen to fail without the list of names."""
     for path in BY_NAME:
         world.write(path)
     world.inside("add", "--all", "--force")
@@ -166,6 +167,7 @@ def test_ordinary_files_are_not_said(world: World) -> None:
 def test_some_files_are_said_for_what_they_say(
     world: World, path: str, before: str, after: str, is_said: bool
 ) -> None:
+    """Seen to fail when contents were not read."""
     world.commit(path, before)
     world.sync()
     base = world.tip()

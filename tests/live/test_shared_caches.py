@@ -77,6 +77,7 @@ def hostile(rust: Engine, world: World) -> World:
 
 @pytest.mark.parametrize("poison", POISONS)
 def test_the_next_session_compiles_nothing_of(rust: Engine, hostile: World, poison: str) -> None:
+    """Seen to fail with shared_caches = "open" as the default: the next session compiled the evil crate."""
     begin(rust, "first")
     assert rust.inside("first", build()).startswith(f"{hostile.mark} {hostile.mark}\n")
     rust.inside("first", "set -e\n" + POISONS[poison])

@@ -29,7 +29,10 @@ def test_a_cookie_for_a_credential_stays_outside(rig: Rig, name: bytes, status: 
 
 @pytest.mark.parametrize("short", [True, False])
 def test_it_stays_outside_of_every_kind_of_answer(rig: Rig, short: bool) -> None:
-    """In pieces, in an interim head, and where the secret is too short to be looked for."""
+    """In pieces, in an interim head, and where the secret is too short to be looked for.
+
+    Seen to fail when cookies were passed on.
+    """
 
     def handle(peer: Peer) -> None:
         peer.message()

@@ -100,12 +100,14 @@ def test_create_runs_no_git_where_an_agent_can_write(
 
 
 def test_a_worktree_of_another_home_is_known_by_its_lock(world: World, tmp_path: Path) -> None:
+    """Seen to fail when locks were not read."""
     assert is_foreign(world.worktree, [tmp_path / "other"])
     (world.worktree / "sub").mkdir()
     assert is_foreign(world.worktree / "sub", [])
 
 
 def test_a_place_is_known_by_whatever_path(world: World, tmp_path: Path) -> None:
+    """Seen to fail with paths compared as they are written."""
     pointer = tmp_path / "elsewhere"
     pointer.mkdir()
     (pointer / ".git").write_text(f"gitdir: {world.private}\n")
