@@ -8,6 +8,7 @@ mounted below a path comes along). No rule is about a spelling.
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +34,6 @@ _SYSTEM = (
     *(Place(p, "services' sockets") for p in ("/run", "/var/run", "/tmp/.X11-unix")),
     *(Place(p, "the engine's own files") for p in ("/var/lib/docker", "/var/lib/containerd", "/var/lib/containers")),
     *(Place(p, "all of this machine, for an engine in a VM") for p in ("/host_mnt", "/mnt/host", "/mnt/mac")),
-    Place("/root/.ssh", "root's credentials and settings"),
     *(
         Place(p, "programs of this machine", read=True)
         for p in ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix", "/snap", "/System", "/Library")
@@ -55,6 +55,8 @@ _CACHES = (
 _PRIVATE = frozenset(
     (".ssh", ".gnupg", ".aws", ".kube", ".docker", ".clauderon", ".password-store", ".claude")
 )
+# People's user ids, on macOS too; the last ones are `nobody` and what an engine maps to.
+_LEAST_UID, _NOBODY = 500, 65534
 # Variables that name a socket, or a file with a credential in it.
 _NAMING = (
     "SSH_AUTH_SOCK", "GPG_AGENT_INFO", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "XAUTHORITY", "KRB5CCNAME",
@@ -75,17 +77,27 @@ def places(state: Path, git_dirs: Iterable[Path], environ: Mapping[str, str]) ->
         for path in re.findall(r"(?<![\w.])/[^\s:,;]*", environ.get(name, "").replace("://", ":")):
             if path != "/":
                 found.append(Place(path, f"what ${name} names"))
+    found += [Place(f"{home}/.ssh", "somebody's credentials and settings") for home in _homes(environ)]
     own = environ.get("HOME", "")
-    if own.startswith("/") and own != "/":
-        found.append(Place(f"{own}/.ssh", "your credentials and settings"))
-        if Path(own, "Library/Keychains").is_dir():  # macOS
-            found.append(Place(f"{own}/Library", "your credentials and settings"))
+    if own.startswith("/") and own != "/" and Path(own, "Library/Keychains").is_dir():  # macOS
+        found.append(Place(f"{own}/Library", "your credentials and settings"))
     found += [Place(path, "an engine's socket") for path in _sockets(environ)]
     found += _SYSTEM
     for directory in environ.get("PATH", "").split(":"):
         if directory.startswith("/"):
             found.append(Place(directory, "programs that $PATH finds", read=True))
     return found
+
+
+def _homes(environ: Mapping[str, str]) -> set[str]:
+    """The home directories of people here: a container that writes in one runs code as its owner. $HOME may be another
+    than one's own, and no home needs to hold keys yet."""
+    own = environ.get("HOME", "")
+    found = {"/root", resolved(own) if own.startswith("/") else "/"}
+    for person in pwd.getpwall():
+        if person.pw_uid in (0, os.getuid()) or _LEAST_UID <= person.pw_uid < _NOBODY:
+            found.add(resolved(person.pw_dir) if person.pw_dir.startswith("/") else "/")
+    return found - {"/"}
 
 
 def _sockets(environ: Mapping[str, str]) -> list[str]:
@@ -228,7 +240,7 @@ def _mounted_below(paths: Iterable[str], mounts: Sequence[_Mounted]) -> list[tup
 
 def _below_home(source: str, read_only: bool, environ: Mapping[str, str], mounts: Sequence[_Mounted]) -> str:
     """Dot files are settings or credentials: what reads them has the one, what writes them runs code of its own."""
-    for own in {resolved(environ.get("HOME") or "/root"), "/root"} - {"/"}:
+    for own in _homes(environ):
         inside = _inside(source, own)
         here, there = _coordinate(source, mounts), _coordinate(own, mounts)
         if here[0] == there[0]:

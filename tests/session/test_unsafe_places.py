@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import types
 from pathlib import Path
 
 import pytest
 
+from clauderon.session import protected
 from tests.session.test_unsafe import Stage
 
 
@@ -59,6 +61,25 @@ def test_not_all_that_lies_in_a_cache_may_be_read(stage: Stage) -> None:
 def test_somebody_elses_keys_are_not_given_with_what_holds_them(stage: Stage, tmp_path: Path) -> None:
     (tmp_path / "homes/they/.ssh").mkdir(parents=True)
     assert stage.volume(f"{tmp_path}/homes:/x:ro") and stage.volume(f"{tmp_path}/homes/they:/x:ro")
+
+
+def test_no_persons_home_is_given_whether_or_not_it_holds_keys(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sudo` and HOME=... make $HOME another than one's own; a container that is root writes .bashrc or
+    .ssh/authorized_keys. Seen to be given while $HOME and /root alone were people's."""
+    for name in ("homes/ann/work", "homes/bob", "daemon"):
+        (tmp_path / name).mkdir(parents=True)
+    people = [
+        types.SimpleNamespace(pw_uid=uid, pw_dir=str(tmp_path / place))
+        for uid, place in ((1000, "homes/ann"), (501, "homes/bob"), (33, "daemon"), (65534, "daemon"))
+    ]
+    monkeypatch.setattr(protected.pwd, "getpwall", lambda: people)
+    for source in ("homes", "homes/ann", "homes/bob"):
+        assert stage.volume(f"{tmp_path}/{source}:/x"), source
+    assert stage.volume(f"{tmp_path}/homes/ann/.config:/x:ro")
+    for source in ("homes/ann/work", "daemon"):
+        assert stage.volume(f"{tmp_path}/{source}:/x") == (), source
 
 
 def test_the_library_of_a_mac_is_settings_too(stage: Stage) -> None:
