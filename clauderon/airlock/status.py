@@ -119,7 +119,7 @@ def place_of(home: paths.Home, session: Session, environ: Mapping[str, str]) -> 
     )
 
 
-def differing(old: str, new: str, *, stat: bool, name_only: bool, person: bool) -> tuple[str, ...]:
+def diff_words(old: str, new: str, *, stat: bool, name_only: bool, person: bool) -> tuple[str, ...]:
     """Plumbing, so that the output is a patch whatever `diff.*` the user has set; between two trees, so that no
     file, attribute or repository of the worktree is looked at."""
     words = ["diff-tree", "-r", "-M", "--no-ext-diff", "--no-textconv", "--submodule=short"]
@@ -165,7 +165,7 @@ def diff(
             head = Git(place.common_dir, env).text("rev-parse", f"{new}^{{commit}}")
             new = take(place, side, head, file_bytes=_DIFF_FILE_BYTES, whole=False).tree
             env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = alternates(side.snapshot)
-        words = differing(session.base, new, stat=stat, name_only=name_only, person=person)
+        words = diff_words(session.base, new, stat=stat, name_only=name_only, person=person)
         # In a directory of ours: git would take `.gitattributes` from where it stands.
         output = Git(place.common_dir, env, cwd=side.root).call(*words).stdout
         autorun = brings(place.common_dir, session.base, new, env=env)

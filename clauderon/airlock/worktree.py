@@ -46,8 +46,8 @@ class Opening:
         self.git = Git(repository.common_dir, env, timeout_s=None)
         # Its checkout is the one that `worktree add` begins from.
         self._here = self.git.on(repository.git_dir)
-        self._add = adding(worktree, branch=branch, base=base)
-        self._pin = pinning(worktree.name, base, fresh=True)
+        self._add = add_words(worktree, branch=branch, base=base)
+        self._pin = pin_words(worktree.name, base, fresh=True)
         self.adding = self._here.start(*self._add)
         try:
             self.pinning = self.git.start(*self._pin)
@@ -131,7 +131,7 @@ class Opening:
                         "another clauderon home has a session with this name for this repository",
                         hint="clauderon create --name OTHER ...",
                     )
-        self.git.call(*pinning(name, self.base, fresh=False))
+        self.git.call(*pin_words(name, self.base, fresh=False))
 
 
 def mark_ours(common_dir: Path, worktree: Path) -> None:
@@ -164,13 +164,13 @@ def start_worktree(repository: Repository, worktree: Path, *, branch: str, base:
     return Opening(repository, worktree, branch=branch, base=base)
 
 
-def pinning(name: str, base: str, *, fresh: bool) -> tuple[str, ...]:
+def pin_words(name: str, base: str, *, fresh: bool) -> tuple[str, ...]:
     """The words that pin what the private directory borrows against a `git gc`. fresh: the pin must not exist yet."""
     old = ("0" * len(base),) if fresh else ()
     return ("update-ref", "-m", "clauderon: base", own_ref(name, "base"), operand(base), *old)
 
 
-def adding(worktree: Path, *, branch: str, base: str) -> tuple[str, ...]:
+def add_words(worktree: Path, *, branch: str, base: str) -> tuple[str, ...]:
     """The words that add a worktree.
 
     `--no-track`: writing the upstream would take the configuration's lock. `--lock`: `git worktree prune` must

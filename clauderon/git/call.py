@@ -180,7 +180,7 @@ def parse_refs(output: bytes) -> dict[str, str]:
 
 def apart_words(left: str, right: str) -> tuple[str, ...]:
     """How `Git.apart` asks."""
-    return ("rev-list", "--left-right", "--count", f"{left}...{right}", "--")
+    return ("rev-list", "--left-right", "--count", operand(f"{left}...{right}"), "--")
 
 
 def parse_apart(text: str) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from clauderon import files, names, spec
 from clauderon.airlock.layout import host_side
-from clauderon.airlock.worktree import adding, pinning
+from clauderon.airlock.worktree import add_words, pin_words
 from clauderon.docker import argv, keys
 from clauderon.errors import NoSuchSession, UsageError
 from clauderon.git.call import Git
@@ -169,8 +169,8 @@ def _worktree_lines(context: Context, plan: Plan) -> list[str]:
     session, repository = plan.session, plan.repository
     worktree = context.home.worktree(session.name)
     git = Git(repository.common_dir, repository.env)
-    add = git.on(repository.git_dir).argv(*adding(worktree, branch=session.branch, base=session.base))
-    pin = git.argv(*pinning(session.name, session.base, fresh=True))
+    add = git.on(repository.git_dir).argv(*add_words(worktree, branch=session.branch, base=session.base))
+    pin = git.argv(*pin_words(session.name, session.base, fresh=True))
     return [
         "# The worktree and its branch; the pin keeps `git gc` from what the container borrows.",
         shlex.join(["mkdir", "-p", str(worktree.parent)]),

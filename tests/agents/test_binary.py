@@ -246,7 +246,7 @@ def test_newest_without_a_network_is_content_with_what_is_there(
     folder = ensure()
     channel.documents.clear()
     assert ensure(newest=True) == folder
-    assert "keeping the one there is" in told[-1].text
+    assert "keeping the one that is here" in told[-1].text
 
 
 @pytest.mark.parametrize("version", ["newest", "../..", "1", "", "v2.1.1"])

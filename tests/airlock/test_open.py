@@ -235,11 +235,11 @@ def test_a_branch_that_exists_is_a_conflict_and_stays(repo: Path, home: Home) ->
 def test_a_branch_that_stands_in_the_way_is_a_conflict(repo: Path, home: Home) -> None:
     call("git", "branch", "clauderon", cwd=repo)
     repository = git.repository_read(repo, dict(os.environ))
-    with pytest.raises(Conflict, match="stands in its way"):
+    with pytest.raises(Conflict, match="is in the way"):
         airlock.open_worktree(
             repository, home.worktree("fix"), branch="clauderon/fix", base=repository.base_commit
         )
-    with pytest.raises(Conflict, match="a branch named clauderon stands in its way"):
+    with pytest.raises(Conflict, match="a branch named clauderon is in the way"):
         git.repository_read(repo, dict(os.environ), branch="clauderon/fix")
 
 
@@ -264,7 +264,7 @@ def test_the_hint_renames_the_branch_that_is_there(repo: Path, home: Home, taken
 def test_something_at_the_worktrees_place_is_a_conflict_and_stays(repo: Path, home: Home) -> None:
     home.worktree("fix").mkdir()
     (home.worktree("fix") / "precious").write_text("x")
-    with pytest.raises(Conflict, match="stands there already"):
+    with pytest.raises(Conflict, match="exists there already"):
         open_session(repo, home)
     assert (home.worktree("fix") / "precious").exists()
     assert call("git", "branch", "--list", "clauderon/*", cwd=repo) == ""

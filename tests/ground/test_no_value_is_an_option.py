@@ -1,6 +1,7 @@
 """A value never becomes another program's option: every builder of a command line, with values that begin with '-'.
 
-The builders are found by their names, `*_argv`, in every tool's room: a new one is tested as soon as it is there.
+The builders are found by their names, `*_argv`, and `*_words` for what a `git.Git` is given, in every tool's room: a new
+one is tested as soon as it is there.
 """
 
 from __future__ import annotations
@@ -61,7 +62,11 @@ def builders() -> list[tuple[str, Callable[..., list[str]]]]:
         for info in pkgutil.iter_modules(package.__path__, f"clauderon.{room}."):
             module = importlib.import_module(info.name)
             for name, value in vars(module).items():
-                if name.endswith("_argv") and inspect.isfunction(value) and value.__module__ == info.name:
+                if (
+                    name.endswith(("_argv", "_words"))
+                    and inspect.isfunction(value)
+                    and value.__module__ == info.name
+                ):
                     found[f"{info.name.removeprefix('clauderon.')}.{name}"] = value
     return sorted(found.items())
 

@@ -165,7 +165,7 @@ def test_a_coding_we_cannot_undo_does_not_pass_whatever_the_client_asks_for(
     rig.upstream(handler=_response(b"not for our eyes", b"Content-Encoding: " + coding))
     rig.grants.add("api.test")
     head, body = rig.ask(b"GET / HTTP/1.1\r\nHost: api.test\r\n%b\r\n" % accept)
-    assert head.startswith(b"HTTP/1.1 502 ") and b"a coding nobody asked for" in body
+    assert head.startswith(b"HTTP/1.1 502 ") and b"a coding that was not asked for" in body
     assert rig.audited()[0].error == "upstream-coding"
 
 
