@@ -349,7 +349,7 @@ answer() {
     [ "${status:-0}" -eq 0 ] || fails 'expected to leave'
     # The terminal inside echoes what is typed.
     grep -q 'typed by a person' attached || fails "expected the agent's terminal"
-    grep -q 'goes on. hint: clauderon attach' attached || fails 'expected to have been attached'
+    grep -q 'keeps running. hint: clauderon attach' attached || fails 'expected to have been attached'
     call clauderon list --format tsv
     grep -q "^$NAME	running" "$out" || fails 'expected the session to run on'
 }

@@ -58,10 +58,14 @@ class Engine:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             for entry in tar:
                 self.steps("copying")
-                tar.extract(entry, self.root / Path(directory).name, filter="data")
+                tar.extract(entry, self.root / Path(directory).name, **_AS_DATA)
 
     def container_remove(self, _name: str) -> None:
         self.steps("remove")
+
+
+# Python has filters since 3.11.4, and wants one named since 3.12.
+_AS_DATA: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 
 
 class Stage:
