@@ -16,6 +16,10 @@ def with_rescue(world: World) -> None:
         world.rescue = (ref, git("rev-parse", ref, cwd=world.repo).strip())
         absent(world)
     git("update-ref", *world.rescue, cwd=world.repo)
+    # As the `delete` noted it; the last `rescue drop` has removed the note.
+    note = world.engine.home.root / "rescue" / "repositories"
+    note.parent.mkdir(exist_ok=True)
+    note.write_text(f"{world.repo}/.git\n")
 
 
 def with_rescue_and_session(world: World) -> None:

@@ -52,7 +52,7 @@ def talk_and_leave(engine: Engine, argv: Sequence[str]) -> None:
         person.type("\x10\x11")
         # docker 28 calls leaving so a failure.
         assert ended(person) == 0
-        assert person.shows(f"goes on. hint: clauderon attach {engine.name('d')}"), bytes(person.shown)
+        assert person.shows(f"keeps running. hint: clauderon attach {engine.name('d')}"), bytes(person.shown)
     assert engine.inspect("d")["State"]["Running"]
 
 

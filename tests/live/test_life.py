@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clauderon.session import probe
 from tests.standins.engine import BUSYBOX, Engine
 from tests.standins.repository import git
 
@@ -59,8 +61,9 @@ def test_a_home_that_is_reached_through_a_link_is_the_same_home(standing: Engine
     rows = {r["name"]: r for r in standing.cli.ok("list", "--json", env=environ).json["data"]}
     assert rows[standing.name("one")]["state"] == "running"
     # A container of the time when paths were taken as they were typed is found by that path.
-    old = f"clauderon-probe-{standing.prefix}"
-    labels = ["--label", f"clauderon.home={link}", "--label", "clauderon.probe=0123456789ab"]
+    probed_for = uuid.uuid4().hex[:12]
+    old = probe.name_of(probed_for)
+    labels = ["--label", f"clauderon.home={link}", "--label", f"clauderon.probe={probed_for}"]
     standing.docker("create", "--name", old, *labels, BUSYBOX, "true")
     said = standing.cli.ok("reconcile", "--json", env=environ).json["data"]
     assert old in [action["name"] for action in said]
