@@ -26,6 +26,8 @@ LABEL_SCHEMA = "clauderon.schema"
 LABEL_UNSAFE = "clauderon.unsafe"
 # Of a throwaway container: the session it is made for.
 LABEL_PROBE = "clauderon.probe"
+# Facts of the database about containers that only help for a moment, by the session they are for.
+HELPER_FACT = "probe:"
 
 # The page's shared volumes, and where a session finds each.
 SHARED_VOLUMES: Mapping[str, str] = {

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from clauderon import config
+from clauderon import config, spec
 from clauderon.cli import prefetch
 from clauderon.errors import UsageError
 from clauderon.output import Output
@@ -76,7 +76,9 @@ def _finish_interrupted(context: Context) -> None:
     from clauderon.session.unheard import unheard
 
     drafts.sweep(context.home)
-    if context.store.unfinished() or unheard(context.home, context.store):
+    store = context.store
+    # A helper's container may be all that is left: an interrupted command undoes its row and asks docker nothing more.
+    if store.unfinished() or store.facts(spec.HELPER_FACT) or unheard(context.home, store):
         from clauderon.session.reconcile import finish_interrupted
 
         finish_interrupted(context)

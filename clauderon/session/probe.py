@@ -17,9 +17,6 @@ from clauderon.docker.parse import Image
 from clauderon.record import Session
 from clauderon.session.context import Context, is_alive
 
-# What there is, for the next command; the session it is made for follows.
-_FACT = "probe:"
-
 
 def name_of(session_id: str) -> str:
     return f"clauderon-probe-{session_id}"
@@ -32,17 +29,17 @@ def _throwaway(context: Context, session_id: str) -> Iterator[tuple[str, list[st
     words = ["--name", name, "--pull", "never", "--network", "none"]
     words += ["--label", f"clauderon.home={context.home.root}", "--label", f"{spec.LABEL_PROBE}={session_id}"]
     # The next command removes it, should this one be killed.
-    context.store.keep_fact(f"{_FACT}{session_id}", {"name": name, "pid": os.getpid()})
+    context.store.keep_fact(f"{spec.HELPER_FACT}{session_id}", {"name": name, "pid": os.getpid()})
     try:
         yield name, words
     finally:
         context.docker.container_remove(name)
-        context.store.keep_fact(f"{_FACT}{session_id}", None)
+        context.store.keep_fact(f"{spec.HELPER_FACT}{session_id}", None)
 
 
 def sweep(context: Context) -> None:
     """Remove the containers that killed commands left; nothing but a look at the database when there are none."""
-    for fact, left in context.store.facts(_FACT).items():
+    for fact, left in context.store.facts(spec.HELPER_FACT).items():
         if not is_alive(left["pid"]):
             context.docker.container_remove(left["name"])
             context.store.keep_fact(fact, None)

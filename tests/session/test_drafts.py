@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from clauderon import spec
 from clauderon.cli import common
 from clauderon.paths import Home
-from clauderon.session import unheard
+from clauderon.session import reconcile, unheard
 
 ID = "0123456789ab"
 
@@ -40,6 +42,29 @@ def test_the_next_command_removes_the_drafts_of_killed_ones(
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(unheard, "unheard", lambda _home, _store: [])
-    common._finish_interrupted(SimpleNamespace(home=home, store=SimpleNamespace(unfinished=list)))  # type: ignore[arg-type]
+    common._finish_interrupted(
+        SimpleNamespace(home=home, store=SimpleNamespace(unfinished=list, facts=lambda _: {}))
+    )  # type: ignore[arg-type]
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in (*gone, scratch))
+
+
+def test_a_helpers_container_is_looked_for_where_nothing_else_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupted `create` undoes its row and asks docker nothing more: the container of its look into the image
+    stayed until `reconcile`. Seen to fail when only unfinished sessions were a reason."""
+    home = Home(tmp_path / "home")
+    home.create()
+    asked: list[object] = []
+    monkeypatch.setattr(reconcile, "finish_interrupted", asked.append)
+    left: dict[str, object] = {}
+    context: Any = SimpleNamespace(
+        home=home, store=SimpleNamespace(unfinished=list, facts=left.get, all=list)
+    )
+    left[spec.HELPER_FACT] = {}
+    common._finish_interrupted(context)
+    assert asked == []
+    left[spec.HELPER_FACT] = {"probe:0123456789ab": {"name": "x", "pid": 1}}
+    common._finish_interrupted(context)
+    assert asked == [context]
