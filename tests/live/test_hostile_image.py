@@ -47,7 +47,10 @@ def record(engine: Engine) -> str:
 
 
 def test_a_container_with_its_images_labels_is_no_session(engine: Engine) -> None:
-    """`list` showed it, `reconcile` adopted it with the record that the image's author wrote, and it got a port."""
+    """`list` showed it, `reconcile` adopted it with the record that the image's author wrote, and it got a port.
+
+    Seen to fail with the image not asked.
+    """
     engine.scripted(image=BUSYBOX)
     home = engine.home.root
     name = image(
@@ -89,7 +92,10 @@ def test_a_sessions_delete_takes_no_container_that_its_agent_marked(engine: Engi
 
 
 def test_an_image_that_calls_its_containers_helpers_does_not_end_its_sessions(engine: Engine) -> None:
-    """`reconcile` removed the session's container, as one that a killed command left."""
+    """`reconcile` removed the session's container, as one that a killed command left.
+
+    Seen to fail with neither the container's name nor the image asked about.
+    """
     name = image(engine, "clauderon.probe=0123456789ab")
     engine.scripted(image=name)
     engine.repo()
