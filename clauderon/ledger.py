@@ -22,7 +22,7 @@ HOUR_S = 3600
 BUSY_TIMEOUT_S = 5.0
 # A journal is done with when its successor exists and nobody has written to it for so long.
 _QUIET_S = 60.0
-_SUMS = (
+SUMS = (
     "requests",
     "unknown",
     "unpriced",
@@ -36,7 +36,7 @@ _SUMS = (
 _SCHEMA = f"""
 CREATE TABLE usage (
     session TEXT NOT NULL, name TEXT NOT NULL, team TEXT NOT NULL, api TEXT NOT NULL, model TEXT NOT NULL,
-    hour INTEGER NOT NULL, {", ".join(f"{one} INTEGER NOT NULL DEFAULT 0" for one in _SUMS)},
+    hour INTEGER NOT NULL, {", ".join(f"{one} INTEGER NOT NULL DEFAULT 0" for one in SUMS)},
     PRIMARY KEY (session, name, team, api, model, hour)
 );
 CREATE TABLE begun (id TEXT PRIMARY KEY, worker TEXT NOT NULL, line TEXT NOT NULL);
@@ -72,7 +72,7 @@ class Row(NamedTuple):
     nano: int = 0
 
     def plus(self, other: Row) -> Row:
-        return self._replace(**{one: getattr(self, one) + getattr(other, one) for one in _SUMS})
+        return self._replace(**{one: getattr(self, one) + getattr(other, one) for one in SUMS})
 
     @property
     def key(self) -> tuple[str, str, str, str, str, int]:
@@ -135,25 +135,18 @@ class Ledger:
         for number in finished:
             (self._home.usage_journals / str(number)).unlink(missing_ok=True)
 
-    def rows(self, since: float = 0.0) -> list[Row]:
-        """All rows of hours that end after `since`, with what is still in the journals. Requests that are under way
-        are not among them."""
+    def read(self, since: float = 0.0) -> tuple[list[Row], list[Window]]:
+        """All rows of hours that end after `since`, and the windows, with what is still in the journals. Requests that
+        are under way are not among them."""
         try:
-            kept = [
-                Row._make(row)
-                for row in self._db.execute("SELECT * FROM usage WHERE hour + ? > ?", (HOUR_S, since))
-            ]
             state = self._state()
+            kept = self._db.execute("SELECT * FROM usage WHERE hour + ? > ?", (HOUR_S, since)).fetchall()
+            windows = {row[:3]: Window._make(row) for row in self._db.execute("SELECT * FROM window")}
         except sqlite3.DatabaseError as error:
             raise BackendError(str(self._home.usage), str(error)) from error
         self._read_on(state, 0.0)
-        return _summed([*kept, *(row for row in state.rows if row.hour + HOUR_S > since)])
-
-    def windows(self) -> list[Window]:
-        state = self._state()
-        self._read_on(state, 0.0)
-        kept = {row[:3]: Window._make(row) for row in self._db.execute("SELECT * FROM window")}
-        return sorted((kept | state.windows).values())
+        rows = [row for row in (*map(Row._make, kept), *state.rows) if row.hour + HOUR_S > since]
+        return _summed(rows), sorted((windows | state.windows).values())
 
     def _state(self) -> _State:
         offsets = dict(self._db.execute("SELECT journal, offset FROM folded").fetchall())
@@ -182,7 +175,7 @@ class Ledger:
                 state.rows.append(_row(json.loads(line))._replace(requests=1, unknown=1))
                 del state.begun[one]
         marks = ", ".join("?" * len(Row._fields))
-        sums = ", ".join(f"{one} = {one} + excluded.{one}" for one in _SUMS)
+        sums = ", ".join(f"{one} = {one} + excluded.{one}" for one in SUMS)
         self._db.executemany(
             f"INSERT INTO usage VALUES ({marks}) ON CONFLICT DO UPDATE SET {sums}", _summed(state.rows)
         )
@@ -226,7 +219,7 @@ class _State:
 def _row(record: Mapping[str, Any]) -> Row:
     hour = int(record["time"]) // HOUR_S * HOUR_S
     head = (record["session"], record["name"], record["team"], record["api"], record["model"], hour)
-    return Row._make((*head, *(int(record.get(one, 0)) for one in _SUMS)))
+    return Row._make((*head, *(int(record.get(one, 0)) for one in SUMS)))
 
 
 def _summed(rows: list[Row]) -> list[Row]:

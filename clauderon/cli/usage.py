@@ -14,21 +14,11 @@ from clauderon.cells import Column
 from clauderon.choices import one_of
 from clauderon.cli import common
 from clauderon.errors import NoSuchSession, UsageError
-from clauderon.ledger import Ledger, Row, Window
+from clauderon.ledger import SUMS, Ledger, Row, Window
 from clauderon.output import Output
 
 BY = ("session", "model", "day")
 _SPANS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_NUMBERS = (
-    "requests",
-    "unknown",
-    "unpriced",
-    "input",
-    "cache_read",
-    "cache_write",
-    "cache_write_1h",
-    "output",
-)
 _COLUMNS = (
     Column("requests", "REQUESTS"),
     Column("input", "INPUT"),
@@ -63,7 +53,7 @@ def usage(
     windows: list[Window] = []
     if home.usage.exists() or home.usage_journals.exists():
         with Ledger.open(home) as ledger:
-            rows, windows = ledger.rows(start), ledger.windows()
+            rows, windows = ledger.read(start)
     if names:
         for name in names:
             if not any(name in (row.name, row.session) for row in rows):
@@ -113,8 +103,11 @@ def _day(hour: int) -> str:
 
 def _line(by: str, key: str, rows: Sequence[Row]) -> dict[str, Any]:
     """The sums of these rows. cost: US dollars, of the requests whose price is known."""
-    line: dict[str, Any] = {by: key, **{one: sum(getattr(row, one) for row in rows) for one in _NUMBERS}}
-    line["cost"] = sum(row.nano for row in rows) / 1e9
+    line: dict[str, Any] = {
+        by: key,
+        **{one: sum(getattr(row, one) for row in rows) for one in SUMS},
+    }
+    line["cost"] = line.pop("nano") / 1e9
     line["models"] = sorted({row.model for row in rows if row.model})
     line["unpriced_models"] = sorted({row.model for row in rows if row.unpriced})
     line["cache_written"] = (line["cache_write"] + line["cache_write_1h"]) or ""

@@ -16,10 +16,8 @@ UPLOAD = "upload-"
 
 
 def sweep(home: Home) -> None:
-    """Remove the drafts of killed processes: of config.toml, of the sessions' own files, of uploads, of given branches;
-
-    and the directories that they had for their own use.
-    """
+    """Remove what killed processes had begun: drafts of config.toml, of sessions' own files, of uploads and of given
+    branches, and the directories that they had for their own use."""
     files.sweep_scratch(files.temporary())
     files.sweep_drafts(home.root)
     for entry in _below(home.sessions):

@@ -38,7 +38,7 @@ def fold(home: Home, worker: str = "w1", now: float = NOW) -> None:
 
 def sums(home: Home) -> list[tuple[str, int, int, int]]:
     with Ledger.open(home) as ledger:
-        return sorted((row.model, row.requests, row.unknown, row.output) for row in ledger.rows())
+        return sorted((row.model, row.requests, row.unknown, row.output) for row in ledger.read()[0])
 
 
 def test_lines_count_once_folded_or_not(home: Home) -> None:
@@ -140,9 +140,9 @@ def test_hours_before_a_time_are_left_out(home: Home) -> None:
     journal.append(line("b", end=True, time=NOW - 7200))
     journal.close()
     with Ledger.open(home) as ledger:
-        assert [row.requests for row in ledger.rows(NOW - 3600)] == [1]
+        assert [row.requests for row in ledger.read(NOW - 3600)[0]] == [1]
         ledger.fold("w1", now=NOW)
-        assert [row.requests for row in ledger.rows(NOW - 3600)] == [1]
+        assert [row.requests for row in ledger.read(NOW - 3600)[0]] == [1]
 
 
 def test_the_newest_word_about_a_window_counts(home: Home) -> None:
@@ -152,6 +152,6 @@ def test_the_newest_word_about_a_window_counts(home: Home) -> None:
             {"api": "anthropic", "credential": "a", "time": time, "windows": [["5-hour", used, NOW + 60]]}
         )
         with Ledger.open(home) as ledger:
-            assert ledger.windows() == [Window("anthropic", "a", "5-hour", used, NOW + 60, time)]
+            assert ledger.read()[1] == [Window("anthropic", "a", "5-hour", used, NOW + 60, time)]
         fold(home)
     journal.close()
