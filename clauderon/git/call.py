@@ -125,15 +125,15 @@ class Git:
 
     def refs(self, *patterns: str) -> dict[str, str]:
         """The refs that match, by name: what each names."""
-        return parse_refs(self.call(*REFS, *patterns).stdout)
+        return parse_refs(self.call(*REFS, *map(operand, patterns)).stdout)
 
     def tree_of(self, commit: str) -> str:
         """The tree of a commit."""
-        return self.text("rev-parse", f"{commit}^{{tree}}")
+        return self.text("rev-parse", operand(f"{commit}^{{tree}}"))
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether `newer` has all of `older`."""
-        return self.call("merge-base", "--is-ancestor", older, newer, ok=(0, 1)).status == 0
+        return self.call("merge-base", "--is-ancestor", operand(older), operand(newer), ok=(0, 1)).status == 0
 
     def apart(self, left: str, right: str) -> tuple[int, int]:
         """How many commits only `left` has, and only `right`."""

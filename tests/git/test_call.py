@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from clauderon.errors import CommandFailed, CommandTimeout
+from clauderon.errors import CommandFailed, CommandTimeout, UsageError
 from clauderon.git import CheckoutGit, Git, common_dir_at
 from clauderon.git.call import hooks_path, lines, parse_refs
 from clauderon.git.environment import HARDENED, environment
@@ -122,3 +123,19 @@ def test_a_ref_is_read_to_the_byte() -> None:
         "refs/heads/a b": "a" * 40,
         "refs/heads/\udcff": "a" * 40,
     }
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda git: git.tree_of("--all"),
+        lambda git: git.is_ancestor("--all", "HEAD"),
+        lambda git: git.is_ancestor("HEAD", "-a"),
+        lambda git: git.refs("refs/heads", "--count=1"),
+        lambda git: git.apart("--all", "HEAD"),
+    ],
+)
+def test_a_typed_verb_refuses_a_value_that_would_be_an_option(ask: Callable[[Git], object]) -> None:
+    """Seen to be passed on to git by all but `apart`."""
+    with pytest.raises(UsageError, match="taken for an option"):
+        ask(Git("/nowhere", {}))
