@@ -6,9 +6,10 @@ A run imports the one file its command needs; help and the documentation import 
 from __future__ import annotations
 
 import importlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
 HELP = """Run coding agents in containers, on branches of their own, with credentials they never hold.
 
@@ -36,7 +37,7 @@ class Command(NamedTuple):
     brief: str = ""
 
 
-_WORK, _LIFE, _DOORS, _HOUSE = "Work", "Sessions", "Inside a session", "This machine"
+_WORK, _LIFE, _DOORS, _HOUSE = "A session's work", "Sessions", "Inside a session", "This machine"
 COMMANDS: tuple[Command, ...] = (
     Command(
         "create", "create", "create", _LIFE, brief="Start an agent on a prompt, in a container of its own."
@@ -138,7 +139,7 @@ NAMES = tuple(dict.fromkeys(command.group or command.name for command in COMMAND
 
 def build(only: str | None = None) -> typer.Typer:
     """The application; with `only`, the one command (or group) of that name is in it."""
-    app = _typer(HELP)
+    app = _typer(HELP, _Sections)
     app.callback()(_root)
     groups: dict[str, typer.Typer] = {}
     for command in COMMANDS:
@@ -157,8 +158,24 @@ def build(only: str | None = None) -> typer.Typer:
     return app
 
 
-def _typer(text: str) -> typer.Typer:
+class _Sections(TyperGroup):
+    """Lists its commands under the titles of their panels, as typer does only where it draws boxes."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        limit = formatter.width - 6 - max(map(len, self.commands))
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, command in self.commands.items():
+            if not command.hidden:
+                title = str(getattr(command, "rich_help_panel", "Commands"))
+                sections.setdefault(title, []).append((name, command.get_short_help_str(limit)))
+        for title, rows in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+def _typer(text: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
     return typer.Typer(
+        cls=cls,
         help=text,
         no_args_is_help=True,
         add_completion=False,

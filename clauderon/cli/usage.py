@@ -31,8 +31,12 @@ _COLUMNS = (
 
 
 def usage(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)] = None,
-    by: Annotated[str, typer.Option("--by", metavar="|".join(BY), help="What a line is for.")] = "session",
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these sessions.", show_default=False)
+    ] = None,
+    by: Annotated[
+        str, typer.Option("--by", metavar="|".join(BY), help="What each line sums up.")
+    ] = "session",
     since: Annotated[
         str, typer.Option("--since", metavar="TIME", help="As 12h, 7d or 2026-11-29; default: everything.")
     ] = "",

@@ -356,7 +356,7 @@ _clauderon_merge() {
 
 _clauderon_usage() {
     _arguments -s -S \
-        '--by=[What a line is for.]:session|model|day:(session model day)' \
+        '--by=[What each line sums up.]:session|model|day:(session model day)' \
         '--since=[As 12h, 7d or 2026-11-29; default\: everything.]:TIME: ' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,3 +90,13 @@ def test_a_full_disk_behind_help_is_a_failure_with_words(cli: Cli, columns: str)
     argv = ["sh", "-c", '"$@" >/dev/full', "sh", *cli.command("create", "--help")]
     seen = on_a_terminal(argv, environ={**cli.environment(), "COLUMNS": columns})
     assert (seen.status, seen.shown) == (1, "clauderon: stdout: no space left on device\r\n")
+
+
+def test_the_commands_stand_in_sections_each_once() -> None:
+    """Thirty in one list were none that a newcomer could read. Seen to fail with typer's own list."""
+    text = help.answer(["--help"], at(100)) or ""
+    titles = list(dict.fromkeys(command.panel for command in app.COMMANDS))
+    places = [text.index(f"\n{title}:\n") for title in titles]
+    assert places == sorted(places)
+    for name in app.NAMES:
+        assert len(re.findall(rf"(?m)^  {re.escape(name)}  ", text)) == 1, name
