@@ -24,14 +24,18 @@ class Journal:
         self._directory = home.usage_journals
         self._kept: list[bytes] = []
         self._fd = -1
+        self.appended = 0  # lines so far
         self.problem = ""
 
     def append(self, record: Mapping[str, Any]) -> None:
         self._kept.append(json.dumps(record, separators=(",", ":")).encode() + b"\n")
+        self.appended += 1
         self.flush()
 
     def flush(self) -> None:
-        """Write what is kept; a line is written whole or kept whole."""
+        """Write what is kept; a line is written whole or kept whole. Without a line there is no file."""
+        if not self._kept:
+            return
         try:
             if self._fd < 0:
                 self._open()

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, strategies
+from hypothesis import example, given, strategies
 
 from clauderon.proxy.audit import log as audit
-from clauderon.proxy.audit.line import Lines
+from clauderon.proxy.audit.line import LONGEST, Lines
 from clauderon.proxy.audit.log import AuditLog
 from clauderon.proxy.audit.reader import read
 from clauderon.proxy.audit.record import AuditRecord
@@ -86,11 +86,18 @@ def test_a_record_becomes_one_line_with_every_field(log: AuditLog, path: Path) -
 
 
 @given(strategies.text(), strategies.text(), strategies.text())
+@example("a" * LONGEST, "\u0331" * LONGEST, "x" + "\U0001f600" * LONGEST)
 def test_any_text_makes_one_line_of_json(host: str, path: str, rule: str) -> None:
+    """Whole, or its beginning where it is longer than a line has room for."""
     line = AuditLog(Path("unused"), max_bytes=1, keep=1)._line(record(host=host, path=path, rule=rule))
     assert line.count("\n") == 1
+    assert len(line) <= 4096
     found = json.loads(line)
-    assert (found["host"], found["path"], found["rule"]) == (host, path, rule)
+    for name, text in (("host", host), ("path", path), ("rule", rule)):
+        if len(json.dumps(text)) <= LONGEST:
+            assert found[name] == text
+        else:
+            assert found[name] and text.startswith(found[name])
 
 
 def test_lines_appear_without_a_stop(log: AuditLog, path: Path) -> None:

@@ -24,6 +24,7 @@ class Accounting:
         self._worker = secrets.token_hex(6)
         self._journal = Journal(home)
         self._problem = ""
+        self._folded = -1  # how many lines were appended when it was last done
         self.meter = Meter(self._journal, self._worker)
 
     async def run(self) -> None:
@@ -35,12 +36,14 @@ class Accounting:
             await asyncio.sleep(FOLD_S)
 
     def _fold(self) -> None:
-        if not self._home.usage_journals.exists():
+        """Once at the start, for what a killed worker left; then where there is something new."""
+        appended = self._journal.appended
+        if appended == self._folded or not self._home.usage_journals.exists():
             return
         try:
             with Ledger.open(self._home) as ledger:
                 ledger.fold(self._worker, now=time.time())
-            self._problem = ""
+            self._folded, self._problem = appended, ""
         except (BackendError, OSError) as error:
             self._problem = f"usage of models is not written into the database: {error}"
 
