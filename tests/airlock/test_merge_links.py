@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clauderon.errors import Refused
-from tests.airlock.test_merge_programs import bring, canary
+from tests.airlock.test_programs import bring, canary
 from tests.airlock.world import World
 
 __all__ = ["canary"]

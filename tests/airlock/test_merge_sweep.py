@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clauderon.errors import ClauderonError
-from tests.airlock.test_merge_programs import diverge
+from tests.airlock.test_programs import diverge
 from tests.airlock.world import World
 
 SETTINGS = [

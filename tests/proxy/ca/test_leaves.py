@@ -17,7 +17,7 @@ import pytest
 from clauderon.paths import Home
 from clauderon.proxy.ca import authority as ca
 from clauderon.proxy.ca import leaves
-from tests.proxy_service.handshakes import Handshake, handshake, trusting
+from tests.proxy.ca.handshakes import Handshake, handshake, trusting
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import trustme
 
-from tests.proxy_service.rig import Service, Upstream, eventually
+from tests.proxy.service_rig import Service, Upstream, eventually
 
 
 def test_another_content_of_upstream_ca_holds_within_seconds(

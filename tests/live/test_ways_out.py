@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxy_service.servers import serving
+from tests.proxy.servers import serving
 from tests.standins.engine import Engine
 from tests.standins.repository import make_repo
 

@@ -23,7 +23,7 @@ from clauderon.proxy import service
 from clauderon.proxy.daemon import lockfile
 from clauderon.proxy.daemon.supervisor import restart_delay_s
 from clauderon.record import Session
-from tests.proxy_service.rig import CANARY, Service, Upstream, eventually
+from tests.proxy.service_rig import CANARY, Service, Upstream, eventually
 
 
 class Load:

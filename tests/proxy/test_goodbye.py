@@ -9,7 +9,7 @@ import ssl
 import pytest
 
 from clauderon.record import Session
-from tests.proxy_service.rig import DEADLINE_S, Service
+from tests.proxy.service_rig import DEADLINE_S, Service
 
 
 @pytest.fixture

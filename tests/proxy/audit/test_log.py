@@ -17,7 +17,7 @@ from clauderon.proxy.audit.line import LONGEST, Lines
 from clauderon.proxy.audit.log import AuditLog
 from clauderon.proxy.audit.reader import read
 from clauderon.proxy.audit.record import AuditRecord
-from tests.proxy_service.rig import eventually
+from tests.proxy.service_rig import eventually
 
 
 def record(number: int = 0, session: str = "one", **changes: object) -> AuditRecord:

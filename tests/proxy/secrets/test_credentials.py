@@ -16,7 +16,7 @@ from clauderon.paths import Home
 from clauderon.proxy.secrets import credentials
 from clauderon.proxy.secrets import source as secret_source
 from clauderon.proxy.secrets.credentials import BadSecret, Given, Secret
-from tests.proxy_service.rig import eventually
+from tests.proxy.service_rig import eventually
 
 CANARY = "sk-ant-test-not-a-real-key-0001"
 

@@ -22,7 +22,7 @@ from clauderon.proxy import service
 from clauderon.proxy.daemon import control_client, lockfile
 from clauderon.record import Session
 from clauderon.store import Store
-from tests.proxy_service.rig import CANARY, Service, Upstream, eventually
+from tests.proxy.service_rig import CANARY, Service, Upstream, eventually
 
 
 @pytest.fixture
@@ -374,7 +374,7 @@ def test_a_first_start_with_a_bad_configuration_says_what_is_wrong(proxy: Servic
 
 def test_a_home_with_a_very_long_path_works(tmp_path: Path) -> None:
     from clauderon.paths import Home
-    from tests.proxy_service.rig import running
+    from tests.proxy.service_rig import running
     from tests.standins.engine import reserved_ports
 
     root = tmp_path / ("long" * 30)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxy_service.rig import CANARY, eventually
-from tests.proxy_service.servers import BIG, NAMES, Site, serving
+from tests.proxy.servers import BIG, NAMES, Site, serving
+from tests.proxy.service_rig import CANARY, eventually
 from tests.standins.engine import Engine, live_environment
 from tests.standins.repository import make_repo
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from clauderon.errors import ClauderonError
 from clauderon.proxy import service
-from tests.proxy_service.rig import Service, Upstream, eventually
+from tests.proxy.service_rig import Service, Upstream, eventually
 from tests.standins.cli import Cli
 
 CANARIES = {

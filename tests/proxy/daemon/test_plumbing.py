@@ -20,7 +20,7 @@ from clauderon.paths import Home
 from clauderon.proxy.daemon import addresses as listeners
 from clauderon.proxy.daemon import branch_watch, channel, lockfile
 from clauderon.proxy.daemon.addresses import Place
-from tests.proxy_service.rig import eventually
+from tests.proxy.service_rig import eventually
 
 NATIVE = {"gateway": "172.30.0.1", "subnet": "172.30.0.0/16", "native": True}
 
@@ -304,7 +304,7 @@ def test_a_session_that_is_gone_is_not_looked_at(home: Home, monkeypatch: pytest
 
 
 def test_eventually_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.proxy_service.rig.DEADLINE_S", 0.0)
+    monkeypatch.setattr("tests.proxy.service_rig.DEADLINE_S", 0.0)
     time.sleep(0.001)
     with pytest.raises(AssertionError, match="never came: it"):
         eventually(lambda: False, "it")

@@ -10,7 +10,7 @@ import pytest
 
 from clauderon import proc
 from clauderon.proxy.daemon import addresses
-from tests.proxy_service.rig import Service
+from tests.proxy.service_rig import Service
 
 
 def test_the_service_is_started_and_known_by_its_former_name(

@@ -19,7 +19,7 @@ from clauderon.errors import BackendError
 from clauderon.paths import Home
 from clauderon.proxy.ca import authority, leaves, trust
 from clauderon.proxy.ca import record as ca_record
-from tests.proxy_service.handshakes import STRICT, handshake, trusting
+from tests.proxy.ca.handshakes import STRICT, handshake, trusting
 from tests.transcripts.scenario import RECORDINGS
 
 DAY_S = 86_400
