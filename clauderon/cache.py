@@ -26,6 +26,7 @@ class CacheVolume(NamedTuple):
     removed: bool = False
 
     def row(self) -> dict[str, Any]:
+        """The volume as `clean-cache` prints it, by the keys of its columns."""
         return {
             "volume": self.name,
             "purpose": self.purpose,

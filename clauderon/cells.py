@@ -31,6 +31,7 @@ class Column(NamedTuple):
 
 
 def text_of(value: Any) -> str:
+    """A value of a row as text for people and for tsv: None is empty, a list is joined by commas."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -50,6 +51,7 @@ def person_text(key: str, value: Any) -> str:
 
 
 def cell(row: Mapping[str, Any], column: Column) -> str:
+    """One cell of a row as text, with control characters escaped."""
     return text_of(row.get(column.key)).translate(ESCAPES)
 
 

@@ -72,10 +72,12 @@ class Row(NamedTuple):
     nano: int = 0
 
     def plus(self, other: Row) -> Row:
+        """This row with another's sums added."""
         return self._replace(**{one: getattr(self, one) + getattr(other, one) for one in SUMS})
 
     @property
     def key(self) -> tuple[str, str, str, str, str, int]:
+        """What the row is about: session, name, group, API, model, hour."""
         return self[:6]
 
 
@@ -99,6 +101,7 @@ class Ledger:
 
     @classmethod
     def open(cls, home: Home) -> Ledger:
+        """Open the database, or create it. Raises StateError."""
         try:
             db = sqlite3.connect(home.usage, timeout=BUSY_TIMEOUT_S, isolation_level=None)
             if db.execute("PRAGMA user_version").fetchone()[0] == 0:

@@ -113,6 +113,7 @@ def branch(name: str) -> str:
 
 
 def container(name: str) -> str:
+    """The name of a session's container."""
     return f"clauderon-{name}"
 
 

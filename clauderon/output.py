@@ -56,6 +56,7 @@ class Output:
 
     @property
     def json(self) -> bool:
+        """Whether the answer is JSON."""
         return self.format == "json"
 
     # Answers
@@ -266,6 +267,7 @@ def colored(stream: TextIO) -> bool:
 
 
 def paint(text: str, style: str, stream: TextIO) -> str:
+    """`text` in one of STYLES where the stream shows colours."""
     return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if colored(stream) else text
 
 

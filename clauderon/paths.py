@@ -98,10 +98,12 @@ class Home(NamedTuple):
 
     @property
     def config(self) -> Path:
+        """The configuration file."""
         return self.root / "config.toml"
 
     @property
     def database(self) -> Path:
+        """The database of sessions."""
         return self.root / "clauderon.db"
 
     @property
@@ -116,10 +118,12 @@ class Home(NamedTuple):
 
     @property
     def ca_cert(self) -> Path:
+        """The proxy's CA certificate, PEM; containers have it."""
         return self.root / "proxy-ca.pem"
 
     @property
     def ca_key(self) -> Path:
+        """The CA's private key, PEM, 0600; no container has it."""
         return self.root / "proxy-ca-key.pem"
 
     @property
@@ -139,54 +143,67 @@ class Home(NamedTuple):
 
     @property
     def claude_json(self) -> Path:
+        """The template of Claude Code's own state file."""
         return self.root / "claude.json"
 
     @property
     def audit(self) -> Path:
+        """The audit: one JSON object a line."""
         return self.root / "audit.jsonl"
 
     @property
     def control_socket(self) -> Path:
+        """The proxy's control socket."""
         return self.root / "proxy.sock"
 
     @property
     def secrets(self) -> Path:
+        """The directory of secret files."""
         return self.root / "secrets"
 
     @property
     def locks(self) -> Path:
+        """The directory of lock files."""
         return self.root / "locks"
 
     @property
     def logs(self) -> Path:
+        """The directory of logs."""
         return self.root / "logs"
 
     @property
     def hooks(self) -> Path:
+        """The user's Claude Code hooks."""
         return self.root / "hooks"
 
     @property
     def agents(self) -> Path:
+        """The cache of agents' binaries."""
         return self.root / "agents"
 
     @property
     def worktrees(self) -> Path:
+        """The sessions' worktrees, by name."""
         return self.root / "worktrees"
 
     @property
     def git_dirs(self) -> Path:
+        """The sessions' private git directories, by id."""
         return self.root / "git"
 
     @property
     def homes(self) -> Path:
+        """The agents' homes, by session id."""
         return self.root / "home"
 
     @property
     def sessions(self) -> Path:
+        """Small files for each session, by id."""
         return self.root / "session"
 
     @property
     def uploads(self) -> Path:
+        """Uploaded files, by session id."""
         return self.root / "uploads"
 
     @property
@@ -195,6 +212,7 @@ class Home(NamedTuple):
         return self.root / "caches"
 
     def worktree(self, name: str) -> Path:
+        """The worktree of the session with this name."""
         return self.worktrees / name
 
     def git_dir(self, session_id: str) -> Path:
@@ -210,7 +228,9 @@ class Home(NamedTuple):
         return self.sessions / session_id
 
     def upload_dir(self, session_id: str) -> Path:
+        """The directory of a session's uploads."""
         return self.uploads / session_id
 
     def lock(self, session_id: str) -> Path:
+        """The lock of a session."""
         return self.locks / f"{session_id}.lock"

@@ -29,6 +29,7 @@ class Line(Progress):
         self.said = False
 
     def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None:
+        """Say the title once; a line on a file has no bar."""
         if not self.said:
             self.said = True
             self.note(f"{self.title} ...")

@@ -69,6 +69,7 @@ class Session(NamedTuple):
     timed_out: bool = False
 
     def changed(self, **changes: Any) -> Session:
+        """A copy with these fields changed."""
         return self._replace(**changes)
 
     def to_json(self) -> str:

@@ -68,6 +68,7 @@ class Screen:
         self._repeats = _REPEATS
 
     def feed(self, data: bytes) -> None:
+        """Take the next bytes that a program wrote to its terminal."""
         text = self._rest + self._decode.decode(data)
         self._rest = ""
         offset = 0

@@ -169,6 +169,7 @@ def proxy_env(port: int) -> dict[str, str]:
 
 
 def session_env(session: Session) -> dict[str, str]:
+    """The variables that tell a program in the container which session it is in."""
     return {
         "CLAUDERON_SESSION_ID": session.id,
         "CLAUDERON_SESSION_NAME": session.name,

@@ -82,6 +82,7 @@ class Store:
         return cls(db, home)
 
     def close(self) -> None:
+        """Close the database."""
         self._db.close()
 
     def __enter__(self) -> Store:
@@ -200,6 +201,7 @@ class Store:
             db.execute("DELETE FROM session WHERE id = ?", (session_id,))
 
     def get(self, name: str) -> Session | None:
+        """The session with this name; None if there is none. Raises StateError."""
         row = self._one("SELECT * FROM session WHERE name = ?", (name,))
         return None if row is None else _session(row)
 
@@ -211,6 +213,7 @@ class Store:
         return session
 
     def by_idempotency(self, key: str) -> Session | None:
+        """The session with this idempotency key; None if there is none. Raises StateError."""
         row = self._one("SELECT * FROM session WHERE idempotency = ?", (key,))
         return None if row is None else _session(row)
 
@@ -266,6 +269,7 @@ class Store:
         return None if row is None else json.loads(row[0])
 
     def keep_image_facts(self, image_id: str, facts: Mapping[str, Any]) -> None:
+        """Keep what was found in an image, by its id. Raises StateError."""
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO image VALUES (?, ?)", (image_id, json.dumps(dict(facts))))
 

@@ -28,6 +28,7 @@ class Journal:
         self.problem = ""
 
     def append(self, record: Mapping[str, Any]) -> None:
+        """Add a line. What cannot be written is kept in memory until the next try. Never raises."""
         self._kept.append(json.dumps(record, separators=(",", ":")).encode() + b"\n")
         self.appended += 1
         self.flush()
@@ -67,6 +68,7 @@ class Journal:
                 self._fd = fresh
 
     def close(self) -> None:
+        """Write what is kept, and close the file."""
         self.flush()
         if self._fd >= 0:
             os.close(self._fd)

@@ -21,6 +21,7 @@ _VERSION = re.compile(r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?\Z")
 
 
 def base_url(environ: Mapping[str, str]) -> str:
+    """The release channel: the mirror in the environment, else the vendor; no slash at its end."""
     return (environ.get(BASE_VARIABLE) or BASE_URL).rstrip("/")
 
 

@@ -162,6 +162,7 @@ def _opener(environ: Mapping[str, str]) -> urllib.request.OpenerDirector:
 
 
 def hash_file(path: Path, algorithm: str) -> bytes:
+    """The digest of a file's content, raw bytes. Raises OSError."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, algorithm).digest()
 
@@ -173,6 +174,7 @@ def require_space(folder: Path, need_bytes: int, title: str) -> None:
 
 
 def disk_full(folder: Path, title: str) -> FetchError:
+    """The error for a download that the disk has no room for, with what is free there in MiB."""
     free_mib = shutil.disk_usage(folder).free >> 20
     return FetchError(
         f"fetch {title}", f"the disk of {folder} is full ({free_mib} MiB left)", hint="clauderon clean-cache"

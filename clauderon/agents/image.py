@@ -100,6 +100,7 @@ class ImageFacts(NamedTuple):
     group: tuple[str, ...] | None = None
 
     def has(self, program: str) -> bool:
+        """Whether the image has `program` on its PATH."""
         return program in self.programs
 
     @property

@@ -107,6 +107,7 @@ def _unless_unreachable(spec: str, argv: list[str], environ: Mapping[str, str]) 
 
 
 def view_argv(spec: str, field: str) -> list[str]:
+    """`npm view` for one field of a package at the registry, answered in JSON."""
     return ["npm", "view", proc.operand(spec), proc.operand(field), "--json"]
 
 

@@ -78,6 +78,7 @@ class Checkout:
         return f"git -C '{self.top}' merge {self.session.branch}  # after a look at it{setting}"
 
     def read_configuration(self) -> None:
+        """Read the git configuration: which programs may run, and whether this is a partial clone."""
         listed = self.call("config", "--list", "--show-origin", "-z").stdout
         self._origins, plain = parse_origins(listed)
         settings = parse_settings(plain)

@@ -25,6 +25,7 @@ def is_dotgit(name: str) -> bool:
 
 
 def is_dotgitmodules(name: str) -> bool:
+    """Whether some file system takes this name for `.gitmodules` (git's own list of short names)."""
     return folded(name) in (".gitmodules", "gitmod~1", "gi7eba~1")
 
 

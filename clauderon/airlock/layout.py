@@ -40,18 +40,22 @@ class HostSide(NamedTuple):
 
     @property
     def gitfile(self) -> Path:
+        """The file that is mounted at /workspace/.git."""
         return self.root / "gitfile"
 
     @property
     def alternates(self) -> Path:
+        """The file that is mounted over the borrowed objects' `info/alternates`."""
         return self.root / "alternates"
 
     @property
     def empty(self) -> Path:
+        """An empty directory, for git to take as a repository's hooks."""
         return self.root / "empty"
 
     @property
     def tracks(self) -> Path:
+        """The note of which paths the base commit tracks below `.clauderon/`."""
         return self.root / "tracks"
 
     @property
@@ -61,10 +65,12 @@ class HostSide(NamedTuple):
 
     @property
     def objects(self) -> Path:
+        """Verified copies of the session's new objects."""
         return self.root / "objects"
 
     @property
     def snapshot(self) -> Path:
+        """The index of the last snapshot of uncommitted work."""
         return self.root / "snapshot"
 
     @property
@@ -74,6 +80,7 @@ class HostSide(NamedTuple):
 
     @property
     def synced(self) -> Path:
+        """The note of the tip that was last carried."""
         return self.root / "synced"
 
     @property
@@ -103,6 +110,7 @@ class HostSide(NamedTuple):
 
     @property
     def lock(self) -> Path:
+        """The lock that is held while commits are carried."""
         return self.root / "lock"
 
     @property
@@ -132,10 +140,12 @@ class HostSide(NamedTuple):
 
 
 def host_side(home: paths.Home, session_id: str) -> HostSide:
+    """A session's directory of notes on the host, which no container has."""
     return HostSide(home.root / "airlock" / session_id)
 
 
 def branch_ref(session: Session) -> str:
+    """The full ref of a session's branch."""
     return f"refs/heads/{session.branch}"
 
 
@@ -176,6 +186,7 @@ def beside(session: Session, *, rescues: bool = True) -> tuple[str, ...]:
 
 
 def rescue_ref(name: str) -> str:
+    """The full ref of a rescue."""
     return f"{RESCUES}{name}"
 
 

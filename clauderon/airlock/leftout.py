@@ -39,6 +39,7 @@ class LeftOut:
 
     @property
     def full(self) -> bool:
+        """Whether more was left out than is listed."""
         return len(self._seen) > MOST
 
     def keep(self) -> None:

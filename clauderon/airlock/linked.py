@@ -50,6 +50,7 @@ class Linked:
 
     @property
     def path(self) -> str:
+        """Where the worktree is in the container, printable."""
         return printable(self.where)
 
 

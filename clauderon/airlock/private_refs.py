@@ -100,6 +100,7 @@ def is_ref_name(name: str) -> bool:
 
 
 def parse_oid(content: bytes) -> str | None:
+    """The object id that is a ref file's whole content; None if it is anything else."""
     line = content.rstrip(b"\n\r\t ")
     return line.decode("ascii") if _OID.match(line) else None
 

@@ -53,6 +53,7 @@ def mirror(
 
 
 def shallow_file(side: HostSide) -> Path:
+    """Our copy of the private directory's `shallow`."""
     return side.root / "shallow"
 
 

@@ -67,6 +67,7 @@ class Place:
 
     @property
     def reading(self) -> dict[str, str]:
+        """The environment for a git that reads this place: no filters, no trust in its configuration."""
         return without_filters(untrusting(self.env), self.filters, self.disk)
 
     def git(self, env: Mapping[str, str]) -> Git:

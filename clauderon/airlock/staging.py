@@ -37,6 +37,7 @@ class Staging:
         top.mkdir(parents=True)
 
     def close(self) -> None:
+        """Remove the staging directory."""
         remove_tree(self.top)
 
     def add(self, root: int, path: bytes, found: Found) -> bool | None:

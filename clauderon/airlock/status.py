@@ -54,6 +54,7 @@ class State:
 
     @property
     def dirty(self) -> int:
+        """Changed and untracked paths, those in submodules and the agent's own worktrees included."""
         elsewhere = sum(work.uncommitted for work in self.submodules)
         elsewhere += sum(tree.uncommitted for tree in self.linked)
         return self.modified + self.untracked + elsewhere

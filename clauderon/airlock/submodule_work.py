@@ -48,6 +48,7 @@ class Work:
 
     @property
     def any(self) -> bool:
+        """Whether the submodule has anything that only the session has, or that could not be read."""
         return bool(self.commits or self.stashes or self.uncommitted or self.unseen)
 
 

@@ -31,13 +31,16 @@ class Workbench:
         self._env = env
 
     def tree(self, commit: str | None) -> str:
+        """The id of a commit's tree; empty if there is no such commit."""
         return self.call("rev-parse", f"{commit}^{{tree}}", ok=None).text.strip()
 
     def commit_tree(self, tree: str, parents: Iterable[str], message: str) -> str:
+        """Make a commit; its id. Raises GitFailed."""
         words = [word for parent in parents for word in ("-p", parent)]
         return self.call("commit-tree", tree, *words, stdin=message.encode("utf-8", "replace")).text.strip()
 
     def is_ancestor(self, first: str, second: str) -> bool:
+        """Whether `first` is `second` or an ancestor of it."""
         return self.call("merge-base", "--is-ancestor", first, second, ok=(0, 1)).status == 0
 
     def alone(self, commits: list[str], lost: list[str]) -> set[str]:

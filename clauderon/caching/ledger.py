@@ -25,9 +25,11 @@ class Ledger(NamedTuple):
     volumes: dict[str, dict[str, tuple[str, int]]]
 
     def of(self, volume: str) -> dict[str, tuple[str, int]]:
+        """What is known of a volume: content's name to (folder, bytes)."""
         return self.volumes.get(volume, {})
 
     def folder(self, volume: str, content: str) -> str | None:
+        """The folder of `content` in a volume; None if it was never put there."""
         found = self.volumes.get(volume, {}).get(content)
         return None if found is None else found[0]
 

@@ -30,6 +30,7 @@ class Crate(NamedTuple):
 
     @property
     def file(self) -> str:
+        """The crate's file name in cargo's cache."""
         return f"{self.name}-{self.version}.crate"
 
 

@@ -76,6 +76,7 @@ def recall(home: Home, session_id: str) -> Named:
 
 
 def forget(home: Home, session_id: str) -> None:
+    """Remove the list of what a session wants of the caches."""
     path_of(home, session_id).unlink(missing_ok=True)
 
 

@@ -48,6 +48,7 @@ def speak(format_: str = "table", json: bool = False, quiet: bool = False, null:
 
 
 def home() -> Home:
+    """The state directory of this process's environment."""
     return Home.of_process()
 
 

@@ -230,4 +230,5 @@ def _interrupt(signum: int, _frame: Any) -> None:
 
 
 def main() -> None:
+    """Run the command line of this process and exit with its status."""
     sys.exit(run(sys.argv[1:]))

@@ -104,6 +104,7 @@ def object_name(value: object) -> str:
 
 
 def network_name(value: object) -> str:
+    """A name for a Docker network of ours. Raises ValueError for docker's own."""
     if value not in ("host", "bridge", "none", "default"):
         return object_name(value)
     raise ValueError(f"{value!r} is docker's own network; choose another name, and it is made")
@@ -140,6 +141,7 @@ def port_range(value: object) -> str:
 
 
 def destinations(value: object) -> tuple[str, ...]:
+    """A list of hosts, each with a port or without. Raises ValueError."""
     return tuple(destination(item) for item in texts(value))
 
 

@@ -89,6 +89,7 @@ def unknown_section(dotted: str, document: Mapping[str, Any]) -> str:
 
 
 def not_one_of(name: str, known: Iterable[str]) -> str:
+    """The words for a name that is not one of `known`, with the nearest one."""
     return f"{name!r} is not known; {_nearest(name, list(known))}"
 
 

@@ -17,6 +17,8 @@ NOTHING: Mapping[str, Any] = {}
 
 
 class General(NamedTuple):
+    """`[general]`."""
+
     default_agent: str = "claude"
 
 
@@ -32,6 +34,8 @@ class Limits(NamedTuple):
 
 
 class Docker(NamedTuple):
+    """`[docker]`."""
+
     command: str = "docker"
     context: str = ""
     default_image: str = "ghcr.io/anthropics/claude-code:latest"
@@ -80,6 +84,7 @@ class Proxy(NamedTuple):
 
     @property
     def session_port_range(self) -> range:
+        """`session_ports` as a range."""
         first, last = self.session_ports.split("-")
         return range(int(first), int(last) + 1)
 
@@ -117,6 +122,8 @@ class Credential(NamedTuple):
 
 
 class Network(NamedTuple):
+    """`[network]`."""
+
     mode: NetworkMode = "open"
     allow: tuple[str, ...] | None = None
     deny: tuple[str, ...] = ()
@@ -139,6 +146,8 @@ class SessionLimits(NamedTuple):
 
 
 class Hooks(NamedTuple):
+    """`[hooks]`."""
+
     on_create: str = ""
 
 

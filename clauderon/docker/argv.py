@@ -35,10 +35,12 @@ def _csv(field: str) -> str:
 
 
 def labels_argv(labels: Mapping[str, str]) -> list[str]:
+    """`--label` options."""
     return [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
 
 
 def filters_argv(filters: Mapping[str, str]) -> list[str]:
+    """`--filter` options that select by label."""
     return [word for name, value in filters.items() for word in ("--filter", f"label={name}={value}")]
 
 
@@ -157,6 +159,7 @@ def volume_users_argv(volume: str) -> list[str]:
 
 
 def image_list_argv() -> list[str]:
+    """`docker image ls`: one JSON object a line, no dangling images."""
     return ["image", "ls", "--no-trunc", "--filter", "dangling=false", "--format", "{{json .}}"]
 
 
@@ -177,6 +180,7 @@ def inspect_argv(names: Collection[str]) -> list[str]:
 
 
 def container_inspect_argv(name: str) -> list[str]:
+    """`docker container inspect` of one container."""
     return ["container", "inspect", "--format", "{{json .}}", operand(name)]
 
 
@@ -192,6 +196,7 @@ def network_create_argv(name: str, *, subnet: str, internal: bool, labels: Mappi
 
 
 def volume_create_argv(name: str, labels: Mapping[str, str]) -> list[str]:
+    """`docker volume create`."""
     return ["volume", "create", *labels_argv(labels), operand(name)]
 
 
@@ -208,22 +213,27 @@ def volume_list_argv(label: str) -> list[str]:
 
 
 def container_remove_argv(name: str) -> list[str]:
+    """`docker container rm`, also of a running one, with its anonymous volumes."""
     return ["container", "rm", "--force", "--volumes", operand(name)]
 
 
 def container_stop_argv(name: str, grace_s: int) -> list[str]:
+    """`docker stop`; `grace_s` seconds until the engine kills."""
     return ["stop", "--time", str(grace_s), operand(name)]
 
 
 def container_start_argv(name: str) -> list[str]:
+    """`docker start`."""
     return ["start", operand(name)]
 
 
 def container_rename_argv(name: str, new_name: str) -> list[str]:
+    """`docker rename`."""
     return ["rename", operand(name), operand(new_name)]
 
 
 def container_wait_argv(name: str) -> list[str]:
+    """`docker wait`: prints the exit status."""
     return ["wait", operand(name)]
 
 
@@ -233,10 +243,12 @@ def copy_into_argv(container: str, directory: str) -> list[str]:
 
 
 def image_pull_argv(reference: str) -> list[str]:
+    """`docker pull`."""
     return ["pull", "--", reference]
 
 
 def image_in_registry_argv(reference: str) -> list[str]:
+    """`docker manifest inspect`: whether a registry has the image."""
     registry = reference.partition("/")[0]
     # docker itself takes a registry on loopback without TLS, and `manifest` only when told.
     insecure = ["--insecure"] if registry.startswith(("127.", "localhost")) else []
@@ -249,8 +261,10 @@ def inspect_kind_argv(kind: str, names: Collection[str]) -> list[str]:
 
 
 def network_remove_argv(name: str) -> list[str]:
+    """`docker network rm`."""
     return ["network", "rm", operand(name)]
 
 
 def volume_remove_argv(name: str) -> list[str]:
+    """`docker volume rm`."""
     return ["volume", "rm", operand(name)]

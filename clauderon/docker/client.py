@@ -26,6 +26,7 @@ class Docker(Caller):
 
     @classmethod
     def of(cls, config: DockerConfig, environ: Mapping[str, str]) -> Docker:
+        """The docker that the configuration names, with `environ` less what is clauderon's own."""
         return cls(config.command, config.context, environment(environ))
 
     # Containers
@@ -43,6 +44,7 @@ class Docker(Caller):
         return self.attempt(*argv.container_create_argv(spec), timeout_s=ACT_TIMEOUT_S).text.strip()
 
     def container_list(self, filters: Mapping[str, str]) -> list[parse.Container]:
+        """The containers, running or not, that have these labels. Raises BackendError."""
         return self._listed(argv.container_list_argv(filters), "list containers")
 
     def container_list_glance(
@@ -53,6 +55,7 @@ class Docker(Caller):
         return None if answer is None else parse.parse_container_list(answer)
 
     def container_list_start(self, filters: Mapping[str, str]) -> Pending:
+        """The same, begun; `containers` reads the answer."""
         return self.start(*argv.container_list_argv(filters), what="list containers")
 
     def container_inspect(self, name: str) -> parse.ContainerDetail | None:
@@ -78,6 +81,7 @@ class Docker(Caller):
         self.attempt(*argv.container_start_argv(name))
 
     def container_rename(self, name: str, new_name: str) -> None:
+        """Rename a container. Raises BackendError."""
         self.run(*argv.container_rename_argv(name, new_name), what=f"rename {name}")
 
     def container_wait(self, name: str) -> int:
@@ -154,6 +158,7 @@ class Docker(Caller):
         return parse.parse_inspect(answer.text)
 
     def inspect(self, *names: str) -> parse.Objects:
+        """What has these names: images, networks, containers, volumes. Missing ones are not in the answer."""
         found = self.inspected(self.inspect_start(names))
         return self.inspect_by_kind(names) if found.hidden else found
 
@@ -176,6 +181,7 @@ class Docker(Caller):
         return next(iter(parse.parse_inspect(answer.text).images), None)
 
     def network_create(self, name: str, *, subnet: str, internal: bool, labels: Mapping[str, str]) -> None:
+        """Create a bridge network. Raises BackendError."""
         words = argv.network_create_argv(name, subnet=subnet, internal=internal, labels=labels)
         self.run(*words, what=f"create network {name}")
 
@@ -184,15 +190,19 @@ class Docker(Caller):
         return self.run(*argv.network_list_argv(labels), what="list networks").text.split()
 
     def network_users(self, name: str) -> list[parse.Container]:
+        """The containers that are on a network, running or not."""
         return self._listed(argv.network_users_argv(name), f"find users of {name}")
 
     def network_remove(self, name: str) -> bool:
+        """Remove a network; False if there was none. Raises BackendError."""
         return self._unless_missing(*argv.network_remove_argv(name), what=f"remove network {name}")
 
     def volume_create(self, name: str, labels: Mapping[str, str]) -> None:
+        """Create a volume, or leave an existing one as it is. Raises BackendError."""
         self.run(*argv.volume_create_argv(name, labels), what=f"create volume {name}")
 
     def volume_remove(self, name: str) -> bool:
+        """Remove a volume; False if there was none. Raises BackendError."""
         return self._unless_missing(*argv.volume_remove_argv(name), what=f"remove volume {name}")
 
     def volume_list(self, label: str) -> dict[str, str]:

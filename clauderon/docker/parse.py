@@ -113,6 +113,7 @@ def parse_image_list(text: str) -> list[tuple[str, str]]:
 
 
 def parse_container_list(text: str) -> list[Container]:
+    """The answer of `docker ps`, one JSON object a line."""
     return [
         Container(
             id=item["ID"],
@@ -135,6 +136,7 @@ def _state_of(status: str) -> str:
 
 
 def parse_container_inspect(text: str) -> ContainerDetail:
+    """The answer of `docker container inspect` for one container."""
     item = json_lines(text)[0]
     state = item["State"]
     networks = (item.get("NetworkSettings") or {}).get("Networks") or {}

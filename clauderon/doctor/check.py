@@ -24,14 +24,17 @@ class Check:
     mend: str = ""
 
     def row(self) -> dict[str, Any]:
+        """The check as `doctor` prints it, by the keys of its columns."""
         return {"check": self.name, "outcome": self.outcome, "found": self.found, "mend": self.mend}
 
 
 def ok(name: str, found: str) -> Check:
+    """A check that found nothing wrong."""
     return Check(name, "ok", found)
 
 
 def warn(name: str, found: str, mend: str = "") -> Check:
+    """A check that found something to know of, which stops nothing."""
     return Check(name, "warn", found, mend)
 
 

@@ -99,6 +99,7 @@ def variables(settings: Config, environ: Mapping[str, str]) -> Check:
 
 
 def git(environ: Mapping[str, str]) -> Check:
+    """Whether git is there and new enough."""
     try:
         text = git_version(environ)
     except ClauderonError as error:
@@ -111,6 +112,7 @@ def git(environ: Mapping[str, str]) -> Check:
 
 
 def database(home: Home) -> Check:
+    """Whether the database can be read."""
     name = "database"
     if not home.database.exists():
         return ok(name, "none yet; the first session makes it")
@@ -148,6 +150,7 @@ def credentials(settings: Config, home: Home, environ: Mapping[str, str]) -> Che
 
 
 def disk(home: Home) -> Check:
+    """Whether the state directory's disk has room."""
     place = home.root
     while not place.exists():
         place = place.parent
@@ -155,6 +158,7 @@ def disk(home: Home) -> Check:
 
 
 def disk_space(name: str, place: Path, mend: str) -> Check:
+    """Whether the disk of `place` has room: it fails below DISK_FAIL_BYTES, warns below DISK_WARN_BYTES."""
     free = shutil.disk_usage(place).free
     found = f"{size_text(free)} free on the disk of {place}"
     if free < DISK_FAIL_BYTES:

@@ -145,6 +145,7 @@ def standard_files(env: Mapping[str, str]) -> tuple[Path, ...]:
 
 
 def is_true(value: str) -> bool:
+    """Whether git takes this value for true."""
     return value.strip().lower() in _TRUE
 
 

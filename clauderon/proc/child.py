@@ -37,6 +37,7 @@ class Completed(NamedTuple):
 
     @property
     def error_text(self) -> str:
+        """stderr as text, without newlines at its end."""
         return self.stderr.decode("utf-8", "replace").rstrip("\n")
 
 
@@ -175,6 +176,7 @@ def finish(
 
 
 def status_of(returncode: int) -> int:
+    """A shell's exit status for a return code: 128 and the signal's number for a signal."""
     return EXIT_SIGNAL_BASE - returncode if returncode < 0 else returncode
 
 
@@ -194,5 +196,6 @@ def stop(child: Any, grace_s: float = STOP_GRACE_S) -> None:
 
 
 def cannot_start(argv: Sequence[str], cwd: object, error: OSError) -> ToolMissing:
+    """The error for a program that cannot be started, with the directory where that is the reason."""
     place = f" in {cwd}" if cwd is not None and not Path(str(cwd)).is_dir() else ""
     return ToolMissing(argv[0], f"cannot be started{place}: {error.strerror or error}")

@@ -27,20 +27,30 @@ CACHES_WAIT_S = 60.0
 
 
 class Progress(Protocol):
+    """Something that takes a while, on its way."""
+
     drawn: bool
 
-    def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None: ...
+    def update(self, done: float | None = None, total: float | None = None, text: str = "") -> None:
+        """How far it is: `done` of `total`, in any unit, or words."""
 
 
 class Reporter(Protocol):
     """Where use cases put words that are not the answer (`output.Output` is one)."""
 
-    def note(self, text: str) -> None: ...
-    def warn(self, text: str) -> None: ...
-    def progress(self, title: str) -> AbstractContextManager[Progress]: ...
+    def note(self, text: str) -> None:
+        """Say something to know."""
+
+    def warn(self, text: str) -> None:
+        """Say something to worry about."""
+
+    def progress(self, title: str) -> AbstractContextManager[Progress]:
+        """Report of something that takes a while, until the block ends."""
 
 
 class Context(NamedTuple):
+    """What every use case needs: state directory, configuration, environment, docker, database, reporter."""
+
     home: Home
     config: Config
     environ: Mapping[str, str]

@@ -199,6 +199,7 @@ def undo(context: Context, session: Session, error: BaseException) -> None:
 
 
 def say_what_stays_out(context: Context, plan: Plan) -> None:
+    """Say what the session will not have: uncommitted changes, a credential, the user's own paths."""
     session = plan.session
     if plan.repository.dirty:
         context.report.note("Uncommitted changes of your checkout stay out of the session.")

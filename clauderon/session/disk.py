@@ -84,6 +84,7 @@ def known(store: Store) -> dict[str, Usage]:
 
 
 def remember(store: Store, session: Session, usage: Usage) -> None:
+    """Keep a measurement for `list`."""
     store.keep_fact(f"{_FACT}{session.id}", usage._asdict())
 
 

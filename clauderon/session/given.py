@@ -62,6 +62,7 @@ def volume(rules: Rules, item: str) -> str:
 
 
 def mount(rules: Rules, value: str) -> str:
+    """Why a `--mount` is unsafe; empty if it is not."""
     told = runoptions.parse_mount(value)
     if told is None:
         return "it cannot be read for certain; use --volume"
@@ -149,4 +150,5 @@ def _target(target: str) -> str:
 
 
 def tmpfs(_rules: Rules, value: str) -> str:
+    """Why a `--tmpfs` is unsafe; empty if it is not."""
     return _target(value.partition(":")[0])

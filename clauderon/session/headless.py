@@ -36,6 +36,7 @@ class Result(NamedTuple):
     answer: Answer = _NONE
 
     def row(self) -> dict[str, Any]:
+        """The result as `data` of `create --print --json`."""
         return {"exit_status": self.status, **self.answer.row()}
 
 

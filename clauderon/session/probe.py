@@ -19,6 +19,7 @@ from clauderon.session.context import Context, is_alive
 
 
 def name_of(session_id: str) -> str:
+    """The name of the container that looks into a session's image."""
     return f"clauderon-probe-{session_id}"
 
 

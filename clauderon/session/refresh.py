@@ -22,6 +22,8 @@ RUNNING, STOPPED = "swap", "swap of a stopped session"
 
 
 class Refreshed(NamedTuple):
+    """A session after its refresh, and whether its image was another one before."""
+
     session: Session
     image_changed: bool
 

@@ -85,10 +85,12 @@ def _given(value: str | None, default: str, flag: str) -> str:
 
 
 def image_reference(context: Context, request: Request) -> str:
+    """The image that is asked for, or the configured one. Raises UsageError."""
     return spec.image(_given(request.image, context.config.docker.default_image, "--image"))
 
 
 def network_mode(context: Context, request: Request) -> str:
+    """`open` or `proxied`, asked for or configured. Raises UsageError."""
     return one_of(
         _given(request.network, context.config.network.mode, "--network"), choices.NETWORK_MODES, "--network"
     )

@@ -179,6 +179,7 @@ def one_of_them(found: Sequence[Found], name: str) -> Found:
 
 
 def look(context: Context, found: Found) -> Looked:
+    """The commits and files of a rescue. Raises GitFailed."""
     return rescues.look(found.common_dir, found.rescued.commit, context.environ)
 
 

@@ -24,6 +24,7 @@ NETWORK_LABELS = {"clauderon.network": "1"}
 
 
 def network_name(context: Context, session: Session) -> str:
+    """The Docker network that a session is on."""
     return names.network(context.config.docker.network, session.network, session.id)
 
 
@@ -71,9 +72,11 @@ class Inspection(NamedTuple):
 
     @classmethod
     def start(cls, docker: Docker, reference: str, network: str) -> Inspection:
+        """Ask the engine for what a create needs, without waiting."""
         return cls(docker, reference, network, docker.inspect_start(spec.engine_needs(reference, network)))
 
     def result(self) -> Objects:
+        """The engine's answer. Raises BackendError."""
         found = self.docker.inspected(self.pending)
         if found.hidden:
             # A session `proxied` has a container of the network's name, one `sccache` of a volume's.
@@ -115,6 +118,7 @@ def pull(context: Context, reference: str, offline: str) -> None:
 
 
 def cached_gateway(context: Context, network: str) -> Gateway | None:
+    """What the database knows of a network's gateway; None if nothing."""
     value = context.store.fact(f"network:{network}")
     return Gateway(network=network, **value) if value else None
 
@@ -223,6 +227,7 @@ def _network_create(context: Context, name: str) -> Network:
 
 
 def network_of(docker: Docker, name: str) -> Network | None:
+    """The network with this name; None if there is none."""
     return next((n for n in docker.inspect(name).networks if n.name == name), None)
 
 

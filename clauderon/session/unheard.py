@@ -24,6 +24,7 @@ _WAKING_S = 10.0
 
 
 def lock_path(home: paths.Home, session_id: str) -> Path:
+    """The lock that a `create --print` holds while it listens to its agent."""
     return home.locks / f"{session_id}.print.lock"
 
 

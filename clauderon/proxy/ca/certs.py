@@ -43,6 +43,7 @@ def resigned(
 
 
 def describe(certificate: x509.Certificate, earlier: tuple[CaFacts, ...]) -> CaFacts:
+    """The facts of a CA certificate that clients need to know, with those of earlier ones."""
     public = certificate.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -63,8 +64,10 @@ def load(cert_pem: bytes, key_pem: bytes) -> tuple[x509.Certificate, EllipticCur
 
 
 def pem(certificate: x509.Certificate) -> bytes:
+    """The certificate as PEM."""
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def utc(seconds: float) -> datetime:
+    """Seconds since 1970 as a date for a certificate: whole seconds, UTC."""
     return datetime.fromtimestamp(int(seconds), UTC)

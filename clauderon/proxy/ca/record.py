@@ -42,6 +42,7 @@ class CaFacts(NamedTuple):
 
     @property
     def renew_at(self) -> float:
+        """When the certificate is to be renewed, seconds since 1970."""
         return self.not_after - RENEW_BEFORE_S
 
 

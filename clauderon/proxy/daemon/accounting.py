@@ -19,6 +19,8 @@ FOLD_S = 5.0
 
 
 class Accounting:
+    """The worker's count of what models used: a meter, its journal, and the fold into the database."""
+
     def __init__(self, home: Home) -> None:
         self._home = home
         self._worker = secrets.token_hex(6)
@@ -48,8 +50,10 @@ class Accounting:
             self._problem = f"usage of models is not written into the database: {error}"
 
     def problems(self) -> list[str]:
+        """What could not be written, one sentence each, for `proxy status`."""
         return [problem for problem in (self._journal.problem, self._problem) if problem]
 
     def close(self) -> None:
+        """Write what is kept and fold it; blocks for that long."""
         self._journal.close()
         self._fold()

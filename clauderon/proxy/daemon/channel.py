@@ -35,9 +35,11 @@ class Channel:
         self._fds: list[int] = []
 
     def fileno(self) -> int:
+        """The socket's descriptor, for a loop to watch."""
         return self._socket.fileno()
 
     def close(self) -> None:
+        """Close the socket and every descriptor that came through it and was not taken."""
         self._socket.close()
         for descriptor in self._fds:
             os.close(descriptor)

@@ -22,6 +22,8 @@ Answer = dict[str, Any]
 
 
 class Control:
+    """The control socket's server: status, reload, secrets, stop."""
+
     def __init__(
         self,
         *,
@@ -48,6 +50,7 @@ class Control:
         await web.SockSite(self._runner, sock).start()
 
     async def close(self) -> None:
+        """Stop listening and end what is connected."""
         await self._runner.cleanup()
 
     async def _get_status(self, _request: web.Request) -> web.Response:

@@ -32,6 +32,7 @@ class Lock:
         self._path = path
 
     def write(self, content: dict[str, Any]) -> None:
+        """Replace the file's content, JSON. A full disk is no error."""
         data = json.dumps(content).encode()
         # A full disk leaves what stood there, or half of it: readers take that for a service that is starting.
         with contextlib.suppress(OSError):

@@ -47,6 +47,7 @@ class Listening:
         self.problems: dict[str, str] = {}
 
     def names(self) -> list[str]:
+        """What is listened on, `address:port`, sorted."""
         return sorted(str(place) for places in self._open.values() for place in places)
 
     def rows(self, policies: Iterable[SessionPolicy]) -> list[dict[str, Any]]:

@@ -70,6 +70,8 @@ def restart_delay_s(failures: int) -> float:
 
 
 class Supervisor:
+    """The process that holds listening sockets and secrets, and replaces a worker that died."""
+
     def __init__(
         self, home: Home, lock: lockfile.Lock, given: dict[str, Any], environ: Mapping[str, str]
     ) -> None:
@@ -314,6 +316,7 @@ class Supervisor:
 
 
 def main() -> int:
+    """Run the supervisor for the home in argv; the process's exit status."""
     rlimits.apply()
     home = Home(Path(sys.argv[1]))
     given = secret_source.from_descriptor(int(sys.argv[2])) if len(sys.argv) > 2 else {}

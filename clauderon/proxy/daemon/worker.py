@@ -43,10 +43,10 @@ log = logging.getLogger("clauderon.proxy")
 
 
 class Worker:
+    """The process that does the proxy's work: it serves sessions, reloads, answers the control socket."""
+
     def __init__(self, channel: Channel, hello: Message, held: dict[str, int]) -> None:
-        self._channel = channel
-        self._hello = hello
-        self._held = held
+        self._channel, self._hello, self._held = channel, hello, held
         self._home = Home(Path(hello["home"]))
         self._environ: Mapping[str, str] = dict(os.environ)
         self._given = secret_source.parse_plain(hello["given"])
@@ -186,6 +186,7 @@ class Worker:
         return {"status": "ok", "service": "clauderon-proxy", "version": clauderon.__version__}
 
     def status(self) -> dict[str, Any]:
+        """What `proxy status` shows, as JSON; `status.ServiceStatus` reads it."""
         fresh = self._snapshot
         known = authority.recorded(self._home)
         return {
@@ -273,6 +274,7 @@ class Worker:
 
 
 def main() -> int:
+    """Run the worker on the channel in argv; the process's exit status."""
     rlimits.apply()
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s proxy: %(name)s: %(message)s")

@@ -225,6 +225,7 @@ class Client(Wire):
         self.finish()
 
     def join(self, tunnel: Tunnel) -> None:
+        """Be a raw tunnel from now on."""
         self.tunnel = tunnel
         self.mode = RAW
         self.ticks = 0

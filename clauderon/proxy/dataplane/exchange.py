@@ -27,14 +27,27 @@ class Front(Tunnelled, Protocol):
     """The client's connection, as an exchange knows it. Exactly one of the `exchange_...` ends the exchange."""
 
     @property
-    def session(self) -> Session: ...
+    def session(self) -> Session:
+        """The session that the request belongs to."""
+
     @property
-    def loop(self) -> asyncio.AbstractEventLoop: ...
-    def send_now(self, data: Data) -> None: ...
-    def exchange_done(self, final: bool, *, unread: bool = False, abrupt: bool = False) -> None: ...
-    def exchange_failed(self, exchange: Exchange, problem: Problem) -> None: ...
-    def exchange_cut(self, exchange: Exchange) -> None: ...
-    def exchange_upgraded(self) -> None: ...
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop."""
+
+    def send_now(self, data: Data) -> None:
+        """Send to the client at once."""
+
+    def exchange_done(self, final: bool, *, unread: bool = False, abrupt: bool = False) -> None:
+        """The answer is complete. `final`: no further request on this connection."""
+
+    def exchange_failed(self, exchange: Exchange, problem: Problem) -> None:
+        """There is no answer; the client is told the problem."""
+
+    def exchange_cut(self, exchange: Exchange) -> None:
+        """The answer broke off half-way."""
+
+    def exchange_upgraded(self) -> None:
+        """The connection is a tunnel now."""
 
 
 class Exchange:
@@ -185,6 +198,7 @@ class Exchange:
     # The response.
 
     def upstream_data(self, data: memoryview) -> None:
+        """Bytes of the answer."""
         self.client.ticks = 0
         if self.answered:
             # More than it was asked for: it must not become the answer to the client's next request.
@@ -259,6 +273,7 @@ class Exchange:
     # What goes wrong.
 
     def upstream_ended(self, clean: bool) -> None:
+        """The upstream sends no more. `clean`: by TLS's own goodbye, or without TLS."""
         upstream, response = self.upstream, self.response
         assert upstream is not None
         if self.answered:
@@ -281,6 +296,7 @@ class Exchange:
         self.upstream_lost(None)
 
     def upstream_lost(self, error: Exception | None) -> None:
+        """The upstream's connection is gone."""
         upstream, response = self.upstream, self.response
         assert upstream is not None
         if self.answered:
@@ -339,16 +355,20 @@ class Exchange:
     # Flow control.
 
     def upstream_blocked(self) -> None:
+        """The upstream reads slower than we write: stop reading from the client."""
         self.client.hold(PEER)
 
     def upstream_flushed(self) -> None:
+        """The upstream has read everything: go on reading from the client."""
         self.client.release(PEER)
 
     def client_blocked(self) -> None:
+        """The client reads slower than we write: stop reading from the upstream."""
         if self.upstream is not None:
             self.upstream.hold(PEER)
 
     def client_flushed(self) -> None:
+        """The client has read everything: go on reading from the upstream."""
         if self.upstream is not None:
             self.upstream.release(PEER)
 
@@ -360,6 +380,7 @@ class Exchange:
         error: str | None = None,
         upgrade: str | None = None,
     ) -> None:
+        """Write the request's line in the audit. `kind` as in docs/proxy.md."""
         head, grant, key, response = self.head, self.grant, self.key, self.response
         session = self.client.session
         if self._metering is not None:

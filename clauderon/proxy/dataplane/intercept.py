@@ -18,12 +18,21 @@ class Intercepted(Protocol):
     sni: str
 
     @property
-    def session(self) -> Session: ...
+    def session(self) -> Session:
+        """The session that asks."""
+
     @property
-    def host(self) -> str: ...
-    def refuse(self, problem: Problem, head: None) -> None: ...
-    def start_tls(self, context: ssl.SSLContext, *, server: bool) -> ssl.SSLObject: ...
-    def begin(self, first: bytes) -> None: ...
+    def host(self) -> str:
+        """The CONNECT's host."""
+
+    def refuse(self, problem: Problem, head: None) -> None:
+        """Answer with the problem, and close."""
+
+    def start_tls(self, context: ssl.SSLContext, *, server: bool) -> ssl.SSLObject:
+        """Begin TLS on the connection."""
+
+    def begin(self, first: bytes) -> None:
+        """Feed the handshake its first bytes."""
 
 
 def begin(client: Intercepted, first: bytes) -> None:

@@ -40,17 +40,28 @@ class Asker(Protocol):
     verdict: Verdict
 
     @property
-    def session(self) -> Session: ...
+    def session(self) -> Session:
+        """The session that asks."""
+
     @property
-    def source(self) -> str: ...
+    def source(self) -> str:
+        """The client's address, canonical; empty if unknown."""
+
     @property
-    def host(self) -> str: ...
+    def host(self) -> str:
+        """The CONNECT's host; empty outside a tunnel."""
+
     @property
-    def port(self) -> int: ...
+    def port(self) -> int:
+        """The CONNECT's port."""
+
     @property
-    def key(self) -> Key: ...
+    def key(self) -> Key:
+        """Under which connections to the upstream are pooled."""
+
     @property
-    def sni(self) -> str: ...
+    def sni(self) -> str:
+        """The name in the client's handshake; empty if it agrees with the host."""
 
 
 def connection_problem(asker: Asker) -> Problem | None:

@@ -19,11 +19,18 @@ class Waiting(Tunnelled, Protocol):
     trying: asyncio.Task[None] | None
 
     @property
-    def session(self) -> Session: ...
+    def session(self) -> Session:
+        """The session that asks."""
+
     @property
-    def loop(self) -> asyncio.AbstractEventLoop: ...
-    def refuse(self, problem: Problem, head: RequestHead | None) -> None: ...
-    def flush_pending(self) -> None: ...
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop."""
+
+    def refuse(self, problem: Problem, head: RequestHead | None) -> None:
+        """Answer with the problem, and close."""
+
+    def flush_pending(self) -> None:
+        """Send on what the client sent meanwhile."""
 
 
 def open_tunnel(client: Waiting, head: RequestHead, host: str, port: int, rule: str) -> None:

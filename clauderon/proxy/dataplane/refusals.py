@@ -13,11 +13,16 @@ class Refused(Protocol):
     """Whom a refusal is for. host, port: the tunnel's, empty outside of one."""
 
     @property
-    def session(self) -> Session: ...
+    def session(self) -> Session:
+        """The session that asked."""
+
     @property
-    def host(self) -> str: ...
+    def host(self) -> str:
+        """The host it asked for."""
+
     @property
-    def port(self) -> int: ...
+    def port(self) -> int:
+        """The port it asked for."""
 
 
 def record_request(client: Refused, head: RequestHead, problem: Problem) -> None:

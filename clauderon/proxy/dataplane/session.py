@@ -53,6 +53,8 @@ class Credentials(Protocol):
 
 
 class Audit(Protocol):
+    """Where the data plane's records go."""
+
     def write(self, record: AuditRecord) -> None:
         """Take the record and return at once; writing, rotation and errors are the audit's own business."""
         ...
@@ -97,14 +99,20 @@ class Connection(Protocol):
     ticks: int
 
     @property
-    def idle(self) -> bool: ...
+    def idle(self) -> bool:
+        """Whether no request is in flight on it."""
+
     @property
-    def tunnel(self) -> Tunnel | None: ...
+    def tunnel(self) -> Tunnel | None:
+        """The tunnel it is; None if it is none."""
+
     def tick(self) -> None:
         """A sweep counted `ticks` up."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close it at once."""
+
     def drop(self) -> None:
         """End at once, whatever is going on."""
         ...
@@ -126,6 +134,7 @@ class Session:
 
     @property
     def policy(self) -> SessionPolicy:
+        """What the session may do, as of now."""
         return self.rules.policy
 
     def swap(self, policy: SessionPolicy, targets: Targets) -> None:

@@ -24,28 +24,57 @@ class Timed(Protocol):
     """A client's connection, as its deadlines know it. ticks: sweeps since something last happened."""
 
     @property
-    def ticks(self) -> int: ...
+    def ticks(self) -> int:
+        """Sweeps since something last happened."""
+
     @property
-    def mode(self) -> int: ...
+    def mode(self) -> int:
+        """What the connection waits for."""
+
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """Whether it is closed."""
+
     @property
-    def pending(self) -> bytes | bytearray: ...
+    def pending(self) -> bytes | bytearray:
+        """Bytes that came and were not read yet."""
+
     @property
-    def unread(self) -> int: ...
+    def unread(self) -> int:
+        """Bytes that the peer had not read at the last sweep."""
+
     @property
-    def host(self) -> str: ...
+    def host(self) -> str:
+        """The CONNECT's host; empty outside a tunnel."""
+
     @property
-    def exchange(self) -> Exchange | None: ...
+    def exchange(self) -> Exchange | None:
+        """The request in flight; None if there is none."""
+
     @property
-    def tunnel(self) -> Tunnel | None: ...
-    def is_overdue(self, stall: int, closing: int) -> bool: ...
-    def record(self, problem: Problem) -> None: ...
-    def refuse(self, problem: Problem, head: None) -> None: ...
-    def not_tls(self, problem: Problem) -> None: ...
-    def close(self) -> None: ...
-    def drop(self) -> None: ...
-    def expire(self) -> None: ...
+    def tunnel(self) -> Tunnel | None:
+        """The raw tunnel it is; None if it is none."""
+
+    def is_overdue(self, stall: int, closing: int) -> bool:
+        """Whether the peer has read nothing for `stall` sweeps, or `closing` sweeps after our end."""
+
+    def record(self, problem: Problem) -> None:
+        """Write the problem in the audit."""
+
+    def refuse(self, problem: Problem, head: None) -> None:
+        """Answer with the problem, and close."""
+
+    def not_tls(self, problem: Problem) -> None:
+        """End a tunnel in which no handshake came."""
+
+    def close(self) -> None:
+        """Close it once what is unsent is sent."""
+
+    def drop(self) -> None:
+        """Close it at once."""
+
+    def expire(self) -> None:
+        """End a request that took too long."""
 
 
 def tick(client: Timed) -> None:

@@ -19,24 +19,45 @@ class Tunnelled(Protocol):
     ticks: int
 
     @property
-    def turn(self) -> Turn | None: ...
+    def turn(self) -> Turn | None:
+        """Its session's turn; None outside a session."""
+
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """Whether it is closed."""
+
     @property
-    def secure(self) -> bool: ...
+    def secure(self) -> bool:
+        """Whether TLS is on it."""
+
     @property
-    def unflushed(self) -> bool: ...
+    def unflushed(self) -> bool:
+        """Whether the peer reads slower than we write."""
+
     def join(self, tunnel: Tunnel) -> None:
         """From now on the tunnel is told what comes, and that it ended."""
         ...
 
-    def send(self, data: Data) -> None: ...
-    def flush(self) -> None: ...
-    def hold(self, reason: int) -> None: ...
-    def release(self, reason: int) -> None: ...
-    def end(self) -> None: ...
-    def close(self) -> None: ...
-    def abort(self) -> None: ...
+    def send(self, data: Data) -> None:
+        """Send, with what else is sent soon."""
+
+    def flush(self) -> None:
+        """Send what is due now."""
+
+    def hold(self, reason: int) -> None:
+        """Stop reading, for a reason of `wire`."""
+
+    def release(self, reason: int) -> None:
+        """Read again, if no other reason is left."""
+
+    def end(self) -> None:
+        """Send no more; go on reading."""
+
+    def close(self) -> None:
+        """Close it once what is unsent is sent."""
+
+    def abort(self) -> None:
+        """Close it at once."""
 
 
 class Tunnel:
@@ -59,12 +80,14 @@ class Tunnel:
             upstream.hold(PEER)
 
     def client_data(self, data: memoryview | bytes) -> None:
+        """Bytes for the upstream."""
         self.up += len(data)
         self.upstream.ticks = 0
         self.upstream.send(data)
         self.upstream.flush()
 
     def upstream_data(self, data: memoryview | bytes) -> None:
+        """Bytes for the client."""
         self.down += len(data)
         if self.observer is not None:
             self.observer.body(data)
@@ -73,9 +96,11 @@ class Tunnel:
         self.client.flush()
 
     def client_ended(self, clean: bool) -> None:
+        """The client sends no more."""
         self._half(self.upstream)
 
     def upstream_ended(self, clean: bool) -> None:
+        """The upstream sends no more."""
         self._half(self.client)
 
     def _half(self, other: Tunnelled | Upstream) -> None:
@@ -87,24 +112,30 @@ class Tunnel:
             other.end()
 
     def client_lost(self, error: Exception | None) -> None:
+        """The client's connection is gone."""
         self.upstream.abort()
         self.over("client-reset" if error is not None else None)
 
     def upstream_lost(self, error: Exception | None) -> None:
+        """The upstream's connection is gone."""
         if error is not None:
             self.client.abort()
         self.over("upstream-reset" if error is not None else None)
 
     def client_blocked(self) -> None:
+        """The client reads slower than we write."""
         self.upstream.hold(PEER)
 
     def client_flushed(self) -> None:
+        """The client has read everything."""
         self.upstream.release(PEER)
 
     def upstream_blocked(self) -> None:
+        """The upstream reads slower than we write."""
         self.client.hold(PEER)
 
     def upstream_flushed(self) -> None:
+        """The upstream has read everything."""
         self.client.release(PEER)
 
     def over(self, error: str | None) -> None:

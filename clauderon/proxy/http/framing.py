@@ -62,12 +62,15 @@ class FramingError(Exception):
 
 
 class Framing(Protocol):
+    """Finds where a body ends. `done` when it has, `begun` once a byte of it came."""
+
     done: bool
     begun: bool
     # Where in the data just fed the body's own bytes lie, if the owner set it to a list.
     spans: list[tuple[int, int]] | None
 
-    def feed(self, data: Data) -> int: ...
+    def feed(self, data: Data) -> int:
+        """Take the next bytes; how many of them belong to the body. Raises FramingError."""
 
 
 class Length:
@@ -82,6 +85,7 @@ class Length:
         self.spans: list[tuple[int, int]] | None = None
 
     def feed(self, data: Data) -> int:
+        """Take the next bytes; how many of them belong to the body."""
         self.begun = True
         size = len(data)
         if size < self.remaining:
@@ -106,6 +110,7 @@ class UntilClose:
         self.spans: list[tuple[int, int]] | None = None
 
     def feed(self, data: Data) -> int:
+        """Take the next bytes; all of them belong to the body."""
         if self.spans is not None:
             self.spans.append((0, len(data)))
         return len(data)

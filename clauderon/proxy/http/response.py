@@ -27,9 +27,11 @@ _FIRST_FRAMES = b"\x04\x07"
 class Observer(Protocol):
     """Is told what passes: the final head, or a 101's, and the body's own bytes. Must not raise, wait or keep them."""
 
-    def head(self, head: bytes) -> None: ...
+    def head(self, head: bytes) -> None:
+        """The answer's head, as it goes to the client."""
 
-    def body(self, data: bytes | memoryview) -> None: ...
+    def body(self, data: bytes | memoryview) -> None:
+        """A piece of the body, before its coding is undone; only valid during the call."""
 
 
 # What `feed` says: more must come, the response is whole, or the protocol was switched.
@@ -50,8 +52,7 @@ class ResponseError(Exception):
 
     def __init__(self, code: str, text: str, rule: str = "") -> None:
         super().__init__(text)
-        self.code = code
-        self.rule = rule
+        self.code, self.rule = code, rule
 
 
 class Response:
@@ -62,7 +63,7 @@ class Response:
     response; `rest`: what came after a switch; `passed`: bytes sent. hides_cookies: the client is not to get those.
     """
 
-    # As they are at first, so that making a response costs little.
+    # Class-level defaults: cheaper than assigning them per instance.
     _mask: Mask | None = None
     _body: Mask | SqueezedMask | None = None
     _status = 0  # of a head that waits

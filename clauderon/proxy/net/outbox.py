@@ -15,7 +15,10 @@ MOST_SKIPPED = 127
 
 
 class Flushed(Protocol):
-    def flush(self) -> None: ...
+    """A connection that has something to send."""
+
+    def flush(self) -> None:
+        """Send it."""
 
 
 class Outbox:
@@ -38,6 +41,7 @@ class Outbox:
         self._skip = 0
 
     def add(self, wire: Flushed) -> None:
+        """Flush `wire` at the end of this turn of the loop."""
         if not self._wires:
             self._loop.call_soon(self._flush)
         self._wires.append(wire)

@@ -88,6 +88,7 @@ class Pool:
             wire.close()
 
     def discard(self, wire: Upstream) -> None:
+        """Take an idle connection out of the pool."""
         wires = self.idle.get(wire.key)
         if wires and wire in wires:
             wires.remove(wire)
@@ -96,6 +97,7 @@ class Pool:
                 del self.idle[wire.key]
 
     def forget(self, wire: Upstream) -> None:
+        """Count a connection no longer: it is gone."""
         self.wires.discard(wire)
 
     def sweep(self) -> None:

@@ -100,6 +100,7 @@ class Routes:
         return _identity(self._upstream_ca)
 
     def proxy_for(self, secure: bool, host: str, port: int) -> UpstreamProxy | None:
+        """The upstream proxy for a host and port; None to dial it directly."""
         proxy = self.proxies[secure]
         if proxy is None or self.direct_all or any(p.matches(host, port) for p in self.direct):
             return None

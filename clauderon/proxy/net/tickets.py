@@ -27,6 +27,7 @@ class Tickets(Generic[K]):
         self._most = most
 
     def get(self, key: K) -> ssl.SSLSession | None:
+        """The TLS session to resume with `key`; None if there is none."""
         kept = self._kept.get(key)
         return kept.session if kept is not None else None
 

@@ -37,7 +37,8 @@ MOST_RESUMED = 2
 class Parked(Protocol):
     """A wire, as this module knows it."""
 
-    def resume(self) -> None: ...
+    def resume(self) -> None:
+        """It is this connection's turn: read on."""
 
 
 class Turns:
@@ -67,6 +68,7 @@ class Turns:
             self._loop.call_soon(self._next)
 
     def are_others_at_it(self, turn: Turn, now: float) -> bool:
+        """Whether another session did something in the last RECENT_S seconds."""
         return any(other.last > now - RECENT_S for other in self._present if other is not turn)
 
     def _next(self) -> None:
@@ -101,6 +103,7 @@ class Turn:
         self._allowed = 0.0 if self._parked else min(SLICE_S, self._worth)
 
     def leave(self) -> None:
+        """End the turn, and charge the session the processor time it took."""
         self.entered = False
         used = thread_time() - self._since
         self._worth = max(DEBT_S, self._worth - used)

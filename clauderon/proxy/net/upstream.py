@@ -27,11 +27,20 @@ class Key(NamedTuple):
 class Owner(Protocol):
     """Who listens to an upstream connection at present."""
 
-    def upstream_data(self, data: memoryview) -> None: ...
-    def upstream_ended(self, clean: bool) -> None: ...
-    def upstream_lost(self, error: Exception | None) -> None: ...
-    def upstream_blocked(self) -> None: ...
-    def upstream_flushed(self) -> None: ...
+    def upstream_data(self, data: memoryview) -> None:
+        """Bytes from the upstream."""
+
+    def upstream_ended(self, clean: bool) -> None:
+        """The upstream sends no more. `clean`: by TLS's own goodbye, or without TLS."""
+
+    def upstream_lost(self, error: Exception | None) -> None:
+        """The upstream's connection is gone; the error if there was one."""
+
+    def upstream_blocked(self) -> None:
+        """The upstream reads slower than we write."""
+
+    def upstream_flushed(self) -> None:
+        """The upstream has read everything."""
 
 
 class Home(Protocol):

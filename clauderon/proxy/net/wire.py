@@ -62,11 +62,13 @@ class Wire(Events):
     # The transport's calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio's: the connection is there."""
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(high=HIGH_WATER)
         self.connected()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio's: the connection is gone."""
         self.ticks = 0
         was_closed, self.closed = self.closed, True
         self._tls = None
@@ -76,9 +78,11 @@ class Wire(Events):
         self.gone()
 
     def get_buffer(self, sizehint: int) -> memoryview:
+        """asyncio's: where to put what comes, shared by all connections."""
         return _cipher_view
 
     def buffer_updated(self, nbytes: int) -> None:
+        """asyncio's: `nbytes` came into the buffer."""
         if self.closed:
             return
         if self._outbox.contended and self.turn is not None and not self.turn.entered:
@@ -105,17 +109,20 @@ class Wire(Events):
             self.received(_plain_view[:total])
 
     def eof_received(self) -> bool:
+        """asyncio's: the peer sends no more; whether to keep our half open."""
         if self.closed:
             return False
         self.ended(self._tls is None)
         return True
 
     def pause_writing(self) -> None:
+        """asyncio's: the peer reads slower than we write."""
         self.unflushed = True
         if not self.closed:
             self.blocked()
 
     def resume_writing(self) -> None:
+        """asyncio's: the peer has read enough."""
         self.unflushed = False
         if not self.closed:
             self.flushed()
@@ -151,6 +158,7 @@ class Wire(Events):
             self._outbox.add(self)
 
     def send_now(self, data: Data) -> None:
+        """Send at once instead of at the end of this turn of the loop."""
         self.send(data, soon=False)
 
     def flush(self) -> None:
@@ -206,6 +214,7 @@ class Wire(Events):
         self._held |= reason
 
     def release(self, reason: int) -> None:
+        """Read again, if no other reason to hold is left."""
         if self._held & reason:
             self._held &= ~reason
             if not self._held and not self.closed:

@@ -25,6 +25,7 @@ class Pattern(NamedTuple):
     port: int | None
 
     def matches(self, host: str, port: int) -> bool:
+        """Whether the pattern is about this host and port; `host` is normalised."""
         if self.port is not None and self.port != port:
             return False
         if self.below:
@@ -103,6 +104,7 @@ class Targets:
             self._connect_to[host, port] = Dial(to_host, to_port, True)
 
     def dial(self, host: str, port: int) -> Dial:
+        """Where to dial for a host and port: `connect_to`'s answer, else the same."""
         return self._connect_to.get((host, port)) or Dial(host, port, False)
 
 

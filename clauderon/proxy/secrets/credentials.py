@@ -30,6 +30,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
+        """The secret itself. Only for a header, and for the mask."""
         return self._text
 
     def __repr__(self) -> str:
@@ -67,6 +68,7 @@ class Located(NamedTuple):
 
     @property
     def supplied(self) -> bool:
+        """Whether the secret is there, or a command that prints it."""
         return not self.problem and (self.secret is not None or bool(self.argv))
 
 

@@ -56,9 +56,11 @@ class Grants:
 
     @property
     def headers(self) -> frozenset[bytes]:
+        """Every header, in lower case, that some credential travels in."""
         return self._headers
 
     def grant(self, host: str, port: int) -> Grant | None:
+        """What is lent to a host and port; None if there is no credential for it."""
         try:
             return self._remembered[host, port]
         except KeyError:
@@ -99,6 +101,7 @@ class LiveGrants:
         self.swap(credentials, secrets)
 
     def swap(self, credentials: Mapping[str, Credential], secrets: Mapping[str, Secret]) -> None:
+        """Use these credentials and secrets from the next request on."""
         grants = Grants(credentials, secrets)
         self.headers, self.grant = grants.headers, grants.grant
 

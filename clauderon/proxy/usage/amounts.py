@@ -24,6 +24,7 @@ class Usage(NamedTuple):
 
     @property
     def tokens(self) -> int:
+        """All tokens, cached ones included."""
         return self.input + self.cache_read + self.cache_write + self.cache_write_1h + self.output
 
 

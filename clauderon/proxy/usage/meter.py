@@ -24,7 +24,8 @@ _SUMS = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
 class Lines(Protocol):
     """Where the meter writes (`usage_journal.Journal`)."""
 
-    def append(self, record: Mapping[str, Any]) -> None: ...
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Keep a record for the journal. Never raises."""
 
 
 class Meter:
@@ -53,6 +54,7 @@ class Meter:
         return Metering(self, session, api, lent, upgrade)
 
     def write(self, session: tuple[str, str, str], api: Api, end: bool, one: str, usage: Usage) -> None:
+        """Write that a request began (`end` false) or what it used."""
         record: dict[str, Any] = {
             "id": one, "end": end, "worker": self._worker, "time": time.time(),
             "session": session[0], "name": session[1], "team": session[2], "api": api.name, "model": usage.model,
@@ -73,12 +75,14 @@ class Meter:
         self._journal.append({"id": one, "end": True, "nothing": True})
 
     def limits(self, api: Api, credential: str, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        """Write the subscription windows that an answer's fields name."""
         now = time.time()
         found = windows(fields, now)
         if found:
             self._journal.append({"api": api.name, "credential": credential, "time": now, "windows": found})
 
     def next_id(self) -> str:
+        """An id for a request, unique among all workers."""
         self._count += 1
         return f"{self._worker}-{self._count}"
 

@@ -35,6 +35,7 @@ class Answer:
             self._failed = True
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
+        """Read a piece of the answer's body. Never raises: what cannot be read is counted as unknown."""
         if self._failed:
             return
         try:
