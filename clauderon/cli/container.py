@@ -126,6 +126,9 @@ def wait(
         rows += [{"name": name, "exit_status": None} for name in late]
         out.records(rows, (Column("name", "NAME"), Column("exit_status", "STATUS")), ok=not late)
     if late:
-        out.note(f"Not ended in time: {', '.join(late)}.")
+        out.note(
+            f"Not ended within {timeout}: {', '.join(late)}.\n"
+            f"hint: clauderon wait {' '.join(late)}   # or end: clauderon stop {' '.join(late)}"
+        )
         raise typer.Exit(EXIT_TIMEOUT)
     raise typer.Exit(next((status for status in statuses.values() if status), 0))
