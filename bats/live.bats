@@ -177,6 +177,10 @@ answer() {
     call clauderon create --print --json --timeout 1s --repo "$REPO" --name "$NAME-late" --prompt 'echo begun; sleep 3600'
     has_status 124
     is_json "it['ok'] and it['data']['exit_status'] == 124 and it['data']['result'] == 'begun\n' and it['data']['cost_usd'] is None"
+    # It said "the agent ended with status 124", as if that were the agent's own.
+    local limit='its time limit of 1s was up, so it was stopped; no commits on'
+    grep -qx "Session $NAME-late: $limit clauderon/$NAME-late." "$err" || fails 'expected what ended it'
+    grep -q "^hint: clauderon start $NAME-late && clauderon logs -f $NAME-late " "$err" || fails 'expected what to type'
     clauderon delete --yes --quiet "$NAME-table" "$NAME-json" "$NAME-late"
 }
 
@@ -213,7 +217,8 @@ answer() {
     is_json "it['data'] == [{'name': '$two', 'exit_status': 7}, {'name': '$three', 'exit_status': None}]"
     call clauderon wait --timeout 1s "$two" "$three"
     has_status 124
-    grep -qx "Not ended in time: $three." "$err" || fails 'expected who is late'
+    grep -qx "Not ended within 1s: $three." "$err" || fails 'expected who is late'
+    grep -qx "hint: clauderon wait $three   # or end: clauderon stop $three" "$err" || fails 'expected what to type'
     # Less than docker takes to say that the first two are long over.
     call clauderon wait --timeout 0.001s --format tsv "$one" "$two" "$three"
     has_status 124

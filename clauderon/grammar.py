@@ -71,6 +71,12 @@ def seconds(value: str) -> float | None:
     return float(match[1]) * _SECONDS[match[2]] or None if match else None
 
 
+def seconds_text(value: float) -> str:
+    """A time as one would type it: the largest unit that has a whole number of it (`90s`, `15m`, `2h`)."""
+    unit = next((u for u in ("d", "h", "m") if value and value % _SECONDS[u] == 0), "s")
+    return f"{value / _SECONDS[unit]:.15g}{unit}"
+
+
 def host(name: str) -> str:
     """A host name or address in its usual form: lower case, no dot at the end."""
     bare = name[:-1] if name.endswith(".") else name

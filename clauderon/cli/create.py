@@ -243,7 +243,7 @@ def headless(context: Context, session: Session, existing: bool) -> int:
 
     existing: it was found by its idempotency key, and may have begun before.
     """
-    from clauderon.session import headless
+    from clauderon.session import headless, parting
 
     out = common.output
     if out.json:
@@ -251,6 +251,9 @@ def headless(context: Context, session: Session, existing: bool) -> int:
         out.value("", {**_answer(context, session, existing), **result.row()})
     else:
         result = headless.stream(context, session, began_before=existing)
+    if result.timed_out:
+        parting.say(context, session.changed(timed_out=True))
+    elif not out.json:
         out.note(
             f"Session {session.name}: the agent ended with status {result.status}; branch {session.branch}."
         )

@@ -30,10 +30,11 @@ _NONE = Answer("")
 
 
 class Result(NamedTuple):
-    """status: the agent's own, or 124 when its time was up; answer: what it printed, if that was collected."""
+    """status: the agent's own, 124 when timed_out (its time was up); answer: what it printed, if that was collected."""
 
     status: int
     answer: Answer = _NONE
+    timed_out: bool = False
 
     def row(self) -> dict[str, Any]:
         """The result as `data` of `create --print --json`."""
@@ -45,16 +46,17 @@ def stream(context: Context, session: Session, *, began_before: bool = False) ->
     hold(context, session)
     if began_before:
         _wake(context, session)
-    with _Deadline(context, session) as deadline, _stopped_on_interrupt(context, session):
+    with _Deadline(context, session), _stopped_on_interrupt(context, session):
         copying = context.docker.foreground(*_words(session, began_before), stdin=GO).status
         if copying == _READER_LEFT and proc.reader_left():
             raise BrokenPipeError
         status = _status(context, session)
+        timed_out = _timed_out(context, session)
     # docker's own status is 1, and the agent's where it had nothing to complain of.
-    if copying == _NOT_COPIED != status and not deadline.struck:
+    if copying == _NOT_COPIED != status and not timed_out:
         what = f"create {session.name}"
         raise BackendError(what, "its output could not be written", hint=f"clauderon logs {session.name}")
-    return Result(status)
+    return Result(status, timed_out=timed_out)
 
 
 def collect(context: Context, session: Session, *, began_before: bool = False) -> Result:
@@ -68,7 +70,8 @@ def collect(context: Context, session: Session, *, began_before: bool = False) -
         # Whoever took the agent out of the configuration meanwhile gets its answer as it is.
         agent = context.config.agents.get(session.agent) or Agent(name=session.agent)
         printed = answer.read(agent, taken.stdout.decode("utf-8", "replace"))
-        return Result(_status(context, session), printed)
+        status = _status(context, session)
+        return Result(status, printed, _timed_out(context, session))
 
 
 def _wake(context: Context, session: Session) -> None:
@@ -109,18 +112,21 @@ def _status(context: Context, session: Session) -> int:
     return lifecycle.wait(context, session)
 
 
+def _timed_out(context: Context, session: Session) -> bool:
+    """Whether its time was up, whoever measured it: another command may have waited for the same session."""
+    return (context.store.get(session.name) or session).timed_out
+
+
 class _Deadline:
     """Stops the session's container when its time is up."""
 
     def __init__(self, context: Context, session: Session) -> None:
-        self.struck = False
         self._context = context
         self._session = session
         self._container = names.container(session.name)
         self._timer = threading.Timer(session.timeout_s or 0, self._strike) if session.timeout_s else None
 
     def _strike(self) -> None:
-        self.struck = True
         # Before the stop: whoever waits for this session elsewhere learns the same.
         with Store.open(self._context.home) as store:
             store.update(self._session.id, timed_out=True)

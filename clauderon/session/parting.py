@@ -1,15 +1,14 @@
-"""What a person is told who was at an agent's terminal when it ended: how, what there is of its work, what to type."""
+"""What a person is told who was there when an agent ended: how, what there is of its work, what to type next."""
 
 from __future__ import annotations
 
-from clauderon import airlock
+from clauderon import airlock, grammar
 from clauderon.errors import ClauderonError
 from clauderon.record import Session
 from clauderon.session import query
 from clauderon.session.context import Context
 
 _ENDINGS = {
-    "timed-out": "the agent's time was up",
     "stopped": "it was stopped",
     "missing": "its container is gone",
 }
@@ -22,11 +21,15 @@ def say(context: Context, session: Session) -> None:
     except ClauderonError as error:
         context.report.warn(str(error))
         return
-    if view.state not in ("done", "failed", *_ENDINGS):
+    if view.state not in ("done", "failed", "timed-out", *_ENDINGS):
         return
     ending = _ENDINGS.get(view.state, f"the agent ended with status {view.exit_status}")
+    if view.state == "timed-out":
+        ending = f"its time limit of {grammar.seconds_text(session.timeout_s or 0)} was up, so it was stopped"
     work, first = _work(context, session)
-    again = f"clauderon start {session.name} && clauderon attach {session.name}"
+    # Without a terminal its words go to the log, and it has no keys to leave by.
+    look = "logs -f" if session.print_mode else "attach"
+    again = f"clauderon start {session.name} && clauderon {look} {session.name}"
     hint = f"{first}   # or go on: {again}" if first else f"{again}   # or: clauderon delete {session.name}"
     context.report.note(f"Session {session.name}: {ending}; {work}.\nhint: {hint}")
 
