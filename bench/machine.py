@@ -130,7 +130,7 @@ class Child:
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """A process and everything it started, as far as it still stands under it."""
+    """A process and everything it started, as far as it is still its descendant."""
     yield pid
     with contextlib.suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():

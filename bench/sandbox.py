@@ -19,7 +19,7 @@ IMAGE = "clauderon-test:debian"
 TEMPLATE = "bench-template"
 FILES = 200
 SESSION_PORTS = 40
-# What stands between one argument and the next in the file the shim writes, and between two calls.
+# What separates one argument from the next in the file the shim writes, and between two calls.
 _WORD, _CALL = "\x1f", "\x1e"
 
 

@@ -11,7 +11,7 @@ from clauderon.visible import Visible
 
 CONTROL_ESCAPES = Visible()
 ESCAPES = Visible(also="\\")
-# A last column narrower than this says nothing.
+# A last column narrower than this is useless.
 _LEAST_WIDTH = 8
 STYLES = {"red": "31", "yellow": "33", "green": "32", "dim": "2", "bold": "1", "cyan": "36"}
 

@@ -1,7 +1,7 @@
 """Files and directories below a root that a container writes to as well: nothing here follows a link of its making.
 
 Each directory is opened from the one above it without following links, so a path cannot be led out of the root,
-whatever was put in its way. What stands in the way is set aside under another name, never removed.
+whatever was put in its way. What is in the way is moved aside under another name, never removed.
 """
 
 from __future__ import annotations

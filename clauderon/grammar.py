@@ -120,7 +120,7 @@ def host_pattern(value: object) -> str:
 
 
 def destination(value: object) -> str:
-    """A `host_pattern` with `:port` or without; an IPv6 address that has one stands in brackets."""
+    """A `host_pattern` with `:port` or without; an IPv6 address that has one is in brackets."""
     name, colon, number = filled(value).rpartition(":")
     if not colon or not number.isascii() or not number.isdigit() or (":" in name and name[-1] != "]"):
         return host_pattern(value)

@@ -202,7 +202,7 @@ class _State:
         self.windows: dict[tuple[str, str, str], Window] = {}
 
     def take(self, line: bytes) -> None:
-        """A damaged line says nothing: only a machine that lost its power leaves one."""
+        """A damaged line is ignored: only a machine that lost its power leaves one."""
         with contextlib.suppress(ValueError, KeyError, TypeError):
             record = json.loads(line)
             if "windows" in record:

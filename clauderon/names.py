@@ -16,7 +16,7 @@ _PART_BYTES = 250
 _WORD = re.compile(r"[a-z0-9]+")
 # 32 letters and digits that are not mistaken for one another.
 _TAIL_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
-# `refs/clauderon/rescue/` holds what deleted sessions left behind; a session's own refs stand beside it.
+# `refs/clauderon/rescue/` holds what deleted sessions left behind; a session's own refs are beside it.
 _RESERVED = frozenset({"rescue"})
 _SLUG_WORDS = 4
 _SLUG_CHARS = 40

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Progress:
-    """Reports of something that takes a while; this one says nothing.
+    """Reports of something that takes a while; this one prints nothing.
 
     drawn: whether a person sees each step.
     """

@@ -216,7 +216,7 @@ def container(
 ) -> ContainerSpec:
     """The container of a session.
 
-    gateway: what `host.docker.internal` stands for, an address or `host-gateway`.
+    gateway: what `host.docker.internal` resolves to, an address or `host-gateway`.
     mounts, env: from the airlock and the agent; the proxy's, the session's and the user's own are added here,
     the user's last, so that they win over all but the proxy's.
     shared: of the cache volumes.

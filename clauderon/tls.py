@@ -1,6 +1,6 @@
 """How every TLS context of ours begins: what we rely on is set here, since each Python's `ssl` has its own defaults.
 
-Says nothing of certificates or names: whoever makes a context loads what it trusts and what it shows.
+Decides nothing about certificates or names: whoever makes a context loads what it trusts and what it shows.
 """
 
 from __future__ import annotations

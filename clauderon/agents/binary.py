@@ -145,7 +145,7 @@ def _pointer(home: Home, agent: Agent) -> tuple[str, float]:
 
 
 def _point(home: Home, agent: Agent, version: str) -> None:
-    """Remember what the tag stands for, once that version is there: until then the old one serves."""
+    """Remember which version the tag means, once that version is there: until then the old one is used."""
     pointer = home.agents / agent.name / f"{agent.version}.json"
     draft = pointer.with_suffix(".new")
     draft.write_text(json.dumps({"version": version, "checked_at": time.time()}), "utf-8")

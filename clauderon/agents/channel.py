@@ -26,7 +26,7 @@ def base_url(environ: Mapping[str, str]) -> str:
 
 
 def version(tag: str, environ: Mapping[str, str]) -> str:
-    """The version that `latest` or `stable` stands for. Raises Unreachable."""
+    """The version that `latest` or `stable` means. Raises Unreachable."""
     url = f"{base_url(environ)}/{tag}"
     found = download.text(url, environ).strip()
     if not _VERSION.match(found):

@@ -118,7 +118,7 @@ def pack_argv(spec: str, work: Path, cache: Path) -> list[str]:
 
 
 def _pack(spec: str, work: Path, environ: Mapping[str, str], progress: Progress, title: str) -> Path:
-    """`npm pack` into `work`, telling of its growth: npm itself says nothing while it downloads."""
+    """`npm pack` into `work`, reporting its growth: npm itself prints nothing while it downloads."""
     cache = work / "cache"
     try:
         running = proc.start(pack_argv(spec, work, cache), env=environ, cwd=work)

@@ -72,7 +72,7 @@ def dropped(
     lost: list[str],
     below: Sequence[str] | None = None,
 ) -> list[str]:
-    """The commits to keep, newest first; what these stand on needs no naming.
+    """The commits to keep, newest first; their ancestors need no ref.
 
     copies: where loose objects among the verified copies are. held: commits that are kept anyway.
     below:  commits that what is kept begins at; the session's base when None.
@@ -129,8 +129,8 @@ class _Judge:
         self._content: tuple[set[str], set[str]] | None = None
 
     def kept(self) -> list[str]:
-        """Go through all of them, children first: what one that is kept stands on is kept, what one that was
-        replaced stands on was replaced with it."""
+        """Go through all of them, children first: the ancestors of one that is kept are kept, those of one that was
+        replaced were replaced with it."""
         kept, below_kept, below_gone = list[str](), set[str](), set[str]()
         judged = itertools.count()
         for commit in self._found:

@@ -1,9 +1,9 @@
-"""Where a session's git things stand on the host, and the names of its refs. Path arithmetic and host-side reads.
+"""Where a session's git files are on the host, and the names of its refs. Path arithmetic and host-side reads.
 
 git/<id>/        the private git directory: the container writes here, the host only ever copies out of it
 airlock/<id>/    our own notes about it, never mounted but for the read-only files that say so
-    gitfile      stands over /workspace/.git (mounted read-only)
-    alternates   stands over the borrowed object directory's own info/alternates (mounted read-only)
+    gitfile      is mounted over /workspace/.git (read-only)
+    alternates   is mounted over the borrowed object directory's own info/alternates (read-only)
     tracks       which of our paths the repository tracks itself
     by-hand      what git by hand in the worktree reads last (`byhand`)
     objects/     verified copies of the container's objects
@@ -115,12 +115,12 @@ class HostSide(NamedTuple):
 
     @property
     def keep_ignored(self) -> Path:
-        """Stands when a delete is to rescue ignored files too, also one that `reconcile` finishes."""
+        """Exists when a delete is to rescue ignored files too, also one that `reconcile` finishes."""
         return self.root / "keep-ignored"
 
     @property
     def unrescued(self) -> Path:
-        """Stands when something inside could not be rescued into a ref, one reason a line."""
+        """Exists when something inside could not be rescued into a ref, one reason a line."""
         return self.root / "unrescued"
 
     @property
@@ -135,7 +135,7 @@ class HostSide(NamedTuple):
 
     @property
     def removing(self) -> Path:
-        """Stands from before the first file of a session is removed: what is there then is no longer its work."""
+        """Exists from before the first file of a session is removed: what is there then is no longer its work."""
         return self.root / "removing"
 
 
@@ -155,7 +155,7 @@ def kept_dir(home: paths.Home, session: Session) -> Path:
 
 
 def free(path: Path) -> Path:
-    """`path`, or the same with a number where something stands already."""
+    """`path`, or the same with a number where something exists already."""
     number = 1
     found = path
     while os.path.lexists(found):
@@ -222,5 +222,5 @@ def is_at(admin: Path, worktree: Path) -> bool:
 
 
 def _real(worktree: Path) -> str:
-    """The path with its parents resolved, but not its last part, which a container's files may stand in for."""
+    """The path with its parents resolved, but not its last part, which may be a link that the container made."""
     return os.path.join(os.path.realpath(worktree.parent), worktree.name)  # noqa: PTH118 - hot path

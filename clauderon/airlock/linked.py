@@ -121,7 +121,7 @@ def _is_there(top: Path, parts: tuple[str, ...]) -> bool:
 
 @dataclass(slots=True)
 class Keep:
-    """What a delete is to keep of them: commits by label, what those stand on, where their objects are, what cannot be
+    """What a delete is to keep of them: commits by label, their bases, where their objects are, what cannot be
     kept."""
 
     tips: dict[str, str] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 _ASSUME_UNCHANGED = 0x8000
 _EXTENDED = 0x4000
 _SKIP_WORKTREE = 0x4000  # among the extended flags
-_STAT_BYTES = 40  # times, device, inode, mode, owner and size stand before the object's name
+_STAT_BYTES = 40  # times, device, inode, mode, owner and size come before the object's name
 _MODE_AT = 24
 
 

@@ -1,7 +1,7 @@
 """Reads the refs of the private git directory. The container may have forged every byte of them.
 
 Every step goes through directory descriptors without following links, every file must be regular and small, and
-whatever is not exactly what git would write there counts as absent. Starts no process, writes nothing.
+whatever is not exactly what git would write there is treated as absent. Starts no process, writes nothing.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def _off(filters: Iterable[str]) -> Pairs:
 
 
 def outside(env: Mapping[str, str], closed: Iterable[Path]) -> dict[str, str]:
-    """`env` with search paths that lead neither below one of these directories nor to wherever a program stands."""
+    """`env` with search paths that lead neither below one of these directories nor to the current directory."""
     places = [os.path.realpath(place) for place in closed]
     found = dict(env)
     for name in _LISTS:

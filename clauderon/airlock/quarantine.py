@@ -41,7 +41,7 @@ class Bounds:
 
     copied:    bytes of files.
     inflated:  bytes of content in any case; of that `free` bytes, and `ratio` times what the files take, since a
-               few bytes can be made to stand for any number.
+               few bytes can be made to expand to any number.
     structure: bytes of one commit, tag or tree.
     files:     number of files, and of objects in packs.
     left_free: bytes of the disk.

@@ -119,7 +119,7 @@ def peeled(common_dir: Path, oid: str, environ: Mapping[str, str]) -> str:
 
 
 def make_branch(common_dir: Path, branch: str, commit: str, environ: Mapping[str, str]) -> None:
-    """A new branch at a commit. Raises Conflict where one of that name exists, or stands in its way."""
+    """A new branch at a commit. Raises Conflict where one of that name exists, or is in its way."""
     ref = f"refs/heads/{branch}"
     parts = branch.split("/")
     above = {"refs/heads/" + "/".join(parts[:count]) for count in range(1, len(parts) + 1)}

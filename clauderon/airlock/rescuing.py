@@ -147,7 +147,7 @@ class _Rescue:
     def _with_snapshot(
         self, snapshot: Snapshot, wanted: Mapping[str, str], head: str | None, tip: str | None
     ) -> dict[str, str]:
-        """`wanted` with a commit of the snapshot in the first place; what that stands on needs no ref of its own."""
+        """`wanted` with a commit of the snapshot in the first place; its ancestors need no ref of their own."""
         main = wanted.get("")
         if main is not None and head is not None and main != head and self.bench.is_ancestor(main, head):
             parents = [head]

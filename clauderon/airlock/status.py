@@ -167,7 +167,7 @@ def diff(
             new = take(place, side, head, file_bytes=_DIFF_FILE_BYTES, whole=False).tree
             env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = alternates(side.snapshot)
         words = diff_words(session.base, new, stat=stat, name_only=name_only, person=person)
-        # In a directory of ours: git would take `.gitattributes` from where it stands.
+        # In a directory of ours: git would read `.gitattributes` in its current directory.
         output = Git(place.common_dir, env, cwd=side.root).call(*words).stdout
         autorun = brings(place.common_dir, session.base, new, env=env)
         found = planted_between(place.common_dir, session.base, new, env=env)

@@ -69,7 +69,7 @@ def _is_ours(gitfile: Path, admin: Path | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What stands at a path: mode as git has it (0o100644, 0o100755, 0o120000), and an open file or a link's text.
+    """What is at a path: mode as git has it (0o100644, 0o100755, 0o120000), and an open file or a link's text.
 
     A mode of 0 is a file that is closed to us.
     """
@@ -80,7 +80,7 @@ class Found:
 
 
 def look(root: int, path: bytes, *, insist: bool = False) -> Found | None:
-    """What stands at `path` below the directory `root`; None for nothing, or for what git does not keep.
+    """What is at `path` below the directory `root`; None for nothing, or for what git does not keep.
 
     insist: give ourselves a file that its maker closed.
     """

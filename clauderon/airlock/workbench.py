@@ -58,7 +58,7 @@ class Workbench:
         return self.alone(commits[:half], lost) | self.alone(commits[half:], lost)
 
     def same(self, first: str, second: str) -> bool:
-        """Whether two commits bring the same, though at another time: what they stand on, trees, authors, messages."""
+        """Whether two commits are the same but for their times: parents, trees, authors, messages."""
         one, two = (self._brings(oid) for oid in (first, second))
         return one is not None and one == two
 

@@ -56,7 +56,7 @@ class Opening:
             raise
 
     def result(self) -> None:
-        """Wait until the worktree stands, locked. Raises Conflict when something is in the way.
+        """Wait until the worktree exists, locked. Raises Conflict when something is in the way.
 
         A failure leaves nothing of ours behind.
         """

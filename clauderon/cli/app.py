@@ -189,6 +189,6 @@ def _root(
     version: bool = typer.Option(False, "--version", "-V", help="Print the version."),
     debug: bool = typer.Option(False, "--debug", help="Print a traceback when something fails."),
 ) -> None:
-    # `__main__` has answered --version and taken --debug out before; they stand here for the help.
+    # `__main__` has answered --version and taken --debug out before; they are here for the help.
     if version:
         raise typer.Exit

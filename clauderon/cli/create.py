@@ -275,7 +275,7 @@ def _words(words: list[str], flag: str | None) -> str | None:
     if flag is not None:
         raise UsageError("create", "the prompt was given twice: as a word and with --prompt")
     if len(words) > 1:
-        # Quoting was forgotten, or the prompt stands beside something that was meant for a flag.
+        # Quoting was forgotten, or the prompt comes beside something that was meant for a flag.
         quoted = shlex.join(["clauderon", "create", " ".join(words)])
         raise UsageError("create", "the prompt is one argument, so quote it", hint=quoted)
     return words[0]

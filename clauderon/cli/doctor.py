@@ -13,7 +13,7 @@ from clauderon.errors import EXIT_FAILED
 from clauderon.output import paint
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
-_COLUMNS = tuple(Column(name, name.upper()) for name in ("outcome", "check", "found", "mend"))
+_COLUMNS = (*(Column(name, name.upper()) for name in ("outcome", "check", "found")), Column("mend", "FIX"))
 _NAME_WIDTH = 18
 
 

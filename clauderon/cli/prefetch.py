@@ -20,7 +20,7 @@ _asked: Docker | None = None
 
 @contextmanager
 def asking(words: Sequence[str], environ: Mapping[str, str]) -> Iterator[None]:
-    """Begin, and drop at the end what nobody wanted. What stands in the way is the command's to say."""
+    """Begin, and drop at the end what nobody wanted. Errors are the command's to report."""
     global _asked
     try:
         home = Home.from_environ(environ)

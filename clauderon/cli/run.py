@@ -196,7 +196,7 @@ def _with_command_apart(words: list[str]) -> list[str]:
 
 
 def _take_debug(words: list[str]) -> bool:
-    """Whether --debug stands before any `--`; it is taken out, so that it works after the command too."""
+    """Whether --debug comes before any `--`; it is taken out, so that it works after the command too."""
     end = words.index("--") if "--" in words else len(words)
     if "--debug" in words[:end]:
         words.remove("--debug")

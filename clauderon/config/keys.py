@@ -13,7 +13,7 @@ from clauderon import choices, grammar, limits
 from clauderon.config import checks
 from clauderon.config.checks import Check
 
-# Stands for the agent's or the credential's own name in a section's.
+# A placeholder in a section's name for the agent's or the credential's own name.
 ANY = "<name>"
 
 

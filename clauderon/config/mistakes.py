@@ -37,7 +37,7 @@ def not_toml(path: Path, raw: bytes, error: UnicodeDecodeError | tomli.TOMLDecod
 
 
 def at_key(path: Path, text: str, keys: tuple[str, ...], why: str) -> UsageError:
-    """The error for the value of a dotted key, or for the nearest table round it that stands in the file."""
+    """The error for the value of a dotted key, or for the nearest table around it that is in the file."""
     for depth in range(len(keys), 0, -1):
         line = line_of(text, keys[:depth])
         if line:
@@ -50,7 +50,7 @@ def at_key(path: Path, text: str, keys: tuple[str, ...], why: str) -> UsageError
 def line_of(text: str, keys: tuple[str, ...]) -> int:
     """The line, from 1, on which the key's statement begins; 0 if it is not in the file.
 
-    Asks the parser instead of guessing at the grammar: the key stands in the first statement whose addition
+    Asks the parser instead of guessing at the grammar: the key is in the first statement whose addition
     makes it appear. Quadratic in the file's length, which only a mistake pays for.
     """
     lines = text.splitlines(keepends=True)

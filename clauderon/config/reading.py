@@ -36,7 +36,7 @@ Values = dict[str, dict[str, Any]]
 
 
 class _Source:
-    """The file that is being read, able to say where in it a key stands."""
+    """The file that is being read, able to say on which line a key is."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -167,7 +167,7 @@ def _section_name(place: tuple[str, ...]) -> str | None:
 def _read_environ(
     environ: Mapping[str, str], agents: set[str], values: Values, origins: dict[str, str]
 ) -> None:
-    """Take every override that `environ` holds; one that is set to nothing counts as not set."""
+    """Take every override that `environ` holds; an empty one is treated as not set."""
     if not any(name.startswith("CLAUDERON_") for name in environ):
         return
     for section, keys in SECTIONS.items():

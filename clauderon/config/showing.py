@@ -18,7 +18,7 @@ _HEAD = """\
 # `clauderon config show` prints what counts, and where each value came from.
 """
 
-# What stands in the template for a key whose default, "absent", cannot be written down.
+# What the template has for a key whose default, "absent", cannot be written down.
 _EXAMPLES = {"network.allow": '["api.anthropic.com", "*.github.com"]'}
 
 _OWN_TABLES = {
@@ -113,7 +113,7 @@ def _template_entry(place: str, key: Key, value: Any) -> str:
 
 
 def _tables(config: Config, section: str) -> list[tuple[str, Any]]:
-    """The tables that a section of the schema stands for, each with its dotted name."""
+    """The tables that a section of the schema describes, each with its dotted name."""
     group, _, rest = section.partition(".")
     table: Any = getattr(config, group)
     if rest == ANY:

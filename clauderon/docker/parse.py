@@ -200,7 +200,7 @@ def _address(network: Mapping[str, Any]) -> str:
 
 
 def _network(item: Mapping[str, Any]) -> Network:
-    # The first IPv4 pool; an IPv6 one may stand beside it.
+    # The first IPv4 pool; there may be an IPv6 one beside it.
     pools = [p for p in (item["IPAM"].get("Config") or ()) if ":" not in p.get("Subnet", "")]
     pool = pools[0] if pools else {}
     return Network(

@@ -1,4 +1,4 @@
-"""Looks at everything a session needs, and says of each thing what was found and which command mends it.
+"""Checks everything a session needs, and says for each thing what was found and which command fixes it.
 
 Changes nothing but for one throwaway container. Never prints, never raises for what it finds wrong.
 """

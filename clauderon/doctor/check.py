@@ -1,4 +1,4 @@
-"""What the doctor says about one thing. A value; says nothing by itself."""
+"""What the doctor found about one thing. A value; it prints nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def warn(name: str, found: str, mend: str = "") -> Check:
 
 
 def fail(name: str, found: str, mend: str) -> Check:
-    """What does not work, and the command that mends it: there always is one, if only one that says more."""
+    """What does not work, and the command that fixes it. There is always one, if only one that shows more."""
     if not mend:
         raise ValueError(f"{name}: nothing to type")
     return Check(name, "fail", found, mend)

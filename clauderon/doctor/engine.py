@@ -1,4 +1,4 @@
-"""The checks of the engine: program, permission, versions, disk, and what stands there without a session."""
+"""The checks of the engine: program, permission, versions, disk, and what is left there without a session."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def reach(settings: Config, environ: Mapping[str, str]) -> tuple[Docker | None, 
         return None, [fail("docker", str(error), "sudo apt-get install docker.io")]
     except ClauderonError as error:
         mend = error.hint or "docker info"
-        if mend in ("docker info", "docker context ls"):  # which look, and mend nothing
+        if mend in ("docker info", "docker context ls"):  # which look, and fix nothing
             mend = _way_to_an_engine(settings, environ, started=mend == "docker context ls")
         return None, [fail("engine", f"{error.why}{_last_line(error.detail)}", mend)]
     return docker, [_version("docker", "client", client), _version("engine", "engine", server)]
@@ -184,7 +184,7 @@ def orphans(home: Home, settings: Config, docker: Docker, environ: Mapping[str, 
 
 @dataclass(slots=True)
 class _Quiet:
-    """A reporter that keeps the warnings and says nothing."""
+    """A reporter that keeps the warnings and prints nothing."""
 
     warnings: list[str] = field(default_factory=list)
 

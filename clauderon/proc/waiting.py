@@ -17,7 +17,7 @@ from typing import Any
 PATIENCE_S = 5.0
 # After the first word, each comes when this much as long has passed as at the one before.
 _RARER = 4.0
-# The options of docker and git that stand before their verb and take a word of their own.
+# The options of docker and git that come before the verb and take a value.
 _TAKES_A_WORD = frozenset(("--context", "-c", "-C", "--config", "-H", "--host", "-l", "--log-level"))
 # docker's verbs about one kind of object: their next word says what is done.
 _KINDS = frozenset(("container", "image", "network", "volume", "system", "context", "manifest", "builder"))

@@ -195,7 +195,7 @@ def _ask(home: Home, method: str, path: str, body: Any = None) -> Any:
 
 
 def _try_again(home: Home, running: Mapping[str, Any]) -> None:
-    """Have a service whose worker could not start try once more: what was in its way may be mended.
+    """Have a service whose worker could not start try once more: the cause may be fixed.
 
     Raises BackendError with the reason if it was in vain.
     """
@@ -241,13 +241,13 @@ def _start(home: Home, environ: Mapping[str, str]) -> None:
 
 
 def _failed(said: str) -> BackendError:
-    """The supervisor's reason, with what else stands in the log: the traceback of a worker that could not start."""
+    """The supervisor's reason, with what else the log has: the traceback of a worker that could not start."""
     lines = said.splitlines(keepends=True)
     reasons = [line.partition(FATAL)[2].rstrip("\n") for line in lines if FATAL in line]
     detail = "".join(line for line in lines if FATAL not in line)
     if not reasons:
         reasons = ["it ended while it was being started"]
-    # What stands there is an error's `what: why` from the worker; its hint comes after a tab.
+    # It is an error's `what: why` from the worker; its hint comes after a tab.
     text, _, hint = reasons[-1].partition("\t")
     return BackendError(
         "proxy", text.removeprefix("proxy: "), hint=hint or "clauderon proxy run", detail=detail

@@ -27,7 +27,7 @@ KINDS = ("names", "active", "archived", "newest", "agents", "images", "refs", "b
 # Longer than that nobody waits for a Tab.
 PATIENCE_S = 0.5
 _MOST = 500
-# git takes `$(command)` for the name of a branch. What a shell would read otherwise than it stands is not offered.
+# git takes `$(command)` for the name of a branch. A name that a shell would read as something else is not offered.
 _PLAIN = re.compile(r"[\w./@%+=,:#-]+")
 
 
@@ -121,7 +121,7 @@ def _refs(kind: str, repo: str, environ: Mapping[str, str]) -> Iterator[tuple[st
 
     place = Path(repo or ".").expanduser()
     if not place.is_dir():
-        place = Path(" ".join(shlex.split(repo))).expanduser()  # as it stands in the line: quoted
+        place = Path(" ".join(shlex.split(repo))).expanduser()  # as it is in the line: quoted
     where = ("refs/heads", "refs/remotes", "refs/tags") if kind == "refs" else ("refs/heads",)
     words = ("for-each-ref", f"--count={_MOST}", "--sort=-creatordate", "--format=%(refname)", *where)
     git = CheckoutGit(place.absolute(), offline(environment(environ)), timeout_s=PATIENCE_S)

@@ -34,7 +34,7 @@ def sync(context: Context, name: str, *, allowed: Sequence[str] = ()) -> tuple[S
 
 
 def sync_if_possible(context: Context, session: Session) -> None:
-    """The same before a look at the session, which a refusal does not stand in the way of: it is said."""
+    """The same before a look at the session, which a refusal does not prevent: it is said."""
     try:
         sync(context, session.name)
     except Refused as error:

@@ -1,4 +1,4 @@
-"""Words on stderr for what turns out to take long. What is over within a second costs a thread and says nothing."""
+"""Progress on stderr for what turns out to take long. What ends within a second costs a thread and prints nothing."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ _WITHOUT_GIT = """\
 
 
 class Ending(NamedTuple):
-    """What a create does once the session stands: print the agent's answer, join its terminal, or say the name."""
+    """What a create does once the session exists: print the agent's answer, join its terminal, or say the name."""
 
     headless: bool = False
     attach: bool = False
@@ -254,7 +254,7 @@ def _record(context: Context, session: Session, pid: int) -> str:
 
 
 def _undo(context: Context, session: Session | None, pid: int) -> None:
-    """Undo what this very script recorded: run a second time it is refused, and the session of the first stands."""
+    """Undo what this very script recorded: a second run is refused, and the session of the first stays."""
     from clauderon.session import remove
 
     if session is not None and (session.state, session.step) == ("creating", f"{SCRIPT_STEP}{pid}"):

@@ -28,7 +28,7 @@ ATTEMPTS = 3
 
 
 def made_with(context: Context, key: str) -> Session | None:
-    """The session made with this key, once it stands; None if there is none (any more).
+    """The session made with this key, once it exists; None if there is none (any more).
 
     What a killed command left half-way is finished or undone first. Raises Conflict if another command stays at it.
     """

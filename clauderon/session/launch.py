@@ -160,7 +160,7 @@ def lend_caches(
 def workspace_mounts(home: paths.Home, session: Session, owner: tuple[int, int] | None) -> tuple[Mount, ...]:
     """The page's rows below /workspace; where the repository has files of its own, they stay (`own_paths`).
 
-    Their mount points stand in the worktree before Docker would make them, as root; `.clauderon/` ignores itself, so
+    We make their mount points in the worktree, since Docker would make them as root; `.clauderon/` ignores itself, so
     that `git status` stays clean. The container may have put anything in their way since (`confined`).
     """
     worktree = home.worktree(session.name)

@@ -140,7 +140,7 @@ def _interrupt_told(context: Context, session: Session) -> Iterator[None]:
 def discard(context: Context, session: Session) -> None:
     """Undo a create: the container, the worktree, the directories, the row, in that order. Safe to repeat."""
     if session.step not in ("recorded", "worktree"):
-        # Before that step no container was asked for, and an engine that cannot be reached must not stand in the way.
+        # Before that step no container was asked for, so an unreachable engine must not prevent the removal.
         for container in _containers(context, session):
             context.docker.container_remove(container.id)
     if session.step != "recorded":

@@ -251,7 +251,7 @@ def autorun(context: Context, done: Restored) -> str:
 
 
 def _files_back(context: Context, found: Found, one: Aside, place: Path) -> str:
-    """The files of a directory in a worktree on the history they stand on, as far as that can be carried; the commit.
+    """The files of a directory in a worktree on the history they are based on, as far as that can be carried.
 
     Where there is no repository they are but files, and the commit is empty.
     """

@@ -45,7 +45,7 @@ class Gateway(NamedTuple):
 
     @property
     def host_address(self) -> str:
-        """What `host.docker.internal` stands for in the container."""
+        """What `host.docker.internal` resolves to in the container."""
         return self.gateway if self.native else "host-gateway"
 
     def holds(self, ip: str) -> bool:

@@ -147,7 +147,7 @@ class AuditLog:
         self._queue.append((session, line))
 
     def _put_counted(self, counted: Counted) -> None:
-        """A line that stands for several."""
+        """A line that counts several records."""
         more = "repeated" if counted.same else "others"
         line = f'{self._line(counted.record)[:-2]}, "{more}": {counted.times}}}\n'
         self._put(counted.record.session, line)

@@ -33,7 +33,7 @@ def ensure(home: Home, *, now: float | None = None) -> CaFacts:
     """Make or renew the CA, the bundle and the Java store where needed; returns the CA in force.
 
     Record `fingerprint` with a container that is given it: `CaFacts.outdated` tells later which need a refresh.
-    Raises BackendError if the clock stands before the CA's first day or its files cannot be used.
+    Raises BackendError if the clock shows a time before the CA's first day or its files cannot be used.
     """
     moment = time.time() if now is None else now
     facts = ca_record.read_fresh(home, moment)

@@ -1,4 +1,4 @@
-"""One service per home: the lock its supervisor holds for as long as it lives, and what stands in it. Cheap.
+"""One service per home: the lock its supervisor holds for as long as it lives, and what the lock file says. Cheap.
 
 The kernel lets go of the lock when its holder dies, however it dies: what is left in the file is then stale, and
 known to be.

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 1.0
 # How long requests in flight may take once we are told to stop (`worker.DRAIN_S`), and some more.
 STOP_GRACE_S = 8.0
-# A worker that says nothing for that long hangs: it says something every 2 s.
+# A worker that sends nothing for that long hangs: it sends something every 2 s.
 SILENCE_S = 10.0
 # When we were not run for that long ourselves (a paused machine), nor was the worker: it gets its time again.
 PAUSED_S = 3.0

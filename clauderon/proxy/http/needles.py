@@ -1,4 +1,4 @@
-"""The forms in which a secret may come back, and finding them in a time that says nothing of the secret. Pure.
+"""The forms in which a secret may come back, and finding them in a time that tells nothing about the secret. Pure.
 
 Must not compare a text with a part of a secret that somebody could guess. `bytes.find` does: over 1 MiB of one repeated
 byte it took 108 us or 371 us, depending on whether that byte was the secret's last. So a text is sampled: of every

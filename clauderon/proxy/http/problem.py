@@ -59,7 +59,7 @@ class Problem(Exception):
 
 
 def render(problem: Problem, *, method: bytes = b"GET", as_json: bool = False, close: bool = True) -> bytes:
-    """The whole response. The cause also stands in the reason phrase: of a refused CONNECT many clients show that."""
+    """The whole response. The cause is in the reason phrase too: many clients show only that of a refused CONNECT."""
     what = _UNPRINTABLE.sub("?", problem.what)[:400]
     fix = problem.fix[:600]
     if as_json:

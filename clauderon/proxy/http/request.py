@@ -77,7 +77,7 @@ class RequestHead:
     of the answer, and that say which codings the client can undo; None for none.
     """
 
-    # As they are at first, so that making a head costs little.
+    # Class-level defaults: cheaper than assigning them per instance.
     host: bytes | None = None
     length = 0
     upgrade = b""

@@ -32,7 +32,7 @@ class SessionPolicy:
 
 
 def of_session(session: Session, network: Network, *, hidden: bool) -> SessionPolicy:
-    """network: the configuration's, as it is now: its lists hold for sessions that stand already.
+    """network: the configuration's, as it is now: its lists apply to existing sessions too.
 
     hidden: the engine hides source addresses.
     """

@@ -100,7 +100,7 @@ class Description(NamedTuple):
 
 
 def parse_secret(text: str) -> Secret:
-    """`text` without the newline at its end. Raises BadSecret for what cannot stand in a header."""
+    """`text` without the newline at its end. Raises BadSecret for what cannot be in a header."""
     value = text[:-1] if text.endswith("\n") else text
     value = value[:-1] if value.endswith("\r") else value
     if not value.strip():
@@ -189,7 +189,7 @@ def to_run(
 
 
 def from_environ(config: Config, home: Home, environ: Mapping[str, str]) -> dict[str, Given]:
-    """What the environment supplies as it stands; what it names by `op://` is in `to_run`."""
+    """What the environment supplies itself; what it names by `op://` is in `to_run`."""
     given = {}
     for credential in config.credentials.values():
         found = locate(credential, home, environ)

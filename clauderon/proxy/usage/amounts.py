@@ -36,7 +36,7 @@ class Malformed(Exception):
 
 
 def count(container: object, key: str) -> int:
-    """The tokens that `container[key]` says; 0 where it says nothing. Raises Malformed."""
+    """The tokens that `container[key]` says; 0 where there is none. Raises Malformed."""
     if container is None:
         return 0
     if not isinstance(container, dict):
