@@ -3,7 +3,7 @@
 # Without `from __future__ import annotations`, which has typer compile every annotation anew at each start.
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -53,10 +53,11 @@ def home() -> Home:
 
 
 @contextmanager
-def opened(*, changing: bool = False) -> Iterator[Context]:
+def opened(*, changing: bool = False, going: Collection[str] = ()) -> Iterator[Context]:
     """The Context of this process, closed at the end.
 
     changing: for commands that change something: what a killed command left half-way is put right first.
+    going: but for the sessions of these names, which the command deletes.
     """
     place = home()
     settings = config.load(place, os.environ)
@@ -68,11 +69,11 @@ def opened(*, changing: bool = False) -> Iterator[Context]:
 
             lost.announce(context)
         if changing:
-            _finish_interrupted(context)
+            _finish_interrupted(context, going)
         yield context
 
 
-def _finish_interrupted(context: Context) -> None:
+def _finish_interrupted(context: Context, going: Collection[str]) -> None:
     from clauderon.session import drafts
     from clauderon.session.unheard import unheard
 
@@ -82,4 +83,4 @@ def _finish_interrupted(context: Context) -> None:
     if store.unfinished() or store.facts(spec.HELPER_FACT) or unheard(context.home, store):
         from clauderon.session.reconcile import finish_interrupted
 
-        finish_interrupted(context)
+        finish_interrupted(context, going)

@@ -66,7 +66,7 @@ def _existing(context: Context, names: list[str]) -> list[str]:
 
     A mistyped last name would leave the earlier ones changed, and no answer that says so.
     """
-    return list(dict.fromkeys(find(context, name).name for name in names))
+    return list(dict.fromkeys(find(context, name, half_way=True).name for name in names))
 
 
 def start(
@@ -196,7 +196,7 @@ def delete(
     from clauderon.session.remove import delete as delete_session
 
     out = common.speak(format_, json, quiet)
-    with common.opened(changing=True) as context:
+    with common.opened(changing=True, going=names) as context:
         done = _in_turn(
             context,
             names,

@@ -52,7 +52,7 @@ def logs(
     """
     out = common.speak()
     with common.opened() as context:
-        session = find(context, only(context, name, "logs"))
+        session = find(context, only(context, name, "logs"), half_way=True)
         seen = sys.stdout.isatty()
         drawn = not session.print_mode and not raw
         _refuse_odd(session.name, drawn=drawn, timestamps=timestamps, dangerous=raw and seen and not force)
@@ -64,6 +64,7 @@ def logs(
         container = names.container(session.name)
         detail = context.docker.container_inspect(container)
         if detail is None:
+            find(context, session.name)
             raise failures.no_container(f"logs {session.name}", session.name)
         argv = context.docker.argv(*words, container)
         if drawn:

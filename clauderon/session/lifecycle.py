@@ -125,7 +125,8 @@ def running(context: Context, name: str, *, idle: bool = False) -> Session:
     if not idle:
         raise Conflict(f"session {session.name}", "it is stopped", hint=f"clauderon start {session.name}")
     with lock(context, session):
-        return _start(context, session, "idle")
+        # Whoever held the lock may have deleted it.
+        return _start(context, find(context, name), "idle")
 
 
 def attach(context: Context, session: Session, detach_keys: str = keys.ATTACH) -> int:

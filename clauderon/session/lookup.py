@@ -9,26 +9,48 @@ from clauderon.docker.parse import Container
 from clauderon.errors import Conflict, NoSuchSession, UsageError
 from clauderon.record import Session
 from clauderon.session import genuine, own_network
-from clauderon.session.context import Context
+from clauderon.session.context import Context, is_locked
 
 
 class NotOurs(NoSuchSession):
     """A container that bears our labels because its image does."""
 
 
-def find(context: Context, name: str) -> Session:
-    """The session of that name; a container without a row is adopted first. Raises NoSuchSession."""
+def find(context: Context, name: str, *, half_way: bool = False) -> Session:
+    """The session of that name; a container without a row is adopted first. Raises NoSuchSession.
+
+    half_way: also one whose delete has begun, or whose create was killed. What is done to such a one is undone by
+    whoever finishes that command, so that it is for those who look at it, and for `delete`. Without it: Conflict.
+    """
     try:
         names.validated(name)
     except UsageError as error:
         raise NoSuchSession(error.what, error.why, hint="clauderon list") from None
     session = context.store.get(name)
     if session is not None:
+        if not half_way:
+            _refuse_half_way(context, session)
         return session
     for container in context.containers({spec.LABEL_SESSION: name}):
         if genuine.is_ours(context, container):
             return adopt(context, container)
     raise NoSuchSession(f"session {name}", "no session has this name", hint=_nearest(context, name))
+
+
+def _refuse_half_way(context: Context, session: Session) -> None:
+    """Raise Conflict for a session that goes, or whose create was killed. One that is being made is waited for."""
+    what = f"session {session.name}"
+    if session.state not in ("creating", "deleting"):
+        return
+    if not is_locked(context, session):
+        if session.state == "creating":
+            raise Conflict(
+                what, "its create was interrupted", hint="clauderon reconcile   # finishes or undoes it"
+            )
+        hint = f"clauderon delete {session.name}   # finishes it; what it keeps: clauderon rescue list"
+        raise Conflict(what, "its delete was interrupted", hint=hint)
+    if session.state == "deleting":
+        raise Conflict(what, "another command is deleting it", hint="clauderon rescue list   # what it keeps")
 
 
 def adopt(context: Context, container: Container) -> Session:

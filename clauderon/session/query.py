@@ -195,11 +195,17 @@ def _stranger(container: Container) -> Stranger:
 
 def status(context: Context, name: str) -> dict[str, Any]:
     """Everything known of one session, its work included; syncs first."""
-    session = find(context, name)
+    session = find(context, name, half_way=True)
     shown = view(context, session)
     row = shown.row()
     row["worktree"] = str(context.home.worktree(session.name))
     row["conversation"] = session.conversation
+    try:
+        session = find(context, name)
+    except ClauderonError as error:
+        # Half of its files may be gone, or not be there yet: what is missing is no change of the agent's.
+        context.report.warn(f"{error}; to change that: {error.hint}")
+        return row
     try:
         try:
             synced = airlock.sync(context.home, session, context.environ)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import airlock, filelock, names, rights, spec
+from clauderon import airlock, filelock, rights, spec
 from clauderon.caching import wanted
 from clauderon.errors import ClauderonError, Conflict, NoSuchSession
 from clauderon.proxy import service
@@ -165,14 +166,17 @@ def _agreed(context: Context, session: Session, dry_run: bool) -> bool:
     return True
 
 
-def finish_interrupted(context: Context) -> None:
-    """What every changing command does first: finish or undo what a killed one left. Cheap when there is nothing."""
+def finish_interrupted(context: Context, going: Collection[str] = ()) -> None:
+    """What every changing command does first: finish or undo what a killed one left. Cheap when there is nothing.
+
+    going: the names of sessions that this command is about to delete, which is all that there is to finish.
+    """
     try:
         probe.sweep(context)
     except ClauderonError as error:
         context.report.warn(f"a helper container was left by a killed command, and stays: {error}")
     for session in context.store.unfinished():
-        if not is_locked(context, session):
+        if session.name not in going and not is_locked(context, session):
             try:
                 action = _finish(context, session, dry_run=False)
             except ClauderonError as error:
@@ -192,7 +196,7 @@ def finish_interrupted(context: Context) -> None:
 def _finish(context: Context, session: Session, dry_run: bool) -> Action:
     did = {"creating": "undone", "deleting": "deleted", "refreshing": "restored"}[session.state]
     if dry_run:
-        kept = session.state == "creating" and _is_complete(context, session)
+        kept = session.state == "creating" and remove.is_complete(context, session)
         return Action(session.name, "session", "kept" if kept else did)
     if session.state == "deleting":
         if _has_moved_on(context, session):
@@ -217,20 +221,11 @@ def _has_moved_on(context: Context, session: Session) -> bool:
 
 def _finish_create(context: Context, session: Session) -> str:
     """A create that was complete but for its last word is kept; any other is undone."""
-    if _is_complete(context, session):
+    if remove.is_complete(context, session):
         context.store.update(session.id, state="running", step="")
         return "kept"
     remove.discard(context, session)
     return "undone"
-
-
-def _is_complete(context: Context, session: Session) -> bool:
-    """Whether the create's container runs, or has left work."""
-    detail = context.docker.container_inspect(names.container(session.name))
-    ours = detail is not None and detail.labels.get(spec.LABEL_ID) == session.id
-    worked = airlock.tip(context.home, session) not in (None, session.base)
-    runs = detail is not None and detail.running and session.step == "container"
-    return session.step in ("container", remove.UNDOING) and ours and (runs or worked)
 
 
 def _networks(context: Context, dry_run: bool) -> list[Action]:

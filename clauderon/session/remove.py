@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import airlock, spec
+from clauderon import airlock, names, spec
 from clauderon.airlock.layout import RESCUES, free, kept_dir
 from clauderon.airlock.rescue_refs import Kept
 from clauderon.caching import wanted
@@ -52,9 +52,12 @@ def delete(
     keep_ignored: rescue ignored files as well; without it they are named.
     keep_home: move the agent's home (its conversation, its notes) below `~/.clauderon/rescue/`.
     """
-    session = find(context, name)
+    session = find(context, name, half_way=True)
     with lock(context, session), _interrupt_told(context, session):
-        session = find(context, name)
+        session = find(context, name, half_way=True)
+        if session.state == "creating" and not is_complete(context, session):
+            discard(context, session)
+            return Deleted(session, (), branch_kept=False)
         containers = _containers(context, session)
         if session.state != "deleting" and not force:
             running = any(c.state == "running" for c in containers)
@@ -147,6 +150,15 @@ def discard(context: Context, session: Session) -> None:
         # A session that was recorded and no further has no branch; one of that name would be the user's.
         airlock.close(context.home, session, context.environ)
     _forget(context, session)
+
+
+def is_complete(context: Context, session: Session) -> bool:
+    """Whether a killed create came so far that its container runs, or has left work."""
+    detail = context.docker.container_inspect(names.container(session.name))
+    ours = detail is not None and detail.labels.get(spec.LABEL_ID) == session.id
+    worked = airlock.tip(context.home, session) not in (None, session.base)
+    runs = detail is not None and detail.running and session.step == "container"
+    return session.step in ("container", UNDOING) and ours and (runs or worked)
 
 
 def _containers(context: Context, session: Session) -> list[Container]:
