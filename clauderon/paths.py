@@ -152,6 +152,11 @@ class Home(NamedTuple):
         return self.root / "audit.jsonl"
 
     @property
+    def audit_tally(self) -> Path:
+        """What was counted in the audit so far; it may be removed."""
+        return self.root / "audit-tally.json"
+
+    @property
     def control_socket(self) -> Path:
         """The proxy's control socket."""
         return self.root / "proxy.sock"

@@ -92,6 +92,7 @@ PROXY_DOORS = {
     "secrets.credentials",
     "secrets.source",
     "audit.reader",
+    "audit.tally",
     "ca.record",
     "ca.trust",
     "daemon.addresses",

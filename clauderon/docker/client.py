@@ -58,6 +58,15 @@ class Docker(Caller):
         """The same, begun; `containers` reads the answer."""
         return self.start(*argv.container_list_argv(filters), what="list containers")
 
+    def container_stats(self, ids: Collection[str]) -> dict[str, parse.Stats]:
+        """What running containers use, by id, in one call; nothing where one of them has just ended."""
+        if not ids:
+            return {}
+        try:
+            return parse.parse_stats(self.attempt(*argv.container_stats_argv(ids)).text)
+        except CommandFailed:
+            return {}
+
     def container_inspect(self, name: str) -> parse.ContainerDetail | None:
         """The container's details, or None if no container has that name or id."""
         try:

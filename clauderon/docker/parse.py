@@ -28,6 +28,13 @@ class Container(NamedTuple):
         return int(match[1]) if match else None
 
 
+class Stats(NamedTuple):
+    """What a container uses: cpu in percent of one core, memory in bytes."""
+
+    cpu: float
+    memory: int
+
+
 class ContainerDetail(NamedTuple):
     """The part of `container inspect` that is used."""
 
@@ -220,4 +227,20 @@ def parse_disk_usage(text: str) -> dict[str, tuple[str, int]]:
     for item in json_lines(text):
         for volume in item.get("Volumes") or ():
             found[volume["Name"]] = (volume.get("Size", ""), int(volume.get("Links", 0) or 0))
+    return found
+
+
+_SIZE = re.compile(r"([0-9.]+(?:e[+-]?[0-9]+)?)\s*([kKMGTP]?)(i?)B")
+
+
+def parse_stats(text: str) -> dict[str, Stats]:
+    """`container_stats_argv`: container id to what it uses; one that has just ended (`--`) is left out."""
+    found = {}
+    for item in json_lines(text):
+        size = _SIZE.match(item["memory"])
+        cpu = item["cpu"].removesuffix("%")
+        if size is None or not re.fullmatch(r"[0-9.]+", cpu):
+            continue
+        power = " KMGTP".index(size[2].upper() or " ")
+        found[item["id"]] = Stats(float(cpu), round(float(size[1]) * (1024 if size[3] else 1000) ** power))
     return found

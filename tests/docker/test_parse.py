@@ -105,3 +105,18 @@ def test_a_missing_object_is_not_mistaken_for_an_engine_that_is_down() -> None:
 def test_the_engines_number_of_cpus_is_read_from_its_refusal() -> None:
     text = "docker: Error response from daemon: Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available."
     assert failures.most_cpus(failure(text)) == "2.00"
+
+
+def test_what_containers_use_in_bytes_and_percent() -> None:
+    """docker counts in 1024, podman in 1000; of a container that has just ended docker says `--`."""
+    lines = [
+        '{"id":"a","cpu":"105.31%","memory":"1.5GiB / 2GiB"}',
+        '{"id":"b","cpu":"0.00%","memory":"512kB / 2GB"}',
+        '{"id":"c","cpu":"--","memory":"-- / --"}',
+        '{"id":"d","cpu":"0.00%","memory":"0B / 0B"}',
+    ]
+    assert parse.parse_stats("\n".join(lines)) == {
+        "a": (105.31, 3 << 29),
+        "b": (0.0, 512_000),
+        "d": (0.0, 0),
+    }
