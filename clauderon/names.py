@@ -70,6 +70,14 @@ def branch_named(name: str, what: str) -> str:
     return name
 
 
+def group_named(name: str, what: str) -> str:
+    """`name` itself if a group of sessions can be called that. Raises UsageError, on `what`."""
+    if _NAME.match(name):
+        return name
+    why = "use 1 to 63 letters, digits, '.', '_' or '-', beginning with a letter or a digit"
+    raise UsageError(f"{what} {ascii(name)[1:-1]}".rstrip(), why, hint=f"clauderon create {what} nightly ...")
+
+
 def from_prompt(prompt: str) -> str:
     """The prompt's first words and a short random tail: `fix-the-bug-x7k2`."""
     words: list[str] = []

@@ -22,6 +22,7 @@ class Session(NamedTuple):
     ulimits: what `--ulimit` is told, by docker's names. disk: bytes, 0 for no limit.
     unsafe: what of it undoes which protection, in sentences; it was asked for aloud.
     conversation: the agent's own session id (a UUID), the same one at every restart.
+    group: the sessions that share a budget with it have the same; empty for none.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Session(NamedTuple):
     exit_status: int | None = None
     unsafe: tuple[str, ...] = ()
     timed_out: bool = False
+    group: str = ""
 
     def changed(self, **changes: Any) -> Session:
         """A copy with these fields changed."""
@@ -76,7 +78,10 @@ class Session(NamedTuple):
         """The whole record, for the `clauderon.spec` label; holds no secret."""
         # The defaults of mappings are read-only views, which json does not know.
         plain = {"env": dict(self.env), "ulimits": dict(self.ulimits)}
-        return json.dumps({**self._asdict(), **plain}, separators=(",", ":"))
+        # Most sessions are in no group, and their records say nothing of one.
+        group = {"group": self.group} if self.group else {}
+        fields = {name: value for name, value in self._asdict().items() if name != "group"}
+        return json.dumps({**fields, **plain, **group}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Session:

@@ -23,6 +23,7 @@ LABEL_HOME = "clauderon.home"
 LABEL_SPEC = "clauderon.spec"
 LABEL_SCHEMA = "clauderon.schema"
 # Of a session that was given what undoes its protection: how many things.
+LABEL_GROUP = "clauderon.group"
 LABEL_UNSAFE = "clauderon.unsafe"
 # Of a throwaway container: the session it is made for.
 LABEL_PROBE = "clauderon.probe"
@@ -138,6 +139,7 @@ def labels(session: Session, home: paths.Home) -> dict[str, str]:
         LABEL_HOME: str(home.root),
         LABEL_SCHEMA: SCHEMA,
         **marked,
+        **({LABEL_GROUP: session.group} if session.group else {}),
         LABEL_SPEC: session.to_json(),
     }
 

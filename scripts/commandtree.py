@@ -69,8 +69,8 @@ class Command:
 
 
 def kind_of(metavar: str, names: tuple[str, ...]) -> str:
-    """What completes here: `names`, `active`, `rescues`, `agents`, `images`, `refs`, `branches`, `file`, `dir`,
-    `command`, `choice A B C`, `flag` or `none`."""
+    """What completes here: `names`, `active`, `rescues`, `groups`, `agents`, `images`, `refs`, `branches`,
+    `file`, `dir`, `command`, `choice A B C`, `flag` or `none`."""
     if not metavar and names:
         return "flag"
     if "--agent" in names:
@@ -93,6 +93,8 @@ def kind_of(metavar: str, names: tuple[str, ...]) -> str:
         return "active"
     if metavar == "RESCUE":
         return "rescues"
+    if metavar == "GROUP":
+        return "groups"
     return {"FILE": "file", "PATH": "file", "DIR": "dir", "COMMAND": "command"}.get(metavar, "none")
 
 
@@ -138,7 +140,7 @@ def _option(param: Any) -> Option:
 
 def _argument(param: Any, path: tuple[str, ...]) -> Argument:
     metavar = param.metavar or param.name.upper()
-    kind = kind_of(metavar.strip("[]").removesuffix("..."), ())
+    kind = kind_of(re.sub(r"[\[\]]|\.\.\.$", "", metavar), ())
     if kind == "names":
         kind = _WHICH_NAMES.get(path[-1], kind)
     return Argument(metavar, param.help or "", param.required, param.nargs != 1, kind)

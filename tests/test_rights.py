@@ -29,6 +29,8 @@ NOT_RIGHTS = {
     "id", "name", "state", "step", "port", "repo", "git_dir", "branch", "base", "agent", "image", "created_at", "updated_at", "ip",
     "backend", "idempotency", "conversation", "print_mode", "plan", "pull_policy", "user", "env", "volumes", "publish", "extra_args",
     "tracks", "agent_args", "exit_status", "timed_out",
+    # Nothing changes it after the session was made, so a container's own record has the last one.
+    "group",
     # The engine holds these for the container there is, and nothing changes them after it was made.
     "cpus", "memory", "pids", "disk", "unsafe", "ulimits", "log_max_mib",
 }  # fmt: skip

@@ -30,6 +30,13 @@ NullOption = Annotated[bool, typer.Option("-0", "--null", help="End each record 
 YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Answer yes to the question.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The session's name.", show_default=False)]
 
+NamesArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME]...", help="The sessions' names.", show_default=False)
+]
+GroupOption = Annotated[
+    str | None, typer.Option("--group", metavar="GROUP", help="All sessions of this group, instead of names.")
+]
+
 FORMATS = ("table", "tsv", "json")
 
 

@@ -14,6 +14,7 @@ from clauderon.errors import EXIT_TIMEOUT, NoSuchSession, UsageError
 from clauderon.output import stdin_is_terminal
 from clauderon.session import container_exec, lifecycle
 from clauderon.session.context import Context
+from clauderon.session.lookup import chosen
 from clauderon.session.request import duration_s
 
 OptionalName = Annotated[
@@ -96,7 +97,8 @@ def exec_(
 
 
 def wait(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", show_default=False)],
+    names: common.NamesArgument = None,
+    group: common.GroupOption = None,
     first: Annotated[
         bool, typer.Option("--any", "--first", help="Return when the first session ends.")
     ] = False,
@@ -113,11 +115,12 @@ def wait(
     """
     out = common.speak(format_, json, quiet)
     limit = duration_s(timeout, flag="--timeout", command="wait") if timeout is not None else None
-    if len(set(names)) != len(names):
+    if names and len(set(names)) != len(names):
         raise UsageError(
             "wait", "a name is given twice", hint=f"clauderon wait {' '.join(dict.fromkeys(names))}"
         )
     with common.opened() as context:
+        names = chosen(context, names, group, "wait")
         from clauderon.session.waiting import wait_for
 
         statuses = wait_for(context, names, first=first, timeout_s=limit)

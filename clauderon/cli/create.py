@@ -131,6 +131,12 @@ def create(
     budget: Annotated[
         _OptionalText, typer.Option("--budget", metavar="USD", help="The agent's spending limit.")
     ] = None,
+    group: Annotated[
+        _OptionalText,
+        typer.Option(
+            "--group", metavar="GROUP", help="Put it into this group, which other commands can name."
+        ),
+    ] = None,
     idempotency_key: Annotated[
         _OptionalText,
         typer.Option("--idempotency-key", metavar="KEY", help="Find the session made with this key before."),
@@ -182,6 +188,7 @@ def create(
         publish=tuple(publish or ()),
         timeout=timeout,
         budget=budget,
+        group=group,
         idempotency=idempotency_key,
         prompt_flag=f"--prompt-file {prompt_file}"
         if prompt_file is not None
@@ -222,6 +229,7 @@ def _answer(context: Context, session: Session, existing: bool) -> dict[str, obj
         "port": session.port,
         "agent": session.agent,
         "image": session.image,
+        "group": session.group,
         "existing": existing,
     }
 

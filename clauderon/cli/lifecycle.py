@@ -14,12 +14,9 @@ from clauderon.output import Output
 from clauderon.record import Session
 from clauderon.session import lifecycle
 from clauderon.session.context import Context
-from clauderon.session.lookup import find
+from clauderon.session.lookup import chosen, find
 
 Done = TypeVar("Done")
-Names = Annotated[
-    list[str], typer.Argument(metavar="NAME...", help="The sessions' names.", show_default=False)
-]
 
 
 def _answered(out: Output) -> Callable[[str], bool]:
@@ -35,11 +32,20 @@ def _answered(out: Output) -> Callable[[str], bool]:
     return confirm
 
 
-def _each(names: list[str], act, format_: str, json: bool, quiet: bool) -> None:  # type: ignore[no-untyped-def]
+def _each(
+    command: str,
+    names: list[str] | None,
+    group: str | None,
+    act: Callable[[Context, str], Session],
+    format_: str,
+    json: bool,
+    quiet: bool,
+) -> None:
     """Do something to each session in turn; the answer is the list of names and ids, but for a person."""
     out = common.speak(format_, json, quiet)
     with common.opened(changing=True) as context:
-        sessions: list[Session] = _in_turn(context, names, lambda name: act(context, name))
+        wanted = chosen(context, names, group, command)
+        sessions: list[Session] = _in_turn(context, wanted, lambda name: act(context, name))
         out.done([{"name": session.name, "id": session.id} for session in sessions])
 
 
@@ -70,7 +76,8 @@ def _existing(context: Context, names: list[str]) -> list[str]:
 
 
 def start(
-    names: Names,
+    names: common.NamesArgument = None,
+    group: common.GroupOption = None,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
@@ -79,11 +86,12 @@ def start(
 
     Example: clauderon start fix-bug
     """
-    _each(names, lifecycle.start, format_, json, quiet)
+    _each("start", names, group, lifecycle.start, format_, json, quiet)
 
 
 def stop(
-    names: Names,
+    names: common.NamesArgument = None,
+    group: common.GroupOption = None,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
@@ -92,11 +100,12 @@ def stop(
 
     Example: clauderon stop fix-bug
     """
-    _each(names, lifecycle.stop, format_, json, quiet)
+    _each("stop", names, group, lifecycle.stop, format_, json, quiet)
 
 
 def archive(
-    names: Names,
+    names: common.NamesArgument = None,
+    group: common.GroupOption = None,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
@@ -105,11 +114,12 @@ def archive(
 
     Example: clauderon archive fix-bug
     """
-    _each(names, lifecycle.archive, format_, json, quiet)
+    _each("archive", names, group, lifecycle.archive, format_, json, quiet)
 
 
 def unarchive(
-    names: Names,
+    names: common.NamesArgument = None,
+    group: common.GroupOption = None,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
@@ -118,7 +128,7 @@ def unarchive(
 
     Example: clauderon unarchive fix-bug
     """
-    _each(names, lifecycle.unarchive, format_, json, quiet)
+    _each("unarchive", names, group, lifecycle.unarchive, format_, json, quiet)
 
 
 def set_access_mode(
@@ -171,7 +181,8 @@ def refresh(
 
 
 def delete(
-    names: Names,
+    names: common.NamesArgument = None,
+    group: common.GroupOption = None,
     force: Annotated[
         bool, typer.Option("--force", "-f", help="Do not ask. Unmerged work is still kept.")
     ] = False,
@@ -199,7 +210,7 @@ def delete(
     with common.opened(changing=True, going=names) as context:
         done = _in_turn(
             context,
-            names,
+            chosen(context, names, group, "delete"),
             lambda name: delete_session(
                 context,
                 name,

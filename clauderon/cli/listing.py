@@ -53,6 +53,9 @@ WATCH_S = 1.0
 
 def list_(
     archived: Annotated[bool, typer.Option("--archived", "-a", help="Archived sessions too.")] = False,
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="GROUP", help="Only the sessions of this group.")
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Redraw every second until Ctrl-C.")] = False,
     names: Annotated[bool, typer.Option("--names", help="Only the names, a line each.")] = False,
     format_: common.FormatOption = "table",
@@ -70,20 +73,26 @@ def list_(
     columns = (COLUMNS[0],) if names else COLUMNS if out.format == "tsv" or null else TABLE
     with common.opened() as context:
         if watch:
-            _watch(context, out, columns, archived)
-        _print(context, out, columns, archived)
+            _watch(context, out, columns, archived, group)
+        _print(context, out, columns, archived, group)
 
 
-def _print(context: Context, out: Output, columns: tuple[Column, ...], archived: bool) -> None:
+def _print(
+    context: Context, out: Output, columns: tuple[Column, ...], archived: bool, group: str | None
+) -> None:
     rows = [view.row() for view in query.list_sessions(context, archived=archived)]
+    if group is not None:
+        rows = [row for row in rows if row["group"] == group]
     out.records(rows, columns, empty='No sessions. hint: clauderon create --repo . --prompt "Fix the bug"')
 
 
-def _watch(context: Context, out: Output, columns: tuple[Column, ...], archived: bool) -> None:
+def _watch(
+    context: Context, out: Output, columns: tuple[Column, ...], archived: bool, group: str | None
+) -> None:
     while True:
         if sys.stdout.isatty() and out.format == "table" and os.environ.get("TERM") != "dumb":
             out.text("\x1b[H\x1b[2J")
-        _print(context, out, columns, archived)
+        _print(context, out, columns, archived, group)
         time.sleep(WATCH_S)
 
 

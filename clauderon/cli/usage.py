@@ -17,7 +17,7 @@ from clauderon.errors import NoSuchSession, UsageError
 from clauderon.ledger import SUMS, Ledger, Row, Window
 from clauderon.output import Output
 
-BY = ("session", "model", "day")
+BY = ("session", "model", "day", "group")
 _SPANS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _COLUMNS = (
     Column("requests", "REQUESTS"),
@@ -37,6 +37,9 @@ def usage(
     by: Annotated[
         str, typer.Option("--by", metavar="|".join(BY), help="What each line sums up.")
     ] = "session",
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="GROUP", help="Only the sessions of this group.")
+    ] = None,
     since: Annotated[
         str, typer.Option("--since", metavar="TIME", help="As 12h, 7d or 2026-11-29; default: everything.")
     ] = "",
@@ -65,6 +68,12 @@ def usage(
                     f"usage of {name}", "no session of this name asked a model", hint="clauderon usage"
                 )
         rows = [row for row in rows if row.name in names or row.session in names]
+    if group is not None:
+        rows = [row for row in rows if row.team == group]
+        if not rows:
+            raise NoSuchSession(
+                f"usage of group {group}", "no session of it asked a model", hint="clauderon usage --by group"
+            )
     lines = _grouped(rows, by)
     if out.json:
         total = _line("total", "all", rows)
@@ -90,10 +99,14 @@ def _since(text: str) -> float:
 
 
 def _grouped(rows: Sequence[Row], by: str) -> list[dict[str, Any]]:
-    """A line for each session, model or day; the dearest first, days in their order."""
+    """A line for each session, model, day or group; the dearest first, days in their order.
+
+    What no group is known of is `-`, which no group is called.
+    """
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        key = {"session": row.name, "model": row.model or "unknown", "day": _day(row.hour)}[by]
+        keys = {"session": row.name, "model": row.model or "unknown", "day": _day(row.hour)}
+        key = row.team or "-" if by == "group" else keys[by]
         groups.setdefault(key, []).append(row)
     lines = [_line(by, key, members) for key, members in groups.items()]
     return sorted(

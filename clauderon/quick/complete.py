@@ -8,7 +8,7 @@ The protocol: `clauderon __complete [--bare] KIND [REPO]` prints one candidate a
 which with `--bare` may be missing, so that no engine is asked for them; the exit status is always 0. KIND is `names`
 (newest session first), `active` or `archived` (the same, narrowed), `newest` (the one newest session that is not
 archived), `agents`, `images`, `refs` or `branches` of the repository REPO as it was typed, or `rescues`, for which git
-is asked.
+is asked, or `groups`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from clauderon.session.context import Context
     from clauderon.store import Store
 
-KINDS = ("names", "active", "archived", "newest", "agents", "images", "refs", "branches", "rescues")
+KINDS = ("names", "active", "archived", "newest", "agents", "images", "refs", "branches", "rescues", "groups")
 # Longer than that nobody waits for a Tab.
 PATIENCE_S = 0.5
 _MOST = 500
@@ -44,6 +44,8 @@ def complete(arguments: Sequence[str], environ: Mapping[str, str]) -> str:
             candidates = list(_refs(kind, rest[0], environ))
         elif kind == "rescues":
             candidates = list(_rescues(environ))
+        elif kind == "groups":
+            candidates = list(_groups(environ))
         elif kind in KINDS:
             bare = bare or kind == "newest"
             candidates = list(_names(kind, environ, bare=bare))[: 1 if kind == "newest" else None]
@@ -68,6 +70,22 @@ def _names(kind: str, environ: Mapping[str, str], *, bare: bool) -> Iterator[tup
         if (kind == "archived" and not archived) or (kind in ("active", "newest") and archived):
             continue
         yield name, "archived" if archived else states.get(name, "")
+
+
+def _groups(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    from clauderon.paths import Home
+    from clauderon.store import Store
+
+    home = Home.from_environ(environ)
+    if not home.database.exists():
+        return
+    found: dict[str, int] = {}
+    with Store.open(home) as store:
+        for session in store.all():
+            if session.group:
+                found[session.group] = found.get(session.group, 0) + 1
+    for name, count in found.items():
+        yield name, f"{count} session{'s' if count > 1 else ''}"
 
 
 def _states(home: Home, store: Store, environ: Mapping[str, str]) -> dict[str, str]:

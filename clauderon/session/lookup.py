@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from clauderon import names, rights, spec
 from clauderon.docker.parse import Container
@@ -51,6 +51,34 @@ def _refuse_half_way(context: Context, session: Session) -> None:
         raise Conflict(what, "its delete was interrupted", hint=hint)
     if session.state == "deleting":
         raise Conflict(what, "another command is deleting it", hint="clauderon rescue list   # what it keeps")
+
+
+def chosen(context: Context, asked: Sequence[str] | None, group: str | None, command: str) -> list[str]:
+    """The names that were asked for, or those of the group's sessions, oldest first.
+
+    Raises UsageError for both or neither, and NoSuchSession for a group that nothing is in.
+    """
+    if asked and group is not None:
+        raise UsageError(
+            command, "give names or --group, not both", hint=f"clauderon {command} --group {group}"
+        )
+    if asked:
+        return list(asked)
+    if group is None:
+        raise UsageError(
+            command, "no session is named", hint=f"clauderon {command} NAME...   # or --group GROUP"
+        )
+    return in_group(context, group)
+
+
+def in_group(context: Context, group: str) -> list[str]:
+    """The names of a group's sessions, archived ones too. Raises NoSuchSession if there are none."""
+    found = [session.name for session in context.store.all() if session.group == group]
+    if not found:
+        raise NoSuchSession(
+            f"group {group}", "no session is in it", hint="clauderon list --columns name,group"
+        )
+    return found
 
 
 def adopt(context: Context, container: Container) -> Session:

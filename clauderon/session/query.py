@@ -40,6 +40,7 @@ class Stranger(NamedTuple):
     memory: str = ""
     created_at: float = 0.0
     archived: bool = False
+    group: str = ""
     disk: int = 0
 
 
@@ -87,6 +88,7 @@ class View(NamedTuple):
             "memory": limits.memory_text(session.memory) or None,
             "base": session.base,
             "archived": session.archived,
+            "group": session.group,
             "exit_status": self.exit_status,
             "unsafe": list(session.unsafe),
             "disk_bytes": self.usage.bytes if self.usage else None,

@@ -49,6 +49,7 @@ class Request(NamedTuple):
     agent_args: tuple[str, ...] = ()
     timeout: str | None = None
     budget: str | None = None
+    group: str | None = None
     idempotency: str | None = None
     detach: bool = False
     unsafe: bool = False
@@ -124,6 +125,7 @@ class _Asked(NamedTuple):
     extra_args: tuple[str, ...]
     agent_args: tuple[str, ...]
     budget: str
+    group: str
     timeout_s: float | None
 
 
@@ -199,6 +201,7 @@ def _asked(context: Context, request: Request, name: str, agent: Agent) -> _Aske
         extra_args=config.docker.extra_args,
         agent_args=request.agent_args,
         budget=_budget(request.budget),
+        group="" if request.group is None else names.group_named(request.group, "--group"),
         timeout_s=None if request.timeout is None else duration_s(request.timeout, flag="--timeout"),
     )
 

@@ -10,22 +10,22 @@ _clauderon_known() {
         options='--version -V --debug --help'
         ;;
     ' create')
-        options='--repo --untrusted-repo --prompt -p --prompt-file --name -n --backend --agent --image --cpu-limit --memory-limit --pull-policy --base --branch --print --detach -d --attach -a --plan --access-mode --network --allow --env -e --volume -v --publish --unsafe --timeout --budget --idempotency-key --dry-run --format --json --quiet -q --help'
+        options='--repo --untrusted-repo --prompt -p --prompt-file --name -n --backend --agent --image --cpu-limit --memory-limit --pull-policy --base --branch --print --detach -d --attach -a --plan --access-mode --network --allow --env -e --volume -v --publish --unsafe --timeout --budget --group --idempotency-key --dry-run --format --json --quiet -q --help'
         arguments='none*'
         ;;
     ' list')
-        options='--archived -a --watch -w --names --format --json --null -0 --quiet -q --help'
+        options='--archived -a --group --watch -w --names --format --json --null -0 --quiet -q --help'
         ;;
     ' status')
         options='--format --json --quiet -q --help'
         arguments=names
         ;;
     ' start')
-        options='--format --json --quiet -q --help'
+        options='--group --format --json --quiet -q --help'
         arguments='active*'
         ;;
     ' stop')
-        options='--format --json --quiet -q --help'
+        options='--group --format --json --quiet -q --help'
         arguments='active*'
         ;;
     ' refresh')
@@ -33,15 +33,15 @@ _clauderon_known() {
         arguments=active
         ;;
     ' archive')
-        options='--format --json --quiet -q --help'
+        options='--group --format --json --quiet -q --help'
         arguments='active*'
         ;;
     ' unarchive')
-        options='--format --json --quiet -q --help'
+        options='--group --format --json --quiet -q --help'
         arguments='archived*'
         ;;
     ' delete')
-        options='--force -f --keep-home --yes -y --keep-ignored --format --json --quiet -q --help'
+        options='--group --force -f --keep-home --yes -y --keep-ignored --format --json --quiet -q --help'
         arguments='names*'
         ;;
     ' set-access-mode')
@@ -67,7 +67,7 @@ command*'
         arguments=names
         ;;
     ' wait')
-        options='--any --first --timeout --format --json --quiet -q --help'
+        options='--group --any --first --timeout --format --json --quiet -q --help'
         arguments='active*'
         ;;
     ' upload')
@@ -88,8 +88,8 @@ file*'
         arguments=names
         ;;
     ' usage')
-        options='--by --since --format --json --help'
-        arguments='none*'
+        options='--by --group --since --format --json --help'
+        arguments='names*'
         ;;
     ' reconcile')
         options='--dry-run --rebuild-database --format --json --quiet -q --help'
@@ -204,16 +204,23 @@ _clauderon_kind() {
     ' create --publish') kind='none' ;;
     ' create --timeout') kind='none' ;;
     ' create --budget') kind='none' ;;
+    ' create --group') kind='groups' ;;
     ' create --idempotency-key') kind='none' ;;
     ' create --format') kind='choice table tsv json' ;;
+    ' list --group') kind='groups' ;;
     ' list --format') kind='choice table tsv json' ;;
     ' status --format') kind='choice table tsv json' ;;
+    ' start --group') kind='groups' ;;
     ' start --format') kind='choice table tsv json' ;;
+    ' stop --group') kind='groups' ;;
     ' stop --format') kind='choice table tsv json' ;;
     ' refresh --pull-policy') kind='choice always if-not-present never' ;;
     ' refresh --format') kind='choice table tsv json' ;;
+    ' archive --group') kind='groups' ;;
     ' archive --format') kind='choice table tsv json' ;;
+    ' unarchive --group') kind='groups' ;;
     ' unarchive --format') kind='choice table tsv json' ;;
+    ' delete --group') kind='groups' ;;
     ' delete --format') kind='choice table tsv json' ;;
     ' set-access-mode --format') kind='choice table tsv json' ;;
     ' attach --detach-keys') kind='none' ;;
@@ -221,6 +228,7 @@ _clauderon_kind() {
     ' exec --detach-keys') kind='none' ;;
     ' logs --tail' | ' logs -n') kind='none' ;;
     ' logs --since') kind='none' ;;
+    ' wait --group') kind='groups' ;;
     ' wait --timeout') kind='none' ;;
     ' wait --format') kind='choice table tsv json' ;;
     ' upload --format') kind='choice table tsv json' ;;
@@ -229,7 +237,8 @@ _clauderon_kind() {
     ' merge --message' | ' merge -m') kind='none' ;;
     ' merge --allow-planted') kind='file' ;;
     ' merge --format') kind='choice table tsv json' ;;
-    ' usage --by') kind='choice session model day' ;;
+    ' usage --by') kind='choice session model day group' ;;
+    ' usage --group') kind='groups' ;;
     ' usage --since') kind='none' ;;
     ' usage --format') kind='choice table tsv json' ;;
     ' reconcile --format') kind='choice table tsv json' ;;
@@ -267,7 +276,7 @@ _clauderon_kind() {
 # Candidates of a kind, a line each, asked of the program $1; $3 is the repository that was typed.
 _clauderon_candidates() {
     case $2 in
-    names | active | archived | agents | images | rescues | refs | branches)
+    names | active | archived | agents | images | rescues | groups | refs | branches)
         "${1/#\~\//$HOME/}" __complete --bare "$2" "$3" 2>/dev/null | cut -f 1
         ;;
     choice\ *)

@@ -136,6 +136,7 @@ _clauderon_create() {
         '--unsafe[Allow --volume and the like to undo the protection; marks the session.]' \
         '--timeout=[With --print\: stop the agent after 30m, 2h ...]:TIME: ' \
         '--budget=[The agent'\''s spending limit.]:USD: ' \
+        '--group=[Put it into this group, which other commands can name.]:GROUP: _clauderon_ask groups group' \
         '--idempotency-key=[Find the session made with this key before.]:KEY: ' \
         '--dry-run[Print the commands as a script that does the same; make no session.]' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
@@ -150,6 +151,7 @@ _clauderon_list() {
     _arguments -s -S \
         '--archived[Archived sessions too.]' \
         '-a[Archived sessions too.]' \
+        '--group=[Only the sessions of this group.]:GROUP: _clauderon_ask groups group' \
         '--watch[Redraw every second until Ctrl-C.]' \
         '-w[Redraw every second until Ctrl-C.]' \
         '--names[Only the names, a line each.]' \
@@ -174,22 +176,24 @@ _clauderon_status() {
 
 _clauderon_start() {
     _arguments -s -S \
+        '--group=[All sessions of this group, instead of names.]:GROUP: _clauderon_ask groups group' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
         '(- *)--help[Show the help.]' \
-        '*:NAME...: _clauderon_ask active session'
+        '*:[NAME]...: _clauderon_ask active session'
 }
 
 _clauderon_stop() {
     _arguments -s -S \
+        '--group=[All sessions of this group, instead of names.]:GROUP: _clauderon_ask groups group' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
         '(- *)--help[Show the help.]' \
-        '*:NAME...: _clauderon_ask active session'
+        '*:[NAME]...: _clauderon_ask active session'
 }
 
 _clauderon_refresh() {
@@ -205,26 +209,29 @@ _clauderon_refresh() {
 
 _clauderon_archive() {
     _arguments -s -S \
+        '--group=[All sessions of this group, instead of names.]:GROUP: _clauderon_ask groups group' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
         '(- *)--help[Show the help.]' \
-        '*:NAME...: _clauderon_ask active session'
+        '*:[NAME]...: _clauderon_ask active session'
 }
 
 _clauderon_unarchive() {
     _arguments -s -S \
+        '--group=[All sessions of this group, instead of names.]:GROUP: _clauderon_ask groups group' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
         '(- *)--help[Show the help.]' \
-        '*:NAME...: _clauderon_ask archived session'
+        '*:[NAME]...: _clauderon_ask archived session'
 }
 
 _clauderon_delete() {
     _arguments -s -S \
+        '--group=[All sessions of this group, instead of names.]:GROUP: _clauderon_ask groups group' \
         '--force[Do not ask. Unmerged work is still kept.]' \
         '-f[Do not ask. Unmerged work is still kept.]' \
         '--keep-home[Keep the agent'\''s home (conversation, notes) too, out of the way.]' \
@@ -236,7 +243,7 @@ _clauderon_delete() {
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
         '(- *)--help[Show the help.]' \
-        '*:NAME...: _clauderon_ask names session'
+        '*:[NAME]...: _clauderon_ask names session'
 }
 
 _clauderon_set_access_mode() {
@@ -293,6 +300,7 @@ _clauderon_logs() {
 
 _clauderon_wait() {
     _arguments -s -S \
+        '--group=[All sessions of this group, instead of names.]:GROUP: _clauderon_ask groups group' \
         '--any[Return when the first session ends.]' \
         '--first[Return when the first session ends.]' \
         '--timeout=[Give up after 30s, 10m ...; status 124.]:TIME: ' \
@@ -301,7 +309,7 @@ _clauderon_wait() {
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
         '(- *)--help[Show the help.]' \
-        '*:NAME...: _clauderon_ask active session'
+        '*:[NAME]...: _clauderon_ask active session'
 }
 
 _clauderon_upload() {
@@ -356,12 +364,13 @@ _clauderon_merge() {
 
 _clauderon_usage() {
     _arguments -s -S \
-        '--by=[What each line sums up.]:session|model|day:(session model day)' \
+        '--by=[What each line sums up.]:session|model|day|group:(session model day group)' \
+        '--group=[Only the sessions of this group.]:GROUP: _clauderon_ask groups group' \
         '--since=[As 12h, 7d or 2026-11-29; default\: everything.]:TIME: ' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '(- *)--help[Show the help.]' \
-        '*:[NAME]...: '
+        '*:[NAME]...: _clauderon_ask names session'
 }
 
 _clauderon_reconcile() {

@@ -90,7 +90,7 @@ class Exchange:
         """Count what a model is asked, if this request asks one."""
         head, policy = self.head, self.client.session.policy
         self._metering = self.response.observer = meter.begin(
-            (policy.id, policy.name, ""),
+            (policy.id, policy.name, policy.group),
             self.key.host,
             head.method,
             head.target,

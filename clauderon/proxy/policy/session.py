@@ -17,6 +17,7 @@ class SessionPolicy:
             addresses.
     allow:  host patterns; None means not configured (everything), an empty tuple means nothing.
     unsafe: the container was given what undoes its protection; for the status alone.
+    group: the session's, for what it used; empty for none.
     own_allow: the list is the session's own (`--allow`), not the configuration's.
     """
 
@@ -29,6 +30,7 @@ class SessionPolicy:
     deny: tuple[str, ...]
     own_allow: bool = False
     unsafe: bool = False
+    group: str = ""
 
 
 def of_session(session: Session, network: Network, *, hidden: bool) -> SessionPolicy:
@@ -47,4 +49,5 @@ def of_session(session: Session, network: Network, *, hidden: bool) -> SessionPo
         deny=tuple(dict.fromkeys((*session.deny, *network.deny))),
         own_allow=own,
         unsafe=bool(session.unsafe),
+        group=session.group,
     )
