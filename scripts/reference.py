@@ -9,7 +9,7 @@ from pathlib import Path
 from clauderon.config.builtin_agents import BUILTIN_AGENTS
 from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
 from clauderon.config.keys import ANY, OTHER_VARIABLES, SECTIONS
-from clauderon.config.schema import Agent, Config, Credential
+from clauderon.config.schema import Agent, Config, Credential, ModelPrice
 from clauderon.config.showing import literal
 from clauderon.errors import EXIT_STATUS, ClauderonError
 
@@ -117,7 +117,7 @@ def _keys() -> str:
         group, _, rest = section.partition(".")
         table: object = getattr(config, group)
         if rest == ANY:
-            table = Agent(name="x") if group == "agents" else Credential(name="x")
+            table = {"agents": Agent, "credentials": Credential, "prices": ModelPrice}[group](name="x")
         elif rest:
             table = getattr(table, rest)
         parts.append(f"\n### `[{section}]`\n\n| key | default | |\n|---|---|---|\n")

@@ -70,6 +70,15 @@ def number_text(value: object) -> str:
     return text(value)
 
 
+def dollars(value: object) -> float:
+    """A price in US dollars, from nothing up."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"expected a number, found {type_name(value)}")
+    if not 0 <= value < 1e6:
+        raise ValueError(f"{value} is no price in US dollars for a million tokens")
+    return float(value)
+
+
 def texts(value: object) -> tuple[str, ...]:
     """A list of strings."""
     if isinstance(value, str):

@@ -13,7 +13,7 @@ from clauderon import choices, grammar, limits
 from clauderon.config import checks
 from clauderon.config.checks import Check
 
-# A placeholder in a section's name for the agent's or the credential's own name.
+# A placeholder in a section's name for the agent's, the credential's or the model's own name.
 ANY = "<name>"
 
 
@@ -288,6 +288,13 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "warning at 10 GiB.",
             env="CLAUDERON_DISK_LIMIT",
         ),
+    ),
+    f"prices.{ANY}": (
+        Key("input", checks.dollars, "US dollars for a million tokens that no cache had."),
+        Key("output", checks.dollars, "The same for tokens of the answer."),
+        Key("cache_read", checks.dollars, "For tokens read from the cache; absent: as `input`."),
+        Key("cache_write", checks.dollars, "For tokens written to it for five minutes; absent: as `input`."),
+        Key("cache_write_1h", checks.dollars, "For an hour; absent: as `cache_write`."),
     ),
     "hooks": (
         Key(

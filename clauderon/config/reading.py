@@ -21,6 +21,7 @@ from clauderon.config.schema import (
     Git,
     Hooks,
     Limits,
+    ModelPrice,
     Network,
     Proxy,
     SessionLimits,
@@ -30,6 +31,7 @@ from clauderon.paths import Home, current_directory
 
 # An agent's name is part of a path, a credential's name of a log line.
 _TABLE_NAME = r"[a-z0-9][a-z0-9_-]*"
+_MODEL_NAME = r"[!-~]{1,128}"
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 Values = dict[str, dict[str, Any]]
@@ -134,7 +136,10 @@ def _read_section(
         raise source.refuse(place, unknown_section(dotted, document))
     if not isinstance(table, dict):
         raise source.refuse(place, f"[{dotted}] is a section, not a value")
-    if len(place) == 2 and section != dotted and not re.fullmatch(_TABLE_NAME, place[1]):
+    if section == f"prices.{ANY}":
+        if not re.fullmatch(_MODEL_NAME, place[1]):
+            raise source.refuse(place, f"{place[1]!r} is no model's name")
+    elif len(place) == 2 and section != dotted and not re.fullmatch(_TABLE_NAME, place[1]):
         raise source.refuse(place, f"{place[1]!r} is not a name: use lower-case letters, digits, '_' and '-'")
     keys = {key.name: key for key in SECTIONS.get(section or "", ())}
     if section is not None:
@@ -231,6 +236,11 @@ def _build(values: Values, agent_names: set[str], origins: Mapping[str, str]) ->
         network=Network(**values.get("network", {})),
         git=Git(**values.get("git", {})),
         limits=SessionLimits(**values.get("limits", {})),
+        prices={
+            section.split(".", 1)[1]: ModelPrice(name=section.split(".", 1)[1], **table)
+            for section, table in values.items()
+            if section.startswith("prices.")
+        },
         hooks=Hooks(**values.get("hooks", {})),
         origins=origins,
     )
@@ -269,6 +279,10 @@ def _check_whole(config: Config, source: _Source) -> None:
                 from clauderon.config.mistakes import not_one_of
 
                 raise refuse(f"agents.{agent.name}", "credentials", not_one_of(name, config.credentials))
+    for price in config.prices.values():
+        for key in ("input", "output"):
+            if getattr(price, key) is None:
+                raise source.refuse(("prices", price.name, key), f"a price needs {key}")
     for credential in config.credentials.values():
         section = f"credentials.{credential.name}"
         if not credential.hosts:

@@ -145,6 +145,17 @@ class SessionLimits(NamedTuple):
     disk: str = ""
 
 
+class ModelPrice(NamedTuple):
+    """What a model of this name costs, in US dollars for a million tokens. A name that ends in `*` is a beginning."""
+
+    name: str
+    input: float | None = None
+    output: float | None = None
+    cache_read: float | None = None
+    cache_write: float | None = None
+    cache_write_1h: float | None = None
+
+
 class Hooks(NamedTuple):
     """`[hooks]`."""
 
@@ -166,5 +177,6 @@ class Config(NamedTuple):
     network: Network = Network()
     git: Git = Git()
     limits: SessionLimits = SessionLimits()
+    prices: Mapping[str, ModelPrice] = NOTHING
     hooks: Hooks = Hooks()
     origins: Mapping[str, str] = NOTHING

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from clauderon.config.keys import ANY, SECTIONS, Key, variable
 from clauderon.config.reading import defaults
-from clauderon.config.schema import Agent, Config, Credential
+from clauderon.config.schema import Agent, Config, Credential, ModelPrice
 
 _TEMPLATE_WIDTH = 100
 
@@ -42,6 +42,16 @@ _OWN_TABLES = {
 # file = "example_token"
 # git = true
 """,
+    f"prices.{ANY}": """\
+# What a model costs that clauderon knows no price of, or another one: US dollars for a million tokens. A name that ends
+# in "*" is the beginning of names.
+# [prices."example-model-1"]
+# input = 3.0
+# output = 15.0
+# cache_read = 0.3
+# cache_write = 3.75
+# cache_write_1h = 6.0
+""",
 }
 
 
@@ -62,7 +72,7 @@ def show(config: Config) -> list[Row]:
                 dotted = f"{place}.{key.name}"
                 value = _plain(getattr(table, key.name))
                 origin = config.origins.get(dotted, "default")
-                if ANY in section and value in ("", [], {}) and origin == "default":
+                if ANY in section and value in ("", [], {}, None) and origin == "default":
                     continue
                 rows.append(Row(dotted, _masked(value), origin))
     return rows
@@ -74,7 +84,7 @@ def literal(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
+    if isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, str):
         return f'"{_escaped(value)}"'
@@ -89,11 +99,11 @@ def template() -> str:
     config = defaults()
     parts = [_HEAD]
     for section, keys in SECTIONS.items():
-        place, table = _tables(config, section)[0]
         own = _OWN_TABLES.get(section, "") % {"known": ", ".join(config.credentials)}
-        if section.startswith("credentials."):
+        if section.startswith(("credentials.", "prices.")):
             parts.append(f"\n{own}")
             continue
+        place, table = _tables(config, section)[0]
         parts.append(f"\n[{place}]\n")
         for key in keys:
             if isinstance(table, Agent) and not key.env:
@@ -117,7 +127,7 @@ def _tables(config: Config, section: str) -> list[tuple[str, Any]]:
     group, _, rest = section.partition(".")
     table: Any = getattr(config, group)
     if rest == ANY:
-        named: Mapping[str, Agent | Credential] = table
+        named: Mapping[str, Agent | Credential | ModelPrice] = table
         return [(f"{group}.{name}", entry) for name, entry in named.items()]
     return [(section, getattr(table, rest) if rest else table)]
 

@@ -413,6 +413,7 @@ def test_every_field_has_a_key_and_every_key_a_field() -> None:
         "network": schema.Network,
         "git": schema.Git,
         "limits": schema.SessionLimits,
+        "prices.<name>": schema.ModelPrice,
         "hooks": schema.Hooks,
     }
     assert list(keys.SECTIONS) == list(classes)
@@ -432,7 +433,7 @@ def test_every_scalar_key_has_a_variable_and_no_two_share_one() -> None:
             is_list = isinstance(value, tuple)
             with contextlib.suppress(ValueError):
                 is_list = is_list or isinstance(key.check({}), dict)
-            if is_list or section.startswith("credentials."):
+            if is_list or section.startswith(("credentials.", "prices.")):
                 assert not key.env, key
             elif key.name in ("unsafe", "refuse_autorun"):
                 assert not key.env, "a variable is set once and forgotten: that is not aloud"

@@ -32,7 +32,8 @@ def test_the_template_without_its_comment_signs_loads_to_the_defaults_too(tmp_pa
     defaults = config.load(Home(tmp_path), {})
     head, own_agent, rest = re.split(r"(?m)^(?=# \[agents\.scripted\]|\[proxy\])", config.template())
     head_and_proxy, network = rest.split("# [credentials.example]")
-    text = head + head_and_proxy + network[network.index("\n[network]") :]
+    network = re.sub(r"(?m)^# \[prices\..*\n(?:# .*\n)+", "", network[network.index("\n[network]") :])
+    text = head + head_and_proxy + network
     bare = re.sub(r"(?m)^allow = .*\n", "", _VALUE.sub("", text))
     loaded = load(tmp_path, bare)
     assert loaded._replace(origins={}) == defaults
@@ -43,11 +44,14 @@ def test_the_template_without_its_comment_signs_loads_to_the_defaults_too(tmp_pa
 def test_the_examples_of_the_template_are_valid(tmp_path: Path) -> None:
     examples = "".join(
         block.replace("# ", "")
-        for block in re.findall(r"(?m)^# \[(?:agents|credentials)\.[a-z]+\]\n(?:# .*\n)+", config.template())
+        for block in re.findall(
+            r"(?m)^# \[(?:agents|credentials|prices)\..+\]\n(?:# .*\n)+", config.template()
+        )
     )
     loaded = load(tmp_path, examples)
     assert loaded.agents["scripted"].command
     assert loaded.credentials["example"].hosts == ("api.example.com",)
+    assert loaded.prices["example-model-1"].output == 15.0
 
 
 def test_the_template_has_every_key() -> None:

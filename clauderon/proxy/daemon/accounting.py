@@ -9,10 +9,12 @@ import asyncio
 import secrets
 import time
 
+from clauderon.config.schema import Config
 from clauderon.errors import BackendError
 from clauderon.ledger import Ledger
 from clauderon.paths import Home
 from clauderon.proxy.usage.meter import Meter
+from clauderon.proxy.usage.prices import Prices
 from clauderon.usage_journal import Journal
 
 FOLD_S = 5.0
@@ -28,6 +30,10 @@ class Accounting:
         self._problem = ""
         self._folded = -1  # how many lines were appended when it was last done
         self.meter = Meter(self._journal, self._worker)
+
+    def use(self, config: Config) -> None:
+        """Take over the prices of the configuration, for answers from now on."""
+        self.meter.prices = Prices(config.prices)
 
     async def run(self) -> None:
         """Fold for ever."""

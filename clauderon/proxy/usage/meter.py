@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from clauderon.proxy.usage import prices
 from clauderon.proxy.usage.amounts import UNKNOWN, Usage
 from clauderon.proxy.usage.apis import HOSTS, Api, asked
+from clauderon.proxy.usage.prices import Prices
 from clauderon.proxy.usage.reader import Answer
 from clauderon.proxy.usage.websocket import Messages
 from clauderon.proxy.usage.windows import windows
@@ -36,6 +36,7 @@ class Meter:
         self._worker = worker
         self._count = 0
         self.hosts: Mapping[str, Api] = HOSTS
+        self.prices = Prices()
 
     def begin(
         self,
@@ -61,7 +62,7 @@ class Meter:
         }  # fmt: skip
         if end:
             record |= {"requests": 1, **{name: getattr(usage, name) for name in _SUMS}}
-            price = prices.price_of(api.name, usage.model)
+            price = self.prices.of(api.name, usage.model)
             if not usage.known:
                 record["unknown"] = 1
             if price is not None:

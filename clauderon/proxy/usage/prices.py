@@ -1,13 +1,18 @@
-"""What tokens cost: the table that ships with clauderon (`scripts/prices` writes it). Reads that one file, once."""
+"""What tokens cost: the table that ships with clauderon (`scripts/prices` writes it), and before it the person's own.
+
+Reads that one file, once.
+"""
 
 from __future__ import annotations
 
 import functools
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from clauderon.config.schema import ModelPrice
 from clauderon.proxy.usage.amounts import Usage
 
 _TABLE = Path(__file__).parents[2] / "share" / "prices.json"
@@ -41,9 +46,30 @@ class Price(NamedTuple):
         return round(dollars_a_million * (NANO // 1_000_000))
 
 
-def price_of(api: str, model: str) -> Price | None:
-    """None for a model whose price is not known. api: as in `apis`."""
-    return _found(api, model) if model else None
+class Prices:
+    """own: what config.toml says, of whatever API; a name that ends in `*` is the beginning of names."""
+
+    def __init__(self, own: Mapping[str, ModelPrice] | None = None) -> None:
+        named = {name.lower(): _own(price) for name, price in (own or {}).items()}
+        self._exact = {name: price for name, price in named.items() if not name.endswith("*")}
+        beginnings = [(name[:-1], price) for name, price in named.items() if name.endswith("*")]
+        self._beginnings = sorted(beginnings, key=lambda one: -len(one[0]))
+
+    def of(self, api: str, model: str) -> Price | None:
+        """None for a model whose price is not known. api: as in `apis`."""
+        if not model:
+            return None
+        name = model.lower()
+        if name in self._exact:
+            return self._exact[name]
+        found = next((price for start, price in self._beginnings if name.startswith(start)), None)
+        return found or _found(api, model)
+
+
+def _own(price: ModelPrice) -> Price:
+    return _price(
+        {key: value for key, value in price._asdict().items() if key != "name" and value is not None}
+    )
 
 
 def as_of() -> str:
