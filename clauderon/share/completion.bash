@@ -2,7 +2,7 @@
 # Completion for bash:  . "$(clauderon path bash)"
 # shellcheck shell=bash
 
-# What may stand after these words of the command line. Sets the caller's commands, options and arguments.
+# What may come after these words of the command line. Sets the caller's commands, options and arguments.
 _clauderon_known() {
     case $1 in
     '')
