@@ -190,11 +190,7 @@ def create(
         budget=budget,
         group=group,
         idempotency=idempotency_key,
-        prompt_flag=f"--prompt-file {prompt_file}"
-        if prompt_file is not None
-        else "PROMPT"
-        if words
-        else "--prompt",
+        prompt_flag=f"--prompt-file {prompt_file}" if prompt_file else "PROMPT" if words else "--prompt",
         agent_args=("--output-format", "json") if print_ and out.json and not detach else (),
     )
     from clauderon.session.create import create as create_session

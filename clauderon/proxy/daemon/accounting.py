@@ -23,13 +23,14 @@ FOLD_S = 5.0
 class Accounting:
     """The worker's count of what models used: a meter, its journal, and the fold into the database."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, config: Config) -> None:
         self._home = home
         self._worker = secrets.token_hex(6)
         self._journal = Journal(home)
         self._problem = ""
         self._folded = -1  # how many lines were appended when it was last done
         self.meter = Meter(self._journal, self._worker)
+        self.use(config)
 
     def use(self, config: Config) -> None:
         """Take over the prices of the configuration, for answers from now on."""

@@ -25,10 +25,12 @@ from clauderon.proxy.ca import authority, leaves
 from clauderon.proxy.daemon import renewal, rlimits, snapshot, unix_socket
 from clauderon.proxy.daemon.accounting import Accounting
 from clauderon.proxy.daemon.channel import Channel, Closed, Message
+from clauderon.proxy.daemon.health import health
 from clauderon.proxy.daemon.ports import Listening
 from clauderon.proxy.daemon.snapshot import Snapshot
 from clauderon.proxy.secrets import source as secret_source
 from clauderon.proxy.secrets.grants import LiveGrants
+
 
 BEAT_S = 2.0
 DRAIN_S = 5.0
@@ -101,8 +103,7 @@ class Worker:
         max_bytes = config.proxy.audit_max_mib * MIB
         self._audit = AuditLog(self._home.audit, max_bytes=max_bytes, keep=config.proxy.audit_keep)
         self._grants = LiveGrants(config.credentials, self._snapshot.secrets)
-        self._accounting = Accounting(self._home)
-        self._accounting.use(config)
+        self._accounting = Accounting(self._home, config)
         self._plane = DataPlane(
             leaves=self._authority,
             credentials=self._grants,
@@ -111,7 +112,7 @@ class Worker:
             environ=self._environ,
             meter=self._accounting.meter,
         )
-        self._listening = Listening(self._plane, self._channel, self._drop, self._held, self.health)
+        self._listening = Listening(self._plane, self._channel, self._drop, self._held, health)
         try:
             await self._listening.reconcile(self._snapshot)
         except BaseException:
@@ -182,10 +183,6 @@ class Worker:
         if all(self._given.get(name) == item for name, item in offered.items()):
             return self.status()
         return await self.reload(secrets)
-
-    def health(self) -> Mapping[str, object]:
-        """What `http://host:3030/` says to anybody who can reach it: nothing about sessions."""
-        return {"status": "ok", "service": "clauderon-proxy", "version": clauderon.__version__}
 
     def status(self) -> dict[str, Any]:
         """What `proxy status` shows, as JSON; `status.ServiceStatus` reads it."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from clauderon.config.schema import Config
 from clauderon.ledger import Ledger
 from clauderon.paths import Home
 from clauderon.proxy.daemon.accounting import Accounting
@@ -24,7 +25,7 @@ def home(tmp_path: Path) -> Home:
 
 def test_no_request_to_a_model_leaves_no_file(home: Home) -> None:
     """Seen to fail when the journal was opened to see whether anything waits: a database came into every home."""
-    accounting = Accounting(home)
+    accounting = Accounting(home, Config())
     accounting._journal.flush()
     accounting.close()
     assert not home.usage.exists() and not home.usage_journals.exists()
@@ -42,13 +43,13 @@ def test_the_database_is_written_only_where_there_is_something_new(
         real(ledger, worker, now=now)
 
     monkeypatch.setattr(Ledger, "fold", fold)
-    accounting = Accounting(home)
+    accounting = Accounting(home, Config())
     for _ in range(2):
         accounting.meter.write(SESSION, ANTHROPIC, True, "one", Usage("m", 3, output=4))
         for _ in range(3):
             accounting._fold()
     assert len(folded) == 2
-    later = Accounting(home)
+    later = Accounting(home, Config())
     for _ in range(3):
         later._fold()
     assert len(folded) == 3
