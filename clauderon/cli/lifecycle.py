@@ -207,7 +207,7 @@ def delete(
     from clauderon.session.remove import delete as delete_session
 
     out = common.speak(format_, json, quiet)
-    with common.opened(changing=True, going=names) as context:
+    with common.opened(changing=True, going=names or ()) as context:
         done = _in_turn(
             context,
             chosen(context, names, group, "delete"),

@@ -31,7 +31,6 @@ from clauderon.proxy.daemon.snapshot import Snapshot
 from clauderon.proxy.secrets import source as secret_source
 from clauderon.proxy.secrets.grants import LiveGrants
 
-
 BEAT_S = 2.0
 DRAIN_S = 5.0
 # A port somebody else had, a bridge that was not there: tried again this often.
