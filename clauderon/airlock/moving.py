@@ -45,7 +45,9 @@ class _Move:
         try:
             self._call("update-ref", "-m", reason, "HEAD", commit, head)
         except BaseException:
-            self._call("read-tree", "-m", "-u", commit, head, ok=None)
+            # An interrupt may come when git has moved the branch and before its end is known.
+            if self._call("rev-parse", "HEAD", ok=None).text.strip() != commit:
+                self._take_back()
             raise
         self._look(into)
         # A filter that failed and is not required: the file is there as it is stored.
@@ -96,7 +98,8 @@ class _Move:
         return None
 
     def _take_back(self) -> None:
-        """Undo a checkout that stopped half-way: a filter that failed, a full disk.
+        """Undo a checkout that stopped half-way: a filter that failed, a full disk, an interrupt, whether git had
+        come to write the index or not.
 
         Touches what git has written, and no more: a file that is neither side's is the person's own, changed since git
         looked. An index of its own, which knows these paths alone, has git do it.
@@ -115,6 +118,8 @@ class _Move:
         before = self._load(self._head, written, index)
         self._load(self._commit, written, index)
         self._call("read-tree", "--reset", "-u", before, more=index, ok=None)
+        # Without a look at the files (`-i`). What is the old commit's already, or staged elsewhere, stays.
+        self._call("read-tree", "-i", "-m", self._commit, self._head, ok=None)
         self._call("update-index", "-q", "--refresh", ok=None)
 
     def _load(self, commit: str, names: set[str], index: dict[str, str]) -> str:
