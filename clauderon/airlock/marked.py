@@ -6,6 +6,7 @@ Reads an index's bytes (gitformat-index(5), versions 2 to 4); starts no process.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 _ASSUME_UNCHANGED = 0x8000
@@ -33,10 +34,23 @@ def marked(index: bytes, oid_bytes: int) -> list[Marked]:
 
 
 def _marked(index: bytes, oid_bytes: int) -> list[Marked]:
+    found = []
+    for offset, path, flags, extended in walk(index, oid_bytes):
+        assumed, skipped = bool(flags & _ASSUME_UNCHANGED), bool(extended & _SKIP_WORKTREE)
+        if assumed or skipped:
+            (mode,) = struct.unpack_from(">L", index, offset + _MODE_AT)
+            found.append(Marked(path, mode, assumed, skipped))
+    return found
+
+
+def walk(index: bytes, oid_bytes: int) -> Iterator[tuple[int, bytes, int, int]]:
+    """Where each entry begins, its path, its flags and its extended flags; none for a version that is not known.
+
+    Raises struct.error, ValueError or IndexError for a damaged index.
+    """
     signature, version, count = struct.unpack_from(">4sLL", index)
     if signature != b"DIRC" or version not in (2, 3, 4):
-        return []
-    found = []
+        return
     offset, previous = 12, b""
     flags_of = struct.Struct(">H").unpack_from
     for _ in range(count):
@@ -53,12 +67,8 @@ def _marked(index: bytes, oid_bytes: int) -> list[Marked]:
             end = index.index(b"\0", name_at)
             # Padded with one to eight NULs to a multiple of eight.
             following = offset + ((end - offset + 8) & ~7)
-        assumed, skipped = bool(flags & _ASSUME_UNCHANGED), bool(extended & _SKIP_WORKTREE)
-        if assumed or skipped:
-            (mode,) = struct.unpack_from(">L", index, offset + _MODE_AT)
-            found.append(Marked(previous if version == 4 else index[name_at:end], mode, assumed, skipped))
+        yield offset, previous if version == 4 else index[name_at:end], flags, extended
         offset = following
-    return found
 
 
 def _varint(data: bytes, offset: int) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from clauderon import filelock
 from clauderon.airlock.disk import corrections
 from clauderon.airlock.layout import LOCK_MARK, LOCK_REASON, admin_dir, is_at, own_ref, registered
+from clauderon.airlock.settled import settle
 from clauderon.errors import CommandFailed, Conflict, UsageError
 from clauderon.git.call import Completed, Git, Running, operand
 from clauderon.git.environment import without_filters
@@ -71,7 +72,7 @@ class Opening:
             raise _cannot_add(self, added)
         if pinned.status != 0:
             self._pin_anyway(pinned)
-        mark_ours(self.repository.common_dir, self.worktree)
+        mark_ours(self.repository.common_dir, self.worktree, self.base)
 
     def stop(self) -> None:
         """End what still runs; a worktree made so far is for `close` to remove."""
@@ -134,10 +135,12 @@ class Opening:
         self.git.call(*pin_words(name, self.base, fresh=False))
 
 
-def mark_ours(common_dir: Path, worktree: Path) -> None:
-    """What `git worktree add --lock` leaves open: whose the lock is, and our file kept out of `git status`."""
+def mark_ours(common_dir: Path, worktree: Path, base: str) -> None:
+    """What `git worktree add --lock` leaves open: whose the lock is, our file kept out of `git status`, and an index
+    that git can believe. Before anybody but git writes to the worktree. base: the commit it is at."""
     admin = admin_dir(common_dir, worktree)
     if admin is not None:
+        settle(admin, worktree, len(base) // 2)
         reason = LOCK_REASON.format(name=worktree.name)
         (admin / "locked").write_text(f"{reason}\n", encoding="utf-8")
     exclude_our_file(common_dir)

@@ -152,7 +152,7 @@ def prepare_only(context: Context, session: Session, prompt: bytes | None, *, at
     )
     around = launch.surroundings(context, session, agent, inspection, policy="never")
     repository = git.repository_read(Path(session.repo), context.environ, session.base)
-    worktree.mark_ours(repository.common_dir, context.home.worktree(session.name))
+    worktree.mark_ours(repository.common_dir, context.home.worktree(session.name), session.base)
     hook.on_create(context, session)
     _make_private(context, session, repository, around.facts)
     _serve(context, session)
