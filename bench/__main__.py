@@ -31,7 +31,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--json", action="store_true", help="print one JSON document with every sample")
     made.add_argument("--check", action="store_true", help="end with status 1 if a target is missed")
     made.add_argument(
-        "--peers", type=_names, metavar="A,B", help="proxy: only these (direct, mitmproxy, squid, clauderon)"
+        "--peers",
+        type=_names,
+        metavar="A,B",
+        help="proxy: only these (direct, relay, mitmproxy, goproxy, squid, clauderon)",
     )
     made.add_argument(
         "--tree",

@@ -29,6 +29,7 @@ class Row:
 
     samples: per contender, one number a repetition, in `unit`.
     limit:   the most our own median may be, in `unit`, beside or instead of a ratio.
+    others:  targets against further contenders.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Row:
     target: Target | None = None
     limit: float | None = None
     samples: dict[str, list[float]] = field(default_factory=dict)
+    others: tuple[Target, ...] = ()
 
     def add(self, contender: str, value: float) -> None:
         self.samples.setdefault(contender, []).append(value)
@@ -44,18 +46,20 @@ class Row:
         values = self.samples.get(contender)
         return statistics.median(values) if values else None
 
-    def ratio(self, ours: str) -> float | None:
-        """Our median over the target's contender's, or None where one of the two is missing."""
+    def ratio(self, ours: str, target: Target | None = None) -> float | None:
+        """Our median over the target's contender's (the first target's), or None where one of the two is missing."""
+        target = target or self.target
         mine = self.median(ours)
-        theirs = self.median(self.target.against) if self.target else None
+        theirs = self.median(target.against) if target else None
         return None if mine is None or not theirs else mine / theirs
 
     def met(self, ours: str) -> bool | None:
         """Whether every target of this row is met; None if there is none, or nothing to compare."""
         verdicts: list[bool] = []
-        ratio = self.ratio(ours)
-        if self.target is not None and ratio is not None:
-            verdicts.append(self.target.met(ratio))
+        for target in (*((self.target,) if self.target else ()), *self.others):
+            ratio = self.ratio(ours, target)
+            if ratio is not None:
+                verdicts.append(target.met(ratio))
         mine = self.median(ours)
         if self.limit is not None and mine is not None:
             verdicts.append(mine <= self.limit)
@@ -78,9 +82,12 @@ def cell(values: Sequence[float] | None) -> str:
 
 
 def verdict(row: Row, ours: str) -> tuple[str, str]:
-    """The last two columns: our ratio, and the target with whether it is met."""
+    """The last two columns: our ratio, and the targets with whether all are met."""
     ratio = row.ratio(ours)
     wanted = [str(row.target)] if row.target is not None else []
+    for other in row.others:
+        beside = row.ratio(ours, other)
+        wanted += [f"{other} {other.against} ({beside:.2f}x)"] if beside is not None else []
     if row.limit is not None:
         wanted.append(f"≤ {row.limit:g} {row.unit}")
     met = row.met(ours)

@@ -5,6 +5,7 @@ Every one listens on loopback, trusts the upstream's CA, verifies it, and keeps 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sys
@@ -16,7 +17,7 @@ from random import choices
 from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Protocol
 
-from bench.machine import ROOT, Child, Unavailable, cache, run, say
+from bench.machine import ROOT, Child, Unavailable, cache, programs, run, say
 
 if TYPE_CHECKING:
     from clauderon.store import Session
@@ -30,7 +31,8 @@ DENIED_HOST = "denied.a.bench.test"
 class Stage:
     """What all contenders share. `hosts` are the names the load generator will use, all of them 127.0.0.1.
 
-    ca_cert, ca_key: an ECDSA CA for the peers that take one; upstream_ca: what signed the upstream's certificate.
+    ca_cert, ca_key: an ECDSA CA for the peers that take one; peer_cert, peer_key: a leaf of it for all names, for those
+    that mint none; upstream_ca: what signed the upstream's certificate.
     """
 
     directory: Path
@@ -38,6 +40,8 @@ class Stage:
     upstream_ca: Path
     ca_cert: Path
     ca_key: Path
+    peer_cert: Path
+    peer_key: Path
     hosts: Sequence[str]
 
 
@@ -46,6 +50,7 @@ class Peer(Protocol):
 
     name: str
     lends: bool  # it has a credential for LENT_HOST
+    mints: bool  # it makes a certificate for a name in less than a blink
 
     def set_up(self) -> None:
         """Fetch or find what it needs. Raises Unavailable."""
@@ -71,6 +76,7 @@ class Direct:
 
     name = "direct"
     lends = False
+    mints = True
     pid = None
     port = 0
 
@@ -92,6 +98,7 @@ class Server:
 
     name: str
     lends = False
+    mints = True
 
     def __init__(self) -> None:
         self.child: Child | None = None
@@ -118,8 +125,30 @@ class Server:
         return directory
 
 
+def unpacked(name: str, there: str, packages: Sequence[str]) -> Path:
+    """Debian packages, unpacked beside the system rather than installed into it; `there` is in it when it is whole.
+
+    Raises Unavailable.
+    """
+    root = cache() / name
+    if (root / there).exists():
+        return root
+    if shutil.which("apt-get") is None:
+        raise Unavailable(f"{packages[0]} comes from Debian, and there is no apt-get here")
+    say(f"fetching {packages[0]}")
+    archives = root / "packages"
+    (archives / "partial").mkdir(parents=True, exist_ok=True)
+    run(
+        ["apt-get", "install", "--yes", "--download-only", "--reinstall", "--no-install-recommends",
+         "-o", "Debug::NoLocking=1", "-o", f"Dir::Cache::archives={archives}", *packages]
+    )  # fmt: skip
+    for package in sorted(archives.glob("*.deb")):
+        run(["dpkg", "-x", package, root])
+    return root
+
+
 class Squid(Server):
-    """squid-openssl from Debian, unpacked beside the system rather than installed into it.
+    """squid-openssl from Debian.
 
     Bumped client-first with its upstream connections pooled, the faster of its two ways for new tunnels; leaves
     minted by its helpers, remembered in memory, without the helpers' database on disk (half as fast again).
@@ -128,20 +157,7 @@ class Squid(Server):
     name = "squid"
 
     def set_up(self) -> None:
-        self.root = cache() / "squid"
-        if (self.root / "usr/sbin/squid").exists():
-            return
-        if shutil.which("apt-get") is None:
-            raise Unavailable("squid-openssl comes from Debian, and there is no apt-get here")
-        say("fetching squid-openssl")
-        packages = self.root / "packages"
-        (packages / "partial").mkdir(parents=True, exist_ok=True)
-        run(
-            ["apt-get", "install", "--yes", "--download-only", "--reinstall", "--no-install-recommends",
-             "-o", "Debug::NoLocking=1", "-o", f"Dir::Cache::archives={packages}", "squid-openssl", "squid-common"]
-        )  # fmt: skip
-        for package in sorted(packages.glob("*.deb")):
-            run(["dpkg", "-x", package, self.root])
+        self.root = unpacked("squid", "usr/sbin/squid", ("squid-openssl", "squid-common"))
 
     def start(self, stage: Stage, port: int) -> None:
         directory = self.fresh(stage, port)
@@ -233,6 +249,65 @@ class Mitmproxy(Server):
         self.child.until_listening(port)
 
 
+class Relay(Server):
+    """A relay in C that knows no HTTP (bench/relay.c): the limit of two TLS ends and one thread between them."""
+
+    name = "relay"
+    mints = False
+
+    def set_up(self) -> None:
+        programs()
+
+    def start(self, stage: Stage, port: int) -> None:
+        directory = self.fresh(stage, port)
+        upstream = (str(port), str(stage.upstream_port))
+        files = (stage.peer_cert, stage.peer_key, stage.upstream_ca)
+        self.child = Child([programs() / "relay", *upstream, *files], directory / "output")
+        self.child.until_listening(port)
+
+
+class GoProxy(Server):
+    """A proxy on the Go library goproxy (bench/goproxy.go), compiler and library from Debian.
+
+    Its leaves are RSA, and it takes a good part of a second for each, so new names are not measured.
+    """
+
+    name = "goproxy"
+    mints = False
+
+    def set_up(self) -> None:
+        wanted = ("golang-go", "golang-github-elazarl-goproxy-dev")
+        root = unpacked("golang", "usr/share/gocode/src/github.com/elazarl", wanted)
+        source = ROOT / "bench/goproxy.go"
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+        self.program = root / f"goproxy-{digest}"
+        if self.program.exists():
+            return
+        say("compiling goproxy")
+        compilers = sorted(root.glob("usr/lib/go-*"))
+        if not compilers:
+            raise Unavailable("golang-go has no compiler in it")
+        env = {
+            **os.environ, "GOROOT": str(compilers[-1]), "GOPATH": str(root / "usr/share/gocode"), "GO111MODULE": "off",
+            "GOCACHE": str(root / "build"), "CGO_ENABLED": "0", "GOFLAGS": "",
+        }  # fmt: skip
+        run([compilers[-1] / "bin/go", "build", "-o", self.program, source], env=env)
+
+    def start(self, stage: Stage, port: int) -> None:
+        import trustme
+
+        directory = self.fresh(stage, port)
+        authority = trustme.CA(key_type=trustme.KeyType.RSA)  # the only kind that it can sign with
+        authority.cert_pem.write_to_path(self.ca(stage))
+        authority.private_key_pem.write_to_path(directory / "ca.key")
+        files = (self.ca(stage), directory / "ca.key", stage.upstream_ca)
+        self.child = Child([self.program, str(port), *files], directory / "output")
+        self.child.until_listening(port)
+
+    def ca(self, stage: Stage) -> Path:
+        return stage.directory / self.name / "ca.pem"
+
+
 class Clauderon(Server):
     """Our own service as it is in use: supervisor and worker, audit and policy on; one session, or `sessions`.
 
@@ -299,4 +374,4 @@ def _session(number: int, port: int) -> Session:
 def known(trees: Sequence[Path]) -> list[Peer]:
     """Every contender; trees: other checkouts of clauderon to run beside this one, named by their last component."""
     others = [Clauderon(tree.name, tree.absolute()) for tree in trees]
-    return [Direct(), Mitmproxy(), Squid(), *others, Clauderon()]
+    return [Direct(), Relay(), Mitmproxy(), GoProxy(), Squid(), *others, Clauderon()]

@@ -1,4 +1,4 @@
-"""`scripts/bench proxy`: our proxy beside squid, mitmproxy and no proxy at all, measured in turn in one run."""
+"""`scripts/bench proxy`: our proxy beside the others, and beside none, measured in turn in one run."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ class Measurement:
     scale: float = 1.0
     repeats: int = 1
     domain: str = HOST
+    mints: bool = False  # each name is new, and wants a certificate
 
 
 def measurements() -> list[Measurement]:
@@ -53,19 +54,24 @@ def measurements() -> list[Measurement]:
     def sooner(ratio: float) -> Target:
         return Target("squid", ratio)
 
+    more_than_go = Target("goproxy", 1, at_least=True)
+
     def request(key: str, title: str, unit: str, target: Target | None, *arguments: str) -> Measurement:
-        return Measurement(key, Row(title, unit, target), arguments)
+        return Measurement(key, Row(title, unit, target, others=(more_than_go,)), arguments)
 
     def delay(key: str, title: str, *arguments: str) -> Measurement:
-        return Measurement(key, Row(title, "ms", sooner(0.75)), arguments, field="median_us", scale=1e-3)
+        row = Row(title, "ms", sooner(0.75), others=(Target("goproxy", 1),))
+        return Measurement(key, row, arguments, field="median_us", scale=1e-3)
 
     def transfer(key: str, title: str, ratio: float) -> Measurement:
-        row = Row(f"100 MiB {title}", "MB/s", faster(ratio))
+        others = (Target("relay", 0.85, at_least=True), more_than_go)
+        row = Row(f"100 MiB {title}", "MB/s", faster(ratio), others=others)
         return Measurement(key, row, (key, str(TRANSFER)), field="mb_per_s", repeats=3)
 
     def new_hosts(key: str, title: str, target: Target | None) -> Measurement:
         arguments = (key, str(WORKERS), str(NEW_HOSTS), "{prefix}")
-        return Measurement(key, Row(f"new hosts, {title}", "1/s", target), arguments, domain=DOMAIN)
+        row = Row(f"new hosts, {title}", "1/s", target)
+        return Measurement(key, row, arguments, domain=DOMAIN, mints=True)
 
     return [
         request("rate16", "16 keep-alive tunnels, 1 KiB", "req/s", faster(2), "rate", "16", "2", SHORT),
@@ -133,6 +139,9 @@ def stage(rounds: int) -> Iterator[Stage]:
         leaf.private_key_pem.write_to_path(directory / "upstream.key")
         theirs.cert_pem.write_to_path(directory / "peer-ca.pem")
         theirs.private_key_pem.write_to_path(directory / "peer-ca.key")
+        shown = theirs.issue_cert(f"*.{DOMAIN}", f"*.{HOST}", key_type=trustme.KeyType.ECDSA)
+        shown.cert_chain_pems[0].write_to_path(directory / "peer.pem")
+        shown.private_key_pem.write_to_path(directory / "peer.key")
         prefixes = [
             prefix(key, number, attempt)
             for key in ("handshakes", "hosts")
@@ -155,6 +164,8 @@ def stage(rounds: int) -> Iterator[Stage]:
             directory / "upstream-ca.pem",
             directory / "peer-ca.pem",
             directory / "peer-ca.key",
+            directory / "peer.pem",
+            directory / "peer.key",
             hosts,
         )
     finally:
@@ -263,7 +274,7 @@ def bench(
                         memory["idle"].add(peer.name, idle_kib(here, peer))
                 for one in todo:
                     for peer in turn:
-                        if peer.lends or one.domain != LENT_HOST:
+                        if (peer.lends or one.domain != LENT_HOST) and (peer.mints or not one.mints):
                             measure(here, peer, one, number, memory)
             finally:
                 for peer in turn:

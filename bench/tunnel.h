@@ -15,8 +15,8 @@ struct tunnel {
     SSL *ssl;
     char in[SCRATCH];
     size_t in_length;
-    uint64_t asked_ns, body_left;
-    int head_seen;
+    uint64_t asked_ns, body_left; /* of a chunked body: what is left of the chunk and its line end */
+    int head_seen, chunked;
 };
 
 static int proxy_port, target_port;
@@ -82,6 +82,27 @@ static void send_all(struct tunnel *t, const char *data, size_t size) {
     }
 }
 
+/* Go through `size` bytes of a chunked body at `data`; 1 when it is whole. A line that is not whole yet stays in t->in. */
+static int take_chunks(struct tunnel *t, char *data, size_t size) {
+    for (;;) {
+        size_t part = size < t->body_left ? size : (size_t)t->body_left;
+        data += part;
+        size -= part;
+        t->body_left -= part;
+        char *end = size ? memchr(data, '\n', size) : NULL;
+        if (t->body_left > 0 || end == NULL) break;
+        uint64_t length = *data == '\r' ? 0 : strtoull(data, NULL, 16); /* which would go on beyond an empty line */
+        size -= (size_t)(end + 1 - data);
+        data = end + 1;
+        if (length == 0 && t->chunked == 2) return t->head_seen = 0, t->in_length = 0, 1;
+        if (length == 0) t->chunked = 2; /* the last chunk; after it comes an empty line, as no proxy here sends trailers */
+        else t->body_left = length + 2;
+    }
+    memmove(t->in, data, size);
+    t->in_length = size;
+    return 0;
+}
+
 /* Take in what SSL_read brought (`size` bytes at the end of t->in); 1 when the response is whole. */
 static int take(struct tunnel *t, size_t size) {
     t->in_length += size;
@@ -95,11 +116,13 @@ static int take(struct tunnel *t, size_t size) {
         end[2] = '\0';
         if (strncmp(t->in + 8, " 200", 4) != 0) die("answer: %.300s", t->in);
         length = strcasestr(t->in, "\r\ncontent-length:");
-        if (length == NULL) die("an answer without a length: %.300s", t->in);
-        t->body_left = strtoull(length + 17, NULL, 10);
+        t->chunked = length == NULL && strcasestr(t->in, "\r\ntransfer-encoding: chunked") != NULL;
+        if (length == NULL && !t->chunked) die("an answer without a length: %.300s", t->in);
+        t->body_left = length == NULL ? 0 : strtoull(length + 17, NULL, 10);
         t->head_seen = 1;
         size = t->in_length - (size_t)(end + 4 - t->in);
-    }
+        if (t->chunked) return take_chunks(t, end + 4, size);
+    } else if (t->chunked) return take_chunks(t, t->in, t->in_length);
     t->in_length = 0;
     if (size > t->body_left) die("more bytes than the answer has");
     t->body_left -= size;

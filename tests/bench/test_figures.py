@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.figures import Row, Target, as_json, cell, table
+from bench.figures import Row, Target, as_json, cell, table, verdict
 
 OURS = "clauderon"
 
@@ -55,3 +55,12 @@ def test_json_carries_every_sample() -> None:
     assert entry["samples"] == {"clauderon": [1, 2], "squid": [1]}
     assert entry["ratio"] == 1.5
     assert entry["met"] is True
+
+
+def test_a_row_can_be_held_against_several_contenders() -> None:
+    one = row(Target("squid", 1, at_least=True), squid=[10.0], relay=[20.0], clauderon=[16.0])
+    one.others = (Target("relay", 0.85, at_least=True), Target("nobody", 1))
+    assert one.met(OURS) is False
+    assert verdict(one, OURS) == ("1.60x", "≥ 1x, ≥ 0.85x relay (0.80x) NO")
+    one.samples["relay"] = [18.0]
+    assert one.met(OURS) is True
