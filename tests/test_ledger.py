@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,33 +10,7 @@ from clauderon import usage_journal as module
 from clauderon.ledger import Ledger, Window
 from clauderon.paths import Home
 from clauderon.usage_journal import Journal
-
-NOW = 1_800_000_000.0
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "home")
-    home.create()
-    return home
-
-
-def line(one: str, *, end: bool, worker: str = "w1", **more: Any) -> dict[str, Any]:
-    base = {
-        "id": one, "end": end, "worker": worker, "time": NOW, "session": "s1", "name": "fix-bug", "team": "",
-        "api": "anthropic", "model": "m" if end else "",
-    }  # fmt: skip
-    return base | ({"requests": 1, "input": 5, "output": 7, "nano": 11} if end else {}) | more
-
-
-def fold(home: Home, worker: str = "w1", now: float = NOW) -> None:
-    with Ledger.open(home) as ledger:
-        ledger.fold(worker, now=now)
-
-
-def sums(home: Home) -> list[tuple[str, int, int, int]]:
-    with Ledger.open(home) as ledger:
-        return sorted((row.model, row.requests, row.unknown, row.output) for row in ledger.read()[0])
+from tests.standins.usage_lines import NOW, fold, line, sums
 
 
 def test_lines_count_once_folded_or_not(home: Home) -> None:
@@ -75,30 +47,6 @@ def test_a_request_that_no_model_answered_is_none(home: Home) -> None:
     assert sums(home) == []
 
 
-def test_half_a_line_waits_for_its_other_half(home: Home) -> None:
-    journal = Journal(home)
-    journal.append(line("a", end=True))
-    path = home.usage_journals / "0"
-    whole = path.read_bytes()
-    path.write_bytes(whole + whole[:20])
-    fold(home)
-    assert sums(home) == [("m", 1, 0, 7)]
-    path.write_bytes(whole + whole)
-    fold(home)
-    assert sums(home) == [("m", 2, 0, 14)]
-    journal.close()
-
-
-def test_a_damaged_line_loses_nothing_but_itself(home: Home) -> None:
-    home.usage_journals.mkdir()
-    (home.usage_journals / "0").write_bytes(b'\0\0\n{}\n[]\nnull\n{"end": true}\n')
-    journal = Journal(home)
-    journal.append(line("a", end=True))
-    journal.close()
-    fold(home)
-    assert sums(home) == [("m", 1, 0, 7)]
-
-
 def test_a_long_journal_is_followed_by_another_and_removed(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,23 +62,6 @@ def test_a_long_journal_is_followed_by_another_and_removed(
     fold(home, now=quiet)
     assert [path.name for path in home.usage_journals.iterdir()] == ["1"]
     assert sums(home) == [("m", 2, 0, 14)]
-    journal.close()
-
-
-def test_a_full_disk_keeps_the_lines_in_memory_and_says_so(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    journal = Journal(home)
-    journal.append(line("a", end=True))
-    real = os.write
-    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:9]))
-    journal.append(line("b", end=True))
-    assert "disk is full" in journal.problem
-    monkeypatch.undo()
-    assert sums(home) == [("m", 1, 0, 7)]
-    journal.append(line("c", end=True))
-    assert journal.problem == ""
-    assert sums(home) == [("m", 3, 0, 21)]
     journal.close()
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from clauderon import cells
 from clauderon.cells import Column
 from clauderon.output import Format, Output, colored
 from clauderon.paths import Home
@@ -114,39 +113,3 @@ def test_what_is_done_is_a_name_a_line_and_in_tsv_the_whole_record(
         assert capsysbinary.readouterr().out == said
     Output("tsv").done({"name": "a", "changed": False})
     assert capsysbinary.readouterr().out == b"name\ta\nchanged\tno\n"
-
-
-ROWS = [
-    {"name": "fix", "status": "failed (3)", "own_branch": "", "image": "registry.test/claude-code:latest"},
-    {"name": "other-one", "status": "done", "own_branch": "", "image": "a:1"},
-]
-WIDE = (
-    Column("name", "NAME"),
-    Column("status", "STATE", {"failed": "red"}),
-    Column("own_branch", "BRANCH", optional=True),
-    Column("image", "IMAGE"),
-)
-
-
-def test_a_table_has_no_column_that_says_nothing() -> None:
-    assert cells.table(ROWS, WIDE, color=False).splitlines()[0].split() == ["NAME", "STATE", "IMAGE"]
-    named = [{**ROWS[0], "own_branch": "topic"}]
-    assert cells.table(named, WIDE, color=False).splitlines()[0].split() == [
-        "NAME",
-        "STATE",
-        "BRANCH",
-        "IMAGE",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("width", "last"), [(200, "registry.test/claude-code:latest"), (40, "…aude-code:latest"), (24, "(3)")]
-)
-def test_a_row_is_a_line_of_the_terminal(width: int, last: str) -> None:
-    lines = cells.table(ROWS, WIDE, color=False, width=width).splitlines()
-    assert lines[1].split()[-1] == last
-    assert all(len(line) <= width for line in lines)
-
-
-def test_the_status_of_what_failed_has_the_colour_of_failed() -> None:
-    assert "\x1b[31mfailed (3)\x1b[0m" in cells.table(ROWS, WIDE, color=True)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from clauderon.airlock import landing, leftout, quarantine
-from clauderon.airlock.loose import copy_loose
-from clauderon.airlock.packs import DamagedPack, copy_pack
 from clauderon.errors import BackendError, ClauderonError, Refused
 from tests.airlock.forging import (
     BLOB,
@@ -33,7 +28,7 @@ from tests.airlock.forging import (
     tree_of,
     whole,
 )
-from tests.airlock.world import World, make_repo
+from tests.airlock.world import World
 
 MIB = 1 << 20
 # Two git processes, and directories to look at; not seconds.
@@ -320,80 +315,3 @@ def test_what_lies_beside_a_pack_is_not_taken(world: World, suffix: str) -> None
     assert names == {".pack", ".idx"}
     assert not list((git_dir(world) / "objects/pack").glob(f"*{suffix}"))
     world.host("fsck", "--strict")
-
-
-def test_a_file_that_changes_while_it_is_read_is_copied_as_it_was_judged() -> None:
-    """The copy is what was hashed, not what a second look would have found."""
-    genuine = zlib.compress(b"blob 4\0four")
-    written: list[bytes] = []
-    answers = iter([genuine, b"something else"])
-    taken = copy_loose(
-        lambda _: next(answers),
-        len(genuine),
-        lambda raw: written.append(raw),
-        name_of("blob", b"four"),
-        largest=lambda *_: None,
-        inflates=lambda _: None,
-    )
-    assert taken
-    assert b"".join(written) == genuine
-
-
-@pytest.fixture(scope="module")
-def real_pack(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, int]:
-    """A pack made by git, with deltas, and how many objects it has."""
-    top = make_repo(tmp_path_factory.mktemp("packed") / "repo", files={"a.txt": "a line\n" * 2000})
-    env = {**os.environ, "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.test"}
-    env |= {"GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.test"}
-    for number in range(8):
-        (top / "a.txt").write_text("a line\n" * 2000 + f"{number}\n")
-        subprocess.run(["git", "commit", "-qam", str(number)], cwd=top, env=env, check=True)
-    subprocess.run(["git", "repack", "-adfq"], cwd=top, env=env, check=True)
-    (found,) = (top / ".git/objects/pack").glob("*.pack")
-    content = found.read_bytes()
-    return content, int.from_bytes(content[8:12])
-
-
-def copied(content: bytes, pieces: int = 1 << 20) -> tuple[int, list[int], bytes]:
-    """Copy a pack, handed over in pieces of that many bytes at most."""
-    rest, written, made = content, bytearray(), list[int]()
-
-    def read(count: int) -> bytes:
-        nonlocal rest
-        piece, rest = rest[: min(count, pieces)], rest[min(count, pieces) :]
-        return piece
-
-    count = copy_pack(
-        read, len(content), written.extend, made=made.append, digest_bytes=20, most_objects=1000
-    )
-    return count, made, bytes(written)
-
-
-@given(pieces=st.integers(1, 5000))
-def test_a_pack_of_gits_is_copied_whole(real_pack: tuple[bytes, int], pieces: int) -> None:
-    content, count = real_pack
-    found, made, written = copied(content, pieces)
-    assert (found, written) == (count, content)
-    # Every version of the file is about 14 kB, and all but one of them are deltas.
-    assert sum(made) > 8 * 14000
-
-
-@given(st.data())
-def test_any_change_of_a_pack_is_refused_or_passed_on_to_git(
-    real_pack: tuple[bytes, int], data: st.DataObject
-) -> None:
-    content = bytearray(real_pack[0])
-    for _ in range(data.draw(st.integers(1, 4))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    cut = data.draw(st.integers(0, len(content)))
-    for forged in (bytes(content), bytes(content[:cut])):
-        try:
-            copied(forged)
-        except DamagedPack as error:
-            assert str(error).isascii()
-
-
-@given(st.binary(max_size=200))
-def test_anything_at_all_is_no_pack(content: bytes) -> None:
-    with pytest.raises(DamagedPack):
-        copied(b"PACK" + (2).to_bytes(4) + (3).to_bytes(4) + content)

@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from clauderon.docker import failures, parse
-from clauderon.errors import BackendError, CommandFailed, Conflict
+from clauderon.docker import parse
 
 
 def line(**fields: object) -> str:
@@ -62,49 +61,6 @@ def test_mixed_inspect_tells_objects_apart() -> None:
     assert [i.id for i in found.images] == ["sha256:1"]
     assert [n.subnet for n in found.networks] == ["10.0.0.0/24"]
     assert [v.name for v in found.volumes] == ["v"]
-
-
-def failure(stderr: str) -> CommandFailed:
-    return CommandFailed(["docker", "run"], 125, b"", stderr.encode())
-
-
-@pytest.mark.parametrize(
-    ("stderr", "kind", "hint"),
-    [
-        (
-            "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?",
-            BackendError,
-            "docker info",
-        ),
-        (
-            "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock",
-            BackendError,
-            "sudo usermod -aG docker $USER   # then log out and back in, or: newgrp docker",
-        ),
-        (
-            'docker: Error response from daemon: Conflict. The container name "/clauderon-x" is already in use by'
-            ' container "0bc". You have to remove it',
-            Conflict,
-            "docker ps -a | grep clauderon",
-        ),
-        ("write /x: no space left on device", BackendError, "docker system df"),
-    ],
-)
-def test_failures_are_explained_with_the_remedy(stderr: str, kind: type, hint: str) -> None:
-    error = failures.explain(failure(stderr), "create x")
-    assert type(error) is kind
-    assert error.hint == hint
-    assert error.detail == stderr
-
-
-def test_a_missing_object_is_not_mistaken_for_an_engine_that_is_down() -> None:
-    assert failures.is_missing(failure("Error: No such object: x"))
-    assert not failures.is_missing(failure("Cannot connect to the Docker daemon at unix:///not found"))
-
-
-def test_the_engines_number_of_cpus_is_read_from_its_refusal() -> None:
-    text = "docker: Error response from daemon: Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available."
-    assert failures.most_cpus(failure(text)) == "2.00"
 
 
 def test_what_containers_use_in_bytes_and_percent() -> None:

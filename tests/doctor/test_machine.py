@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from clauderon import config
-from clauderon.config.schema import Config
-from clauderon.doctor import check as check_module
-from clauderon.doctor import engine as engine_checks
 from clauderon.doctor import examine, machine, network
-from clauderon.doctor.check import Check, size_text
+from clauderon.doctor.check import Check
 from clauderon.paths import Home
-from clauderon.proxy.ca import authority
 from clauderon.record import Session
 from clauderon.store import Store
-
-SETTINGS = config.defaults()
-
-
-def mended(check: Check, look: Callable[[], Check]) -> None:
-    """The printed command, run as it stands, turns the check into ok."""
-    command = check.mend.removeprefix("sudo ")
-    subprocess.run(["sh", "-c", command], check=True, capture_output=True)
-    assert look().outcome == "ok", look()
+from tests.doctor.remedies import SETTINGS, mended
 
 
 def a_session(home: Home, git_dir: Path) -> None:
@@ -192,139 +175,6 @@ def test_an_index_lock_left_by_a_killed_git_is_found_and_removed(home: Home, rep
     assert not lock.exists()
 
 
-def test_a_ca_key_that_others_may_read_is_a_failure(home: Home) -> None:
-    authority.ensure(home)
-    assert network.certificate(home).outcome == "ok"
-    home.ca_key.chmod(0o644)
-    check = network.certificate(home)
-    assert check.outcome == "fail"
-    mended(check, lambda: network.certificate(home))
-
-
-def test_a_ca_with_a_missing_file_is_a_failure(home: Home) -> None:
-    authority.ensure(home)
-    home.ca_key.unlink()
-    assert network.certificate(home).outcome == "fail"
-
-
-def test_a_ca_out_of_its_time_is_a_failure(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    facts = authority.ensure(home)
-    for now, outcome in (
-        (facts.not_after + 1, "fail"),
-        (facts.not_before - 1, "fail"),
-        (facts.renew_at + 1, "warn"),
-    ):
-        monkeypatch.setattr("time.time", lambda now=now: now)
-        assert network.certificate(home).outcome == outcome
-
-
-def with_port(port: int) -> Config:
-    return SETTINGS._replace(proxy=SETTINGS.proxy._replace(port=port))
-
-
-def test_a_port_taken_by_a_stranger_names_the_stranger(home: Home) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as stranger:
-        check = network.proxy(home, with_port(stranger.getsockname()[1]))
-    assert check.outcome == "fail"
-    assert f"(pid {os.getpid()})" in check.found
-
-
-def test_a_proxy_that_does_not_run_is_a_warning(home: Home) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    check = network.proxy(home, with_port(port))
-    assert (check.outcome, check.mend) == ("warn", "clauderon proxy start")
-
-
-@pytest.mark.parametrize(
-    ("word", "outcome", "mend"),
-    [
-        ("reached", "ok", ""),
-        ("refused", "fail", "clauderon proxy stop; clauderon proxy start"),
-        ("toolless", "warn", ""),
-        ("unresolved", "fail", "clauderon proxy status"),
-        ("", "fail", "clauderon proxy status"),
-    ],
-)
-def test_what_a_container_says_of_the_proxy(word: str, outcome: str, mend: str) -> None:
-    check = network._verdict("x", word, SETTINGS, "0" * 64, {"PATH": "/nonexistent"})
-    assert (check.outcome, check.mend) == (outcome, mend)
-
-
-@pytest.mark.parametrize(
-    ("program", "command"),
-    [
-        ("ufw", "sudo ufw allow in on br-0123456789ab proto tcp to any port 3030,3100:3999"),
-        (
-            "firewall-cmd",
-            "sudo firewall-cmd --permanent --zone=docker --add-port=3030/tcp --add-port=3100-3999/tcp"
-            " && sudo firewall-cmd --reload",
-        ),
-        (
-            "iptables",
-            "sudo iptables -I INPUT -i br-0123456789ab -p tcp -m multiport --dports 3030,3100:3999 -j ACCEPT",
-        ),
-    ],
-)
-def test_a_firewall_is_opened_in_its_own_language(tmp_path: Path, program: str, command: str) -> None:
-    (tmp_path / program).write_text("#!/bin/sh\n")
-    (tmp_path / program).chmod(0o755)
-    check = network._verdict("x", "timeout", SETTINGS, "0123456789abcdef", {"PATH": str(tmp_path)})
-    assert (check.outcome, check.mend) == ("fail", command)
-
-
-def docker_that_says(tmp_path: Path, text: str) -> dict[str, str]:
-    """An environment whose `docker` fails with these words, as docker itself was seen to say them."""
-    (tmp_path / "docker").write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{text}\nEND\nexit 1\n")
-    (tmp_path / "docker").chmod(0o755)
-    return {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-
-
-UNREACHABLE = "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?"
-
-
-@pytest.mark.parametrize(
-    ("said", "mend"),
-    [
-        (
-            "Got permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock",
-            "sudo usermod -aG docker $USER   # then log out and back in, or: newgrp docker",
-        ),
-        (UNREACHABLE, "sudo systemctl start docker"),
-        ('context "nosuch": context not found', "docker context use default"),
-    ],
-)
-def test_an_engine_out_of_reach_has_the_remedy_of_the_documentation(
-    tmp_path: Path, said: str, mend: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine_checks, "_SYSTEMD", tmp_path)
-    docker, checks = engine_checks.reach(SETTINGS, docker_that_says(tmp_path, said))
-    assert docker is None
-    assert [(check.outcome, check.mend) for check in checks] == [("fail", mend)]
-
-
-def test_an_engine_that_was_named_and_is_not_there_is_left_for_the_own_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    environ = docker_that_says(tmp_path, UNREACHABLE)
-
-    def mend(settings: Config = SETTINGS, **named: str) -> str:
-        return engine_checks.reach(settings, {**environ, **named})[1][0].mend
-
-    assert mend(DOCKER_HOST="tcp://nosuch:2375") == "unset DOCKER_HOST"
-    assert mend(DOCKER_CONTEXT="nosuch") == "unset DOCKER_CONTEXT"
-    named = SETTINGS._replace(docker=SETTINGS.docker._replace(context="nosuch"))
-    assert mend(named) == "export CLAUDERON_DOCKER_CONTEXT=default"
-    monkeypatch.setattr(engine_checks, "_SYSTEMD", tmp_path / "none")
-    assert mend() == "sudo service docker start"
-
-
-def test_without_docker_the_way_to_get_it_is_printed(tmp_path: Path) -> None:
-    docker, checks = engine_checks.reach(SETTINGS, {"PATH": str(tmp_path)})
-    assert docker is None
-    assert [(check.name, check.outcome) for check in checks] == [("docker", "fail")]
-
-
 def test_what_depends_on_a_broken_configuration_is_not_looked_at_and_everything_else_is(
     home: Home, tmp_path: Path
 ) -> None:
@@ -342,19 +192,6 @@ def test_what_depends_on_a_broken_configuration_is_not_looked_at_and_everything_
     assert checks[-1].name == "docker"
 
 
-def test_sizes_are_for_people() -> None:
-    assert [size_text(n) for n in (0, 1023, 1024, 1536, 5 * 1024**3, 2**50)] == [
-        "0 B", "1023 B", "1.0 KiB", "1.5 KiB", "5.0 GiB", "1024.0 TiB",
-    ]  # fmt: skip
-
-
-def test_every_failure_names_a_command() -> None:
-    with pytest.raises(TypeError):
-        check_module.fail("disk", "full")  # type: ignore[call-arg]
-    with pytest.raises(ValueError, match="nothing to type"):
-        check_module.fail("disk", "full", "")
-
-
 def test_a_configuration_that_cannot_be_read_is_to_be_edited(home: Home) -> None:
     home.config.mkdir()
     check = {c.name: c for c in _until_docker(home)}["configuration"]
@@ -369,29 +206,3 @@ def _until_docker(home: Home) -> list[Check]:
         if check.name == "proxy":
             break
     return found
-
-
-def test_each_port_has_its_own_word() -> None:
-    said = "port 3030\nreached\nport 3031\nnc: bad\nport of call\n"
-    assert network.parse_words("port 3030\nreached\nport 3031\ntimeout\n") == {
-        3030: "reached",
-        3031: "timeout",
-    }
-    assert network.parse_words(said) == {3030: "reached", 3031: "nc: bad\nport of call"}
-
-
-def test_a_proxy_that_leaves_a_tunnel_without_an_answer_is_seen() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-        def serve(answer: bytes) -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(4096)
-                connection.sendall(answer)
-
-        for answer, tunnels in ((b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", True), (b"", False)):
-            thread = threading.Thread(target=serve, args=(answer,))
-            thread.start()
-            assert network._tunnels(port) is tunnels
-            thread.join()

@@ -6,16 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from clauderon import git, proc
-from clauderon.errors import BackendError, Conflict, UsageError
-from clauderon.git.alternates import alternates, parse_alternates, quoted
-from clauderon.git.batch import parse_batch
-from clauderon.git.call import Git
-from clauderon.git.environment import environment, without_filters
-from clauderon.git.settings import parse_settings, without_password
+from clauderon.errors import Conflict, UsageError
 from tests.airlock.world import call, make_repo
 
 
@@ -169,146 +162,9 @@ def test_our_paths_are_looked_for_in_the_base(tmp_path: Path) -> None:
     assert read(repo, "HEAD~").tracks == {".claude.json"}
 
 
-def test_filters_are_told_of_since_git_by_hand_would_run_them(repo: Path) -> None:
-    call("git", "config", "filter.lfs.smudge", "git-lfs smudge -- %f", cwd=repo)
-    assert read(repo).notes == ()
-    call("git", "config", "filter.nbstripout.clean", "python3 -m nbstripout", cwd=repo)
-    assert any("filters (nbstripout): run no git command" in note for note in read(repo).notes)
-    call("git", "config", "extensions.worktreeConfig", "true", cwd=repo)
-    assert read(repo).notes == ()
-
-
-def test_hooks_in_the_tree_are_warned_of(repo: Path) -> None:
-    call("git", "config", "core.hooksPath", ".husky", cwd=repo)
-    assert any("core.hooksPath is .husky" in note for note in read(repo).notes)
-    call("git", "config", "core.hooksPath", "/usr/share/hooks", cwd=repo)
-    assert read(repo).notes == ()
-
-
 def test_the_environment_is_not_printed_with_it(repo: Path) -> None:
     found = git.repository_read(repo, {**os.environ, "ANTHROPIC_API_KEY": "sk-ant-test-not-a-real-key-0001"})
     assert "sk-ant" not in repr(found)
-
-
-def test_remotes_are_rewritten_as_git_would(repo: Path) -> None:
-    call("git", "remote", "add", "origin", "gh:o/r", cwd=repo)
-    call("git", "remote", "add", "two", "https://example.test/x", cwd=repo)
-    call("git", "config", "url.git@github.com:.insteadOf", "gh:", cwd=repo)
-    call("git", "config", "url.ssh://other/.insteadOf", "g", cwd=repo)
-    call("git", "config", "url.ssh://push/.pushInsteadOf", "https://example.test/", cwd=repo)
-    remotes = {remote.name: remote for remote in read(repo).remotes}
-    for name, remote in remotes.items():
-        assert remote.url == call("git", "remote", "get-url", name, cwd=repo)
-        assert remote.push_url == call("git", "remote", "get-url", "--push", name, cwd=repo)
-        assert remote.fetch == (f"+refs/heads/*:refs/remotes/{name}/*",)
-
-
-def test_filters_are_found_by_name_whatever_the_name(repo: Path) -> None:
-    for key in ("filter.lfs.clean", "filter.a=b.smudge", "filter.with.dots.process", "filter.X Y.clean"):
-        call("git", "config", key, "cat", cwd=repo)
-    found = read(repo)
-    assert found.filters == ("X Y", "a=b", "lfs", "with.dots")
-    env = without_filters(environment(os.environ), found.filters)
-    for name in found.filters:
-        assert call("git", "config", f"filter.{name}.clean", cwd=repo, env=env) == ""
-        assert call("git", "config", f"filter.{name}.required", cwd=repo, env=env) == "false"
-
-
-def test_only_harmless_git_variables_are_passed_on() -> None:
-    environ = dict.fromkeys(
-        ("GIT_DIR", "GIT_CONFIG_PARAMETERS", "GIT_EXEC_PATH", "GIT_EXTERNAL_DIFF", "PATH"), "x"
-    )
-    environ |= {"GIT_AUTHOR_NAME": "Ada", "GIT_SSH_COMMAND": "ssh -i key", "LANGUAGE": "de", "HOME": "/h"}
-    assert environment(environ) == {
-        "PATH": "x",
-        "HOME": "/h",
-        "GIT_AUTHOR_NAME": "Ada",
-        "GIT_SSH_COMMAND": "ssh -i key",
-        "LC_ALL": "C.UTF-8",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_OPTIONAL_LOCKS": "0",
-    }
-
-
-def test_a_hardened_call_names_its_repository_and_runs_no_hook() -> None:
-    argv = Git("/r/.git", {}, Path("/w")).argv("status")
-    assert argv[:4] == ["git", "--no-pager", "--git-dir=/r/.git", "--work-tree=/w"]
-    assert {"core.hooksPath=/dev/null", "core.fsmonitor=false"} <= set(argv)
-    assert argv[-1] == "status"
-
-
-@pytest.mark.parametrize(
-    ("url", "plain"),
-    [
-        ("https://user:token@example.test/r.git", "https://example.test/r.git"),
-        ("https://token@example.test:8443/r", "https://example.test:8443/r"),
-        ("https://example.test/a@b/r", "https://example.test/a@b/r"),
-        ("https://a:b@c@example.test/r", "https://example.test/r"),
-        ("HTTP://u:p@example.test", "HTTP://example.test"),
-        ("ssh://git@example.test/r", "ssh://git@example.test/r"),
-        ("ssh://git:pw@example.test:22/r", "ssh://git@example.test:22/r"),
-        ("git@example.test:o/r.git", "git@example.test:o/r.git"),
-        ("/srv/git/r@v1.git", "/srv/git/r@v1.git"),
-        ("../r", "../r"),
-        ("file:///srv/a:b@c/r", "file:///srv/a:b@c/r"),
-    ],
-)
-def test_no_credential_in_a_url(url: str, plain: str) -> None:
-    assert without_password(url) == plain
-
-
-@given(
-    st.text(min_size=1).filter(
-        lambda secret: not set(secret) & set("/@:") and secret not in "https://example.test/r"
-    )
-)
-def test_no_password_survives_in_any_url(secret: str) -> None:
-    assert without_password(f"https://u:{secret}@example.test/r") == "https://example.test/r"
-
-
-@given(st.lists(st.binary(min_size=1).filter(lambda path: not path.startswith(b"#") and b"\n" not in path)))
-def test_alternates_survive_quoting(paths: list[bytes]) -> None:
-    content = b"# a comment\n" + b"".join(quoted(path) + b"\n" for path in paths)
-    assert parse_alternates(content) == paths
-
-
-@pytest.mark.parametrize("name", ['a"b', "a:b", "new\nline", "back\\slash", "ünï", "tab\t", "\x01", "\udcff"])
-def test_git_reads_our_quoting(repo: Path, tmp_path: Path, name: str) -> None:
-    other = tmp_path / name
-    (repo / ".git/objects").rename(other)
-    (repo / ".git/objects").mkdir()
-    env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(tmp_path / "empty", other)}
-    assert call("git", "show", "HEAD:src/hello.txt", cwd=repo, env=env) == "hello"
-
-
-@given(st.lists(st.one_of(st.none(), st.binary(max_size=50))))
-def test_batch_answers_are_told_apart_by_their_sizes(contents: list[bytes | None]) -> None:
-    output = b""
-    for content in contents:
-        output += (
-            b"some name missing\n"
-            if content is None
-            else b"%b blob %d\n%b\n" % (b"a" * 40, len(content), content)
-        )
-    found = parse_batch(output, len(contents))
-    assert [None if answer is None else answer[2] for answer in found] == contents
-
-
-def test_a_batch_cut_short_is_an_error() -> None:
-    with pytest.raises(BackendError):
-        parse_batch(b"x missing\n", 2)
-
-
-@given(st.binary())
-def test_any_configuration_can_be_parsed(output: bytes) -> None:
-    parse_settings(output)
-
-
-def test_hooks_of_the_repositorys_own_are_seen_whatever_its_format(tmp_path: Path) -> None:
-    with_hooks = {".clauderon/hooks/Stop.sh": "", ".clauderon/hooks-not": "", "x": ""}
-    assert read(make_repo(tmp_path / "with", files=with_hooks)).tracks == {".clauderon", ".clauderon/hooks"}
-    without = {".clauderon/a": "", ".clauderon/hooks-not/x": "", "x": ""}
-    assert read(make_repo(tmp_path / "without", files=without)).tracks == {".clauderon"}
 
 
 def test_a_file_where_our_directory_has_to_be_is_refused(tmp_path: Path) -> None:

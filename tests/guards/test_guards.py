@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from clauderon.paths import Home
+from tests.proxy.service_rig import eventually
 from tests.standins import guards
 
 
@@ -52,3 +54,10 @@ def test_docker_without_a_transcript_fails_and_leaves_a_mark(tmp_path: Path) -> 
 def test_the_repository_has_the_same_commit_everywhere(repo: Path) -> None:
     done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=repo, capture_output=True, text=True, check=True)
     assert done.stdout == "1ea732dc4b43b25554fc2ce10d4152e77e1d44d0\n"
+
+
+def test_eventually_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.proxy.service_rig.DEADLINE_S", 0.0)
+    time.sleep(0.001)
+    with pytest.raises(AssertionError, match="never came: it"):
+        eventually(lambda: False, "it")

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from clauderon.docker import keys
-from clauderon.errors import UsageError
 from clauderon.proc.terminal_modes import LEAVE
 from tests.standins.terminal import on_a_terminal
 
@@ -70,22 +68,6 @@ def test_what_is_on_by_itself_is_put_on_again() -> None:
 
 def test_a_dumb_terminal_is_sent_nothing(tmp_path: Path) -> None:
     assert visited(tmp_path, "dumb").endswith("middleOURS")
-
-
-@pytest.mark.parametrize(
-    "text", ["ctrl-p,ctrl-q", "a", "ctrl-@", "ctrl-\\,x", "DEL", "ctrl-^,ctrl-_,ctrl-[", "~,."]
-)
-def test_dockers_own_detach_keys_are_taken(text: str) -> None:
-    assert keys.parse_detach_keys(text, "attach") == text
-
-
-@pytest.mark.parametrize(
-    "text", ["bogus", "", "ctrl-", "ctrl-P", "ctrl-1", "a,,b", "ctrl-p,", "é", "ctrl-pp", "\x10", "-x"]
-)
-def test_other_detach_keys_are_our_usage_error(text: str) -> None:
-    with pytest.raises(UsageError, match="is no key") as caught:
-        keys.parse_detach_keys(text, "exec")
-    assert caught.value.exit_status == 2
 
 
 @pytest.mark.parametrize("stream", [1, 2])

@@ -2,56 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, strategies
 
 from clauderon.proxy.audit import log as audit
-from clauderon.proxy.audit.line import LONGEST, Lines
+from clauderon.proxy.audit.line import Lines
 from clauderon.proxy.audit.log import AuditLog
 from clauderon.proxy.audit.reader import read
 from clauderon.proxy.audit.record import AuditRecord
+from tests.proxy.audit.records import record
 from tests.proxy.service_rig import eventually
-
-
-def record(number: int = 0, session: str = "one", **changes: object) -> AuditRecord:
-    base = AuditRecord(
-        time=1_700_000_000.25,
-        kind="request",
-        session=f"id-{session}",
-        session_name=session,
-        host="api.anthropic.com",
-        port=443,
-        method="POST",
-        path=f"/v1/{number}",
-        status=200,
-        bytes_up=1,
-        bytes_down=2,
-        duration=0.0123,
-        rule="open",
-    )
-    return base._replace(**changes)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    directory = tmp_path / "state"
-    directory.mkdir()
-    return directory / "audit.jsonl"
-
-
-@pytest.fixture
-def log(path: Path) -> Iterator[AuditLog]:
-    made = AuditLog(path, max_bytes=1 << 20, keep=3)
-    made.start()
-    yield made
-    made.stop()
 
 
 def numbers(path: Path) -> list[int]:
@@ -83,21 +47,6 @@ def test_a_record_becomes_one_line_with_every_field(log: AuditLog, path: Path) -
         }
     ]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-@given(strategies.text(), strategies.text(), strategies.text())
-@example("a" * LONGEST, "\u0331" * LONGEST, "x" + "\U0001f600" * LONGEST)
-def test_any_text_makes_one_line_of_json(host: str, path: str, rule: str) -> None:
-    """Whole, or its beginning where it is longer than a line has room for."""
-    line = AuditLog(Path("unused"), max_bytes=1, keep=1)._line(record(host=host, path=path, rule=rule))
-    assert line.count("\n") == 1
-    assert len(line) <= 4096
-    found = json.loads(line)
-    for name, text in (("host", host), ("path", path), ("rule", rule)):
-        if len(json.dumps(text)) <= LONGEST:
-            assert found[name] == text
-        else:
-            assert found[name] and text.startswith(found[name])
 
 
 def test_lines_appear_without_a_stop(log: AuditLog, path: Path) -> None:
@@ -224,48 +173,3 @@ def test_a_symlink_in_the_files_place_is_not_followed(log: AuditLog, path: Path,
     log.write(record(1))
     eventually(lambda: log.problem, "refused")
     assert target.read_text() == ""
-
-
-def test_reading_selects_a_session_by_name_or_id(log: AuditLog, path: Path) -> None:
-    for number in range(4):
-        log.write(record(number, session=("one", "two")[number % 2], path=f"/one/{number}"))
-    log.stop()
-    assert [found["path"] for found in read(path, session="one")] == ["/one/0", "/one/2"]
-    assert [found["path"] for found in read(path, session="id-two")] == ["/one/1", "/one/3"]
-    assert list(read(path, session="three")) == []
-
-
-def test_following_goes_on_through_rotations_without_loss(path: Path) -> None:
-    log = AuditLog(path, max_bytes=1500, keep=50)
-    log.start()
-    total = 60
-    written = iter(range(total))
-
-    def wait() -> bool:
-        # Each time the reader has nothing, something more is written, often enough with a rotation.
-        for number in [n for _, n in zip(range(7), written, strict=False)]:
-            log.write(record(number))
-        deadline_met = eventually(lambda: not log._queue and not log._records, "drained")
-        return bool(deadline_met)
-
-    found = []
-    for line in read(path, follow=True, wait=wait):
-        found.append(int(line["path"].rpartition("/")[2]))
-        if len(found) == total:
-            break
-    log.stop()
-    assert found == list(range(total))
-    assert (path.parent / "audit.jsonl.1").exists()
-
-
-def test_following_a_file_that_is_not_there_yet_waits_for_it(path: Path) -> None:
-    rounds = iter(range(3))
-
-    def wait() -> bool:
-        if next(rounds) == 1:
-            path.write_text('{"path": "/v1/5"}\n{"half')
-        return True
-
-    reader = read(path, follow=True, wait=wait)
-    assert next(reader)["path"] == "/v1/5"
-    reader.close()

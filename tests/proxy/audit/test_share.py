@@ -18,7 +18,7 @@ from clauderon.proxy.audit import share
 from clauderon.proxy.audit.log import AuditLog
 from clauderon.proxy.audit.reader import read
 from clauderon.proxy.audit.record import AuditRecord
-from tests.proxy.audit.test_log import record
+from tests.proxy.audit.records import record
 
 REFUSED = {"refused": True, "status": 403, "rule": "not allowed"}
 

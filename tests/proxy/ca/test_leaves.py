@@ -20,12 +20,6 @@ from clauderon.proxy.ca import leaves
 from tests.proxy.ca.handshakes import Handshake, handshake, trusting
 
 
-@pytest.fixture
-def made(home: Home) -> Home:
-    ca.ensure(home)
-    return home
-
-
 @pytest.mark.parametrize(
     "host",
     [
