@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +14,7 @@ from clauderon.agents import registry
 from clauderon.config.builtin_agents import BUILTIN_AGENTS
 from clauderon.config.schema import Agent, Config
 from clauderon.record import Session
-
-CONVERSATION = "11111111-2222-4333-8444-555555555555"
+from tests.agents.inside import CONVERSATION, SHELLS, Container
 
 
 @pytest.fixture
@@ -46,3 +48,14 @@ def session() -> Callable[..., Session]:
         return Session(**{**values, **changes})
 
     return make
+
+
+@pytest.fixture(params=SHELLS)
+def container(request: pytest.FixtureRequest, tmp_path: Path) -> Container:
+    words = SHELLS[request.param]
+    found = shutil.which(words[0])
+    if found is None:
+        pytest.skip(f"{words[0]} is not installed")
+    root = tmp_path / "inside"
+    root.mkdir()
+    return Container(root, [found, *words[1:]], os.environ["PATH"])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 
 from clauderon.agents import setup
 from clauderon.agents.environment import PLACEHOLDERS
+from tests.agents.live_help import log_of, share_agents, wait_until
 from tests.agents.terminal import terminal
 from tests.standins.engine import DEBIAN, Engine
 from tests.standins.model_process import KEYS, OAUTH_TOKEN, ModelApi, model_api
@@ -24,13 +23,6 @@ from tests.standins.repository import make_repo
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 USERS = {"host": "", "uid 1000": 'user = "1000:1000"'}
-
-
-def share_agents(engine: Engine) -> None:
-    """One cache of agents for every test run of this user: they are 200 MB each."""
-    cache = Path(tempfile.gettempdir()) / f"clauderon-test-agents-{os.getuid()}"
-    cache.mkdir(mode=0o700, exist_ok=True)
-    engine.home.agents.symlink_to(cache)
 
 
 @pytest.fixture
@@ -66,20 +58,6 @@ def create(live: Engine, checkout: Path) -> Create:
         return name
 
     return call
-
-
-def log_of(repository: Path, branch: str) -> list[str]:
-    done = subprocess.run(
-        ["git", "log", "--format=%s", branch], cwd=repository, capture_output=True, text=True, check=True
-    )
-    return done.stdout.splitlines()
-
-
-def wait_until(condition: Callable[[], bool], what: str, *, timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come about"
-        time.sleep(0.1)
 
 
 def session_id(live: Engine, name: str) -> str:

@@ -9,7 +9,8 @@ import pytest
 from clauderon.agents import binary
 from clauderon.agents.image import ImageFacts
 from clauderon.config.schema import Agent
-from tests.agents.test_live_agents import checkout, live, log_of, model
+from tests.agents.live_help import log_of
+from tests.agents.test_live_agents import checkout, live, model
 from tests.standins.engine import Engine
 
 __all__ = ["checkout", "live", "model"]

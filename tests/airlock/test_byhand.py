@@ -43,11 +43,6 @@ COMMANDS = [
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Path:
-    return tmp_path / "canary"
-
-
-@pytest.fixture
 def planted(repo: Path, home: Home, canary: Path) -> World:
     """A person's configuration with programs that lead into the tree, and an agent that writes what they find."""
     call("git", "config", "extensions.worktreeConfig", "true", cwd=repo)

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from clauderon.errors import Refused
-from tests.airlock.test_programs import bring, canary
+from tests.airlock.test_programs import bring
 from tests.airlock.world import World
 
-__all__ = ["canary"]
 # Looked for before the guards of a test change PATH.
 LFS = shutil.which("git-lfs")
 

@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from clauderon.airlock import gitlike, incoming
+from clauderon.airlock import incoming
 from clauderon.errors import Refused
 from tests.airlock.world import World
 
@@ -272,32 +270,6 @@ def test_a_rescue_keeps_a_planted_repository_out_of_the_users_repository(world: 
     kept = world.delete()
     assert not world.refs("refs/clauderon/rescue")
     assert (Path(kept[-1]) / "worktree/docs/config").exists() or list(Path(kept[-1]).rglob("docs/config"))
-
-
-PARTS = st.sampled_from(["HEAD", "head", "objects", "refs", "commondir", "config", "refs.", "x", "OBJECTS"])
-
-
-@given(entries=st.dictionaries(PARTS, st.sampled_from(["file", "program", "directory", "link"]), max_size=6))
-def test_what_git_takes_for_a_repository_is_always_taken_for_one(
-    entries: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """Against the real git: whatever it enters we report; the other way round we may be wary."""
-    top = tmp_path_factory.mktemp("any")
-    for name, kind in entries.items():
-        path = top / name
-        if kind == "directory":
-            path.mkdir()
-        elif kind == "link":
-            path.symlink_to("refs/heads/main" if name == "HEAD" else ".")
-        else:
-            path.write_text(HEAD if name == "HEAD" else ".\n")
-            path.chmod(0o755 if kind == "program" else 0o644)
-    answer = subprocess.run(
-        ["git", "rev-parse", "--git-dir"], cwd=top, capture_output=True, text=True, check=False
-    )
-    found = [(entry.name, entry.is_dir() and not entry.is_symlink()) for entry in top.iterdir()]
-    if answer.stdout.strip() == ".":
-        assert gitlike.makes_repository(found)
 
 
 @pytest.mark.parametrize("name", [" " * 300_000, "HEAD " + " \u200c" * 1_000_000], ids=["spaces", "joiners"])

@@ -38,11 +38,6 @@ COMMANDS = [
 ]
 
 
-@pytest.fixture
-def canary(tmp_path: Path) -> Path:
-    return tmp_path / "canary"
-
-
 def bring(world: World, canary: Path, attributes: str = "", where: str = ".gitattributes") -> None:
     """The branch brings programs under every name above, and a file for a filter to work on."""
     script = f": > '{canary}'\ncat\n"

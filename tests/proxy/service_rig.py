@@ -7,6 +7,7 @@ import http.client
 import http.server
 import json
 import os
+import socket
 import ssl
 import threading
 import time
@@ -211,3 +212,8 @@ def running(home: Home, ports: range, environ: Mapping[str, str] | None = None) 
     finally:
         print(made.log())  # shown with a failure
         service.stop(home)
+
+
+def listening(address: str, port: int) -> bool:
+    with contextlib.closing(socket.socket()) as probe:
+        return probe.connect_ex((address, port)) == 0

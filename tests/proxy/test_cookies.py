@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.proxy.rig import Peer, Rig
+from tests.proxy.peers import Peer
+from tests.proxy.rig import Rig
 
 COOKIE = b"JSESSIONID=0123456789abcdef; Path=/; HttpOnly"
 

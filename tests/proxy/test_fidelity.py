@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.proxy.rig import Peer, Rig, running
+from tests.proxy.peers import Peer
+from tests.proxy.rig import Rig, running
 
 HOST = b"api.test"
 CREDENTIALED = b"key.test"

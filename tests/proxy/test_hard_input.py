@@ -13,9 +13,8 @@ import pytest
 from clauderon.proxy.dataplane import session as sessions_module
 from clauderon.proxy.dataplane import timeouts
 from clauderon.proxy.net import upstream as upstream_module
-from tests.proxy.rig import OK, Peer, Rig
-
-GET = b"GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"
+from tests.proxy.peers import GET, OK, Peer
+from tests.proxy.rig import Rig
 
 
 def test_a_header_line_of_64_kib_passes(rig: Rig) -> None:

@@ -7,10 +7,10 @@ import time
 import pytest
 
 from clauderon.proxy.http.framing import MAX_LINE, MAX_TRAILER, Chunked, FramingError
-from tests.proxy.rig import Peer, Rig
+from tests.proxy.peers import GET, Peer
+from tests.proxy.rig import Rig
 
 H = b"Host: api.test\r\n"
-GET = b"GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"
 
 REQUESTS: dict[str, tuple[bytes, bytes]] = {
     "a folded line": (b"400", b"GET / HTTP/1.1\r\n" + H + b"X: a\r\n b\r\n\r\n"),

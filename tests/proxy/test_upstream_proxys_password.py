@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.proxy.rig import Peer, Rig, Upstream, running
+from tests.proxy.peers import Peer, Upstream
+from tests.proxy.rig import Rig, running
 
 PASSWORD = "not-a-real-p@ss/word+0001"
 BASIC = base64.b64encode(f"me:{PASSWORD}".encode())

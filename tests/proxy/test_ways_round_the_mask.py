@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.proxy.rig import CANARY, Peer, Rig
+from tests.proxy.peers import Peer
+from tests.proxy.rig import CANARY, Rig
 
 SECRET = CANARY.encode()
 ECHO = b"you sent " + SECRET

@@ -13,11 +13,11 @@ import zlib
 import pytest
 
 from clauderon.proxy.http import inflate
-from tests.proxy.rig import CANARY, Peer, Rig
+from tests.proxy.peers import GET, Peer
+from tests.proxy.rig import CANARY, Rig
 
 SECRET = CANARY.encode()
 STARS = b"*" * len(SECRET)
-GET = b"GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"
 
 
 def _response(body: bytes, *fields: bytes) -> bytes:

@@ -192,7 +192,7 @@ def test_every_piece_that_is_looked_for_is_unknown_or_a_whole_secret(secret: str
     needles = Needles(secret, "user")
     assert _forms(secret, "user")[0][:3] == (secret.encode(), _unknown(secret), len(secret))
     for sampler in needles._samplers:
-        for uses in sampler.pieces.values():
+        for uses in sampler._pieces.values():
             for form, at in uses:
                 assert at >= form.first and at + sampler._size <= form.last
                 assert sampler.weak or sampler._size >= form.size

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from clauderon.proxy.net.pool import Pool
 from clauderon.proxy.net.upstream import Key, Upstream
-from tests.proxy.rig import OK, Rig
+from tests.proxy.peers import GET, OK, Peer
+from tests.proxy.rig import Rig
 
 
 class _Transport:
@@ -71,3 +72,20 @@ def test_a_session_keeps_its_connection_beside_one_that_visits_many_hosts(rig: R
         other.send(b"GET / HTTP/1.1\r\nHost: h%d.test\r\n\r\n" % number)
         assert other.message()[1] == b"ok"
     assert len(upstream.peers) == 1
+
+
+def test_a_pool_forgets_the_hosts_it_has_no_connection_to(rig: Rig) -> None:
+    answers = iter([OK, b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"])
+
+    def handle(peer: Peer) -> None:
+        for answer in answers:
+            peer.head()
+            peer.send(answer)
+
+    rig.upstream(handler=handle)
+    client = rig.tunnel()
+    for _ in range(2):
+        client.send(GET)
+        client.message()
+    rig.wait(lambda: rig.plane.pool.size == 0)
+    assert rig.call(lambda: dict(rig.plane.pool.idle)) == {}

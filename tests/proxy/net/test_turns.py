@@ -18,10 +18,10 @@ from clauderon.proxy.net import turns
 from clauderon.proxy.net.outbox import Outbox
 from clauderon.proxy.net.turns import Turn, Turns
 from clauderon.proxy.net.wire import Wire
-from tests.proxy.rig import OK, Peer, Rig
+from tests.proxy.peers import GET, OK, Peer
+from tests.proxy.rig import Rig
 
 REFUSED = b"GET http://denied.test/%b HTTP/1.1\r\nHost: denied.test\r\n\r\n" % (b"x" * 200)
-GET = b"GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"
 
 
 class Loop:

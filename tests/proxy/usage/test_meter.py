@@ -10,7 +10,8 @@ import pytest
 
 from clauderon.proxy.usage.amounts import Usage
 from clauderon.proxy.usage.meter import Meter
-from tests.proxy.rig import Peer, Rig
+from tests.proxy.peers import Peer
+from tests.proxy.rig import Rig
 from tests.proxy.usage import said
 from tests.proxy.usage.test_websocket import frames
 
