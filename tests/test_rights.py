@@ -17,6 +17,7 @@ from clauderon import rights, spec
 from clauderon.docker.parse import Container
 from clauderon.errors import BackendError
 from clauderon.paths import Home
+from clauderon.proxy import service
 from clauderon.record import Session
 from clauderon.session import lookup, reconcile
 from clauderon.session.context import Context
@@ -274,7 +275,7 @@ def _reconcile(
     home: Home, monkeypatch: pytest.MonkeyPatch, *, dry_run: bool = False
 ) -> list[tuple[str, str]]:
     monkeypatch.setattr(reconcile, "SETTLE_S", 0.0)
-    monkeypatch.setattr(reconcile.service, "reload", lambda *_args: None)
+    monkeypatch.setattr(service, "reload", lambda *_args: None)
     with Store.open(home) as store:
         return [(a.name, a.did) for a in reconcile.reconcile(_context(home, store), dry_run=dry_run)]
 

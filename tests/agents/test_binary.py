@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from clauderon.agents import binary, download
+from clauderon.agents import binary
 from clauderon.agents.download import FetchError, Unreachable
 from clauderon.agents.image import ImageFacts
 from clauderon.config.schema import Agent
@@ -153,7 +153,7 @@ def test_a_full_disk_is_said_before_anything_is_fetched(
     publish_release(channel, "2.1.330", BINARY)
     usage = type("Usage", (), {"free": 1_000_000})
     # Nobody can fill a disk in a test without taking it from others.
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda _folder: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: usage)
     with pytest.raises(FetchError, match="is full") as caught:
         ensure()
     assert caught.value.hint == "clauderon clean-cache"

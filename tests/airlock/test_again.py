@@ -9,6 +9,7 @@ import pytest
 
 from clauderon import airlock
 from clauderon.airlock import aside, closing
+from clauderon.airlock.removal import remove_tree
 from clauderon.paths import Home
 from tests.airlock.world import World, open_session
 
@@ -22,7 +23,7 @@ class Killed(BaseException):
 def killed_while_removing(world: World, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     """`close`, ended after that many files of the session are gone."""
     left = after
-    real = closing.remove_tree
+    real = remove_tree
 
     def some(top: Path) -> None:
         nonlocal left

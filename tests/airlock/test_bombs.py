@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from clauderon.airlock import landing, leftout, quarantine
+from clauderon.airlock.loose import copy_loose
+from clauderon.airlock.packs import copy_pack
 from clauderon.errors import BackendError, ClauderonError, Refused
 from tests.airlock.forging import (
     BLOB,
@@ -153,7 +155,7 @@ def test_an_object_that_is_not_what_its_name_says_is_inflated_once(
 ) -> None:
     """With nothing remembered each sync inflates it again. Seen to fail when nothing was remembered."""
     looked: list[str] = []
-    real = quarantine.copy_loose
+    real = copy_loose
 
     def counted(*args: object, **options: object) -> bool:
         looked.append(str(args[3]))
@@ -176,7 +178,7 @@ def test_a_damaged_pack_is_indexed_once_and_said_each_time(
 ) -> None:
     """Seen to fail when nothing was remembered."""
     looked: list[object] = []
-    real = quarantine.copy_pack
+    real = copy_pack
     monkeypatch.setattr(
         quarantine, "copy_pack", lambda *args, **options: looked.append(args) or real(*args, **options)
     )

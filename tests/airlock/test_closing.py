@@ -11,6 +11,7 @@ import pytest
 
 from clauderon import airlock, proc
 from clauderon.airlock import closing
+from clauderon.airlock.refs import update_refs
 from clauderon.errors import BackendError, Conflict
 from clauderon.paths import Home
 from tests.airlock.world import World, call, open_session
@@ -382,7 +383,7 @@ def test_refs_that_keep_moving_are_not_deleted_blindly(world: World, monkeypatch
     world.commit()
     world.sync()
     world.host("merge", "--quiet", world.session.branch)
-    real = closing.update_refs
+    real = update_refs
     moved: list[str] = []
 
     def move_first(*args: object) -> None:

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from clauderon import airlock
-from clauderon.airlock import status
+from clauderon.airlock import status, tree
 from clauderon.airlock.snapshot import Changes, parse_status
 from clauderon.errors import BackendError
 from tests.airlock.world import World
@@ -107,7 +107,7 @@ def test_a_diff_works_while_the_container_works(world: World) -> None:
         world.write(f"{number}.txt")
     from clauderon.airlock import snapshot
 
-    real = snapshot.look
+    real = tree.look
     seen: list[bytes] = []
 
     def disturb(root: int, path: bytes, *, insist: bool) -> object:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from clauderon import airlock, proc
+from clauderon.airlock import carry
 from clauderon.airlock.layout import own_ref
 from clauderon.errors import BackendError, Conflict
 from clauderon.paths import Home
@@ -256,7 +257,7 @@ def test_a_branch_that_moves_on_the_host_during_the_sync_is_not_overwritten(
     from clauderon.airlock import bringing
 
     inside = world.commit("inside.txt")
-    real = bringing.carry
+    real = carry.carry
 
     def carry_then_move(*args: object, **kwargs: object) -> object:
         carried = real(*args, **kwargs)  # type: ignore[arg-type]

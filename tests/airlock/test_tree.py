@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clauderon.airlock import snapshot, tree
+from clauderon.airlock import gitlike, snapshot
 from tests.airlock.evil import evil_repository, plant_untracked
 from tests.airlock.world import World, call
 
@@ -154,4 +154,4 @@ def test_a_directory_swapped_for_a_link_between_two_looks_leads_nowhere(
     ],
 )
 def test_spellings_of_git_that_some_file_system_takes_for_it(name: str, taken: bool) -> None:
-    assert tree.is_dotgit(name) is taken
+    assert gitlike.is_dotgit(name) is taken

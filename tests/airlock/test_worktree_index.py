@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from clauderon.airlock import syncing, worktree_index
-from tests.airlock.conftest import World
+from clauderon.airlock.layout import host_side
+from tests.airlock.world import World
 
 
 def test_an_index_that_somebody_holds_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +62,7 @@ def test_a_sync_that_was_killed_before_the_index_moved_is_seen(
         world.sync()
     monkeypatch.undo()
     assert syncing.is_half_done(world.home, world.session)
-    with syncing.locked(syncing.host_side(world.home, world.session.id), "fix"):
+    with syncing.locked(host_side(world.home, world.session.id), "fix"):
         assert not syncing.is_half_done(world.home, world.session)
     world.sync()
     assert not syncing.is_half_done(world.home, world.session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +48,7 @@ def test_a_bug_is_not_taken_for_the_status_of_what_ran(
 
     monkeypatch.setattr(common, "output", Output())
     monkeypatch.setattr(cli_run, "_run", broken)
-    monkeypatch.setattr(cli_run.signal, "signal", lambda *_words: None)
+    monkeypatch.setattr(signal, "signal", lambda *_words: None)
     assert cli_run.run([*LINES.get(command, ["list"])]) == status
     assert "clauderon: bug: KeyError" in capsys.readouterr().err
 

@@ -82,16 +82,16 @@ def test_a_home_that_cannot_be_made_is_a_failure(tmp_path: Path, monkeypatch: py
     home = Home(tmp_path / "not" / "there")
     assert machine.state_directory(home).outcome == "ok"
     # Nobody keeps root from writing.
-    monkeypatch.setattr(machine.os, "access", lambda path, _mode: Path(path) != tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != tmp_path)
     check = machine.state_directory(home)
     assert (check.outcome, check.found) == ("fail", f"{home.root} cannot be made in {tmp_path}")
     mended(check, lambda: machine.state_directory(home))
 
 
 def test_a_home_on_a_disk_that_is_read_only_is_a_failure(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine.os, "access", lambda _path, _mode: False)
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
     assert machine.state_directory(home).mend == f'sudo chown -R "$(id -u)" {home.root}'
-    monkeypatch.setattr(machine.os, "statvfs", lambda _path: type("Facts", (), {"f_flag": os.ST_RDONLY}))
+    monkeypatch.setattr(os, "statvfs", lambda _path: type("Facts", (), {"f_flag": os.ST_RDONLY}))
     check = machine.state_directory(home)
     assert (check.outcome, check.found) == ("fail", f"{home.root} is on a disk that is read-only")
     assert check.mend == f'sudo mount -o remount,rw "$(findmnt -no TARGET -T {home.root})"'

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from clauderon import spec
 from clauderon.docker.parse import Container
 from clauderon.paths import Home
+from clauderon.proxy import service
 from clauderon.record import Session
 from clauderon.session import query, reconcile
 from clauderon.session.context import Context
@@ -160,7 +161,7 @@ def test_a_dry_run_says_what_the_real_one_does(
     results = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reconcile, "SETTLE_S", 0.0)
-        patch.setattr(reconcile.service, "reload", lambda *_args: None)
+        patch.setattr(service, "reload", lambda *_args: None)
         for dry_run in (True, False):
             with Store.open(home) as store:
                 context, said = _context(home, store, engine)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import pwd
 import types
 from pathlib import Path
 
 import pytest
 
-from clauderon.session import protected
 from tests.session.test_unsafe import Stage
 
 
@@ -74,7 +74,7 @@ def test_no_persons_home_is_given_whether_or_not_it_holds_keys(
         types.SimpleNamespace(pw_uid=uid, pw_dir=str(tmp_path / place))
         for uid, place in ((1000, "homes/ann"), (501, "homes/bob"), (33, "daemon"), (65534, "daemon"))
     ]
-    monkeypatch.setattr(protected.pwd, "getpwall", lambda: people)
+    monkeypatch.setattr(pwd, "getpwall", lambda: people)
     for source in ("homes", "homes/ann", "homes/bob"):
         assert stage.volume(f"{tmp_path}/{source}:/x"), source
     assert stage.volume(f"{tmp_path}/homes/ann/.config:/x:ro")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from clauderon import proc
@@ -73,7 +75,7 @@ def test_a_branch_that_moved_is_synced_once(home: Home, monkeypatch: pytest.Monk
 def test_a_session_whose_sync_takes_long_rests_longer(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the rest, a session that makes each sync expensive keeps a core busy for good."""
     now = 100.0
-    monkeypatch.setattr(branch_watch.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     syncs = Syncs(monkeypatch)
     watching = branch_watch.BranchWatch(home, {})
     syncs.tips = {"slow": "a" * 40, "quick": "a" * 40}

@@ -6,6 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -42,12 +43,12 @@ def test_a_second_service_does_not_wait_to_take_the_firsts_place(
     def wait(_seconds: float) -> None:
         raise AssertionError("it waits")
 
-    monkeypatch.setattr(lockfile.time, "sleep", wait)
+    monkeypatch.setattr(time, "sleep", wait)
     assert first is not None and lockfile.acquire(home) is None
 
 
 def test_a_reader_of_the_lock_is_waited_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = os.open(home.locks / "proxy.lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(reader, fcntl.LOCK_SH)
-    monkeypatch.setattr(lockfile.time, "sleep", lambda _seconds: os.close(reader))
+    monkeypatch.setattr(time, "sleep", lambda _seconds: os.close(reader))
     assert lockfile.acquire(home) is not None

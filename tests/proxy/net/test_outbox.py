@@ -12,7 +12,7 @@ import pytest
 from clauderon.proxy.dataplane.client import Client
 from clauderon.proxy.net import outbox
 from clauderon.proxy.net.outbox import Outbox
-from tests.proxy.fuzz import Stage
+from tests.proxy.fuzz_stage import Stage
 
 
 class Loop:
