@@ -38,6 +38,7 @@ rescue list|tsv json|
 rescue show x|tsv json|
 rescue restore x|tsv json|
 rescue drop x|tsv json|
+top --once||engine
 usage|tsv json|noconfig
 proxy run||
 proxy start|tsv json|

@@ -31,6 +31,8 @@ ROOMS: dict[str, tuple[str, str]] = {
     "output": ("face", "the only writer of stdout"),
     "cells": ("face", "values as text and tables"),
     "patchview": ("face", "a patch for a terminal"),
+    "figures": ("face", "amounts in a few characters"),
+    "top": ("face", "`top`: the live view, with Textual"),
     "screen": ("face", "a terminal's screen as text"),
     "aliases": ("face", "words of other tools"),
     "progress": ("face", "bars"),

@@ -26,6 +26,7 @@ ONLY_IN = {
     "sqlite3": r"store|ledger",
     "fcntl": r"filelock",
     "trustme": r"proxy\.ca\..*",
+    "textual": r"top\.(app|asking|sessions)",
     "aiohttp": r"proxy\..*",
     "uvloop": r"proxy\..*",
 }

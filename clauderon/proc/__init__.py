@@ -11,6 +11,7 @@ the caller's to say. The doors:
                 `until_reader_leaves` and `foreground` where something does
     pouring     `Pour`, for one whose output is shown in another form as it comes
     waiting     what is said while one of these does not answer
+    typing_in   `type_into`, for a line typed into a program that wants a terminal
     detached    `daemon` and `attend`, for what outlives the call
 
 Children run in a process group of their own, but for those on our terminal: a Ctrl-C reaches us first, and we stop
@@ -25,10 +26,11 @@ from clauderon.proc.piping import pipe
 from clauderon.proc.pouring import Pour
 from clauderon.proc.terminal import foreground, pass_through, reader_left, replace, until_reader_leaves, visit
 from clauderon.proc.terminal_modes import leave, size
+from clauderon.proc.typing_in import type_into
 from clauderon.proc.waiting import briefly, told_to
 
 __all__ = [
     "Completed", "Env", "Pour", "Running", "attend", "briefly", "daemon", "end_all_with", "find",
     "foreground", "glance", "leave", "operand", "pass_through", "pipe", "reader_left", "replace", "run",
-    "size", "start", "stop_unwaited", "stream", "told_to", "until_reader_leaves", "visit",
+    "size", "start", "stop_unwaited", "stream", "told_to", "type_into", "until_reader_leaves", "visit",
 ]  # fmt: skip

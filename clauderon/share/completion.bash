@@ -6,7 +6,7 @@
 _clauderon_known() {
     case $1 in
     '')
-        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge usage reconcile clean-cache doctor env path shell-init rescue image proxy config'
+        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge top usage reconcile clean-cache doctor env path shell-init rescue image proxy config'
         options='--version -V --debug --help'
         ;;
     ' create')
@@ -86,6 +86,9 @@ file*'
     ' merge')
         options='--message -m --squash --allow-planted --check-autorun --allow-autorun --format --json --quiet -q --help'
         arguments=names
+        ;;
+    ' top')
+        options='--once --help'
         ;;
     ' usage')
         options='--by --group --since --format --json --help'

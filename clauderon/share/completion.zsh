@@ -51,6 +51,7 @@ _clauderon() {
                 'sync:Bring the session'\''s commits to its branch in your repository.'
                 'diff:Show what the session changed since its start, committed or not.'
                 'merge:Merge the session'\''s branch into the branch your checkout is on.'
+                'top:Watch the sessions: what they do, use and cost; and act on them by a key.'
                 'usage:Show what sessions used of models: requests, tokens and cost, as the models'\'' answers said.'
                 'reconcile:Finish or undo what killed commands left, and adopt containers whose record was lost.'
                 'clean-cache:Show the shared cache volumes, their sizes and their users; with --force remove them.'
@@ -86,6 +87,7 @@ _clauderon() {
                 sync) _clauderon_sync ;;
                 diff) _clauderon_diff ;;
                 merge) _clauderon_merge ;;
+                top) _clauderon_top ;;
                 usage) _clauderon_usage ;;
                 reconcile) _clauderon_reconcile ;;
                 clean-cache) _clauderon_clean_cache ;;
@@ -360,6 +362,12 @@ _clauderon_merge() {
         '-q[No progress on stderr.]' \
         '(- *)--help[Show the help.]' \
         '1:NAME: _clauderon_ask names session'
+}
+
+_clauderon_top() {
+    _arguments -s -S \
+        '--once[Print one frame as plain text, and end.]' \
+        '(- *)--help[Show the help.]'
 }
 
 _clauderon_usage() {

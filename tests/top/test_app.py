@@ -1,0 +1,249 @@
+"""`top` as a person uses it: by keys, on small terminals, with many sessions, and with sessions that mean harm."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pty
+import select
+import subprocess
+import termios
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from clauderon.paths import Home
+from clauderon.screen import Screen
+from clauderon.session.feed import Feed
+from clauderon.store import Store
+from clauderon.top import acting
+from clauderon.top.acting import Said
+from clauderon.top.app import Top
+from tests.standins.cli import Cli
+from tests.standins.fleet import Fleet
+
+_HOSTILE = (
+    b"\x1b]0;owned\x07\x1b]52;c;AAAA\x07\x1b[2J[bold]markup[/] [/]\r\n\xff\xe2\x80\xae evil\r\n\x9b2J\x1bPq#"
+)
+
+
+@pytest.fixture
+def fleet(home: Home, repo: Path, tmp_path: Path) -> Fleet:
+    return Fleet(home, tmp_path / "fleet", repo)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    fleet: Fleet, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[Top, Callable[..., Awaitable[object]]]]:
+    """The app and its `press`, once it has shown the sessions."""
+    with Store.open(fleet.home) as store:
+        app = Top(Feed(fleet.context(store)), look_s=0.1)
+        async with app.run_test(size=size) as pilot:
+            await until(lambda: bool(app.table.shown))
+            yield app, pilot.press
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < end, "it did not come to that"
+        await asyncio.sleep(0.02)
+
+
+def text_of(app: Top, part: str) -> str:
+    return str(app.query_one(part).render())
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """What `top` had commands do."""
+    found: list[tuple[str, ...]] = []
+
+    def run(_feed: Feed, name: str, *words: str) -> Said:
+        found.append((*words, name))
+        return Said(True, f"{words[0]} {name} [red]done")
+
+    monkeypatch.setattr(acting, "run", run)
+    return found
+
+
+async def test_a_hundred_sessions_and_what_waits_first(fleet: Fleet) -> None:
+    for number in range(1, 101):
+        fleet.add(f"s{number}", number, activity="waiting" if number == 70 else "working")
+    async with running(fleet) as (app, press):
+        assert app.table.row_count == 100
+        assert next(iter(app.table.shown.values()))["name"] == "s70"
+        assert text_of(app, "#summary").startswith("100 sessions | ")
+        await press("down", "down")
+        await until(lambda: text_of(app, "#tabs").startswith("s2 "))
+
+
+async def test_figures_grow_while_one_looks(fleet: Fleet) -> None:
+    one = fleet.add("one", 1)
+    async with running(fleet) as (app, _):
+        assert app.table.shown[one.id]["tokens"] == ""
+        fleet.use(one)
+        fleet.request(one, path="/v1/[bold]x")
+        await until(
+            lambda: app.table.shown[one.id]["tokens"] == "1.0k" and app.table.shown[one.id]["cost"] == "$1.00"
+        )
+        await until(lambda: "█" in app.table.shown[one.id]["traffic"])
+        await until(lambda: "api.anthropic.com/v1/[bold]x" in text_of(app, "#text"))
+
+
+async def test_output_is_shown_and_drives_nothing(fleet: Fleet) -> None:
+    """Seen to lose the text in brackets, and to end with an error of markup, without `Text`."""
+    fleet.add("one", 1, output=_HOSTILE)
+    async with running(fleet) as (app, press):
+        await press("o")
+        await until(lambda: "markup" in text_of(app, "#text"))
+        shown = text_of(app, "#text")
+        assert "[bold]markup[/] [/]" in shown
+        assert "\\u202e evil" in shown
+        assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(shown)
+
+
+async def test_the_diff_of_one_that_has_no_worktree_is_a_sentence(fleet: Fleet) -> None:
+    fleet.add("one", 1, commits=["a"])
+    async with running(fleet) as (app, press):
+        await press("tab", "tab")
+        await until(lambda: "no longer a worktree" in text_of(app, "#text"))
+
+
+@pytest.mark.parametrize(("key", "words"), [("x", ("stop", "one")), ("g", ("start", "one"))])
+async def test_a_key_does_what_its_command_does(
+    fleet: Fleet, done: list[tuple[str, ...]], key: str, words: tuple[str, ...]
+) -> None:
+    fleet.add("one", 1)
+    async with running(fleet) as (_, press):
+        await press(key)
+        await until(lambda: done == [words])
+
+
+@pytest.mark.parametrize(("key", "words"), [("D", ("delete", "--yes", "one")), ("m", ("merge", "one"))])
+@pytest.mark.parametrize("answer", ["n", "escape", "enter", "q", "y"])
+async def test_what_cannot_be_taken_back_is_asked_about(
+    fleet: Fleet, done: list[tuple[str, ...]], key: str, words: tuple[str, ...], answer: str
+) -> None:
+    """Seen to delete at once without the question."""
+    fleet.add("one", 1)
+    async with running(fleet) as (app, press):
+        await press(key)
+        await until(lambda: len(app.screen_stack) == 2)
+        assert done == []
+        await press(answer)
+        await until(lambda: len(app.screen_stack) == 1)
+        await asyncio.sleep(0.1)
+        assert done == ([words] if answer == "y" else [])
+
+
+async def test_a_prompt_is_typed_with_every_key_in_it(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`q`, `D` and the other keys are letters while a line is typed."""
+    sent: list[tuple[str, str]] = []
+
+    def send(_feed: Feed, name: str, text: str) -> Said:
+        sent.append((name, text))
+        return Said(True, "sent")
+
+    monkeypatch.setattr(acting, "send", send)
+    fleet.add("one", 1)
+    async with running(fleet) as (_, press):
+        await press("p", *"qaDxs", "enter")
+        await until(lambda: sent == [("one", "qaDxs")])
+
+
+async def test_an_engine_that_is_away_is_said_and_the_rest_stays(fleet: Fleet) -> None:
+    fleet.add("one", 1)
+    async with running(fleet) as (app, _):
+        program = fleet.bin / "docker"
+        there = program.read_text()
+        program.write_text(
+            "#!/bin/sh\necho 'Cannot connect to the Docker daemon at x. Is it running?' >&2; exit 1\n"
+        )
+        await until(
+            lambda: "list containers" in text_of(app, "#summary") or "docker" in text_of(app, "#summary")
+        )
+        assert app.table.row_count == 1
+        program.write_text(there)
+        await until(lambda: text_of(app, "#summary").startswith("1 session"))
+
+
+@pytest.mark.parametrize("size", [(20, 6), (40, 12), (80, 24), (200, 60)])
+async def test_any_size_of_terminal_will_do(fleet: Fleet, size: tuple[int, int]) -> None:
+    for number in range(1, 20):
+        fleet.add(f"a-long-name-of-a-session-{number}", number)
+    async with running(fleet, size) as (app, _):
+        assert app.table.row_count == 19
+
+
+class Terminal:
+    """A pseudo-terminal with `clauderon top` in it."""
+
+    def __init__(self, argv: list[str], environ: dict[str, str], columns: int, lines: int) -> None:
+        self.ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (lines, columns))
+        self.child = subprocess.Popen(
+            argv, env=environ, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        )
+        os.close(theirs)
+        self.screen = Screen(columns, lines)
+        self.sent = b""
+
+    def until(self, is_so: Callable[[str], bool]) -> str:
+        end = time.monotonic() + 40
+        while True:
+            shown = "\n".join(self.screen.lines())
+            if is_so(shown):
+                return shown
+            assert time.monotonic() < end, shown
+            if select.select([self.ours], [], [], 0.2)[0]:
+                try:
+                    data = os.read(self.ours, 65536)
+                except OSError:
+                    data = b""
+                self.sent += data
+                self.screen.feed(data)
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.ours, keys)
+
+
+@pytest.fixture
+def terminal(cli: Cli, fleet: Fleet) -> Iterator[Callable[[int, int], Terminal]]:
+    made: list[Terminal] = []
+
+    def make(columns: int, lines: int) -> Terminal:
+        environ = {**cli.environment(), "PATH": fleet.environ["PATH"], "TERM": "screen"}
+        environ.pop("COLORTERM", None)
+        made.append(Terminal(cli.command("top"), environ, columns, lines))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.child.kill()
+        one.child.wait()
+        os.close(one.ours)
+
+
+def test_on_a_terminal_of_80_columns_and_8_colours(
+    fleet: Fleet, terminal: Callable[[int, int], Terminal]
+) -> None:
+    for number in range(1, 101):
+        fleet.add(f"session-{number}", number, output=_HOSTILE)
+    seen = terminal(80, 24)
+    seen.until(lambda shown: "session-1 " in shown and "100 sessions" in shown)
+    seen.type(b"o")
+    shown = seen.until(lambda shown: "[bold]markup[/] [/]" in shown)
+    assert "quit" in shown
+    assert "COST" in shown
+    # None of what the agent told its terminal got to ours.
+    for told in (b"owned", b"]52;", b"AAAA", b"Pq#", "\u202e".encode()):
+        assert told not in seen.sent
+    assert b"[38;2;" not in seen.sent
+    assert b"[48;2;" not in seen.sent
+    seen.type(b"q")
+    assert seen.child.wait(20) == 0

@@ -1,0 +1,104 @@
+"""What `top` says of sessions: short, in order of need, and safe to show whatever a container said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clauderon import figures
+from clauderon.paths import Home
+from clauderon.session.overview import overview
+from clauderon.store import Store
+from clauderon.top import frame
+from clauderon.top.panes import request_line
+from tests.standins.cli import Cli
+from tests.standins.fleet import Fleet
+
+_HOSTILE = "\x1b]0;owned\x07\x1b[2J[red]x[/red]\u202e\r\n\x9b31m"
+
+
+@pytest.fixture
+def fleet(home: Home, tmp_path: Path) -> Fleet:
+    return Fleet(home, tmp_path / "fleet")
+
+
+@given(st.floats(0, 1e15), st.sampled_from([1000, 1024]))
+def test_an_amount_takes_five_columns_at_most(amount: float, unit: int) -> None:
+    assert 1 <= len(figures.short(amount, unit)) <= 5
+
+
+@pytest.mark.parametrize(
+    ("dollars", "unpriced", "text"),
+    [(0, 0, "$0.00"), (2.731, 0, "$2.73"), (0.0012, 0, "$0.0012"), (2.7, 3, "$2.70+"), (0, 3, "?")],
+)
+def test_a_cost_that_is_not_known_is_never_nothing(dollars: float, unpriced: int, text: str) -> None:
+    assert figures.money(dollars, unpriced) == text
+
+
+@given(st.lists(st.floats(-10, 1e12), max_size=40))
+def test_bars_are_as_wide_as_asked(values: list[float]) -> None:
+    assert len(figures.bars(values, 8)) == 8
+
+
+@pytest.mark.parametrize("width", range(30, 200, 7))
+def test_every_width_has_the_name_the_state_and_a_line_that_fits(width: int) -> None:
+    shown = frame.columns(width)
+    assert [column.key for column in shown[:2]] == ["name", "state"]
+    taken = sum(column.width + 1 for column in shown[1:]) + frame.name_width(width) + 1
+    assert taken <= width
+
+
+def test_one_frame_on_a_pipe_is_plain_text(cli: Cli, fleet: Fleet) -> None:
+    """Names of containers without a row come from labels, which anybody can write."""
+    for number in range(1, 101):
+        fleet.add(f"s{number}", number, activity="waiting" if number == 50 else "working")
+    fleet.request(fleet.add("busy", 101), rule=_HOSTILE, path=_HOSTILE)
+    answer = cli.ok("top", "--once", env={"PATH": fleet.environ["PATH"]})
+    lines = answer.text.splitlines()
+    assert lines[0].startswith("101 sessions | ")
+    assert lines[1].split()[:2] == ["NAME", "STATE"]
+    assert lines[2].split()[:2] == ["s50", "waiting"]
+    assert len(lines) == 103
+    assert answer.out.replace(b"\n", b"").isascii()
+    assert b"\x1b" not in answer.out
+
+
+def test_one_frame_imports_no_textual(cli: Cli, fleet: Fleet) -> None:
+    answer = cli.ok("top", "--once", env={"PATH": fleet.environ["PATH"], "PYTHONPROFILEIMPORTTIME": "1"})
+    assert "clauderon.top.frame" in answer.error
+    assert "textual" not in answer.error
+
+
+def test_without_a_terminal_it_says_what_to_type(cli: Cli, fleet: Fleet) -> None:
+    answer = cli("top", env={"PATH": fleet.environ["PATH"]})
+    assert answer.status == 2
+    assert "hint: clauderon top --once" in answer.error
+
+
+def test_orders(fleet: Fleet) -> None:
+    fleet.add("a-working", 1, cpu="1.00%")
+    fleet.add("b-failed", 2, state="exited", status="Exited (3) 1 day ago", own_status="3")
+    dear = fleet.add("c-working", 3, cpu="99.00%")
+    fleet.use(dear)
+    with Store.open(fleet.home) as store:
+        found = overview(fleet.context(store), stats=True)
+
+    def names(order: str) -> list[str]:
+        return [one.view.session.name[0] for one in frame.ordered(found, order)]
+
+    assert names("need") == ["b", "a", "c"]
+    assert names("age") == ["a", "b", "c"]
+    assert names("cpu") == ["c", "a", "b"]
+    assert names("cost") == names("tokens") == ["c", "a", "b"]
+
+
+@given(
+    st.dictionaries(st.sampled_from(["time", "host", "path", "method", "rule", "error", "status"]), st.text())
+)
+def test_a_line_about_a_request_drives_nothing(record: dict[str, str]) -> None:
+    for more in ({}, {"refused": True}):
+        line = request_line({**record, **more})
+        assert line.isprintable() or not line
