@@ -50,6 +50,7 @@ ROOMS: dict[str, tuple[str, str]] = {
     "ledger": ("state", "what models were asked, in sqlite"),
     "usage_journal": ("state", "the same before it is in sqlite"),
     "record": ("facts", "a session as it is recorded"),
+    "known": ("facts", "the agents we know, a file each"),
     "config": ("facts", "config.toml and its variables"),
     "spec": ("facts", "what docker is told of a container"),
     "rights": ("facts", "what narrows a session"),

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from clauderon import filelock, files
 from clauderon.agents import own, registry
 from clauderon.agents.image import ImageFacts
-from clauderon.agents.registry import Builtin
 from clauderon.config.schema import Agent
 from clauderon.errors import ClauderonError, UsageError
+from clauderon.known.kind import Install, Known
+from clauderon.known.table import AGENTS
 from clauderon.paths import Home
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ def cached(home: Home, agent: Agent, facts: ImageFacts) -> Path | None:
     version = _pointer(home, agent)[0] if agent.version in _TAGS else agent.version
     if not version:
         return None
-    folder = _folder(home, agent, version, _platform(known, facts))
-    return folder if (folder / known.launch).is_file() else None
+    folder = _folder(home, agent, version, _platform(known.install, facts))
+    return folder if (folder / known.install.launch).is_file() else None
 
 
 def ensure(
@@ -87,7 +88,7 @@ def ensure(
             return found
         try:
             version, asked = _resolve(home, agent, known, environ, progress, newest=newest)
-            fetched = _fetch(home, agent, known, version, _platform(known, facts), environ, progress)
+            fetched = _fetch(home, agent, known, version, _platform(known.install, facts), environ, progress)
             if asked:
                 _point(home, agent, version)
             return fetched
@@ -116,19 +117,23 @@ def _check_version(agent: Agent) -> None:
         raise UsageError(f"[agents.{agent.name}] version", why, hint="clauderon config show")
 
 
-def _check_platform(agent: Agent, known: Builtin, facts: ImageFacts) -> None:
-    if known.runtime and not facts.has(known.runtime):
-        why = f"{known.title} runs on {known.runtime}, and the image has none"
-        raise ClauderonError(f"agent {agent.name}", why, hint="clauderon create --image node:22 ...")
-    if not known.static and facts.libc == "none":
+def _check_platform(agent: Agent, known: Known, facts: ImageFacts) -> None:
+    install = known.install
+    if install.runtime and not facts.has(install.runtime):
+        why = f"{known.title} runs on {install.runtime}, and the image has none"
+        hint = f"clauderon create --image {install.runtime_image} ..."
+        raise ClauderonError(f"agent {agent.name}", why, hint=hint)
+    if not install.static and facts.libc == "none":
         why = f"{known.title} needs glibc or musl, and the image has neither"
-        raise ClauderonError(
-            f"agent {agent.name}", why, hint="clauderon create --image debian:stable ...   # or --agent codex"
-        )
+        anywhere = [
+            name for name, other in AGENTS.items() if other.install.static and not other.install.runtime
+        ]
+        hint = f"clauderon create --image debian:stable ...   # or --agent {' or '.join(anywhere)}"
+        raise ClauderonError(f"agent {agent.name}", why, hint=hint)
 
 
-def _platform(known: Builtin, facts: ImageFacts) -> str:
-    return facts.platform.removesuffix("-musl") if known.static else facts.platform
+def _platform(install: Install, facts: ImageFacts) -> str:
+    return facts.platform.removesuffix("-musl") if install.static else facts.platform
 
 
 def _folder(home: Home, agent: Agent, version: str, platform: str) -> Path:
@@ -153,7 +158,7 @@ def _point(home: Home, agent: Agent, version: str) -> None:
 
 
 def _resolve(
-    home: Home, agent: Agent, known: Builtin, environ: Mapping[str, str], progress: Progress, *, newest: bool
+    home: Home, agent: Agent, known: Known, environ: Mapping[str, str], progress: Progress, *, newest: bool
 ) -> tuple[str, bool]:
     """(the version to have, whether somebody was asked); asked when the pointer is older than a day, or `newest`."""
     if agent.version not in _TAGS:
@@ -172,25 +177,26 @@ def _resolve(
         return version, False
 
 
-def _ask(known: Builtin, tag: str, environ: Mapping[str, str]) -> str:
+def _ask(known: Known, tag: str, environ: Mapping[str, str]) -> str:
     from clauderon.agents import channel, npm
     from clauderon.agents.download import Unreachable
 
     first: Unreachable | None = None
-    if known.channel:
+    install = known.install
+    if install.channel:
         try:
-            return channel.version(tag, environ)
+            return channel.version(install.channel, tag, environ)
         except Unreachable as error:
             first = error
     try:
-        tags = npm.dist_tags(known.dist_tags, environ)
+        tags = npm.dist_tags(install.dist_tags, environ)
     except Unreachable as error:
         raise _both(first, error) from error
     # Not every package has a `stable`.
     version = tags.get(tag) or tags.get("latest", "")
     if not _VERSION.match(version):
         raise Unreachable(
-            f"npm: {known.dist_tags}", f"has no version tagged {tag}", hint="clauderon config show"
+            f"npm: {install.dist_tags}", f"has no version tagged {tag}", hint="clauderon config show"
         )
     return version
 
@@ -198,7 +204,7 @@ def _ask(known: Builtin, tag: str, environ: Mapping[str, str]) -> str:
 def _fetch(
     home: Home,
     agent: Agent,
-    known: Builtin,
+    known: Known,
     version: str,
     platform: str,
     environ: Mapping[str, str],
@@ -208,17 +214,20 @@ def _fetch(
     from clauderon.agents import channel, npm
     from clauderon.agents.download import Unreachable, fsync_folder
 
+    install = known.install
     target = _folder(home, agent, version, platform)
-    if (target / known.launch).is_file():
+    if (target / install.launch).is_file():
         return target
     partial = home.agents / agent.name / ".partial" / f"{version}-{platform}"
     partial.mkdir(parents=True, exist_ok=True)
     title = f"{known.title} {version} ({platform})"
     first: Unreachable | None = None
     fetched = False
-    if known.channel:
+    if install.channel:
         try:
-            channel.fetch(version, platform, partial, environ=environ, progress=progress, title=title)
+            channel.fetch(
+                install.channel, version, platform, partial, environ=environ, progress=progress, title=title
+            )
             fetched = True
         except Unreachable as error:
             first = error
@@ -226,9 +235,9 @@ def _fetch(
         draft = partial / "npm"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
-        spec = known.npm[platform].format(version=version)
+        spec = install.npm[platform].format(version=version)
         try:
-            npm.fetch(spec, known.strip, draft, environ=environ, progress=progress, title=title)
+            npm.fetch(spec, install.strip, draft, environ=environ, progress=progress, title=title)
         except Unreachable as error:
             shutil.rmtree(draft, ignore_errors=True)
             raise _both(first, error) from error
@@ -246,9 +255,9 @@ def _fetch(
     return target
 
 
-def _ways_round(agent: Agent, known: Builtin, hint: str | None) -> str:
+def _ways_round(agent: Agent, known: Known, hint: str | None) -> str:
     """A command that looks at the network, and what to set where there is none."""
-    mirror = "CLAUDERON_RELEASES_URL" if known.channel else "npm_config_registry"
+    mirror = known.install.channel.variable if known.install.channel else "npm_config_registry"
     look = hint or "npm ping"
     return (
         f"{look}   # or set {mirror} to a mirror, or [agents.{agent.name}] path to a program on this machine"

@@ -1,7 +1,7 @@
-"""Claude Code's official release channel: what it offers, and its binaries.
+"""A vendor's release channel (`known.kind.Channel`): what it offers, and its binaries.
 
-`<base>/<latest|stable>` is a version, `<base>/<version>/manifest.json` has checksum (sha256) and size of each
-platform, `<base>/<version>/<platform>/claude` is the binary.
+`<url>/<latest|stable>` is a version, `<url>/<version>/manifest.json` has checksum (sha256) and size of each platform,
+`<url>/<version>/<platform>/<file>` is the binary.
 """
 
 from __future__ import annotations
@@ -13,21 +13,19 @@ from pathlib import Path
 
 from clauderon.agents import download
 from clauderon.agents.download import FetchError, Progress, Unreachable
+from clauderon.known.kind import Channel
 
-BASE_URL = "https://downloads.claude.ai/claude-code-releases"
-# Where a company keeps a mirror of the channel.
-BASE_VARIABLE = "CLAUDERON_RELEASES_URL"
 _VERSION = re.compile(r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?\Z")
 
 
-def base_url(environ: Mapping[str, str]) -> str:
+def base_url(channel: Channel, environ: Mapping[str, str]) -> str:
     """The release channel: the mirror in the environment, else the vendor; no slash at its end."""
-    return (environ.get(BASE_VARIABLE) or BASE_URL).rstrip("/")
+    return (environ.get(channel.variable) or channel.url).rstrip("/")
 
 
-def version(tag: str, environ: Mapping[str, str]) -> str:
+def version(channel: Channel, tag: str, environ: Mapping[str, str]) -> str:
     """The version that `latest` or `stable` means. Raises Unreachable."""
-    url = f"{base_url(environ)}/{tag}"
+    url = f"{base_url(channel, environ)}/{tag}"
     found = download.text(url, environ).strip()
     if not _VERSION.match(found):
         raise Unreachable(f"fetch {url}", f"not a version: {found[:40]!a}")
@@ -35,13 +33,20 @@ def version(tag: str, environ: Mapping[str, str]) -> str:
 
 
 def fetch(
-    version: str, platform: str, folder: Path, *, environ: Mapping[str, str], progress: Progress, title: str
+    channel: Channel,
+    version: str,
+    platform: str,
+    folder: Path,
+    *,
+    environ: Mapping[str, str],
+    progress: Progress,
+    title: str,
 ) -> None:
-    """Fetch one platform's binary as `folder/claude`; an earlier try that was cut is gone on with.
+    """Fetch one platform's binary as the channel's `file` in `folder`; an earlier try that was cut is gone on with.
 
     Raises Unreachable, and FetchError for a platform that is not there, a wrong checksum, a full disk.
     """
-    url = f"{base_url(environ)}/{version}/manifest.json"
+    url = f"{base_url(channel, environ)}/{version}/manifest.json"
     text = download.text(url, environ)
     try:
         platforms = json.loads(text)["platforms"]
@@ -53,9 +58,9 @@ def fetch(
     if entry is None:
         known = ", ".join(sorted(platforms))
         raise FetchError(f"fetch {title}", f"version {version} is not made for {platform}, only for {known}")
-    target = folder / "claude"
+    target = folder / channel.file
     download.file(
-        f"{base_url(environ)}/{version}/{platform}/claude",
+        f"{base_url(channel, environ)}/{version}/{platform}/{channel.file}",
         target,
         size=size,
         sha256=sha256,

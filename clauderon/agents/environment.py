@@ -11,48 +11,30 @@ from pathlib import Path
 from clauderon import paths
 from clauderon.agents import registry, trust
 from clauderon.agents.image import ImageFacts
+from clauderon.config.builtin_credentials import LENT
 from clauderon.config.schema import Agent
+from clauderon.known.table import AGENTS
 from clauderon.record import Session
 
-# Made to be seen through by a person, and to have the shape the agents check.
-PLACEHOLDERS: Mapping[str, str] = {
-    "anthropic": "sk-ant-api03-clauderon-placeholder-the-proxy-has-the-real-key",
-    "anthropic-oauth": "sk-ant-oat01-clauderon-placeholder-the-proxy-has-the-real-token",
-    "openai": "sk-clauderon-placeholder-the-proxy-has-the-real-key",
-    "google": "AIza-clauderon-placeholder-proxy-has-real-key",
-    "github": "ghp_clauderonPlaceholderTheProxyHasTheReal",
-}
-_VARIABLES: Mapping[str, tuple[str, ...]] = {
-    "anthropic": ("ANTHROPIC_API_KEY",),
-    "anthropic-oauth": ("CLAUDE_CODE_OAUTH_TOKEN",),
-    "openai": ("OPENAI_API_KEY", "CODEX_API_KEY"),
-    "google": ("GEMINI_API_KEY",),
-    "github": ("GH_TOKEN",),
-}
-# No questions to the vendor but those to the model, and no updates of a binary that is mounted read-only.
-_QUIET_CLAUDE = (
-    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
-    "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL",
-    "DISABLE_AUTOUPDATER",
-    "DISABLE_INSTALLATION_CHECKS",
-)
 # A name of the zone database, or a rule as POSIX has it (CET-1CEST,M3.5.0,M10.5.0/3).
 _ZONE = re.compile(r"[A-Za-z<][A-Za-z0-9_+<>,.:/-]{0,99}")
 _UTC = frozenset(
     {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "GMT", "Etc/GMT", "Universal", "Etc/Universal", "Zulu", "Etc/Zulu"}
 )
+# Of these an agent gets the one that it says itself (`Known.either`), or none.
+_EITHER = frozenset(name for known in AGENTS.values() for name in known.either.values())
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def anthropic_kind(agent: Agent, credential_kind: str | None) -> str:
-    """Which placeholder Claude Code gets, "" for another agent.
+def lent_kind(agent: Agent, credential_kind: str | None) -> str:
+    """Of the agent's credentials for the same hosts, the one whose placeholder it gets; "" where it has no such.
 
-    credential_kind: `api-key`, `oauth` or None. The kinds send different headers and show their user a different
-    plan, so the placeholder has to be of the kind of the real one.
+    credential_kind: `api-key`, `oauth` or None: the placeholder has to be of the kind of the real one.
     """
-    if agent.name != "claude" or registry.builtin(agent) is None:
+    known = registry.builtin(agent)
+    if known is None or not known.either:
         return ""
-    return "anthropic-oauth" if credential_kind == "oauth" else "anthropic"
+    return known.either.get(credential_kind or "", next(iter(known.either.values())))
 
 
 def environment(
@@ -69,7 +51,7 @@ def environment(
 ) -> dict[str, str]:
     """Variables beside the proxy's, the session's and the user's own, which `spec` lays over these.
 
-    mounted: the agent comes from the host; kind: of `anthropic_kind`; uid: who the container runs as.
+    mounted: the agent comes from the host; kind: of `lent_kind`; uid: who the container runs as.
     sccache: where sccache may write, "" for the session's home.
     credentials: names of further credentials the proxy can lend. zone: as from `zone`.
     """
@@ -96,11 +78,9 @@ def environment(
         if facts.has("sccache"):
             env["RUSTC_WRAPPER"] = "sccache"
     env |= _placeholders(agent, kind, credentials)
-    if kind:
-        env |= dict.fromkeys(_QUIET_CLAUDE, "1")
-        # Claude Code refuses to skip permissions as root, unless it is told that it sits in a sandbox.
-        if not uid:
-            env["IS_SANDBOX"] = "1"
+    known = registry.builtin(agent)
+    if known is not None:
+        env |= known.environment(uid)
     return {**env, **agent.env}
 
 
@@ -118,9 +98,10 @@ def zone(environ: Mapping[str, str], localtime: Path = Path("/etc/localtime")) -
 
 def _placeholders(agent: Agent, kind: str, credentials: Collection[str]) -> dict[str, str]:
     own = agent.credentials if registry.builtin(agent) is not None else ()
-    # Of the two Anthropic ones only `kind`: with both set Claude Code complains.
-    names = [name for name in (*own, *credentials) if not name.startswith("anthropic")]
+    # Of those of which one excludes the other only `kind`.
+    names = [name for name in (*own, *credentials) if name not in _EITHER]
     env: dict[str, str] = {}
     for name in (kind, *names):
-        env |= dict.fromkeys(_VARIABLES.get(name, ()), PLACEHOLDERS.get(name, ""))
+        if name in LENT:
+            env |= dict.fromkeys(LENT[name].variables, LENT[name].placeholder)
     return env

@@ -10,13 +10,12 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from clauderon.errors import BackendError
+from clauderon.known.table import AGENTS
 
 Libc = Literal["glibc", "musl", "none"]
 
 PROGRAMS = (
-    "claude",
-    "codex",
-    "gemini",
+    *(known.program for known in AGENTS.values()),
     "node",
     "git",
     "bash",

@@ -18,11 +18,12 @@ from clauderon.agents import registry
 from clauderon.agents.image import PROGRAMS, ImageFacts
 from clauderon.config.schema import Agent
 from clauderon.errors import ClauderonError, UsageError
+from clauderon.known.table import AGENTS
 from clauderon.mount import Mount
 from clauderon.paths import Home
 
 # A directory that has one of these is a package, whose program may lie some levels below.
-_PACKAGES = ("package.json", "codex-package.json")
+_PACKAGES = ("package.json", *(k.install.package for k in AGENTS.values() if k.install.package))
 _PACKAGE_LEVELS = 3
 # Where programs of many kinds lie side by side, and everything else directly below /.
 _SYSTEM = frozenset(

@@ -6,26 +6,27 @@ credential here is a placeholder, and the proxy has the real one.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from clauderon import paths, proc, spec
-from clauderon.agents import account, claude, launch, others, own, registry, trust
-from clauderon.agents.environment import PLACEHOLDERS, anthropic_kind, environment, zone
+from clauderon.agents import account, launch, own, registry, template, trust
+from clauderon.agents.environment import environment, lent_kind, zone
 from clauderon.agents.image import ImageFacts
+from clauderon.config.builtin_credentials import LENT
 from clauderon.config.schema import Agent
 from clauderon.confined import Tree, read
+from clauderon.known.start import Place
 from clauderon.mount import Mount
 from clauderon.paths import Home
 from clauderon.record import Session
 
 _WORD_BYTES = 64
 _USER_SECTION = re.compile(rb"^\[user\]\n(?:\t(?:name|email) = .*\n)+", re.MULTILINE)
-_CLAUDE_JSON_BYTES = 64 << 20
+_FILE_BYTES = 64 << 20
 _SHARE = Path(__file__).parent.parent / "share"
 
 
@@ -66,10 +67,26 @@ def prepare(
         owner = user
     # Another uid that we cannot give files to has to find them open. They lie below a directory closed to others.
     shared = owner is None and (user is None or user[0] != os.geteuid())
-    kind = anthropic_kind(agent, credential_kind)
+    kind = lent_kind(agent, credential_kind)
     tree = Tree(home.session_home(session.id), owner, shared)
-    _write_home(home, session, agent, tree, kind, user if cargo_shared else None, binary)
+    _write_home(home, session, tree, user if cargo_shared else None)
     folder = Tree(home.session_dir(session.id), owner, shared)
+    found = template.read(home)
+    known = registry.builtin(agent)
+    if known is not None:
+        known.write(
+            Place(
+                session,
+                brought=binary is not None,
+                home=tree,
+                folder=folder,
+                lent={name: lent.placeholder for name, lent in LENT.items()},
+                kind=kind,
+                template=found,
+                hooks=home.hooks,
+                hooks_inside=spec.hooks_inside(session),
+            )
+        )
     _write_session(
         home, session, agent, folder, prompt, facts, binary, user, cargo_shared=cargo_shared, sccache=sccache
     )
@@ -134,8 +151,8 @@ def program(home: Home, agent: Agent, facts: ImageFacts, binary: Path | None) ->
     if agent.path:
         inside = own.placed(binary, own.name_inside(agent), home).program
         return (own.runtime(binary), inside) if own.runtime(binary) else (inside,)
-    inside = f"{paths.CONTAINER_AGENT}/{known.launch}"
-    return (known.runtime, inside) if known.runtime else (inside,)
+    inside = f"{paths.CONTAINER_AGENT}/{known.install.launch}"
+    return (known.install.runtime, inside) if known.install.runtime else (inside,)
 
 
 def runs_as(session: Session, facts: ImageFacts) -> tuple[int, int] | None:
@@ -148,44 +165,20 @@ def runs_as(session: Session, facts: ImageFacts) -> tuple[int, int] | None:
     return facts.uid, facts.gid if facts.gid is not None else facts.uid
 
 
-def _write_home(
-    home: Home,
-    session: Session,
-    agent: Agent,
-    tree: Tree,
-    kind: str,
-    cargo_user: tuple[int, int] | None,
-    binary: Path | None,
-) -> None:
+def _write_home(home: Home, session: Session, tree: Tree, cargo_user: tuple[int, int] | None) -> None:
     """cargo_user: whose folder of the shared volumes cargo works in; None for directories of the session's own."""
     for folder in (".clauderon", ".cargo"):
         tree.directory(folder)
     _cargo_links(tree, cargo_user)
-    if read(tree.root, ".gitconfig", _CLAUDE_JSON_BYTES) is None:
+    if read(tree.root, ".gitconfig", _FILE_BYTES) is None:
         # The host's user owns some of what is mounted, and git distrusts what is not its own user's.
         # Who commits is said here too, for a repository that is made inside, and for a submodule.
         tree.write(".gitconfig", b"[safe]\n\tdirectory = *\n" + _identity(home, session))
-    template = _template(home)
-    if registry.builtin(agent) is None:
-        return
-    if agent.name == "claude":
-        api_key = PLACEHOLDERS[kind] if kind == "anthropic" else ""
-        kept = _parsed(read(tree.root, ".claude.json", _CLAUDE_JSON_BYTES))
-        value = claude.claude_json(kept, template, api_key)
-        tree.write(".claude.json", json.dumps(value, indent=2).encode(), 0o600)
-    elif agent.name == "codex":
-        if read(tree.root, ".codex/config.toml", _CLAUDE_JSON_BYTES) is None:
-            tree.write(".codex/config.toml", others.codex_config().encode())
-        if binary is not None and not session.print_mode:
-            tree.write(".codex/hooks.json", others.codex_hooks().encode())
-        tree.write(".codex/auth.json", others.codex_auth(PLACEHOLDERS["openai"]).encode(), 0o600)
-    elif agent.name == "gemini" and read(tree.root, ".gemini/settings.json", _CLAUDE_JSON_BYTES) is None:
-        tree.write(".gemini/settings.json", others.gemini_settings().encode())
 
 
 def _identity(home: Home, session: Session) -> bytes:
     """The `[user]` section of the session's private repository, as the airlock wrote it."""
-    config = read(home.git_dir(session.id), "config", _CLAUDE_JSON_BYTES) or b""
+    config = read(home.git_dir(session.id), "config", _FILE_BYTES) or b""
     found = _USER_SECTION.search(config)
     return found[0] if found else b""
 
@@ -204,23 +197,6 @@ def _cargo_links(tree: Tree, user: tuple[int, int] | None) -> None:
             tree.unlink(f".cargo/{name}")
         else:
             tree.link(f".cargo/{name}", f"{paths.CONTAINER_CARGO_HOME}/registry/{user[0]}/{name}")
-
-
-def _template(home: Home) -> dict[str, Any]:
-    """`~/.clauderon/claude.json`, the person's to change; made if it is missing, for every session mounts it."""
-    if not home.claude_json.exists():
-        home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Tree(home.root).write(home.claude_json.name, (json.dumps(claude.seed(), indent=2) + "\n").encode())
-    return _parsed(read(home.root, home.claude_json.name, _CLAUDE_JSON_BYTES))
-
-
-def _parsed(data: bytes | None) -> dict[str, Any]:
-    """A JSON object, or an empty one for a file that is missing or damaged (the agent was killed writing it)."""
-    try:
-        value = json.loads(data or b"")
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _write_session(
@@ -253,9 +229,8 @@ def _write_session(
     folder.write("launch", text.encode("utf-8", "surrogateescape"))
     folder.write("mode", b"agent\n")
     _write_size(folder, session)
-    if agent.name == "claude":
-        settings = claude.settings(home.hooks, spec.hooks_inside(session))
-        folder.write("settings.json", json.dumps(settings, indent=1).encode())
+    known = registry.builtin(agent)
+    if known is not None and known.shell_variable:
         folder.write("bash", (_SHARE / "bash.sh").read_bytes(), 0o755)
     for target, text in account.tables(facts, user).items():
         folder.write(Path(target).name, text.encode("utf-8", "surrogateescape"), 0o644)

@@ -67,9 +67,13 @@ def env(
     Example: clauderon config env
     """
     from clauderon.config import keys
+    from clauderon.config.builtin_agents import BUILTIN_AGENTS
 
     out = common.speak(format_, json, quiet)
-    rows = [{"variable": name, "key": key, "set": name in os.environ} for name, key in keys.variables()]
+    rows = [
+        {"variable": name, "key": key, "set": name in os.environ}
+        for name, key in keys.variables(BUILTIN_AGENTS)
+    ]
     rows.insert(
         0,
         {"variable": "CLAUDERON_HOME", "key": "(the state directory)", "set": "CLAUDERON_HOME" in os.environ},

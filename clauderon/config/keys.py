@@ -314,7 +314,7 @@ OTHER_VARIABLES: dict[str, str] = {
 }
 
 
-def variables(agents: Iterable[str] = ("claude", "codex", "gemini")) -> list[tuple[str, str]]:
+def variables(agents: Iterable[str]) -> list[tuple[str, str]]:
     """Every overriding variable with the dotted key it overrides, for the agents given."""
     return [
         (variable(key, name), f"{section.replace(ANY, name)}.{key.name}")

@@ -160,7 +160,7 @@ def _read_section(
 
 
 def _section_name(place: tuple[str, ...]) -> str | None:
-    """The schema's name for the section at `place`, `agents.<name>` for `agents.claude`, or None."""
+    """The schema's name for the section at `place`, `agents.<name>` for `agents.scripted`, or None."""
     dotted = ".".join(place)
     if dotted in SECTIONS:
         return dotted

@@ -11,8 +11,6 @@ from clauderon.proxy import service
 from clauderon.proxy.secrets import credentials
 from clauderon.session.context import Context
 
-_ANTHROPIC = ("anthropic", "anthropic-oauth")
-
 
 def _held(context: Context) -> Mapping[str, str]:
     """Name to origin of what a running proxy holds in memory, from the environment of an earlier command."""
@@ -45,8 +43,9 @@ def https_hosts(context: Context) -> tuple[str, ...]:
 
 def missing(context: Context, agent: Agent) -> str:
     """A warning for an agent whose credential nobody supplies, or "" if all is well."""
-    wanted = agent.credentials or ({"claude": _ANTHROPIC}.get(agent.name, ()))
-    if registry.builtin(agent) is None or not wanted or set(wanted) & set(supplied(context)):
+    known = registry.builtin(agent)
+    wanted = agent.credentials or (known.credentials if known else ())
+    if known is None or not wanted or set(wanted) & set(supplied(context)):
         return ""
     table = context.config.credentials
     secrets = f"{_short(context.home.secrets, context.environ)}/"

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from clauderon import names, proc
 from clauderon.agents import answer, setup
-from clauderon.agents.answer import Answer
 from clauderon.config.schema import Agent
 from clauderon.errors import EXIT_SIGNAL_BASE, BackendError, Interrupted
+from clauderon.known.answers import Answer
 from clauderon.record import Session
 from clauderon.session import lifecycle
 from clauderon.session.background import Background

@@ -5,7 +5,8 @@
 
 session=${0%/*}
 # What `launch` sets, and two functions of it: first, resume.
-kind='' title='' program='' print_mode='' prompt_by='' begins_as='' conversation=''
+title='' program='' print_mode='' prompt_by='' begins_as='' conversation=''
+log_files='' log_answered='' log_id_after='' log_set_aside='' shell_variable=''
 agent_home='' workspace='' cargo_shared='' cargo_uid='' sccache_folder='' file_mask='' idle_s=''
 # shellcheck source=/dev/null
 . "$session/launch"
@@ -88,43 +89,32 @@ contains() {
 # Whether the model has answered in this session before. One that was cut off earlier cannot be resumed, and its
 # remains stand in the way of a new beginning under the same id.
 has_conversation() {
-    case $kind in
-    claude)
-        log=$agent_home/.claude/projects/-workspace/$conversation.jsonl
-        [ -e "$log" ] || return 1
-        contains "$log" '"type":"assistant"' && return
-        mv -f "$log" "$log.unfinished"
-        return 1
-        ;;
-    codex)
-        for log in "$agent_home"/.codex/sessions/*/*/*/rollout-*.jsonl; do
-            # The oldest that got an answer: later ones belong to agents that this one started.
-            [ -e "$log" ] || continue
-            contains "$log" '"role":"assistant"' || continue
-            log=${log%.jsonl}
-            # The id is what follows the 28 characters of rollout-YYYY-MM-DDThh-mm-ss-.
-            conversation=${log##*/rollout-????-??-??T??-??-??-}
+    [ -n "$log_files" ] || {
+        [ -e "$state/started" ]
+        return
+    }
+    # log_files is a pattern of file names, without blanks.
+    # shellcheck disable=SC2086
+    for log in "$agent_home"/$log_files; do
+        case $log in *.unfinished) continue ;; esac
+        [ -e "$log" ] || continue
+        if contains "$log" "$log_answered"; then
+            [ -n "$log_id_after" ] || return 0
+            log=${log%.*}
+            # `resume` of launch uses it.
+            # shellcheck disable=SC2034,SC2295
+            conversation=${log##*/$log_id_after}
             return 0
-        done
-        return 1
-        ;;
-    gemini)
-        for log in "$agent_home"/.gemini/tmp/*/chats/session-*; do
-            case $log in *.unfinished) continue ;; esac
-            [ -e "$log" ] || continue
-            contains "$log" '"type":"gemini"' && return
-            mv -f "$log" "$log.unfinished"
-        done
-        return 1
-        ;;
-    *) [ -e "$state/started" ] ;;
-    esac
+        fi
+        [ -z "$log_set_aside" ] || mv -f "$log" "$log.unfinished"
+    done
+    return 1
 }
 
 ready() {
     has "$program" || fail 127 "$title is not in this image and was not mounted: $program"
-    if [ "$kind" = claude ] && ! has bash && ! has zsh; then
-        export CLAUDE_CODE_SHELL="${CLAUDE_CODE_SHELL:-$session/bash}"
+    if [ -n "$shell_variable" ] && ! has bash && ! has zsh; then
+        eval "export $shell_variable=\"\${$shell_variable:-\$session/bash}\""
     fi
     has git || say "this image has no git: $title can change files here, but not commit them"
 }

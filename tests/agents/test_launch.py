@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 from collections.abc import Callable
 
@@ -14,70 +13,10 @@ from clauderon.agents import launch
 from clauderon.config.schema import Agent
 from clauderon.errors import UsageError
 from clauderon.record import Session
+from tests.known.starts import commands
 
 Make = Callable[..., Session]
 Find = Callable[[str], Agent]
-
-
-def commands(session: Session, agent: Agent, prompt: bytes | None = b"go", *program: str) -> tuple[str, str]:
-    """The `first` and `resume` of the launch file."""
-    size = None if prompt is None else len(prompt)
-    text = launch.launch_file(session, agent, program=program or (agent.name,), prompt_bytes=size, uid=1000)
-    functions = dict(line.split("() { launch ", 1) for line in text.splitlines() if "() { launch " in line)
-    return functions["first"].removesuffix("; }"), functions["resume"].removesuffix("; }")
-
-
-def test_claude_skips_permissions_unless_told_otherwise(session: Make, agent: Find) -> None:
-    first, resume = commands(session(), agent("claude"))
-    assert "--dangerously-skip-permissions" in first
-    assert "--dangerously-skip-permissions" in resume
-
-
-def test_plan_takes_the_place_of_the_permission_mode(session: Make, agent: Find) -> None:
-    first, _ = commands(session(plan=True), agent("claude"))
-    assert "--permission-mode plan" in first
-    assert "--dangerously-skip-permissions" not in first
-
-
-def test_a_budget_and_further_arguments_reach_print(session: Make, agent: Find) -> None:
-    row = session(print_mode=True, budget="2.50", agent_args=("--output-format", "json", "--x=it's"))
-    words = shlex.split(commands(row, agent("claude"))[0])
-    assert words[words.index("--max-budget-usd") + 1] == "2.50"
-    assert words[words.index("--output-format") + 1] == "json"
-    assert "--x=it's" in words
-
-
-def test_codex_is_not_asked_for_an_object_it_does_not_print(session: Make, agent: Find) -> None:
-    row = session(agent="codex", print_mode=True, agent_args=launch.JSON_RESULT)
-    assert "output-format" not in "".join(commands(row, agent("codex")))
-    assert (
-        "--output-format json"
-        in commands(session(print_mode=True, agent_args=launch.JSON_RESULT), agent("gemini"))[0]
-    )
-
-
-def test_only_a_codex_we_brought_is_told_to_trust_our_hooks(session: Make, agent: Find) -> None:
-    row = session(agent="codex")
-    assert (
-        "--dangerously-bypass-hook-trust"
-        in commands(row, agent("codex"), b"go", "/clauderon/agent/bin/codex")[0]
-    )
-    assert "--dangerously-bypass-hook-trust" not in commands(row, agent("codex"), b"go", "/usr/bin/codex")[0]
-
-
-def test_gemini_is_given_the_id_of_its_conversation_if_it_is_ours(session: Make, agent: Find) -> None:
-    row = session(agent="gemini", plan=True)
-    ours = commands(row, agent("gemini"), b"go", "node", "/clauderon/agent/bundle/gemini.js")
-    assert f"--session-id {row.conversation}" in ours[0]
-    assert ours[1].endswith(f"--resume {row.conversation}")
-    assert "--approval-mode=plan" in ours[0]
-    assert commands(row, agent("gemini"), b"go", "/usr/bin/gemini")[1].endswith("--resume latest")
-
-
-def test_gemini_takes_its_prompt_in_one_word_with_the_option(session: Make, agent: Find) -> None:
-    first, resume = commands(session(agent="gemini"), agent("gemini"), b"go", "node", "/agent/gemini.js")
-    assert first.endswith('--prompt-interactive="$prompt"')
-    assert resume.startswith("node /agent/gemini.js")
 
 
 @hypothesis.given(

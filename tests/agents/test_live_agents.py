@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from clauderon.agents import setup
-from clauderon.agents.environment import PLACEHOLDERS
+from clauderon.config.builtin_credentials import LENT
 from tests.agents.live_help import log_of, share_agents, wait_until
 from tests.agents.terminal import terminal
 from tests.standins.engine import DEBIAN, Engine
@@ -303,7 +303,7 @@ def test_no_credential_is_anywhere_in_the_container(
         "claude with a token": "anthropic-oauth",
         "codex": "openai",
     }[kind]
-    seen = holders(live, container, PLACEHOLDERS[placeholder])
+    seen = holders(live, container, LENT[placeholder].placeholder)
     assert {"inspect", "proc/1/environ"} <= set(seen), seen
     live.docker("exec", "-i", "-u", "0", container, "sh", "-c", "echo planted-for-the-test >/var/planted")
     assert holders(live, container, "planted-for-the-test") == ["file system"]

@@ -11,6 +11,7 @@ from clauderon.agents import registry
 from clauderon.config.builtin_agents import BUILTIN_AGENTS
 from clauderon.config.schema import Agent, Config
 from clauderon.errors import UsageError
+from clauderon.known.table import AGENTS
 
 CONFIG = Config(agents={**BUILTIN_AGENTS, "scripted": Agent(name="scripted", command=("sh",))})
 
@@ -30,7 +31,7 @@ def test_an_unknown_agent_is_refused_with_the_nearest_one() -> None:
 
 
 def test_every_built_in_agent_is_packaged() -> None:
-    assert registry.BUILTIN.keys() == BUILTIN_AGENTS.keys()
+    assert AGENTS.keys() == BUILTIN_AGENTS.keys()
 
 
 def test_a_built_in_agent_with_a_command_is_the_users_own() -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from clauderon.agents import claude, setup
-from clauderon.agents.environment import PLACEHOLDERS
+from clauderon.agents import setup
 from clauderon.agents.image import ImageFacts
 from clauderon.agents.setup import AgentSetup
+from clauderon.config.builtin_credentials import LENT
 from clauderon.config.schema import Agent
-from clauderon.errors import UsageError
+from clauderon.known.table import AGENTS
 from clauderon.paths import Home
 from clauderon.record import Session
 
@@ -58,7 +58,7 @@ def test_a_fresh_session_has_seen_every_first_run_dialog(
     value = claude_json(home, row)
     assert value["hasCompletedOnboarding"] and value["bypassPermissionsModeAccepted"]
     assert value["projects"]["/workspace"]["hasTrustDialogAccepted"]
-    assert value["customApiKeyResponses"]["approved"] == [PLACEHOLDERS["anthropic"][-20:]]
+    assert value["customApiKeyResponses"]["approved"] == [LENT["anthropic"].placeholder[-20:]]
 
 
 def test_sessions_of_one_uid_take_the_same_cargo_locks(
@@ -83,7 +83,7 @@ def test_preparing_again_keeps_what_the_agent_wrote(
     value = json.loads(file.read_text())
     value["numStartups"] = 4
     value["projects"]["/workspace"] |= {"history": ["a"], "hasTrustDialogAccepted": False}
-    value["customApiKeyResponses"]["rejected"] = [PLACEHOLDERS["anthropic"][-20:]]
+    value["customApiKeyResponses"]["rejected"] = [LENT["anthropic"].placeholder[-20:]]
     file.write_text(json.dumps(value))
     prepare(row, agent("claude"), prompt=None)
     value = claude_json(home, row)
@@ -111,7 +111,7 @@ def test_the_persons_template_seeds_every_session(
     assert value["hasCompletedOnboarding"]
 
 
-@pytest.mark.parametrize("name", ["claude", "codex", "gemini"])
+@pytest.mark.parametrize("name", AGENTS)
 def test_every_agent_leaves_the_row_of_the_page_to_be_mounted(
     home: Home, session: Make, agent: Find, prepare: Prepare, name: str
 ) -> None:
@@ -144,7 +144,7 @@ def test_other_placeholders_are_set_where_the_proxy_can_lend(
     assert "placeholder" in codex["CODEX_API_KEY"] and "ANTHROPIC_API_KEY" not in codex
 
 
-@pytest.mark.parametrize("name", ["claude", "codex", "gemini"])
+@pytest.mark.parametrize("name", AGENTS)
 def test_no_secret_of_the_environment_is_written_or_passed(
     home: Home, session: Make, agent: Find, prepare: Prepare, name: str
 ) -> None:
@@ -299,46 +299,6 @@ def test_the_recorded_status_is_a_status(
     assert setup.exit_status(home, row.id) is None
     (home.session_home(row.id) / ".clauderon" / "status").write_text(written)
     assert setup.exit_status(home, row.id) == believed
-
-
-def commands(settings: dict[str, Any], event: str) -> list[str]:
-    return [hook["command"] for entry in settings["hooks"].get(event, []) for hook in entry["hooks"]]
-
-
-def test_hooks_of_the_person_come_after_ours(tmp_path: Path) -> None:
-    (tmp_path / "Stop.sh").write_text("echo")
-    (tmp_path / "Stop.d").mkdir()
-    for name in ("10-first", "20 second", ".hidden", "backup~"):
-        (tmp_path / "Stop.d" / name).write_text("#!/bin/sh\n")
-    (tmp_path / "Stop.d" / "10-first").chmod(0o755)
-    (tmp_path / "notes.txt").write_text("")
-    inside = "/workspace/.clauderon/hooks"
-    settings = claude.settings(tmp_path)
-    assert commands(settings, "Stop")[1:] == [
-        f"{inside}/Stop.d/10-first",
-        f"sh '{inside}/Stop.d/20 second'",
-        f"sh {inside}/Stop.sh",
-    ]
-    assert "notes" not in str(settings)
-
-
-def test_hooks_in_claude_codes_own_form_are_taken_as_they_are(tmp_path: Path) -> None:
-    entry = {"matcher": "Bash", "hooks": [{"type": "command", "command": "true", "timeout": 5}]}
-    (tmp_path / "hooks.json").write_text(json.dumps({"hooks": {"PreToolUse": [entry]}}))
-    assert claude.settings(tmp_path)["hooks"]["PreToolUse"][1:] == [entry]
-
-
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"hooks": []}', '{"hooks": {"Stop": {}}}'])
-def test_a_hooks_file_that_cannot_be_read_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "hooks.json").write_text(text)
-    with pytest.raises(UsageError, match=r"hooks\.json"):
-        claude.settings(tmp_path)
-
-
-def test_without_hooks_only_ours_are_there(tmp_path: Path) -> None:
-    assert commands(claude.settings(tmp_path / "missing"), "Stop") == [
-        "echo waiting >/clauderon/home/.clauderon/activity"
-    ]
 
 
 def test_who_commits_is_known_in_repositories_that_are_made_inside(

@@ -1,6 +1,7 @@
-"""What Claude Code must find so that it starts without a question: `.claude.json`, and settings with our hooks.
+"""Claude Code.
 
-The repository's own `.claude/` is never touched: our settings come in with `--settings`.
+It starts without a question where it finds its `.claude.json`; our hooks come in with `--settings`, so that the
+repository's own `.claude/` is never touched.
 """
 
 from __future__ import annotations
@@ -8,11 +9,25 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clauderon import files, paths
 from clauderon.errors import UsageError
+from clauderon.known.kind import PLATFORMS, Channel, Conversation, Install, Known, Lent
+from clauderon.known.rows import Credential
 
+if TYPE_CHECKING:
+    from clauderon.known.answers import Answer
+    from clauderon.known.start import Launch, Place
+
+SETTINGS = "settings.json"
+# No questions to the vendor but those to the model, and no updates of a binary that is mounted read-only.
+_QUIET = (
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+    "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL",
+    "DISABLE_AUTOUPDATER",
+    "DISABLE_INSTALLATION_CHECKS",
+)
 HOOKS_FILE = "hooks.json"
 # The events Claude Code 2.1.330 knows. A script named after any of them is wired up.
 EVENTS = frozenset(
@@ -65,6 +80,51 @@ _ACTIVITY = {
 }
 # Claude Code keeps this many characters of an API key to know whether its use was approved.
 _KEY_TAIL = 20
+
+
+def _environment(uid: int | None) -> dict[str, str]:
+    # Claude Code refuses to skip permissions as root, unless it is told that it sits in a sandbox.
+    return dict.fromkeys(_QUIET, "1") | ({} if uid else {"IS_SANDBOX": "1"})
+
+
+def _commands(launch: Launch) -> tuple[str, str]:
+    session = launch.session
+    words = [*launch.program]
+    if session.print_mode:
+        words.append("--print")
+    words += ["--settings", f"{paths.CONTAINER_SESSION}/{SETTINGS}"]
+    # Nothing of bypassing in plan mode: with it, even as an option, Claude Code asks no more before it acts.
+    mode = "plan" if session.plan else launch.agent.permission_mode
+    if mode == "bypassPermissions":
+        words.append("--dangerously-skip-permissions")
+    elif mode:
+        words += ["--permission-mode", mode]
+    if session.budget:
+        words += ["--max-budget-usd", session.budget]
+    words += launch.arguments
+    first = launch.line([*words, "--session-id", session.conversation])
+    if launch.by == "argument":
+        first += f" -- {launch.prompt_argument}"
+    elif launch.by == "input":
+        # Without --print it reads the prompt from its input too, and opens the terminal by itself.
+        first += f" {launch.prompt_input}"
+    again = [*words, "--resume", session.conversation]
+    return first, launch.line([*again, "--", launch.go_on] if session.print_mode else again)
+
+
+def _answer(values: list[dict[str, Any]]) -> Answer | None:
+    """`--output-format json`."""
+    from clauderon.known.answers import result_object
+
+    return result_object(values)
+
+
+def _write(place: Place) -> None:
+    api_key = place.lent[place.kind] if place.kind == "anthropic" else ""
+    value = claude_json(place.read_object(".claude.json"), dict(place.template), api_key)
+    place.home.write(".claude.json", json.dumps(value, indent=2).encode(), 0o600)
+    found = settings(place.hooks, place.hooks_inside)
+    place.folder.write(SETTINGS, json.dumps(found, indent=1).encode())
 
 
 def seed() -> dict[str, Any]:
@@ -158,3 +218,61 @@ def _declared(hooks_dir: Path) -> dict[str, list[Any]]:
     if not isinstance(hooks, dict) or not all(isinstance(entries, list) for entries in hooks.values()):
         raise UsageError(str(path), '"hooks" must map each event to a list', hint=hint)
     return hooks
+
+
+AGENT = Known(
+    title="Claude Code",
+    program="claude",
+    install=Install(
+        launch="claude",
+        npm={platform: f"@anthropic-ai/claude-code-{platform}@{{version}}" for platform in PLATFORMS},
+        dist_tags="@anthropic-ai/claude-code",
+        channel=Channel(
+            url="https://downloads.claude.ai/claude-code-releases",
+            variable="CLAUDERON_RELEASES_URL",
+            file="claude",
+        ),
+    ),
+    credentials=("anthropic", "anthropic-oauth"),
+    lends=(
+        Lent(
+            credential=Credential(
+                name="anthropic",
+                hosts=("api.anthropic.com",),
+                header="x-api-key",
+                format="{secret}",
+                env=("ANTHROPIC_API_KEY",),
+                file="anthropic_api_key",
+                model_api=True,
+            ),
+            placeholder="sk-ant-api03-clauderon-placeholder-the-proxy-has-the-real-key",
+            variables=("ANTHROPIC_API_KEY",),
+        ),
+        # The same host as `anthropic`: where both are set the API key counts, as in Claude Code itself.
+        Lent(
+            credential=Credential(
+                name="anthropic-oauth",
+                hosts=("api.anthropic.com",),
+                header="authorization",
+                format="Bearer {secret}",
+                env=("CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN"),
+                file="claude_code_oauth_token",
+                model_api=True,
+            ),
+            placeholder="sk-ant-oat01-clauderon-placeholder-the-proxy-has-the-real-token",
+            variables=("CLAUDE_CODE_OAUTH_TOKEN",),
+        ),
+    ),
+    # The kinds send different headers and show their user a different plan; with both set Claude Code complains.
+    either={"api-key": "anthropic", "oauth": "anthropic-oauth"},
+    conversation=Conversation(
+        files=".claude/projects/-workspace/{conversation}.jsonl", answered='"type":"assistant"'
+    ),
+    commands=_commands,
+    answer=_answer,
+    write=_write,
+    environment=_environment,
+    shell_variable="CLAUDE_CODE_SHELL",
+    plan=True,
+    budget=True,
+)

@@ -1,0 +1,100 @@
+"""Google's Gemini CLI."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from clauderon.known.kind import PLATFORMS, Conversation, Install, Known, Lent
+from clauderon.known.rows import Credential
+
+if TYPE_CHECKING:
+    from clauderon.known.answers import Answer
+    from clauderon.known.start import Launch, Place
+
+
+def _commands(launch: Launch) -> tuple[str, str]:
+    session = launch.session
+    mode = "plan" if session.plan else "yolo" if launch.unasked else "default"
+    words = [*launch.program, f"--approval-mode={mode}", *launch.arguments]
+    begin, resume = words, [*words, "--resume", "latest"]
+    if launch.brought:
+        # A Gemini CLI of the image's own may be too old to be given an id.
+        begin, resume = (
+            [*words, "--session-id", session.conversation],
+            [*words, "--resume", session.conversation],
+        )
+    again = launch.line(resume)
+    if session.print_mode:
+        return f"{launch.line(begin)} {launch.prompt_input}", launch.line(
+            [*resume, f"--prompt={launch.go_on}"]
+        )
+    if launch.by == "argument":
+        # One word with the option, since a prompt may begin with a dash.
+        return f"{launch.line(begin)} --prompt-interactive={launch.prompt_argument}", again
+    if launch.by == "input":
+        return f"{launch.line(begin)} {launch.prompt_input} && resume", again
+    return launch.line(begin), again
+
+
+def _write(place: Place) -> None:
+    """A key as the way in, nothing asked, nothing sent home."""
+    settings = {
+        "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
+        "general": {"disableAutoUpdate": True, "enableAutoUpdate": False},
+        "privacy": {"usageStatisticsEnabled": False},
+        "ui": {"hideTips": True},
+    }
+    place.once(".gemini/settings.json", json.dumps(settings))
+
+
+def _answer(values: list[dict[str, Any]]) -> Answer | None:
+    """`--output-format json`: an object with a `response`, or with an `error`."""
+    from clauderon.known.answers import Answer, first_text, object_of, objects, sums, text
+
+    body = next((value for value in reversed(values) if "response" in value or "error" in value), None)
+    if body is None:
+        return None
+    models = objects(object_of(object_of(body.get("stats")).get("models")).values())
+    usages = objects(model.get("tokens") for model in models)
+    return Answer(
+        text=first_text(body.get("response"), object_of(body.get("error")).get("message")),
+        tokens=sums(usages, ("prompt",), ("candidates", "thoughts"), ("cached",)),
+        conversation=text(body.get("session_id")),
+        body=body,
+    )
+
+
+AGENT = Known(
+    title="Gemini CLI",
+    program="gemini",
+    install=Install(
+        launch="bundle/gemini.js",
+        npm=dict.fromkeys(PLATFORMS, "@google/gemini-cli@{version}"),
+        dist_tags="@google/gemini-cli",
+        static=True,
+        runtime="node",
+        runtime_image="node:22",
+    ),
+    credentials=("google",),
+    lends=(
+        Lent(
+            credential=Credential(
+                name="google",
+                hosts=("generativelanguage.googleapis.com",),
+                header="x-goog-api-key",
+                format="{secret}",
+                env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+                file="gemini_api_key",
+                model_api=True,
+            ),
+            placeholder="AIza-clauderon-placeholder-proxy-has-real-key",
+            variables=("GEMINI_API_KEY",),
+        ),
+    ),
+    conversation=Conversation(files=".gemini/tmp/*/chats/session-*", answered='"type":"gemini"'),
+    commands=_commands,
+    answer=_answer,
+    write=_write,
+    plan=True,
+)
