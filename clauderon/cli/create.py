@@ -11,8 +11,7 @@ import typer
 
 from clauderon.cli import common
 from clauderon.errors import UsageError
-from clauderon.known.kind import JSON_RESULT
-from clauderon.known.table import AGENTS
+from clauderon.known import kind, table
 from clauderon.paths import current_directory
 from clauderon.record import Session
 from clauderon.session.context import Context
@@ -58,7 +57,7 @@ def create(
     ] = "docker",
     agent: Annotated[
         _OptionalText,
-        typer.Option("--agent", metavar="NAME", help=f"{', '.join(AGENTS)}, or one of your own."),
+        typer.Option("--agent", metavar="NAME", help=f"{', '.join(table.AGENTS)}, or one of your own."),
     ] = None,
     image: Annotated[
         _OptionalText, typer.Option("--image", metavar="IMAGE", help="The container's image.")
@@ -193,7 +192,7 @@ def create(
         group=group,
         idempotency=idempotency_key,
         prompt_flag=f"--prompt-file {prompt_file}" if prompt_file else "PROMPT" if words else "--prompt",
-        agent_args=JSON_RESULT if print_ and out.json and not detach else (),
+        agent_args=kind.JSON_RESULT if print_ and out.json and not detach else (),
     )
     from clauderon.session.create import create as create_session
 

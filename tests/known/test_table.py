@@ -20,7 +20,7 @@ ALLOWED = {
     "known/start.py": (r"claude\.json", "the same file"),
     "share/bash.sh": ("Claude Code", "says for which agent it was written; any with a `shell_variable` gets it"),
     "agents/template.py": ("claude", "every session has Claude Code's template mounted, whichever agent it runs"),
-    "paths.py": ("claude.json", "the same: where the template is"),
+    "paths.py": (r"claude\.json|claude_json|Claude Code", "the same: where the template is, and the hooks"),
     "git/repository.py": (r"[._]?claude[._]json", "the same: a path of ours in every worktree"),
     "airlock/worktree.py": (r"\.claude.json", "the same"),
     "airlock/private.py": (r"\.claude.json", "the same"),
