@@ -27,7 +27,7 @@ ONLY_IN = {
     "fcntl": r"filelock",
     "trustme": r"proxy\.ca\..*",
     "textual": r"top\.(app|asking|sessions)",
-    "aiohttp": r"proxy\..*",
+    "h11": r"proxy\.daemon\..*",
     "uvloop": r"proxy\..*",
 }
 PROC_IN_PROXY = {
