@@ -106,7 +106,8 @@ def test_half_a_file_is_no_file(home: Home, text: str) -> None:
 def test_a_value_nobody_writes_is_not_believed(home: Home, field: str) -> None:
     session = a_session(home, "one", ID)
     path = home.session_dir(ID) / "rights.json"
-    for value in ("everything", -1, {}, [1]):
+    values: list[object] = ["everything", -1, {}, [1]]
+    for value in values:
         path.write_text(json.dumps({**rights.of(session._asdict()), field: value}))
         assert rights.read(home, ID) is None, value
 

@@ -12,7 +12,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -138,7 +138,7 @@ def test_a_server_without_ranges_is_asked_for_the_whole(ensure: Ensure, channel:
     "wrong", [{"checksum": "0" * 64}, {"size": len(BINARY) - 1}], ids=["checksum", "size"]
 )
 def test_a_download_that_is_not_what_the_manifest_says_is_thrown_away(
-    ensure: Ensure, channel: Source, home: Home, wrong: dict[str, object]
+    ensure: Ensure, channel: Source, home: Home, wrong: dict[str, Any]
 ) -> None:
     publish_release(channel, "2.1.330", BINARY, **wrong)
     with pytest.raises(FetchError, match="checksum"):

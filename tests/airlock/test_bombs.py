@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -179,9 +180,12 @@ def test_a_damaged_pack_is_indexed_once_and_said_each_time(
     """Seen to fail when nothing was remembered."""
     looked: list[object] = []
     real = copy_pack
-    monkeypatch.setattr(
-        quarantine, "copy_pack", lambda *args, **options: looked.append(args) or real(*args, **options)
-    )
+
+    def counted(*args: Any, **options: Any) -> int:
+        looked.append(args)
+        return real(*args, **options)
+
+    monkeypatch.setattr(quarantine, "copy_pack", counted)
     pack(world.private, [whole(BLOB, b"x"), pack_header(5, 3) + zlib.compress(b"abc")])
     for number in range(3):
         world.commit(f"{number}.txt")

@@ -109,7 +109,7 @@ def test_a_repository_is_known_by_any_path(tmp_path: Path, home: Home, name: str
     assert world.host("config", "filter.x.clean", cwd=world.worktree) == ""
 
 
-@given(st.lists(st.text(st.characters(exclude_characters="\n\0", exclude_categories=("Cs",)), min_size=1)))
+@given(st.lists(st.text(st.characters(exclude_characters="\n\0", exclude_categories=["Cs"]), min_size=1)))
 def test_every_name_is_quoted_as_git_reads_it(names: list[str]) -> None:
     listed = "".join(f"filter.{name}.clean\nfalse\0" for name in names).encode()
     text = quiet_config(parse_settings(listed))

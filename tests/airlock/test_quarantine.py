@@ -193,7 +193,8 @@ def test_a_damaged_pack_is_left_out_and_said(world: World, damage: str) -> None:
     pack.chmod(0o644)
     content = bytearray(pack.read_bytes())
     content[40] ^= 0xFF
-    pack.write_bytes({"cut": content[:50], "flipped": content, "empty": b"", "text": b"\x1b[31mPACK"}[damage])
+    damaged = {"cut": bytes(content[:50]), "flipped": bytes(content), "empty": b"", "text": b"\x1b[31mPACK"}
+    pack.write_bytes(damaged[damage])
     with pytest.raises(BackendError) as caught:
         world.sync()
     assert caught.value.detail.replace("\n", "").isprintable()

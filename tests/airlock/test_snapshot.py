@@ -58,7 +58,7 @@ def test_line_endings_are_converted(
     repo: Path, home: Home, attributes: str, config: dict[str, str], safe: str
 ) -> None:
     """Seen to fail when raw bytes were stored: the whole file was changed, and ` M` stayed after the merge."""
-    files = {"a.bat": CRLF, "sub/b.bat": CRLF, "sub/mixed.bat": "one\r\ntwo\n"}
+    files: dict[str, bytes | str] = {"a.bat": CRLF, "sub/b.bat": CRLF, "sub/mixed.bat": "one\r\ntwo\n"}
     committed(repo, {".gitattributes": attributes, **files} if attributes else files, **config)
     call("git", "config", "core.safecrlf", safe, cwd=repo)
     world = open_session(repo, home)

@@ -117,14 +117,14 @@ class Striker:
             for known in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
                 if original in known:
                     known.add(wrapped)
-        builtins.open = io.open = self.wrap(io.open)  # type: ignore[assignment]
+        builtins.open = io.open = self.wrap(io.open)
         self._install_popen()
         connect = sqlite3.connect
 
         def traced(*arguments: Any, **named: Any) -> sqlite3.Connection:
             connection = connect(*arguments, **named)
             connection.set_trace_callback(self.statement)
-            return connection
+            return connection  # type: ignore[no-any-return]
 
         sqlite3.connect = traced  # type: ignore[assignment]
         sys.addaudithook(self.audit)
@@ -159,7 +159,7 @@ class Striker:
 def _is_idle(event: str, arguments: tuple[Any, ...]) -> bool:
     """Whether a directory is made that exists, or a file removed that does not, or a process looked at: nothing changes."""
     if event in ("os.kill", "os.killpg"):
-        return arguments[1] == 0 or arguments[0] == os.getpid()
+        return bool(arguments[1] == 0 or arguments[0] == os.getpid())
     if event not in ("os.mkdir", "os.remove"):
         return False
     directory = arguments[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_home_that_is_a_link_to_nowhere_is_a_failure(tmp_path: Path) -> None:
         target = tmp_path / "un mounted" / "disk"
         found = f"{tmp_path / 'home'} leads to {target}, which is not there (a disk that is not mounted?)"
         assert (check.outcome, check.found) == ("fail", found)
-        mended(check, lambda home=home: machine.state_directory(home))
+        mended(check, partial(machine.state_directory, home))
         target.rmdir()
 
 

@@ -182,7 +182,7 @@ def test_a_value_that_begins_with_a_dash_is_refused_or_no_option(
         assert exposed(room, words, value) == []
 
     for slot in slots(build):
-        check(slot)  # type: ignore[call-arg]
+        check(slot)
 
 
 def test_the_client_spells_no_word_itself() -> None:

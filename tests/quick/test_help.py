@@ -18,7 +18,7 @@ from tests.standins.terminal import on_a_terminal
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import commandtree  # noqa: E402
+import commandtree  # type: ignore[import-not-found]  # noqa: E402
 
 APPLICATION = typer.main.get_command(app.build())
 PATHS = [command.path for command in commandtree.walk(commandtree.read(app.build()))]

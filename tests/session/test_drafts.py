@@ -42,9 +42,8 @@ def test_the_next_command_removes_the_drafts_of_killed_ones(
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(unheard, "unheard", lambda _home, _store: [])
-    common._finish_interrupted(
-        SimpleNamespace(home=home, store=SimpleNamespace(unfinished=list, facts=lambda _: {}))
-    )  # type: ignore[arg-type]
+    context: Any = SimpleNamespace(home=home, store=SimpleNamespace(unfinished=list, facts=lambda _: {}))
+    common._finish_interrupted(context, going=())
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in (*gone, scratch))
 
@@ -57,14 +56,14 @@ def test_a_helpers_container_is_looked_for_where_nothing_else_is_left(
     home = Home(tmp_path / "home")
     home.create()
     asked: list[object] = []
-    monkeypatch.setattr(reconcile, "finish_interrupted", asked.append)
+    monkeypatch.setattr(reconcile, "finish_interrupted", lambda context, _going: asked.append(context))
     left: dict[str, object] = {}
     context: Any = SimpleNamespace(
         home=home, store=SimpleNamespace(unfinished=list, facts=left.get, all=list)
     )
     left[spec.HELPER_FACT] = {}
-    common._finish_interrupted(context)
+    common._finish_interrupted(context, going=())
     assert asked == []
     left[spec.HELPER_FACT] = {"probe:0123456789ab": {"name": "x", "pid": 1}}
-    common._finish_interrupted(context)
+    common._finish_interrupted(context, going=())
     assert asked == [context]

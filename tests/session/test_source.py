@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,8 @@ def read(home: Home, file: Path) -> str:
 def test_a_planted_link_does_not_send_a_file_of_yours(
     home: Home,
     tmp_path: Path,
-    plant,
-    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
+    plant: Callable[[Path, Path], object],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """By a plain `open` the link would lead the upload to the key. Seen to fail with a plain `open`."""
     tree = home.worktrees / "fix"

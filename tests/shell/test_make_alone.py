@@ -138,7 +138,7 @@ def test_an_agent_that_failed_leaves_its_output(engine: Engine, project: Path) -
 
 def own_recipes() -> str:
     """The Makefile of "A recipe of your own", as it is printed in the documentation."""
-    return re.findall(r"```make\n(.*?)```", DOCS.read_text(), re.DOTALL)[-1]
+    return str(re.findall(r"```make\n(.*?)```", DOCS.read_text(), re.DOTALL)[-1])
 
 
 def test_a_recipe_of_ones_own_that_failed_once_works_again(

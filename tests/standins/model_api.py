@@ -23,9 +23,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import model_answers as answers
-import model_websocket as websocket
-from model_parts import CREDENTIAL_HEADERS, HOSTS, Keys, Record, tls
+import model_answers as answers  # type: ignore[import-not-found]
+import model_websocket as websocket  # type: ignore[import-not-found]
+from model_parts import CREDENTIAL_HEADERS, HOSTS, Keys, Record, tls  # type: ignore[import-not-found]
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ class Server(ThreadingHTTPServer):
             self.record.add(time=time.time(), method="TLS", path="", status=0, answer=str(error))
             return
         try:
-            self.RequestHandlerClass(connection, client_address, self)
+            self.RequestHandlerClass(connection, client_address, self)  # type: ignore[arg-type]
         except (ConnectionError, ssl.SSLError, TimeoutError):
             return  # a client that leaves in the middle is no news
         finally:

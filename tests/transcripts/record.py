@@ -41,7 +41,13 @@ def private_engine(directory: Path) -> Iterator[str]:
     subprocess.run(["ip", "netns", "add", namespace], check=True)
     try:
         subprocess.run([*inside, "ip", "link", "set", "lo", "up"], check=True)
-        start = [*inside, ROOT / "scripts/engine", "start", directory, f"--default-address-pool={POOL}"]
+        start = [
+            *inside,
+            str(ROOT / "scripts/engine"),
+            "start",
+            str(directory),
+            f"--default-address-pool={POOL}",
+        ]
         answer = subprocess.run(start, check=True, capture_output=True, text=True).stdout
         host = answer.strip().removeprefix("DOCKER_HOST=")
         subprocess.run(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_it_says_what_was_recorded(tmp_path: Path) -> None:
     ],
 )
 def test_any_other_call_fails_at_once_and_leaves_a_mark(
-    tmp_path: Path, argv: tuple[str, ...], options: dict[str, str]
+    tmp_path: Path, argv: tuple[str, ...], options: dict[str, Any]
 ) -> None:
     stage = Stage(tmp_path, PS)
     if "stdin" in options:

@@ -5,11 +5,21 @@ Stdlib only and light to start: it runs once a call. The directory it lies in ho
 """
 # pathlib would cost half of the start-up time.
 
+from __future__ import annotations
+
 import fcntl
 import marshal
 import os
 import signal
 import time
+
+TYPE_CHECKING = False  # `typing` would cost as much as all the rest
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    Text = tuple[str | tuple[str, int], ...]
+    Values = dict[tuple[str, int], str]
+    Call = tuple[list[str], str, list[str], bytes]
 
 # What a transcript shows of the environment, by tool; the scene's own settings are the same in all of them.
 SHOWN = {"docker": ("DOCKER_CLI_HINTS", "DOCKER_CONTEXT", "LC_ALL"), "git": ("GIT_", "LC_ALL")}
@@ -19,13 +29,13 @@ UNEXPECTED = 97
 SIGNAL_WAIT_S = 60
 
 
-def shown_environment(tool):
+def shown_environment(tool: str) -> list[str]:
     """The part of the environment that a transcript shows and compares, sorted."""
     shown = SHOWN[tool]
     return sorted(f"{k}={v}" for k, v in os.environ.items() if k.startswith(shown) and k not in SCENERY)
 
 
-def read_stdin(recorded):
+def read_stdin(recorded: list[bytes | None]) -> bytes:
     """All of stdin, to its end; or until it is one of those recorded, for a caller that leaves it open after."""
     data = b""
     while not (data and data in recorded and not can_read()) and (chunk := os.read(0, 1 << 16)):
@@ -33,13 +43,13 @@ def read_stdin(recorded):
     return data
 
 
-def can_read():
+def can_read() -> bool:
     import select
 
     return bool(select.select([0], [], [], 0)[0])
 
 
-def peek_stdin():
+def peek_stdin() -> bytes:
     """What stdin holds just now. A caller may leave it open for ever when it has nothing to say."""
     try:
         return os.read(0, 1 << 16) if not os.isatty(0) and can_read() else b""
@@ -47,7 +57,7 @@ def peek_stdin():
         return b""
 
 
-def write(descriptor, data):
+def write(descriptor: int, data: bytes) -> None:
     try:
         while data:
             data = data[os.write(descriptor, data) :]
@@ -55,26 +65,26 @@ def write(descriptor, data):
         pass
 
 
-def expand(text, values):
+def expand(text: Text, values: Values) -> str | None:
     """A text's pieces with every placeholder's value, or None where one has none yet."""
     out = []
     for piece in text:
-        if not isinstance(piece, str):
-            piece = values.get(piece)
-            if piece is None:
-                return None
-        out.append(piece)
+        value = piece if isinstance(piece, str) else values.get(piece)
+        if value is None:
+            return None
+        out.append(value)
     return "".join(out)
 
 
-def matches(text, actual, values, shapes):
+def matches(text: Text, actual: str, values: Values, shapes: dict[str, str]) -> bool:
     """Whether `actual` is `text`; binds placeholders seen for the first time into `values`."""
     expanded = expand(text, values)
     if expanded is not None:
         return expanded == actual
     import re
 
-    pattern, seen = [], {}
+    pattern: list[str] = []
+    seen: dict[tuple[str, int], str] = {}
     for piece in text:
         if isinstance(piece, str):
             pattern.append(re.escape(piece))
@@ -95,25 +105,25 @@ def matches(text, actual, values, shapes):
 class State:
     """The replay's progress, shared by concurrent calls under a lock."""
 
-    def __init__(self, directory):
+    def __init__(self, directory: str) -> None:
         self.directory = directory
         self.path = os.path.join(directory, "progress")
 
-    def __enter__(self):
+    def __enter__(self) -> State:
         self.lock = os.open(os.path.join(self.directory, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self.lock, fcntl.LOCK_EX)
         with open(self.path, "rb") as file:
             self.used, self.ended, self.values = marshal.load(file)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         with open(self.path + ".new", "wb") as file:
             marshal.dump((self.used, self.ended, self.values), file)
         os.replace(self.path + ".new", self.path)
         os.close(self.lock)
 
 
-def same(entry, call, values, shapes):
+def same(entry: dict[str, Any], call: Call, values: Values, shapes: dict[str, str]) -> bool:
     """Whether the entry is exactly this call; `values` then holds what it bound."""
     argv, cwd, env, stdin = call
     if len(entry["argv"]) != len(argv) or len(entry["env"]) != len(env):
@@ -124,15 +134,17 @@ def same(entry, call, values, shapes):
     if entry["stdin_digest"]:
         import hashlib
 
-        return entry["stdin_digest"] == f"{hashlib.sha256(stdin).hexdigest()} {len(stdin)}"
+        return bool(entry["stdin_digest"] == f"{hashlib.sha256(stdin).hexdigest()} {len(stdin)}")
     return matches(entry["stdin"], stdin.decode("utf-8", "surrogateescape"), values, shapes)
 
 
-def expects_stdin(directory, entries, words, shapes):
+def expects_stdin(
+    directory: str, entries: list[dict[str, Any]], words: list[str], shapes: dict[str, str]
+) -> list[bytes | None]:
     """The inputs that entries with these words were recorded with, None for one that is known by its digest."""
     with open(os.path.join(directory, "progress"), "rb") as file:
         _, _, known = marshal.load(file)
-    found = []
+    found: list[bytes | None] = []
     for entry in entries:
         if (entry["stdin"] or entry["stdin_digest"]) and len(entry["argv"]) == len(words):
             values = dict(known)
@@ -142,7 +154,7 @@ def expects_stdin(directory, entries, words, shapes):
     return found
 
 
-def unexpected(directory, call, wanted):
+def unexpected(directory: str, call: Call, wanted: list[dict[str, Any]]) -> NoReturn:
     """Fail at once, and leave a mark for a caller that swallows the failure."""
     argv, cwd, env, stdin = call
     message = (
@@ -159,11 +171,11 @@ def unexpected(directory, call, wanted):
     os._exit(UNEXPECTED)
 
 
-def finish(entry, values):
+def finish(entry: dict[str, Any], values: Values) -> Any:
     """Say what was recorded, and end as it was recorded."""
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
-        write(descriptor, expand(entry[name], values).encode("utf-8", "surrogateescape"))
-    got = []
+        write(descriptor, (expand(entry[name], values) or "").encode("utf-8", "surrogateescape"))
+    got: list[int] = []
     if entry["signals"]:
         for name in entry["signals"]:
             signal.signal(getattr(signal, "SIG" + name), lambda number, _: got.append(number))
@@ -173,7 +185,7 @@ def finish(entry, values):
     return entry["outcome"]
 
 
-def run_for_real(argv, stdin, real):
+def run_for_real(argv: list[str], stdin: bytes, real: str) -> int | str:
     """The call was the expected one; its effects on files are wanted, so the real tool answers."""
     import subprocess
 
@@ -182,7 +194,7 @@ def run_for_real(argv, stdin, real):
     return child.returncode if child.returncode >= 0 else signal.Signals(-child.returncode).name[3:]
 
 
-def replay(directory, argv):
+def replay(directory: str, argv: list[str]) -> NoReturn:
     tool = os.path.basename(argv[0])
     with open(os.path.join(directory, "entries"), "rb") as file:
         entries, shapes, real = marshal.load(file)
@@ -208,12 +220,12 @@ def replay(directory, argv):
         signum = getattr(signal, "SIG" + outcome)
         signal.signal(signum, signal.SIG_DFL)
         os.kill(os.getpid(), signum)
-    os._exit(outcome)
+    os._exit(int(outcome))
 
 
-def main(directory, argv):
+def main(directory: str, argv: list[str]) -> None:
     if os.path.exists(os.path.join(directory, "entries")):
         replay(directory, argv)
-    from recording import record
+    from recording import record  # type: ignore[import-not-found]
 
     record(directory, argv, shown_environment(os.path.basename(argv[0])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ from tests.proxy.service_rig import eventually
 
 def numbers(path: Path) -> list[int]:
     return [int(found["path"].rpartition("/")[2]) for found in read(path)]
+
+
+def written(path: Path, number: int) -> bool:
+    return number in numbers(path)
 
 
 def test_a_record_becomes_one_line_with_every_field(log: AuditLog, path: Path) -> None:
@@ -73,7 +78,12 @@ def test_every_record_is_written_once_and_in_its_order_whoever_makes_its_line(
 
 def test_a_record_makes_no_line_beside_its_request(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[AuditRecord] = []
-    monkeypatch.setattr(Lines, "line", lambda _, record: made.append(record) or "")
+
+    def line(_lines: Lines, record: AuditRecord) -> str:
+        made.append(record)
+        return ""
+
+    monkeypatch.setattr(Lines, "line", line)
     log = AuditLog(path, max_bytes=1 << 20, keep=3)
     for number in range(audit.BATCH - 1):
         log.write(record(number))
@@ -95,7 +105,7 @@ def test_rotation_keeps_so_many_files_in_order(path: Path) -> None:
     for number in range(30):
         log.write(record(number))
         if number % 5 == 4:
-            eventually(lambda number=number: number in numbers(path), "written")
+            eventually(partial(written, path, number), "written")
     log.stop()
     assert sorted(each.name for each in path.parent.iterdir()) == [
         "audit.jsonl",
@@ -113,7 +123,7 @@ def test_keeping_none_starts_over(path: Path) -> None:
     log.start()
     for number in range(4):
         log.write(record(number))
-        eventually(lambda number=number: number in numbers(path), "written")
+        eventually(partial(written, path, number), "written")
     log.stop()
     assert [each.name for each in path.parent.iterdir()] == ["audit.jsonl"]
 

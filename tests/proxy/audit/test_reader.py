@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
+from typing import cast
 
 from clauderon.proxy.audit.log import AuditLog
 from clauderon.proxy.audit.reader import read
@@ -52,4 +54,4 @@ def test_following_a_file_that_is_not_there_yet_waits_for_it(path: Path) -> None
 
     reader = read(path, follow=True, wait=wait)
     assert next(reader)["path"] == "/v1/5"
-    reader.close()
+    cast("Generator[object]", reader).close()

@@ -20,12 +20,7 @@ from clauderon.proxy.audit.reader import read
 from clauderon.proxy.audit.record import AuditRecord
 from tests.proxy.audit.records import record
 
-REFUSED = {"refused": True, "status": 403, "rule": "not allowed"}
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "audit.jsonl"
+REFUSED: dict[str, Any] = {"refused": True, "status": 403, "rule": "not allowed"}
 
 
 @pytest.fixture(autouse=True)

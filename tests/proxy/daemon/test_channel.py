@@ -50,7 +50,7 @@ def test_a_message_larger_than_any_buffer_arrives_whole() -> None:
     text = "x" * 2_000_000
     sending = threading.Thread(target=ours.send, args=("x",), kwargs={"text": text})
     sending.start()
-    received = []
+    received: list[tuple[dict[str, object], list[int]]] = []
     while not received:
         received = theirs.receive(10)
     sending.join()

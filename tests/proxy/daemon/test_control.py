@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,12 +37,13 @@ def test_files_and_socket_are_the_owners_alone(pointed: Service) -> None:
 
 def test_control_refuses_what_it_cannot_read_without_quoting_it(proxy: Service) -> None:
     proxy.ensure()
-    for body in (
+    bodies: list[Any] = [
         [],
         {"secrets": []},
         {"secrets": {"anthropic": CANARY}},
         {"secrets": {"anthropic": [CANARY, 1]}},
-    ):
+    ]
+    for body in bodies:
         with pytest.raises(UsageError) as caught:
             control_client.ask(proxy.home.control_socket, "POST", "/reload", body)
         assert CANARY not in str(caught.value)

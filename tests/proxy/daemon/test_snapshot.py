@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -122,13 +124,16 @@ def test_a_file_in_secrets_counts_as_soon_as_it_is_there_and_no_longer_than_it_i
         pointed.request(session, "plain.test")
         return str(echo.seen[-1][1].get("x-token", ""))
 
+    def is_lent(value: str) -> bool:
+        return lent() == value
+
     assert lent() == ""
     pointed.home.secrets.mkdir(mode=0o700, exist_ok=True)
     file = pointed.home.secrets / "plain"
     for value in ("first-not-a-real-token", "other-not-a-real-token"):
         file.touch(mode=0o600)
         file.write_text(value)
-        eventually(lambda value=value: lent() == value, "the file's secret is lent")
+        eventually(partial(is_lent, value), "the file's secret is lent")
     file.unlink()
     eventually(lambda: lent() == "", "it is lent no more")
 
@@ -146,7 +151,10 @@ def test_a_command_with_another_value_in_its_environment_replaces_it(
 
 
 def test_the_configurations_lists_hold_for_sessions_that_stand(pointed: Service, echo: Upstream) -> None:
-    settings = {"upstream_ca": str(echo.ca_file), "connect_to": {"plain.test:443": f"127.0.0.1:{echo.port}"}}
+    settings: dict[str, Any] = {
+        "upstream_ca": str(echo.ca_file),
+        "connect_to": {"plain.test:443": f"127.0.0.1:{echo.port}"},
+    }
     session = pointed.session("one")
     own = pointed.session("own", allow=("plain.test",))
     pointed.ensure()

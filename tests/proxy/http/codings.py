@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+from collections.abc import Callable
 from urllib.parse import quote
 
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ TOKENS = {
     "a short password": "hunter2!x",
 }
 GSON = {ord(letter): f"\\u{ord(letter):04x}" for letter in "&<>='"}
-CODINGS = {
+CODINGS: dict[str, Callable[[bytes], bytes]] = {
     "plain": bytes,
     "lower": bytes.lower,
     "upper": bytes.upper,
@@ -45,8 +46,8 @@ cuts = st.lists(st.integers(1, 60), max_size=40)
 
 
 def pieces(wire: bytes, at: list[int]) -> list[bytes]:
-    pieces = []
+    cut = []
     for size in at:
-        pieces.append(wire[:size])
+        cut.append(wire[:size])
         wire = wire[size:]
-    return [piece for piece in [*pieces, wire] if piece]
+    return [piece for piece in [*cut, wire] if piece]

@@ -48,7 +48,12 @@ def test_a_packed_file_is_not_sampled(prefix: str, monkeypatch: pytest.MonkeyPat
     """It is most of what is large, and that look is a fifth of the other."""
     looking = Needles(prefix + LETTERS[:40])
     sampled: list[int] = []
-    monkeypatch.setattr(needles._Sampler, "find", lambda self, text: sampled.append(len(text)) or [])
+
+    def find(_self: object, text: bytes) -> list[object]:
+        sampled.append(len(text))
+        return []
+
+    monkeypatch.setattr(needles._Sampler, "find", find)
     for seed in range(20):
         looking.find(_packed(seed, 1 << 16))
     assert len(sampled) <= 4

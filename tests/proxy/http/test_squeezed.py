@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -65,7 +66,7 @@ def test_a_compressed_body_passes_whole_or_without_a_part_of_the_secret(
     assert len(inflater.decompress(got[4:])) <= len(text) + 24
 
 
-def _passed_until(mask: SqueezedMask, body: bytes, at: list[int]) -> list[bytes]:
+def _passed_until(mask: SqueezedMask, body: bytes, at: list[int]) -> Iterator[bytes]:
     """As `_passed`, one by one, so that what passed before an error is not lost."""
     framing = response_framing(len(body))
     for piece in pieces(body, at):

@@ -169,7 +169,7 @@ def docker_image_facts(scene: Scene) -> None:
     assert tool.image_inspect("clauderon-test:none") is None
     found = tool.inspect(IMAGE, "clauderon-none")
     assert [one.id for one in found.images] == [image.id]
-    assert found.networks == found.volumes == ()
+    assert (found.networks, found.volumes) == ((), ())
 
 
 @scenario()
