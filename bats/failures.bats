@@ -39,6 +39,7 @@ rescue show x|tsv json|
 rescue restore x|tsv json|
 rescue drop x|tsv json|
 top --once||engine
+report fix-bug||engine
 usage|tsv json|noconfig
 proxy run||
 proxy start|tsv json|

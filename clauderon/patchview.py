@@ -13,6 +13,7 @@ from clauderon.visible import Visible
 
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _BOLD, _CYAN, _RED, _GREEN = "1", "36", "31", "32"
+_KINDS = {_BOLD: "head", _CYAN: "hunk", _RED: "old", _GREEN: "new"}
 _MARK = ("\x1b[7m", "\x1b[27m")
 _PLAIN = Visible("\t")
 _MARKED = Visible("\t", mark=_MARK)
@@ -28,6 +29,13 @@ def shown(patch: bytes, color: bool) -> str:
     if not color:
         return "".join(row.translate(_PLAIN) + "\n" for row in rows)
     return "".join(_painted(row, style) + "\n" for row, style in _styled(rows))
+
+
+def parts(patch: bytes) -> Iterator[tuple[str, str]]:
+    """Each line as text in which all is visible, and what it is: `old`, `new`, `hunk`, `head`, or "" for the rest."""
+    rows = patch.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n") if patch else []
+    for row, style in _styled(rows):
+        yield row.translate(_PLAIN), _KINDS.get(style, "")
 
 
 def _styled(rows: list[str]) -> Iterator[tuple[str, str]]:

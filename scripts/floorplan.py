@@ -33,6 +33,7 @@ ROOMS: dict[str, tuple[str, str]] = {
     "patchview": ("face", "a patch for a terminal"),
     "figures": ("face", "amounts in a few characters"),
     "top": ("face", "`top`: the live view, with Textual"),
+    "report": ("face", "`report`: Markdown and HTML"),
     "screen": ("face", "a terminal's screen as text"),
     "aliases": ("face", "words of other tools"),
     "progress": ("face", "bars"),

@@ -84,6 +84,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("restore", "rescue", "restore", _WORK, group="rescue", brief="Bring it back."),
     Command("drop", "rescue", "drop", _WORK, group="rescue", brief="Remove it for good."),
     Command("top", "top", "top", _LIFE, brief="Watch all sessions live, and act on them by a key."),
+    Command("report", "report", "report", _WORK, brief="Tell what sessions did, as Markdown or HTML."),
     Command("usage", "usage", "usage", _LIFE, brief="Show the tokens and the cost of sessions."),
     Command("reconcile", "lifecycle", "reconcile", _HOUSE, brief="Finish or undo what killed commands left."),
     Command("clean-cache", "cache", "clean_cache", _HOUSE, brief="Show or remove the shared cache volumes."),

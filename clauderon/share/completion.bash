@@ -6,7 +6,7 @@
 _clauderon_known() {
     case $1 in
     '')
-        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge top usage reconcile clean-cache doctor env path shell-init rescue image proxy config'
+        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge top report usage reconcile clean-cache doctor env path shell-init rescue image proxy config'
         options='--version -V --debug --help'
         ;;
     ' create')
@@ -89,6 +89,10 @@ file*'
         ;;
     ' top')
         options='--once --help'
+        ;;
+    ' report')
+        options='--group --html --markdown --quiet -q --help'
+        arguments='names*'
         ;;
     ' usage')
         options='--by --group --since --format --json --help'
@@ -240,6 +244,8 @@ _clauderon_kind() {
     ' merge --message' | ' merge -m') kind='none' ;;
     ' merge --allow-planted') kind='file' ;;
     ' merge --format') kind='choice table tsv json' ;;
+    ' report --group') kind='groups' ;;
+    ' report --html') kind='file' ;;
     ' usage --by') kind='choice session model day group' ;;
     ' usage --group') kind='groups' ;;
     ' usage --since') kind='none' ;;

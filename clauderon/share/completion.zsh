@@ -52,6 +52,7 @@ _clauderon() {
                 'diff:Show what the session changed since its start, committed or not.'
                 'merge:Merge the session'\''s branch into the branch your checkout is on.'
                 'top:Watch the sessions: what they do, use and cost; and act on them by a key.'
+                'report:Tell what sessions did: prompt, timeline, commits, diff, requests, refusals, what was lent, tokens and cost.'
                 'usage:Show what sessions used of models: requests, tokens and cost, as the models'\'' answers said.'
                 'reconcile:Finish or undo what killed commands left, and adopt containers whose record was lost.'
                 'clean-cache:Show the shared cache volumes, their sizes and their users; with --force remove them.'
@@ -88,6 +89,7 @@ _clauderon() {
                 diff) _clauderon_diff ;;
                 merge) _clauderon_merge ;;
                 top) _clauderon_top ;;
+                report) _clauderon_report ;;
                 usage) _clauderon_usage ;;
                 reconcile) _clauderon_reconcile ;;
                 clean-cache) _clauderon_clean_cache ;;
@@ -368,6 +370,17 @@ _clauderon_top() {
     _arguments -s -S \
         '--once[Print one frame as plain text, and end.]' \
         '(- *)--help[Show the help.]'
+}
+
+_clauderon_report() {
+    _arguments -s -S \
+        '--group=[All sessions of this group, instead of names.]:GROUP: _clauderon_ask groups group' \
+        '--html=[Write one HTML page that fetches nothing.]:FILE:_files' \
+        '--markdown[Print Markdown for a pull request'\''s body (the default).]' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
+        '(- *)--help[Show the help.]' \
+        '*:[NAME]...: _clauderon_ask names session'
 }
 
 _clauderon_usage() {
