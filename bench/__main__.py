@@ -14,7 +14,7 @@ from bench.figures import Row, as_json, table
 from bench.machine import Unavailable, say
 
 OURS = "clauderon"
-BENCHES = ("cli", "create", "list", "proxy", "fairness")
+BENCHES = ("cli", "create", "list", "proxy", "fairness", "memory")
 
 
 def _names(text: str) -> list[str]:
@@ -56,6 +56,10 @@ def measure(name: str, asked: argparse.Namespace) -> tuple[list[Row], list[str]]
         from bench import proxy
 
         return proxy.bench(asked.rounds or 3, asked.peers, asked.only, asked.tree)
+    if name == "memory":
+        from bench import memory
+
+        return memory.bench(asked.rounds or 3)
     if name == "fairness":
         from bench import fairness
 

@@ -140,13 +140,22 @@ def descendants(pid: int) -> Iterator[int]:
 
 def memory_kib(pid: int, field: str = "VmRSS") -> int:
     """A process tree's resident memory (`VmRSS`), or the sum of its peaks (`VmHWM`), in KiB."""
-    total = 0
+    return sum(_each_kib(pid, field))
+
+
+def memory_once_kib(pid: int) -> int:
+    """A process tree's resident memory in KiB, the pages of programs and libraries counted for one process only."""
+    return sum(_each_kib(pid, "RssAnon")) + max(_each_kib(pid, "RssFile"), default=0)
+
+
+def _each_kib(pid: int, field: str) -> list[int]:
+    found = []
     for each in descendants(pid):
         with contextlib.suppress(OSError):
             for line in Path(f"/proc/{each}/status").read_text().splitlines():
                 if line.startswith(f"{field}:"):
-                    total += int(line.split()[1])
-    return total
+                    found.append(int(line.split()[1]))
+    return found
 
 
 def forget_peak(pid: int) -> None:

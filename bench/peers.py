@@ -329,11 +329,13 @@ class Clauderon(Server):
     def start(self, stage: Stage, port: int) -> None:
         """It takes this port, and those after it for its sessions."""
         from clauderon.paths import Home
+        from clauderon.proxy.ca import authority
         from clauderon.store import Store
 
         directory = self.fresh(stage, port)
         home = Home(directory)
         home.create()
+        authority.ensure(home)  # only the first start in a home makes the CA
         self.ports = [port + 1 + number for number in range(self.sessions)]
         places = [f"{host}:{stage.upstream_port}" for host in stage.hosts]
         places.append(f"{LENT_HOST}:{LENT_PORT}")

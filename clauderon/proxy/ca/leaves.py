@@ -40,11 +40,9 @@ class Authority:
     """Signs leaves for the data plane (`dataplane.session.Leaves`). Not thread-safe: one event loop owns it."""
 
     def __init__(self, cert_pem: bytes, key_pem: bytes, *, kept: int = LEAVES_KEPT) -> None:
-        from cryptography.hazmat.primitives.asymmetric import ec
-
+        """Raises OSError (as `ssl.SSLError`) for what is no certificate with its key."""
+        self._leaf_key: EllipticCurvePrivateKey | None = None
         self._key_file: int | None = None
-        # One key for every leaf: half of what a leaf costs is making its key.
-        self._leaf_key = ec.generate_private_key(ec.SECP256R1())
         self._kept = kept
         # When it is due, and its PEM.
         self._leaves: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
@@ -66,21 +64,34 @@ class Authority:
             self._take(cert_pem, files.read(home.ca_key))
 
     def _take(self, cert_pem: bytes, key_pem: bytes) -> None:
-        from clauderon.proxy.ca import certs
-
-        cert, key = certs.load(cert_pem, key_pem)
-        self._template = _template(cert_pem, key_pem, self._leaf_key)
-        self._cert, self._key, self._cert_pem = cert, key, cert_pem
+        with _readable(cert_pem) as certificate, _readable(key_pem) as key:
+            tls.server_context().load_cert_chain(certificate, key)
+        self._cert_pem, self._key_pem = cert_pem, key_pem
+        self._prepared = False
         self._leaves.clear()
         self._own.clear()
+
+    def _prepare(self) -> None:
+        """What the first leaf needs. Not before: a service that nobody used yet is spared `cryptography`, 10 MiB."""
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        from clauderon.proxy.ca import certs
+
+        # One key for every leaf: half of what a leaf costs is making its key.
+        self._leaf_key = self._leaf_key or ec.generate_private_key(ec.SECP256R1())
+        self._cert, self._key = certs.load(self._cert_pem, self._key_pem)
+        self._template = _template(self._cert_pem, self._key_pem, self._leaf_key)
         first, other = (self._leaf(f"{name}.invalid", time.time())[1] for name in ("first", "other"))
         self._shared = self._context(first)
         self._shared.num_tickets = 0
         self._shared.options |= ssl.OP_NO_TICKET
         self._quick = _takes_certificates_alone(self._shared, other)
+        self._prepared = True
 
     def server_context(self, host: str, *, apart: bool = False) -> ssl.SSLContext:
         """See `dataplane.session.Leaves`. Raises ValueError for a host no certificate can name."""
+        if not self._prepared:
+            self._prepare()
         now = time.time()
         leaf = self._leaves.get(host)
         if leaf is None or now >= leaf[0]:
@@ -144,6 +155,7 @@ class Authority:
         if self._key_file is None:
             from cryptography.hazmat.primitives import serialization
 
+            assert self._leaf_key is not None
             key_pem = self._leaf_key.private_bytes(
                 serialization.Encoding.PEM,
                 serialization.PrivateFormat.TraditionalOpenSSL,

@@ -14,7 +14,9 @@ import time
 from pathlib import Path
 
 import pytest
+import trustme
 
+from clauderon.errors import BackendError
 from clauderon.paths import Home
 from clauderon.proxy.ca import authority as ca
 from clauderon.proxy.ca import leaves
@@ -170,6 +172,7 @@ def test_where_ssl_takes_no_certificate_without_its_key_it_is_given_both(
 def test_this_ssl_takes_a_certificate_without_its_key(made: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """The quick way is taken: a new host's first connection reads no key."""
     authority = leaves.Authority.load(made)
+    assert handshake(authority, "first.example.com", trusting(made)).version() == "TLSv1.3"
 
     def slow(_context: ssl.SSLContext, _cert_pem: bytes) -> None:
         raise AssertionError("the key was read")
@@ -253,3 +256,31 @@ def test_openssl_verifies_a_leaf_strictly(made: Home, tmp_path: Path) -> None:
     ]
     answer = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer
+
+
+def test_a_service_that_nobody_used_does_without_the_library_of_certificates(made: Home) -> None:
+    """`cryptography` is 10 MiB of an idle service. Seen to fail with the leaf key made at once."""
+    code = (
+        "import sys; from pathlib import Path; from clauderon.paths import Home; from clauderon.proxy.ca import "
+        "authority, leaves; home = Home(Path(sys.argv[1])); authority.ensure(home); leaves.Authority.load(home); "
+        "print('cryptography' in sys.modules)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(made.root)], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"nothing", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_a_ca_that_cannot_be_used_is_said_at_the_start(made: Home, content: bytes) -> None:
+    made.ca_cert.write_bytes(content)
+    with pytest.raises(BackendError, match="cannot be loaded"):
+        leaves.Authority.load(made)
+
+
+def test_a_key_of_another_ca_is_said_at_the_start(made: Home) -> None:
+    made.ca_key.write_bytes(trustme.CA().private_key_pem.bytes())
+    with pytest.raises(BackendError, match="cannot be loaded"):
+        leaves.Authority.load(made)
