@@ -7,6 +7,7 @@ neither flag nor key. Pure; no file is looked at.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 LAST_PORT = 65535
 # Strings: compiled when first used, since most commands read few of them.
@@ -104,6 +105,32 @@ def _refuse_unusual(text: str) -> None:
         ipaddress.IPv4Address(text)
     except ValueError:
         raise ValueError(f"{text!r} is an unusual notation of an address; write it as a.b.c.d") from None
+
+
+# What is replaced in the commands of an agent of one's own.
+PLACEHOLDERS = ("prompt_file", "conversation")
+# `${name}` is the shell's own.
+_PLACEHOLDER = r"\{\{([a-z_]+)\}\}|(?<!\$)\{([a-z_]+)\}"
+
+
+def fill(word: str, values: Mapping[str, str]) -> str:
+    """`word` with each `{name}` replaced by its value, and `{{name}}` by `{name}`.
+
+    Raises ValueError for a name that has no value: it would reach the program as it is.
+    """
+
+    def replaced(found: re.Match[str]) -> str:
+        literal, name = found[1], str(found[2])
+        if literal:
+            return f"{{{literal}}}"
+        if name not in values:
+            known = " and ".join(f"{{{known}}}" for known in values)
+            raise ValueError(
+                f"{{{name}}} is not replaced, only {known} are; {{{{{name}}}}} is {{{name}}} itself"
+            )
+        return values[name]
+
+    return re.sub(_PLACEHOLDER, replaced, word)
 
 
 def host_pattern(value: object) -> str:

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from clauderon import paths
+from clauderon import grammar, paths
 from clauderon.agents import registry
 from clauderon.config.schema import Agent
 from clauderon.errors import UsageError
@@ -145,12 +145,10 @@ def _commands(
 def _own(session: Session, agent: Agent, *, has_prompt: bool) -> tuple[str, str]:
     command = agent.print_command if session.print_mode else agent.command
     prompt_file = PROMPT_FILE if has_prompt else "/dev/null"
-
-    def filled(word: str) -> str:
-        return word.replace("{prompt_file}", prompt_file).replace("{conversation}", session.conversation)
+    values = dict(zip(grammar.PLACEHOLDERS, (prompt_file, session.conversation), strict=True))
 
     def line(words: Sequence[str]) -> str:
-        return _line([filled(word) for word in words])
+        return _line([grammar.fill(word, values) for word in words])
 
     again = command if session.print_mode else agent.resume_command or command
     return line(command), line(again)

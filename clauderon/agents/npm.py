@@ -22,6 +22,8 @@ from clauderon.agents.reach import Probe
 from clauderon.errors import CommandFailed, CommandTimeout, ToolMissing
 
 VIEW_TIMEOUT_S = 60.0
+# What to type where there is none.
+NO_NPM = "apt-get install npm   # or: brew install node"
 _POLL_S = 0.2
 _LOOK_S = 0.05
 _OFFLINE = (
@@ -75,6 +77,26 @@ def fetch(
         shutil.rmtree(work, ignore_errors=True)
 
 
+def install(
+    spec: str, folder: Path, platform: str, *, environ: Mapping[str, str], progress: Progress, title: str
+) -> None:
+    """Install `name@version` and what it depends on below `folder` (it exists): programs in `bin`, the rest in `lib`.
+
+    platform: `linux-x64`, `linux-arm64-musl`, ...; npm takes the builds for it. npm itself checks each package against
+    the registry's sha512, and runs no script of any.
+    Raises Unreachable, and FetchError for a wrong checksum or a full disk.
+    """
+    _view(spec, "version", environ)  # says within seconds that there is no network
+    work = folder.with_name(f"{folder.name}.npm")
+    work.mkdir(exist_ok=True)
+    try:
+        _run(install_argv(spec, folder, platform, work), work, spec, environ, progress, title)
+    finally:
+        import shutil
+
+        shutil.rmtree(work, ignore_errors=True)
+
+
 def _view(spec: str, field: str, environ: Mapping[str, str]) -> Any:
     try:
         answer = _unless_unreachable(spec, view_argv(spec, field), environ)
@@ -117,11 +139,31 @@ def pack_argv(spec: str, work: Path, cache: Path) -> list[str]:
     return ["npm", "pack", proc.operand(spec), "--json", "--ignore-scripts", *places]
 
 
+def install_argv(spec: str, folder: Path, platform: str, cache: Path) -> list[str]:
+    """Install the package below `folder`, running none of its scripts, and fetching nothing but packages."""
+    system, cpu, libc = (*platform.split("-"), "glibc")[:3]
+    places = ("--global", "--prefix", str(folder), "--cache", str(cache))
+    build = (f"--os={system}", f"--cpu={cpu}", f"--libc={libc}")
+    quiet = ("--ignore-scripts", "--allow-git=none", "--no-audit", "--no-fund", "--json")
+    return ["npm", "install", proc.operand(spec), *places, *build, *quiet]
+
+
 def _pack(spec: str, work: Path, environ: Mapping[str, str], progress: Progress, title: str) -> Path:
-    """`npm pack` into `work`, reporting its growth: npm itself prints nothing while it downloads."""
+    """`npm pack` into `work`."""
     cache = work / "cache"
+    _run(pack_argv(spec, work, cache), cache, spec, environ, progress, title)
+    tarballs = list(work.glob("*.tgz"))
+    if len(tarballs) != 1:
+        raise FetchError(f"npm pack {spec}", f"left {len(tarballs)} tarballs instead of one")
+    return tarballs[0]
+
+
+def _run(
+    argv: list[str], cache: Path, spec: str, environ: Mapping[str, str], progress: Progress, title: str
+) -> None:
+    """npm, reporting the growth of its cache: npm itself prints nothing while it downloads."""
     try:
-        running = proc.start(pack_argv(spec, work, cache), env=environ, cwd=work)
+        running = proc.start(argv, env=environ, cwd=cache.parent)
     except ToolMissing as error:
         raise _no_npm(spec) from error
     try:
@@ -134,10 +176,6 @@ def _pack(spec: str, work: Path, environ: Mapping[str, str], progress: Progress,
     except BaseException:
         running.stop()
         raise
-    tarballs = list(work.glob("*.tgz"))
-    if len(tarballs) != 1:
-        raise FetchError(f"npm pack {spec}", f"left {len(tarballs)} tarballs instead of one")
-    return tarballs[0]
 
 
 def _growth(cache: Path) -> int:
@@ -185,7 +223,12 @@ def _failed(spec: str, error: CommandFailed) -> FetchError:
             detail=error.detail,
         )
     if "E404" in error.detail or "ETARGET" in error.detail:
-        return FetchError(what, "there is no such version", hint="clauderon config show", detail=error.detail)
+        return FetchError(
+            what,
+            "the registry has no such package or version",
+            hint="clauderon config show",
+            detail=error.detail,
+        )
     if "ENOSPC" in error.detail:
         return FetchError(what, "the disk is full", hint="clauderon clean-cache", detail=error.detail)
     return Unreachable(
@@ -200,5 +243,5 @@ def _no_npm(spec: str) -> FetchError:
     return Unreachable(
         f"fetch {spec}",
         "there is no npm on PATH to fetch it with",
-        hint="apt-get install npm   # or: brew install node",
+        hint=NO_NPM,
     )

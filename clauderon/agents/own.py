@@ -139,12 +139,13 @@ def _named_after(file: Path, program: str) -> list[Path]:
     return [path for path in found if path.is_file() and not path.is_symlink()][:_MOST_SIBLINGS]
 
 
-def check(agent: Agent, file: Path, facts: ImageFacts) -> None:
+def check(agent: Agent, file: Path, facts: ImageFacts, *, key: str = "path") -> None:
     """Refuse a program that the image cannot run, which would end with 127 a moment after its start.
 
+    key: which key of the agent's named it.
     Raises ClauderonError. What cannot be known (a loader from a volume, an unknown interpreter) is let through.
     """
-    what = f"[agents.{agent.name}] path"
+    what = f"[agents.{agent.name}] {key}"
     with file.open("rb") as stream:
         head = stream.read(_HEAD_BYTES)
     if head.startswith(b"#!") or runtime(file):

@@ -151,6 +151,8 @@ def program(home: Home, agent: Agent, facts: ImageFacts, binary: Path | None) ->
     if agent.path:
         inside = own.placed(binary, own.name_inside(agent), home).program
         return (own.runtime(binary), inside) if own.runtime(binary) else (inside,)
+    if agent.npm:
+        return (f"{paths.CONTAINER_AGENT}/bin/{known.program}",)
     inside = f"{paths.CONTAINER_AGENT}/{known.install.launch}"
     return (known.install.runtime, inside) if known.install.runtime else (inside,)
 

