@@ -11,12 +11,16 @@ AccessMode = Literal["read-write", "read-only"]
 NetworkMode = Literal["open", "proxied"]
 PullPolicy = Literal["always", "if-not-present", "never"]
 SharedCaches = Literal["verified", "repository", "open", "off"]
+LendingScope = Literal["session", "any"]
+FetchScope = Literal["any", "remotes"]
 
 BACKENDS: tuple[str, ...] = get_args(Backend)
 ACCESS_MODES: tuple[str, ...] = get_args(AccessMode)
 NETWORK_MODES: tuple[str, ...] = get_args(NetworkMode)
 PULL_POLICIES: tuple[str, ...] = get_args(PullPolicy)
 SHARED_CACHES: tuple[str, ...] = get_args(SharedCaches)
+LENDING_SCOPES: tuple[str, ...] = get_args(LendingScope)
+FETCH_SCOPES: tuple[str, ...] = get_args(FetchScope)
 
 
 def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:

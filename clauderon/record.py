@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple
 State = Literal["creating", "running", "refreshing", "deleting"]
 
 _NOTHING: Mapping[str, Any] = {}
+# Fields that are left out while they are empty, as in the records of versions that do not know them.
+_LATER = frozenset({"group", "remotes"})
 
 
 class Session(NamedTuple):
@@ -18,6 +20,7 @@ class Session(NamedTuple):
     Everything `refresh` needs to make the same container again is here: image *name*, limits, mounts, prompt
     (in the session directory), access mode, network, ports.
     ip: the container's address on its network, chosen by us so that the proxy knows it before the start.
+    remotes: the repositories that the remotes name, as `proxy.policy.repositories` writes them; read on the host.
     tracks: which of `.claude.json`, `.clauderon`, `.clauderon/hooks` the repository has; they are not covered.
     ulimits: what `--ulimit` is told, by docker's names. disk: bytes, 0 for no limit.
     unsafe: what of it undoes which protection, in sentences; it was asked for aloud.
@@ -69,6 +72,7 @@ class Session(NamedTuple):
     unsafe: tuple[str, ...] = ()
     timed_out: bool = False
     group: str = ""
+    remotes: tuple[str, ...] = ()
 
     def changed(self, **changes: Any) -> Session:
         """A copy with these fields changed."""
@@ -78,10 +82,8 @@ class Session(NamedTuple):
         """The whole record, for the `clauderon.spec` label; holds no secret."""
         # The defaults of mappings are read-only views, which json does not know.
         plain = {"env": dict(self.env), "ulimits": dict(self.ulimits)}
-        # Most sessions are in no group, and their records say nothing of one.
-        group = {"group": self.group} if self.group else {}
-        fields = {name: value for name, value in self._asdict().items() if name != "group"}
-        return json.dumps({**fields, **plain, **group}, separators=(",", ":"))
+        fields = {key: value for key, value in self._asdict().items() if value or key not in _LATER}
+        return json.dumps({**fields, **plain}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Session:
@@ -90,7 +92,7 @@ class Session(NamedTuple):
         if not isinstance(data, dict):
             raise ValueError("not a session record")
         values = {key: value for key, value in data.items() if key in cls._fields}
-        for key in ("deny", "volumes", "publish", "extra_args", "agent_args", "tracks", "unsafe"):
+        for key in ("deny", "volumes", "publish", "extra_args", "agent_args", "tracks", "unsafe", "remotes"):
             values[key] = tuple(values.get(key, ()))
         if values.get("allow") is not None:
             values["allow"] = tuple(values["allow"])

@@ -36,6 +36,11 @@ def _allow(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> tuple[
     return tuple(host for host in one if host in other)
 
 
+def _both(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    """What both have; nothing is needed for what neither may."""
+    return tuple(item for item in one if item in other)
+
+
 def _deny(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*one, *other)))
 
@@ -56,15 +61,19 @@ NARROWER: Mapping[str, Callable[[Any, Any], Any]] = {
     "network": _network,
     "allow": _allow,
     "deny": _deny,
+    "remotes": _both,
     "budget": _budget,
     "timeout_s": _timeout,
 }
+# What a file of an earlier version lacks: the narrowest.
+_ABSENT: Rights = {"remotes": []}
 _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "access_mode": lambda value: value in choices.ACCESS_MODES,
     "archived": lambda value: isinstance(value, bool),
     "network": lambda value: value in choices.NETWORK_MODES,
     "allow": lambda value: value is None or _is_texts(value),
     "deny": lambda value: _is_texts(value),
+    "remotes": lambda value: _is_texts(value),
     "budget": lambda value: value == "" or (isinstance(value, str) and _is_amount(value)),
     "timeout_s": lambda value: value is None or (isinstance(value, (int, float)) and value > 0),
 }
@@ -110,6 +119,8 @@ def read(home: Home, session_id: str) -> Rights | None:
             data = json.loads(file.read(_MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
+    if isinstance(data, dict):
+        data = {**_ABSENT, **data}
     if not isinstance(data, dict) or not all(
         name in data and check(data[name]) for name, check in _CHECKS.items()
     ):

@@ -44,6 +44,7 @@ RIGHTS = st.fixed_dictionaries(
         "network": st.sampled_from(["open", "proxied"]),
         "allow": st.none() | st.lists(HOSTS, unique=True).map(tuple),
         "deny": st.lists(HOSTS, unique=True).map(tuple),
+        "remotes": st.lists(st.sampled_from(["github.com/o/r", "github.com/o/x"]), unique=True).map(tuple),
         "budget": st.sampled_from(["", "2.50", "10", "9"]),
         "timeout_s": st.none() | st.sampled_from([1.0, 60.0]),
     }
@@ -61,6 +62,7 @@ def _may(found: rights.Rights) -> set[str]:
     """Everything these rights let happen, as one set: fewer elements, narrower rights."""
     allow = ["a.test", "*.b.test", "c.test:8443", "other"] if found["allow"] is None else found["allow"]
     may = {f"reach {host}" for host in allow if host not in found["deny"]}
+    may |= {f"push to {remote}" for remote in found["remotes"]}
     may |= {"write"} if found["access_mode"] == "read-write" else set()
     may |= {"run"} if not found["archived"] else set()
     may |= {"go round"} if found["network"] == "open" else set()

@@ -19,6 +19,7 @@ LENT: dict[str, Lent] = table.LENT | {
             credential=Credential(
                 name="github",
                 hosts=("api.github.com", "uploads.github.com"),
+                scope="session",
                 env=("GH_TOKEN", "GITHUB_TOKEN"),
                 file="github_token",
             ),
@@ -31,6 +32,7 @@ LENT: dict[str, Lent] = table.LENT | {
             credential=Credential(
                 name="github-git",
                 hosts=("github.com",),
+                scope="session",
                 format="Basic {basic}",
                 basic_user="x-access-token",
                 env=("GH_TOKEN", "GITHUB_TOKEN"),

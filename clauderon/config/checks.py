@@ -30,6 +30,9 @@ _HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _VERSION = r"[A-Za-z0-9][A-Za-z0-9.+_-]*"
 _PORTS = r"([0-9]{1,5})-([0-9]{1,5})"
 _NPM_PACKAGE = r"(?:@[a-z0-9~][a-z0-9._~-]*/)?[a-z0-9~][a-z0-9._~-]*"
+_REPOSITORY = r"(?!\.{1,2}/)[A-Za-z0-9._~+@-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~+@-]+)+"
+_PUSH_REF = r"refs/[A-Za-z0-9._+@/*-]+"
+_GRAPHQL_NAME = r"[_A-Za-z][_0-9A-Za-z]*"
 _PROXY_URL = r"https?://[^\s/?#]+/?"
 # Framing and routing belong to the proxy; a credential in one of these would break every request.
 _FRAMING_HEADERS = {"host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer"}
@@ -231,6 +234,30 @@ def header_format(value: object) -> str:
     if not template.isascii() or not template.isprintable():
         raise ValueError("a header is one line of ASCII")
     return template
+
+
+def repositories(value: object) -> tuple[str, ...]:
+    """A list of `OWNER/NAME`, with `.git` at the end or without."""
+    for name in texts(value):
+        if not re.fullmatch(_REPOSITORY, name):
+            raise ValueError(f"{name!r} is not OWNER/NAME")
+    return texts(value)
+
+
+def push_refs(value: object) -> tuple[str, ...]:
+    """A list of full names of refs, at most one `*` in each."""
+    for ref in texts(value):
+        if not re.fullmatch(_PUSH_REF, ref) or ".." in ref or "//" in ref or ref.count("*") > 1:
+            raise ValueError(f'{ref!r} is not a full name of a ref; write it as "refs/heads/agents/*"')
+    return texts(value)
+
+
+def graphql_names(value: object) -> tuple[str, ...]:
+    """A list of names of GraphQL's."""
+    for name in texts(value):
+        if not re.fullmatch(_GRAPHQL_NAME, name):
+            raise ValueError(f"{name!r} is not the name of a mutation")
+    return texts(value)
 
 
 def secret_file(value: object) -> str:

@@ -258,6 +258,23 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             checks.flag,
             "Requests with the secret may become WebSockets, in which an echo of it is not masked.",
         ),
+        Key(
+            "scope",
+            checks.choice(*choices.LENDING_SCOPES),
+            "`session`: for reading, and for work on the session's own repositories. `any`: for everything. Absent: "
+            "`any`, or `session` where `repositories` is there. GitHub's is `session`.",
+        ),
+        Key(
+            "repositories",
+            checks.repositories,
+            "More repositories of these hosts to push to, as `OWNER/NAME`, beside the session's remotes.",
+        ),
+        Key(
+            "fetch",
+            checks.choice(*choices.FETCH_SCOPES),
+            "With `scope = session`: `any` to read what the secret can, `remotes` to read these repositories alone.",
+        ),
+        Key("mutations", checks.graphql_names, "With `scope = session`: GraphQL mutations that may pass."),
     ),
     "network": (
         Key(
@@ -279,6 +296,12 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "trusted_filters",
             checks.texts,
             "Filters and merge drivers of your git configuration that `merge` may run, by name.",
+        ),
+        Key(
+            "push",
+            checks.push_refs,
+            "What sessions may push to beside their own branch (`refs/heads/agents/*`), with a credential whose "
+            "`scope` is `session`.",
         ),
         Key(
             "refuse_autorun",

@@ -79,10 +79,12 @@ class Network(NamedTuple):
 class Git(NamedTuple):
     """trusted_filters: names of the user's own filters and merge drivers that run where a branch is merged.
 
+    push: refs that sessions may push to beside their own branch, with a credential that is lent for their repositories.
     refuse_autorun: whether `merge` refuses what runs by itself in a checkout, instead of saying it.
     """
 
     trusted_filters: tuple[str, ...] = ()
+    push: tuple[str, ...] = ()
     refuse_autorun: bool = False
 
 

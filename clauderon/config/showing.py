@@ -41,6 +41,10 @@ _OWN_TABLES = {
 # command = ["op", "read", "op://vault/example/token"]
 # file = "example_token"
 # git = true
+# scope = "session"
+# repositories = ["OWNER/NAME"]
+# fetch = "remotes"
+# mutations = ["createPullRequest"]
 """,
     f"prices.{ANY}": """\
 # What a model costs that clauderon knows no price of, or another one: US dollars for a million tokens. A name that ends

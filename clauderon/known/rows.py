@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from clauderon.choices import FetchScope, LendingScope
+
 # The default of every mapping; typed so that nobody writes to it.
 NOTHING: Mapping[str, Any] = {}
 
@@ -47,6 +49,9 @@ class Credential(NamedTuple):
     git: these hosts serve git over HTTPS: read-only sessions may fetch, and ssh URLs become https inside. None: as
         `serves_git` finds.
     websocket: requests with the secret may become WebSockets.
+    scope: `session` lends it for reading, and for work on the session's own repositories; `any` for everything.
+    repositories: paths of more of them on these hosts; where there are some, `scope` is `session`.
+    fetch: `remotes` narrows reading to these repositories too. mutations: of GraphQL, that may pass all the same.
     """
 
     name: str
@@ -60,6 +65,15 @@ class Credential(NamedTuple):
     model_api: bool = False
     git: bool | None = None
     websocket: bool = False
+    scope: LendingScope | None = None
+    repositories: tuple[str, ...] = ()
+    fetch: FetchScope = "any"
+    mutations: tuple[str, ...] = ()
+
+    @property
+    def is_scoped(self) -> bool:
+        """Whether it is lent for the session's own repositories; as configured, else where some are named."""
+        return self.scope == "session" or (self.scope is None and bool(self.repositories))
 
     @property
     def serves_git(self) -> bool:

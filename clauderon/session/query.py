@@ -202,6 +202,7 @@ def status(context: Context, name: str) -> dict[str, Any]:
     row = shown.row()
     row["worktree"] = str(context.home.worktree(session.name))
     row["conversation"] = session.conversation
+    row |= _lent(context, session)
     try:
         session = find(context, name)
     except ClauderonError as error:
@@ -240,6 +241,19 @@ def status(context: Context, name: str) -> dict[str, Any]:
     row["incoming"] = synced.incoming
     row["planted"] = list(work.planted)
     return row
+
+
+def _lent(context: Context, session: Session) -> dict[str, Any]:
+    """How far the credentials go that are lent for a session's own repositories, and which are lent for everything."""
+    credentials = context.config.credentials.values()
+    listed = [path for each in credentials if each.is_scoped for path in each.repositories]
+    return {
+        "credential_scope": [
+            f"{each.name}: {'session' if each.is_scoped else 'any'}" for each in credentials
+        ],
+        "push_to": [*session.remotes, *listed],
+        "push_refs": [f"refs/heads/{session.branch}", *context.config.git.push],
+    }
 
 
 def age_text(seconds: float) -> str:

@@ -14,6 +14,7 @@ from clauderon.choices import one_of
 from clauderon.config.schema import Agent, Limits
 from clauderon.errors import Conflict, UsageError
 from clauderon.paths import current_directory
+from clauderon.proxy.policy import repositories
 from clauderon.record import Session
 from clauderon.session import unsafe
 from clauderon.session.context import Context
@@ -158,6 +159,7 @@ def plan(context: Context, request: Request) -> Plan:
         git_dir=str(repository.common_dir),
         base=repository.base_commit,
         tracks=tuple(sorted(repository.tracks)),
+        remotes=repositories.of_urls(url for each in repository.remotes for url in (each.url, each.push_url)),
         created_at=now,
         updated_at=now,
     )

@@ -93,7 +93,8 @@ def read(
         raw=raw,
         addresses=listeners.addresses(_in_use(networks, sessions)),
         policies={
-            s.id: of_session(s, config.network, hidden=_is_hidden(s, config, networks)) for s in sessions
+            s.id: of_session(s, config.network, config.git, hidden=_is_hidden(s, config, networks))
+            for s in sessions
         },
         records={session.id: session.to_json() for session in sessions},
         given=given,

@@ -8,7 +8,8 @@ import ssl
 
 from clauderon.proxy.dataplane import intercept, judge, passthrough, refusals, timeouts
 from clauderon.proxy.dataplane.exchange import DIALLING, Exchange
-from clauderon.proxy.dataplane.ruling import Forward, Intercept, Passthrough, Ruling
+from clauderon.proxy.dataplane.gated import GatedExchange
+from clauderon.proxy.dataplane.ruling import Forward, Held, Intercept, Passthrough, Ruling
 from clauderon.proxy.dataplane.session import Session
 from clauderon.proxy.dataplane.timeouts import BUSY, HEAD, RAW, TLS
 from clauderon.proxy.dataplane.tunnel import PEER, Tunnel
@@ -174,6 +175,13 @@ class Client(Wire):
             pending = self.pending
             used = exchange.start(message, bytes(pending) if pending else b"")
             if used and self.exchange is exchange:
+                self.pending = pending[used:]
+        elif isinstance(ruling, Held):
+            message, key, rule, grant = ruling.forward
+            self.exchange = exchange = GatedExchange(self, head, key, rule, grant, ruling.gate)
+            pending, self.pending = bytes(self.pending), b""
+            used = exchange.start(message, pending)
+            if self.exchange is exchange:
                 self.pending = pending[used:]
         elif isinstance(ruling, Intercept):
             self._open_tunnel(ruling.host, ruling.port)

@@ -103,9 +103,8 @@ class Exchange:
     def start(self, message: bytes, rest: bytes) -> int:
         """Send the rendered head and what has come of the body; returns how many bytes of `rest` were its."""
         used = 0
-        shared = self.client.session.shared
         if not self.sent:
-            self._body = request_framing(self.head.length, shared.credentials.headers)
+            self._body = request_framing(self.head.length, self.client.session.shared.credentials.headers)
             if rest:
                 try:
                     used = self._body.feed(rest)
@@ -115,13 +114,17 @@ class Exchange:
                 message += rest[:used]
                 self.sent = self._body.done
         self._message = message
-        upstream = shared.pool.take(self.key, safe=self.head.method in _SAFE)
+        self._send_on()
+        return used
+
+    def _send_on(self) -> None:
+        """Send what there is of the request, on a connection that is kept or a new one."""
+        upstream = self.client.session.shared.pool.take(self.key, safe=self.head.method in _SAFE)
         if upstream is not None:
             self._reused = True
             self._attach(upstream)
         else:
             self._dial()
-        return used
 
     def _dial(self) -> None:
         if not self.sent:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Protocol
 
-from clauderon.proxy.dataplane.ruling import Forward, Intercept, Page, Passthrough, Ruling
+from clauderon.proxy.dataplane.ruling import Forward, Held, Intercept, Page, Passthrough, Ruling
 from clauderon.proxy.dataplane.session import MAX_CONNECTIONS, Session
 from clauderon.proxy.http.problem import Problem
 from clauderon.proxy.http.request import (
@@ -19,6 +19,7 @@ from clauderon.proxy.http.request import (
     split_target,
 )
 from clauderon.proxy.net.upstream import Key
+from clauderon.proxy.policy import scope
 from clauderon.proxy.policy.grant import Grant
 from clauderon.proxy.policy.hosts import PROBE_HOST, HostError, format_authority, parse_authority
 from clauderon.proxy.policy.rules import Rules, Verdict
@@ -88,7 +89,7 @@ def proxied(asker: Asker, head: RequestHead) -> Ruling:
     return _absolute(asker, head)
 
 
-def tunnelled(asker: Asker, head: RequestHead) -> Forward:
+def tunnelled(asker: Asker, head: RequestHead) -> Forward | Held:
     """On a request inside an intercepted tunnel. Raises Problem."""
     first_line = None
     if head.host != asker.agreed or head.host is None or asker.sni:
@@ -106,7 +107,7 @@ def tunnelled(asker: Asker, head: RequestHead) -> Forward:
 
 def _forward(
     session: Session, head: RequestHead, key: Key, verdict: Verdict, first_line: bytes | None
-) -> Forward:
+) -> Forward | Held:
     """Apply policy and credentials. Raises Problem."""
     if verdict.problem is not None:
         raise _refusal(verdict)
@@ -114,7 +115,7 @@ def _forward(
     grant = None if session.main else shared.credentials.grant(key.host, key.port)
     if grant is None and key.secure and first_line is None and not head.edited:
         return Forward(head.wire, key, verdict.rule, None)  # as nearly all that ask for no secret
-    injected = None
+    injected = gate = None
     if grant is not None:
         if shared.headers is not shared.credentials.headers:
             # The table was swapped: there may be a new header to look for, in this request already.
@@ -129,6 +130,8 @@ def _forward(
         if key.secure:
             if grant.value is not None:
                 injected = b"%b: %b" % (grant.header, grant.value)
+                if grant.scope is not None:
+                    gate = scope.judge(head, grant, key.host, key.port, session.rules.reach)
             elif grant.model_api:
                 raise _no_credential(grant, key)
     plain = grant is not None and grant.may_come_back
@@ -137,7 +140,8 @@ def _forward(
         proxy = shared.dialler.proxy_for(key, session.rules)
         plain = plain or (proxy is not None and proxy.needles is not None)
     message = head.render(injected=injected, strip=grant is not None, plain=plain, first_line=first_line)
-    return Forward(message, key, verdict.rule, grant)
+    forward = Forward(message, key, verdict.rule, grant)
+    return forward if gate is None else Held(forward, gate)
 
 
 def _check_upgrade(grant: Grant, host: str, wanted: bytes) -> None:
@@ -170,7 +174,7 @@ def _connect(asker: Asker, head: RequestHead) -> Intercept | Passthrough:
     return Intercept(host, port)
 
 
-def _absolute(asker: Asker, head: RequestHead) -> Forward | Page:
+def _absolute(asker: Asker, head: RequestHead) -> Forward | Held | Page:
     """`GET http://host/path`: plain HTTP, never with a credential."""
     parts = split_absolute(head.target)
     if parts is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from clauderon.proxy.net.upstream import Key
+from clauderon.proxy.policy.gate import Gate
 from clauderon.proxy.policy.grant import Grant
 
 
@@ -15,6 +16,13 @@ class Forward(NamedTuple):
     key: Key
     rule: str
     grant: Grant | None
+
+
+class Held(NamedTuple):
+    """The same, once the beginning of the request's body has passed the gate."""
+
+    forward: Forward
+    gate: Gate
 
 
 class Intercept(NamedTuple):
@@ -38,4 +46,4 @@ class Page(NamedTuple):
     body: bytes
 
 
-Ruling = Forward | Intercept | Passthrough | Page
+Ruling = Forward | Held | Intercept | Passthrough | Page

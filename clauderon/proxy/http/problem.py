@@ -10,6 +10,7 @@ from dataclasses import dataclass
 HTTP2_FIX = "to have it reached without the proxy's reading along: add {} to [proxy] passthrough"
 
 _REASONS = {
+    200: "OK",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
@@ -43,6 +44,7 @@ class Problem(Exception):
 
     status: what the client is answered. code: one word for the audit and for scripts. what: the cause; fix: what to
     change, or empty. refused: by policy rather than by failure. rule: for the audit.
+    instead: what may be done without a change, or empty. answer: type and body in the client's own protocol.
     """
 
     status: int
@@ -51,6 +53,8 @@ class Problem(Exception):
     fix: str = ""
     refused: bool = False
     rule: str = ""
+    instead: str = ""
+    answer: tuple[str, bytes] | None = None
 
     @classmethod
     def by_policy(cls, status: int, code: str, rule: str, what: str, fix: str = "") -> Problem:
@@ -62,16 +66,20 @@ def render(problem: Problem, *, method: bytes = b"GET", as_json: bool = False, c
     """The whole response. The cause is in the reason phrase too: many clients show only that of a refused CONNECT."""
     what = _UNPRINTABLE.sub("?", problem.what)[:400]
     fix = problem.fix[:600]
-    if as_json:
+    if problem.answer is not None:
+        kind, body = problem.answer
+    elif as_json:
         error = {
             "type": _TYPES.get(problem.status, "api_error"),
             "code": problem.code,
-            "message": f"clauderon: {what}" + (f". {fix}" if fix else ""),
+            "message": ". ".join(filter(None, (f"clauderon: {what}", problem.instead, fix))),
         }
         body = json.dumps({"type": "error", "error": error}).encode() + b"\n"
         kind = "application/json"
     else:
         body = f"clauderon: {what}\n".encode()
+        if problem.instead:
+            body += f"instead: {problem.instead[:600]}\n".encode("utf-8", "replace")
         if fix:
             body += f"hint: {fix}\n".encode("utf-8", "replace")
         kind = "text/plain; charset=utf-8"

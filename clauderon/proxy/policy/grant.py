@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from clauderon.proxy.http.needles import Needles
+
+
+class Scope(NamedTuple):
+    """A credential that is lent for the session's own repositories (`scope`).
+
+    fetch: `any`, or `remotes` where reading is for these repositories too. repositories: paths of more of them on the
+    credential's hosts. mutations: of GraphQL, by name, that may pass all the same.
+    """
+
+    fetch: str = "any"
+    repositories: tuple[str, ...] = ()
+    mutations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +33,7 @@ class Grant:
     websocket: a request may become a WebSocket, in which a secret that comes back is not seen.
     model_api: read-only sessions may send it POST; without a secret its requests are refused with `hint`.
     git: these hosts serve git, so that read-only sessions may fetch from them.
+    scope: for which repositories it is lent; None for everything it can do.
     elsewhere: the credential belongs to other ports of this host; nothing is lent, `hint` says how to name this one.
     """
 
@@ -32,6 +46,7 @@ class Grant:
     git: bool = False
     elsewhere: bool = False
     websocket: bool = False
+    scope: Scope | None = None
 
     @property
     def may_come_back(self) -> bool:

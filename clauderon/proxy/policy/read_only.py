@@ -13,7 +13,7 @@ from clauderon.proxy.http.overrides import overrides, plain
 from clauderon.proxy.http.request import RequestHead, split_absolute
 from clauderon.proxy.policy.grant import Grant
 
-_READING = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+READING = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 # Compared as typed: nothing in it that a server would rewrite first. A repository is two names, or ends in `.git` at
 # any depth (groups, servers with a prefix), or is Azure's.
 _NAME = rb"/(?!\.{1,2}/)[A-Za-z0-9._~+@-]+"
@@ -31,12 +31,15 @@ _GIT_SENDS = frozenset(
     }
 )  # fmt: skip
 _JSON = re.compile(rb"application/(?:[a-z0-9.-]+\+)?json")
+_UTF8 = re.compile(rb'charset="?utf-?8"?')
 
 _OVERRIDING_PARAMETER = re.compile(
     rb"(?:x|http|rest|request|real|original|forwarded|tunnell?ed|override)*(?:method|verb)(?:override|name)?[0-9]*"
 )
 _PARAMETERS = re.compile(rb"[?&;]")
 _LAYERS = 3  # of percent-encoding that are looked through
+
+Fields = list[tuple[bytes, bytes]]
 
 
 def refused(head: RequestHead, grant: Grant) -> tuple[str, str] | None:
@@ -46,29 +49,26 @@ def refused(head: RequestHead, grant: Grant) -> tuple[str, str] | None:
     """
     absolute = None if head.target.startswith(b"/") else split_absolute(head.target)
     target = head.target if absolute is None else absolute[2]
-    fields = _fields(head)
-    for name, _ in fields:
-        if overrides(name):
-            return f"a method override ({name.decode('ascii', 'replace')})", ""
-    parameter = _overriding_parameter(target)
-    if parameter is not None:
-        return f"a method override ({parameter} in the URL)", ""
+    fields = fields_of(head)
+    overriding = override(target, fields)
+    if overriding is not None:
+        return overriding, ""
     if grant.model_api:
         return _refused_of_model(head, fields)
-    if head.method in _READING:
+    if head.method in READING:
         return _refused_of_reading(head, target, fields)
     if head.method == b"POST" and target.partition(b"?")[0].endswith(b"/git-upload-pack"):
-        return _refused_of_fetch(target, fields, grant)
+        return refused_of_fetch(target, fields, grant)
     return head.method.decode("ascii", "replace"), ""
 
 
-def _refused_of_model(head: RequestHead, fields: list[tuple[bytes, bytes]]) -> tuple[str, str] | None:
+def _refused_of_model(head: RequestHead, fields: Fields) -> tuple[str, str] | None:
     """An agent thinks by POST of JSON, or its model would not hear it; nothing else is needed for that.
 
     A form of either type may have a method of its own in it, and a body of no type is some server's form.
     """
     method = head.method.decode("ascii", "replace")
-    if head.method in _READING:
+    if head.method in READING:
         return (f"{method} with a body", "") if head.length != 0 else None
     if head.method != b"POST":
         return method, ""
@@ -85,9 +85,7 @@ def _is_type(name: bytes) -> bool:
     return name.replace(b"_", b"-") == b"content-type"
 
 
-def _refused_of_reading(
-    head: RequestHead, target: bytes, fields: list[tuple[bytes, bytes]]
-) -> tuple[str, str] | None:
+def _refused_of_reading(head: RequestHead, target: bytes, fields: Fields) -> tuple[str, str] | None:
     method = head.method.decode("ascii", "replace")
     if head.length != 0:
         return f"{method} with a body", ""
@@ -99,23 +97,48 @@ def _refused_of_reading(
     return None
 
 
-def _refused_of_fetch(
-    target: bytes, fields: list[tuple[bytes, bytes]], grant: Grant
-) -> tuple[str, str] | None:
+def refused_of_fetch(target: bytes, fields: Fields, grant: Grant) -> tuple[str, str] | None:
+    """What of a POST to git-upload-pack is not surely a fetch, and what would help or ""; None if it may pass."""
     what = "git-upload-pack"
     if not grant.git:
         return what, f"if these hosts serve git, set git = true in [credentials.{grant.name}]"
     if _UPLOAD_PACK.fullmatch(target) is None:
         return f"{what} at a path that is not /OWNER/REPOSITORY or does not end in .git", ""
+    unlike = unlike_git(fields, _UPLOAD_PACK_TYPE, what)
+    return (unlike, "") if unlike is not None else None
+
+
+def unlike_git(fields: Fields, kind: bytes, what: str) -> str | None:
+    """How the fields differ from those that git sends with a body of this type; `what` is the request in words."""
     for name, _ in fields:
         if name not in _GIT_SENDS:
-            return f"{what} with a header that git does not send ({name.decode('ascii', 'replace')})", ""
-    if [value.strip(b" \t") for name, value in fields if name == b"content-type"] != [_UPLOAD_PACK_TYPE]:
-        return f"{what} whose content type is not git's", ""
+            return f"{what} with a header that git does not send ({name.decode('ascii', 'replace')})"
+    if [value.strip(b" \t") for name, value in fields if name == b"content-type"] != [kind]:
+        return f"{what} whose content type is not git's"
     return None
 
 
-def _fields(head: RequestHead) -> list[tuple[bytes, bytes]]:
+def unlike_json(fields: Fields) -> str | None:
+    """Why the body is not surely JSON in UTF-8, or None."""
+    kinds = [value.strip(b" \t").lower() for name, value in fields if _is_type(name)]
+    kind, _, parameters = b";".join(kinds).partition(b";")
+    if len(kinds) != 1 or _JSON.fullmatch(kind.strip()) is None:
+        return "a body that is not JSON"
+    if parameters.strip() and _UTF8.fullmatch(parameters.strip()) is None:
+        return "a body in another character set than UTF-8"
+    return None
+
+
+def override(target: bytes, fields: Fields) -> str | None:
+    """What in the request may name another method, or None. target: without scheme and host."""
+    for name, _ in fields:
+        if overrides(name):
+            return f"a method override ({name.decode('ascii', 'replace')})"
+    parameter = _overriding_parameter(target)
+    return None if parameter is None else f"a method override ({parameter} in the URL)"
+
+
+def fields_of(head: RequestHead) -> Fields:
     """Names in lower case and values of the fields that travel on."""
     removed = frozenset(head.credentials or ())
     found = []

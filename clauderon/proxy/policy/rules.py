@@ -11,6 +11,7 @@ from clauderon.proxy.policy import read_only
 from clauderon.proxy.policy.addresses import guarded
 from clauderon.proxy.policy.grant import Grant
 from clauderon.proxy.policy.hosts import HostError, is_address, normalise_host, parse_authority
+from clauderon.proxy.policy.scope import Reach
 from clauderon.proxy.policy.session import SessionPolicy
 
 _CACHED = 4096
@@ -116,6 +117,7 @@ class Rules:
         self.policy = policy
         self.targets = targets
         self.read_only = policy.access_mode != "read-write"
+        self.reach = Reach.of(policy.remotes, policy.refs)
         self._allow = None if policy.allow is None else parse_patterns(policy.allow, strict=False)
         self._deny: tuple[Pattern, ...] | None
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clauderon.choices import AccessMode
-from clauderon.config.schema import Network
+from clauderon.config.schema import Git, Network
 from clauderon.record import Session
 
 
@@ -16,6 +16,8 @@ class SessionPolicy:
     source: the only address that may use `port`, empty while it is not known, or None where the engine hides source
             addresses.
     allow:  host patterns; None means not configured (everything), an empty tuple means nothing.
+    remotes: the repositories that are the session's, in the form of `repositories`.
+    refs:   what it may push to in them with a credential that is lent for them alone; at most one `*` in each.
     unsafe: the container was given what undoes its protection; for the status alone.
     group: the session's, for what it used; empty for none.
     own_allow: the list is the session's own (`--allow`), not the configuration's.
@@ -31,10 +33,12 @@ class SessionPolicy:
     own_allow: bool = False
     unsafe: bool = False
     group: str = ""
+    remotes: tuple[str, ...] = ()
+    refs: tuple[str, ...] = ()
 
 
-def of_session(session: Session, network: Network, *, hidden: bool) -> SessionPolicy:
-    """network: the configuration's, as it is now: its lists apply to existing sessions too.
+def of_session(session: Session, network: Network, git: Git, *, hidden: bool) -> SessionPolicy:
+    """network, git: the configuration's, as it is now: its lists apply to existing sessions too.
 
     hidden: the engine hides source addresses.
     """
@@ -50,4 +54,6 @@ def of_session(session: Session, network: Network, *, hidden: bool) -> SessionPo
         own_allow=own,
         unsafe=bool(session.unsafe),
         group=session.group,
+        remotes=session.remotes,
+        refs=(f"refs/heads/{session.branch}", *git.push),
     )

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from clauderon.config.schema import Credential
 from clauderon.proxy.http.needles import SHORTEST, Needles, joined
-from clauderon.proxy.policy.grant import Grant
+from clauderon.proxy.policy.grant import Grant, Scope
 from clauderon.proxy.policy.hosts import format_authority
 from clauderon.proxy.policy.rules import parse_pattern
 from clauderon.proxy.secrets.credentials import Secret, hint
@@ -115,6 +115,12 @@ def _withheld(grant: Grant, host: str, port: int) -> Grant:
     return replace(grant, value=None, elsewhere=True, hint=words)
 
 
+def _scope(credential: Credential) -> Scope | None:
+    if not credential.is_scoped:
+        return None
+    return Scope(credential.fetch, credential.repositories, credential.mutations)
+
+
 def _grant(credential: Credential, secret: Secret | None) -> Grant:
     value: bytes | None = None
     needles = None
@@ -133,4 +139,5 @@ def _grant(credential: Credential, secret: Secret | None) -> Grant:
         model_api=credential.model_api,
         git=credential.serves_git,
         websocket=credential.websocket,
+        scope=_scope(credential),
     )

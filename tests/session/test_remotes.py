@@ -1,0 +1,76 @@
+"""Which repositories are a session's is read on the host when it is made, and nothing inside changes it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from clauderon.config import load
+from clauderon.paths import Home
+from clauderon.proxy.daemon import snapshot
+from clauderon.record import Session
+from clauderon.session import request
+from clauderon.session.context import Context
+from clauderon.store import Store
+
+REMOTES = {
+    "origin": "git@github.com:Owner/Repo.git",
+    "upstream": "https://user:secret@github.com/upstream/repo",
+    "mirror": "/srv/mirror.git",
+}
+
+
+@pytest.fixture
+def session(home: Home, repo: Path) -> Session:
+    def git(*argv: str) -> None:
+        subprocess.run(["git", "-C", str(repo), *argv], check=True)
+
+    for name, url in REMOTES.items():
+        git("remote", "add", name, url)
+    git("config", "remote.upstream.pushurl", "gh:me/fork")
+    git("config", "url.https://github.com/.insteadOf", "gh:")
+    with Store.open(home) as store:
+        made = SimpleNamespace(
+            home=home, store=store, config=load(home, {}), environ=dict(os.environ), docker=None
+        )
+        context = cast(Context, made)
+        planned = request.plan(context, request.Request(repo=repo, name="one", untrusted_repo=True)).session
+        return store.add(planned.changed(state="running"), range(3100, 3200))
+
+
+def test_the_remotes_of_the_repository_are_the_sessions(session: Session) -> None:
+    assert set(session.remotes) == {"github.com/owner/repo", "github.com/upstream/repo", "github.com/me/fork"}
+    assert Session.from_json(session.to_json()).remotes == session.remotes
+
+
+def _policy(home: Home, session: Session) -> Any:
+    return snapshot.read(home, {}, {}).policies[session.id]
+
+
+def test_a_remote_added_inside_is_not_the_sessions(home: Home, session: Session) -> None:
+    """Seen to fail with the remotes read from the private repository, which the container writes."""
+    before = _policy(home, session)
+    worktree = home.worktree("one")
+    for directory in (home.session_dir(session.id), worktree, worktree / ".git"):
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "config").write_text('[remote "evil"]\n\turl = https://github.com/evil/repo\n')
+    after = _policy(home, session)
+    assert after == before
+    assert set(after.remotes) == set(session.remotes)
+    assert after.refs == ("refs/heads/clauderon/one",)
+
+
+def test_more_refs_are_opened_for_sessions_that_are_there(home: Home, session: Session) -> None:
+    home.config.write_text('[git]\npush = ["refs/heads/agents/*"]\n')
+    assert _policy(home, session).refs == ("refs/heads/clauderon/one", "refs/heads/agents/*")
+
+
+def test_a_record_without_remotes_is_as_earlier_versions_have_it(session: Session) -> None:
+    earlier = session.changed(remotes=())
+    assert '"remotes"' not in earlier.to_json()
+    assert Session.from_json(earlier.to_json()) == earlier
