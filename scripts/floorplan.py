@@ -102,6 +102,7 @@ PROXY_DOORS = {
     "daemon.addresses",
     "daemon.supervisor",
     "policy.hosts",
+    "policy.repositories",
 }
 
 

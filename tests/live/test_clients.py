@@ -54,6 +54,8 @@ def session(module_engine: Engine, site: Site, tools: Path) -> str:
         path.write_text(secret)
         path.chmod(0o600)
     repo = make_repo(engine.root / "repo")
+    url = "git@github.com:project.git"
+    subprocess.run(["git", "remote", "add", "origin", url], cwd=repo, env=engine.environ, check=True)
     name = engine.name("clients")
     mounts = ["--volume", f"{tools}:/tools:ro"]
     for inside, host in host_tools().items():
@@ -185,7 +187,10 @@ def test_neither_the_control_endpoint_nor_the_cas_key_is_in_the_container(
     assert shell(where).strip() == ""
 
 
-def test_git_clones_and_pushes_more_than_a_mebibyte(shell: Shell, site: Site, module_engine: Engine) -> None:
+def test_git_clones_and_pushes_more_than_a_mebibyte(
+    shell: Shell, site: Site, module_engine: Engine, session: str
+) -> None:
+    """To the session's own branch of its own remote; elsewhere git says that the ref was rejected."""
     seed = make_repo(module_engine.root / "seed")
     (seed / "big").write_bytes(os.urandom(2_500_000))
     environ = {
@@ -203,13 +208,18 @@ def test_git_clones_and_pushes_more_than_a_mebibyte(shell: Shell, site: Site, mo
         subprocess.run(["git", *argv], cwd=seed, env=environ, check=True)
     out = shell(
         "cd /tmp && rm -rf p && git clone -q https://github.com/project.git p && cd p && wc -c <big"
-        " && git config user.name x && git config user.email x@y.z && git checkout -qb inside"
+        f" && git config user.name x && git config user.email x@y.z && git checkout -qb clauderon/{session}"
         " && head -c 3000000 /dev/urandom >more && git add more && git commit -qm more"
-        " && git push -q origin inside && git rev-parse HEAD"
+        f" && git push -q origin clauderon/{session} && git rev-parse HEAD"
+    )
+    said = shell("cd /tmp/p && git push origin HEAD:refs/heads/main 2>&1 || true")
+    assert (
+        "! [remote rejected]" in said
+        and f"(clauderon: this session pushes to clauderon/{session} alone)" in said
     )
     size, head = out.split()
     assert int(size) == 2_500_000
-    argv = ["git", "--git-dir", str(site.projects / "project.git"), "rev-parse", "inside"]
+    argv = ["git", "--git-dir", str(site.projects / "project.git"), "rev-parse", f"clauderon/{session}"]
     assert (
         subprocess.run(argv, env=environ, capture_output=True, text=True, check=True).stdout.strip() == head
     )

@@ -196,7 +196,7 @@ PATHS = [
 
 
 def test_no_spelling_of_a_path_and_no_form_of_a_body_reaches_another_repository(forge: Forge) -> None:
-    """Seen to remove the ref by nine of these paths with the check of the repository taken out."""
+    """Seen to remove the ref with the check of the repository taken out."""
     before = forge.refs()
     asked = len(forge.site.seen)
     for path in PATHS:

@@ -118,7 +118,7 @@ def test_a_push_to_the_own_branch_passes(what: str) -> None:
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_any_other_push_is_refused(what: str) -> None:
-    """Each seen to pass with the line of `Reader` or `PushGate` that refuses it taken out, or to be malformed to git."""
+    """Seen to pass with the line that refuses it taken out: options, deletes, what is beside a signature."""
     assert outcome(REFUSED[what], []) is not True
 
 

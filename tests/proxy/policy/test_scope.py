@@ -20,7 +20,7 @@ JSON = {"content-type": "application/json"}
 
 
 def judge(method: str, target: str, fields: dict[str, str] | None = None, *, host: str = "github.com", body: bool | None = None,
-          git: bool = True, reach: scope.Reach = REACH, port: int = 443, **more: object) -> Gate | None | str:  # fmt: skip
+          git: bool = True, reach: scope.Reach = REACH, port: int = 443, **more: object) -> Gate | str | None:  # fmt: skip
     """What may happen: None, a gate, or why not."""
     lines = [
         f"{method} {target} HTTP/1.1",
@@ -81,7 +81,7 @@ def test_a_push_to_an_own_repository_is_looked_into(path: str) -> None:
 
 @pytest.mark.parametrize("path", OTHER_PATHS)
 def test_a_push_to_any_other_path_is_refused(path: str) -> None:
-    """Seen to pass when the path was compared after decoding and removing dots, as a server might."""
+    """Those that are some repository's path were seen to pass with the check of the repository taken out."""
     assert isinstance(judge("POST", f"{path}/git-receive-pack", PUSH), str)
     assert isinstance(judge("POST", f"https://github.com{path}/git-receive-pack", PUSH), str)
 
