@@ -54,8 +54,8 @@ def session(module_engine: Engine, site: Site, tools: Path) -> str:
         path.write_text(secret)
         path.chmod(0o600)
     repo = make_repo(engine.root / "repo")
-    url = "git@github.com:project.git"
-    subprocess.run(["git", "remote", "add", "origin", url], cwd=repo, env=engine.environ, check=True)
+    remote = ["git", "remote", "add", "origin", "git@github.com:project.git"]
+    subprocess.run(remote, cwd=repo, env=engine.environ, check=True)
     name = engine.name("clients")
     mounts = ["--volume", f"{tools}:/tools:ro"]
     for inside, host in host_tools().items():
@@ -193,13 +193,8 @@ def test_git_clones_and_pushes_more_than_a_mebibyte(
     """To the session's own branch of its own remote; elsewhere git says that the ref was rejected."""
     seed = make_repo(module_engine.root / "seed")
     (seed / "big").write_bytes(os.urandom(2_500_000))
-    environ = {
-        **module_engine.environ,
-        "GIT_AUTHOR_NAME": "a",
-        "GIT_AUTHOR_EMAIL": "a@b.c",
-        "GIT_COMMITTER_NAME": "a",
-        "GIT_COMMITTER_EMAIL": "a@b.c",
-    }
+    who = {f"GIT_{one}_{what}": "a@b.c" for one in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    environ = module_engine.environ | who
     for argv in (
         ["add", "big"],
         ["commit", "-qm", "big"],
@@ -220,9 +215,8 @@ def test_git_clones_and_pushes_more_than_a_mebibyte(
     size, head = out.split()
     assert int(size) == 2_500_000
     argv = ["git", "--git-dir", str(site.projects / "project.git"), "rev-parse", f"clauderon/{session}"]
-    assert (
-        subprocess.run(argv, env=environ, capture_output=True, text=True, check=True).stdout.strip() == head
-    )
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == head
     assert any("chunked" in headers.get("Transfer-Encoding", "") for headers in site.asked("github.com"))
 
 
@@ -243,12 +237,8 @@ def test_a_read_only_session_clones_but_does_not_push(
         module_engine.cli.ok("set-access-mode", session, "read-write")
     assert answer.status != 0
     assert "403" in answer.error
-    heads = subprocess.run(
-        ["git", "--git-dir", str(site.projects / "ro.git"), "for-each-ref"],
-        env=module_engine.environ,
-        capture_output=True,
-        check=True,
-    )
+    argv = ["git", "--git-dir", str(site.projects / "ro.git"), "for-each-ref"]
+    heads = subprocess.run(argv, env=module_engine.environ, capture_output=True, check=True)
     assert heads.stdout == b""
 
 

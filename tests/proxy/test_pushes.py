@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ class Forge:
 
     def refs(self) -> dict[str, str]:
         """Every ref of every repository of the server."""
-        found = {}
+        found: dict[str, str] = {}
         for bare in sorted(self.site.projects.glob("*/*.git")):
             said = subprocess.run(["git", "-C", str(bare), "for-each-ref", "--format=%(refname) %(objectname)"], env=self.environ,
                                   capture_output=True, text=True, check=True).stdout  # fmt: skip
@@ -56,9 +57,9 @@ class Forge:
         after = self.refs()
         return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}, said
 
-    def policy(self, **more: object) -> SessionPolicy:
+    def policy(self, **more: Any) -> SessionPolicy:
         remotes = ("github.com/owner/repo",)
-        rights: dict[str, object] = {"remotes": remotes, "refs": (OWN, "refs/heads/agents/*"), **more}
+        rights: dict[str, Any] = {"remotes": remotes, "refs": (OWN, "refs/heads/agents/*"), **more}
         return self.rig.policy(**rights)
 
 
