@@ -7,6 +7,8 @@ another.
 
 from __future__ import annotations
 
+from typing import Any
+
 from clauderon.config.schema import Credential
 from clauderon.known import table
 from clauderon.known.kind import Lent
@@ -44,3 +46,14 @@ LENT: dict[str, Lent] = table.LENT | {
     )
 }
 BUILTIN_CREDENTIALS: dict[str, Credential] = {name: lent.credential for name, lent in LENT.items()}
+
+
+def share_scope(values: dict[str, dict[str, Any]]) -> None:
+    """GitHub's two credentials are one token: what the file says of the first one's scope holds for the other.
+
+    values: the tables of the file, by dotted name; changed in place.
+    """
+    said = values.get("credentials.github", {})
+    shared = {key: said[key] for key in ("scope", "repositories", "fetch") if key in said}
+    if shared:
+        values["credentials.github-git"] = shared | values.get("credentials.github-git", {})

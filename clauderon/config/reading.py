@@ -10,7 +10,7 @@ from typing import Any
 
 from clauderon import files
 from clauderon.config.builtin_agents import BUILTIN_AGENTS
-from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
+from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS, share_scope
 from clauderon.config.keys import ANY, SECTIONS, Key, variable
 from clauderon.config.schema import (
     Agent,
@@ -224,7 +224,7 @@ def _build(values: Values, agent_names: set[str], origins: Mapping[str, str]) ->
     named = [s.split(".", 1)[1] for s in values if s.startswith("credentials.")]
     own = {n: Credential(name=n) for n in named if n not in BUILTIN_CREDENTIALS}  # in the file's order
     credentials = BUILTIN_CREDENTIALS | own
-    _share_scope(values)
+    share_scope(values)
     return Config(
         general=General(**values.get("general", {})),
         docker=Docker(limits=Limits(**values.get("docker.limits", {})), **values.get("docker", {})),
@@ -245,14 +245,6 @@ def _build(values: Values, agent_names: set[str], origins: Mapping[str, str]) ->
         hooks=Hooks(**values.get("hooks", {})),
         origins=origins,
     )
-
-
-def _share_scope(values: Values) -> None:
-    """GitHub's two credentials are one token: what is said of the first one's scope holds for the other."""
-    said = values.get("credentials.github", {})
-    shared = {key: said[key] for key in ("scope", "repositories", "fetch") if key in said}
-    if shared:
-        values["credentials.github-git"] = shared | values.get("credentials.github-git", {})
 
 
 def _check_whole(config: Config, source: _Source) -> None:
