@@ -9,11 +9,14 @@ import contextlib
 import errno
 import os
 import stat
+import time
 from pathlib import Path
 
 from clauderon.airlock.private_refs import names_in
 from clauderon.errors import BackendError
 
+_WRITERS_S = 5.0
+_PAUSE_S = 0.05
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PATH_ONLY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -21,10 +24,11 @@ _PATH_ONLY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW | os.O_CLOEXEC
 def remove_tree(top: Path) -> None:
     """Remove `top` and everything below; no error if it is not there, a link or file in its place is unlinked.
 
-    Raises BackendError when something belongs to another user.
+    Raises BackendError when something belongs to another user, and when something is still being written there after a
+    while: a git whose caller was killed goes on.
     """
     try:
-        _remove(top)
+        _remove_from_writers(top)
     except PermissionError as error:
         raise BackendError(
             f"remove {top}",
@@ -33,6 +37,17 @@ def remove_tree(top: Path) -> None:
         ) from error
     except OSError as error:
         raise BackendError(f"remove {top}", error.strerror or str(error), hint=f"rm -rf '{top}'") from error
+
+
+def _remove_from_writers(top: Path) -> None:
+    until = time.monotonic() + _WRITERS_S
+    while True:
+        try:
+            return _remove(top)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or time.monotonic() > until:
+                raise
+        time.sleep(_PAUSE_S)
 
 
 def _remove(top: Path) -> None:
