@@ -97,9 +97,10 @@ def visit(argv: Sequence[str], *, env: Env) -> Completed:
                 errors = child.stderr.read()
             return Completed(tuple(argv), status_of(child.wait()), b"", errors)
         except BaseException:
+            # What was meant for both of us ends it too; docker lets one or two pass. The terminal is ours to restore.
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(STOP_GRACE_S)  # it puts the terminal back in order
-            stop(child)
+                child.wait(INTERRUPTED_GRACE_S)
+            stop(child, INTERRUPTED_GRACE_S)
             raise
 
 
