@@ -16,6 +16,7 @@ from clauderon.cli.container import OptionalName, only
 from clauderon.docker import failures
 from clauderon.errors import CommandFailed, Refused, UsageError
 from clauderon.output import Output
+from clauderon.session import unheard
 from clauderon.session.context import Context
 from clauderon.session.lookup import find
 
@@ -66,6 +67,8 @@ def logs(
         if detail is None:
             find(context, session.name)
             raise failures.no_container(f"logs {session.name}", session.name)
+        if follow:
+            unheard.begin_aloud(context, [session])
         argv = context.docker.argv(*words, container)
         if drawn:
             pour = proc.Pour(argv, env=context.docker.env)

@@ -185,12 +185,7 @@ def finish_interrupted(context: Context, going: Collection[str] = ()) -> None:
                 context.report.note(
                     f"Session {action.name}, left half-way by a killed command, was {action.did}."
                 )
-    for session in unheard.unheard(context.home, context.store):
-        if unheard.begin(context, session):
-            context.report.note(
-                f"The agent of {session.name}, whose create --print was killed, has begun. "
-                f"hint: clauderon logs -f {session.name}"
-            )
+    unheard.begin_aloud(context, context.store.all())
 
 
 def _finish(context: Context, session: Session, dry_run: bool) -> Action:

@@ -6,12 +6,14 @@ Must not begin an agent whose listener lives: what it prints would be lost to th
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from clauderon import filelock, names, paths
 from clauderon.agents import setup
-from clauderon.errors import CommandTimeout, Conflict
+from clauderon.docker import failures
+from clauderon.errors import CommandFailed, CommandTimeout, Conflict
 from clauderon.record import Session
 from clauderon.session.context import Context, lock
 from clauderon.store import Store
@@ -57,11 +59,29 @@ def begin(context: Context, session: Session) -> bool:
         detail = context.docker.container_inspect(container)
         running = detail is not None and detail.running
         if running:
-            with suppress(CommandTimeout):  # `attach` may stay to the end of the container
-                context.docker.run(
-                    "attach", "--sig-proxy=false", container,
-                    what=f"begin {session.name}", stdin=GO, timeout_s=_WAKING_S, aloud=False,
-                )  # fmt: skip
+            _wake(context, session, container)
         setup.set_mode(context.home, session, "agent")
         return running
     return False
+
+
+def begin_aloud(context: Context, sessions: Iterable[Session]) -> None:
+    """The same for those that wait, with a word about each: whoever waits for one of them would wait for ever."""
+    for session in sessions:
+        if is_unheard(context.home, session) and begin(context, session):
+            context.report.note(
+                f"The agent of {session.name}, whose create --print was killed, has begun. "
+                f"hint: clauderon logs -f {session.name}"
+            )
+
+
+def _wake(context: Context, session: Session, container: str) -> None:
+    words = ("attach", "--sig-proxy=false", container)
+    try:
+        context.docker.attempt(*words, stdin=GO, timeout_s=_WAKING_S, aloud=False)
+    except CommandTimeout:
+        pass  # it stays to the end of the container
+    except CommandFailed as failure:
+        # The status is the agent's if that has ended meanwhile.
+        if setup.exit_status(context.home, session.id) is None:
+            raise failures.explain(failure, f"begin {session.name}") from failure

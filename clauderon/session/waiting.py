@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from clauderon import names
 from clauderon.proc import Running
 from clauderon.record import Session
-from clauderon.session import lifecycle
+from clauderon.session import lifecycle, unheard
 from clauderon.session.context import Context
 from clauderon.session.lookup import find
 
@@ -23,6 +23,7 @@ def wait_for(
     All are looked up before the first wait. Raises what one of the waits raised.
     """
     sessions = [find(context, name) for name in asked]
+    unheard.begin_aloud(context, sessions)
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     ended: dict[str, int] = {}
     pending: dict[Running, Session] = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clauderon.airlock import removal
+from clauderon.airlock import private_refs, removal
 from clauderon.errors import BackendError
 
 
@@ -14,7 +14,7 @@ from clauderon.errors import BackendError
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How often a file still appears in a directory after we looked what is in it: [count]."""
     left = [0]
-    look = removal.names_in
+    look = private_refs.names_in
 
     def looked(directory: int) -> list[str]:
         names = list(look(directory))

@@ -57,9 +57,7 @@ def create(stage: Engine, prompt: str) -> list[str]:
     )
 
 
-def test_an_agent_whose_listener_was_killed_before_it_began_is_seen_and_begun(stage: Engine) -> None:
-    """`list` said `running`, reconcile found nothing, and the agent waited for ever."""
-    name = stage.name("a")
+def killed_before_it_listened(stage: Engine, prompt: str) -> None:
     docker = subprocess.run(
         ["sh", "-c", "command -v docker"], env=stage.environ, capture_output=True, text=True, check=True
     ).stdout.strip()
@@ -68,17 +66,35 @@ def test_an_agent_whose_listener_was_killed_before_it_began_is_seen_and_begun(st
     (here / "docker").write_text(KILLING.format(docker=docker))
     (here / "docker").chmod(0o755)
     env = {**stage.environ, "PATH": f"{here}:{stage.environ['PATH']}"}
-    killed = subprocess.run(
-        create(stage, "echo done >made"), env=env, cwd=stage.root, capture_output=True, timeout=60
-    )
+    killed = subprocess.run(create(stage, prompt), env=env, cwd=stage.root, capture_output=True, timeout=60)
     assert killed.returncode == -signal.SIGKILL
     assert [row["state"] for row in stage.cli.ok("list", "--json").json["data"]] == ["interrupted"]
+
+
+def test_an_agent_whose_listener_was_killed_before_it_began_is_seen_and_begun(stage: Engine) -> None:
+    """`list` said `running`, reconcile found nothing, and the agent waited for ever. An agent that ended at once with
+    4 was "docker failed with status 4" afterwards: seen to fail where the status of `attach` was docker's."""
+    name = stage.name("a")
+    killed_before_it_listened(stage, "echo done >made; exit 4")
     rows = stage.cli.ok("reconcile", "--json").json["data"]
     assert [(row["name"], row["action"]) for row in rows] == [(name, "begun")]
     assert eventually((stage.home.worktree(name) / "made").exists)
-    assert eventually(lambda: stage.cli.ok("list", "--json").json["data"][0]["state"] == "done")
+    assert eventually(lambda: stage.cli.ok("list", "--json").json["data"][0]["state"] == "failed")
     assert stage.cli.ok("reconcile", "--json").json["data"] == []
     assert attached_to(name) == []
+
+
+@pytest.mark.parametrize("door", [("wait",), ("logs", "-f")])
+def test_whoever_waits_for_such_an_agent_has_it_begin(stage: Engine, door: tuple[str, ...]) -> None:
+    """Seen to fail where only what changes something had it begin: both waited for ever, and said nothing."""
+    name = stage.name("a")
+    killed_before_it_listened(stage, "echo done; exit 4")
+    words = stage.cli.command(*door, name)
+    said = subprocess.run(
+        words, env=stage.environ, cwd=stage.root, capture_output=True, text=True, timeout=30
+    )
+    assert (said.returncode, said.stdout.split()[-1:]) == ((4, ["4"]) if door == ("wait",) else (0, ["done"]))
+    assert f"The agent of {name}, whose create --print was killed, has begun." in said.stderr
 
 
 def test_docker_attach_ends_with_a_create_that_is_killed(stage: Engine) -> None:
