@@ -41,6 +41,7 @@ rescue drop x|tsv json|
 top --once||engine
 report fix-bug||engine
 usage|tsv json|noconfig
+budget|tsv json|
 proxy run||
 proxy start|tsv json|
 proxy log|tsv json|noconfig

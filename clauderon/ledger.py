@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -32,6 +33,7 @@ SUMS = (
     "cache_write_1h",
     "output",
     "nano",
+    "guessed",
 )
 _SCHEMA = f"""
 CREATE TABLE usage (
@@ -46,13 +48,15 @@ CREATE TABLE window (
 );
 CREATE TABLE folded (journal INTEGER PRIMARY KEY, offset INTEGER NOT NULL);
 """
+_VERSION = 2
+_MIGRATION = "ALTER TABLE usage ADD COLUMN guessed INTEGER NOT NULL DEFAULT 0"
 
 
 class Row(NamedTuple):
     """What one session used of one model in one hour. hour: seconds since the epoch; nano: billionths of a dollar.
 
     unknown: requests whose usage could not be read; unpriced: those of a model without a price. team: the session's
-    group.
+    group. guessed: what budgets count besides `nano`, for answers whose usage could not be read.
     """
 
     session: str
@@ -70,6 +74,7 @@ class Row(NamedTuple):
     cache_write_1h: int = 0
     output: int = 0
     nano: int = 0
+    guessed: int = 0
 
     def plus(self, other: Row) -> Row:
         """This row with another's sums added."""
@@ -92,6 +97,12 @@ class Window(NamedTuple):
     seen_at: float
 
 
+def midnight() -> int:
+    """When today began by this machine's clock, in seconds since the epoch."""
+    now = time.localtime()
+    return int(time.mktime((now.tm_year, now.tm_mon, now.tm_mday, 0, 0, 0, 0, 0, -1)))
+
+
 class Ledger:
     """The open database. Raises BackendError for one that cannot be read or written."""
 
@@ -104,9 +115,8 @@ class Ledger:
         """Open the database, or create it. Raises StateError."""
         try:
             db = sqlite3.connect(home.usage, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-            if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                db.execute("PRAGMA journal_mode = WAL")
-                db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = 1; COMMIT")
+            if db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+                _create_or_migrate(db)
             db.execute("PRAGMA synchronous = NORMAL")
         except sqlite3.DatabaseError as error:
             raise BackendError(
@@ -137,6 +147,25 @@ class Ledger:
             raise BackendError(str(self._home.usage), str(error)) from error
         for number in finished:
             (self._home.usage_journals / str(number)).unlink(missing_ok=True)
+
+    def totals(self, midnight: int, without: str = "") -> list[Row]:
+        """What each session, group and model used in all; requests that a killed worker left are among them.
+
+        hour: `midnight` for what came since then, 0 for what came before. without: a worker whose lines in the journals
+        do not count. Raises BackendError.
+        """
+        sums = ", ".join(f"SUM({one})" for one in SUMS)
+        keys = f"session, name, team, api, model, (hour >= {int(midnight)}) * {int(midnight)}"
+        try:
+            state = self._state()
+            kept = self._db.execute(f"SELECT {keys}, {sums} FROM usage GROUP BY 1, 2, 3, 4, 5, 6").fetchall()
+        except sqlite3.DatabaseError as error:
+            raise BackendError(str(self._home.usage), str(error)) from error
+        state.without = without
+        self._read_on(state, 0.0)
+        begun = [_row(json.loads(line)) for _, line in state.begun.values()]
+        late = [row._replace(hour=midnight if row.hour >= midnight else 0) for row in (*state.rows, *begun)]
+        return _summed([*map(Row._make, kept), *late])
 
     def read(self, since: float = 0.0) -> tuple[list[Row], list[Window]]:
         """All rows of hours that end after `since`, and the windows, with what is still in the journals. Requests that
@@ -192,12 +221,25 @@ class Ledger:
         self._db.executemany("INSERT INTO folded VALUES (?, ?)", list(state.offsets.items()))
 
 
+def _create_or_migrate(db: sqlite3.Connection) -> None:
+    """Version 2 has `guessed`. Two may come here at once: the second finds it done."""
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("BEGIN IMMEDIATE")
+    found = db.execute("PRAGMA user_version").fetchone()[0]
+    statements = _SCHEMA.split(";") if found == 0 else [_MIGRATION] if found == 1 else []
+    for statement in filter(str.strip, statements):
+        db.execute(statement)
+    db.execute(f"PRAGMA user_version = {max(found, _VERSION)}")
+    db.execute("COMMIT")
+
+
 class _State:
     """How far the journals are read, and what was found in them."""
 
     def __init__(self, offsets: dict[int, int], begun: dict[str, tuple[str, str]]) -> None:
         self.offsets = offsets
         self.begun = begun
+        self.without = ""  # a worker whose lines are passed over
         self.rows: list[Row] = []
         self.windows: dict[tuple[str, str, str], Window] = {}
 
@@ -211,6 +253,8 @@ class _State:
                         record["api"], record["credential"], name, used, resets_at, record["time"]
                     )
                     self.windows[window[:3]] = window
+            elif self.without and record.get("worker") == self.without:
+                pass
             elif record["end"]:
                 if "nothing" not in record:
                     self.rows.append(_row(record))

@@ -1,4 +1,4 @@
-"""Limits of CPU and memory, from what people write to what Docker takes. Pure."""
+"""Limits of CPU, memory and money, from what people write to what Docker and the proxy take. Pure."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _MAX_MEMORY_BYTES = 1 << 60
 # ASCII: docker knows no other digits, and Python's numbers know underscores too.
 _MEMORY = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>[a-z]*)\Z", re.IGNORECASE | re.ASCII)
 _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+NANO = 1_000_000_000  # billionths of a dollar, in which money is counted
 _CPUS = re.compile(r"(?P<number>[0-9]+\.?[0-9]*|\.[0-9]+)(?P<milli>m?)\Z")
 _MIN_CPUS = "0.01"
 _MAX_CPUS = 100_000
@@ -102,3 +103,31 @@ def memory_text(limit: str) -> str:
         if size and size % _UNITS[unit] == 0:
             return f"{size // _UNITS[unit]}{unit}"
     return limit
+
+
+def dollars(text: str) -> int | None:
+    """Billionths of a dollar in `5`, `2.50` or `$2.50`; None for what is no such amount, for nothing among them."""
+    match = re.fullmatch(r"\$?([0-9]{1,9})(?:\.([0-9]{1,9}))?", text.strip(), re.ASCII)
+    if match is None:
+        return None
+    return int(match[1]) * NANO + int((match[2] or "").ljust(9, "0")) or None
+
+
+def checked_dollars(value: object) -> str:
+    """A configured amount in US dollars, or empty, as text. Raises ValueError."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or (value != "" and dollars(value) is None):
+        raise ValueError(f'{value!r} is not an amount in US dollars; write it as "2.50"')
+    return value.removeprefix("$")
+
+
+def dollars_text(nano: int) -> str:
+    """As an amount is kept: `7.5`, without a sign and as short as it can be."""
+    whole, rest = divmod(nano, NANO)
+    return f"{whole}.{rest:09d}".rstrip("0").removesuffix(".")
+
+
+def dollars_shown(nano: int) -> str:
+    """For a person: `$5.02`; what is less than a cent has four digits."""
+    return f"${nano / NANO:.2f}" if nano >= NANO // 100 or not nano else f"${nano / NANO:.4f}"

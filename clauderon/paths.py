@@ -117,6 +117,16 @@ class Home(NamedTuple):
         return self.root / "usage"
 
     @property
+    def events(self) -> Path:
+        """What happened to sessions, a JSON object a line."""
+        return self.root / "events.jsonl"
+
+    @property
+    def group_budgets(self) -> Path:
+        """The budgets that groups were given, a file each."""
+        return self.root / "budgets"
+
+    @property
     def ca_cert(self) -> Path:
         """The proxy's CA certificate, PEM; containers have it."""
         return self.root / "proxy-ca.pem"

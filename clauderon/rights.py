@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from clauderon import choices, files
+from clauderon import choices, files, limits
 from clauderon.paths import Home
 
 Rights = Mapping[str, Any]
@@ -129,6 +129,30 @@ def read(home: Home, session_id: str) -> Rights | None:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
 
 
+def group_budget(home: Home, group: str) -> str | None:
+    """What a group was given: US dollars, empty for no limit, None where it was given nothing.
+
+    What cannot be read is no money at all: `0`.
+    """
+    try:
+        text = files.text(home.group_budgets / group).strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return "0"
+    if text == "none":
+        return ""
+    return text if _is_amount(text) else "0"
+
+
+def keep_group_budget(home: Home, group: str, budget: str) -> None:
+    """Give a group US dollars; empty for no limit. Raises OSError."""
+    home.group_budgets.mkdir(mode=0o700, exist_ok=True)
+    draft = home.group_budgets / files.draft_name(home.group_budgets, group)
+    draft.write_text(f"{budget or 'none'}\n")
+    draft.replace(home.group_budgets / group)
+
+
 def _path(home: Home, session_id: str) -> Path:
     return home.session_dir(session_id) / _FILE
 
@@ -138,7 +162,4 @@ def _is_texts(value: object) -> bool:
 
 
 def _is_amount(text: str) -> bool:
-    try:
-        return float(text) > 0
-    except ValueError:
-        return False
+    return limits.dollars(text) is not None

@@ -49,6 +49,7 @@ ROOMS: dict[str, tuple[str, str]] = {
     "agents": ("tools", "the agents that run in a session"),
     "store": ("state", "sqlite"),
     "ledger": ("state", "what models were asked, in sqlite"),
+    "events": ("state", "what happened to sessions"),
     "usage_journal": ("state", "the same before it is in sqlite"),
     "record": ("facts", "a session as it is recorded"),
     "known": ("facts", "the agents we know, a file each"),

@@ -54,10 +54,6 @@ def check(session: Session, agent: Agent, prompt: bytes | None, *, prompt_flag: 
     if session.plan and not (known and known.plan):
         hint = f"--agent {_those(lambda other: other.plan)[0]}"
         raise UsageError("--plan", f"{agent.name} has no plan mode to start in", hint=hint)
-    if session.budget and not (known and known.budget and session.print_mode):
-        keeping = _those(lambda other: other.budget)
-        why = f"only {' and '.join(keeping)} with --print keeps a budget"
-        raise UsageError("--budget", why, hint=f"--agent {keeping[0]} --print")
 
 
 def _those(can: Callable[[Known], bool]) -> list[str]:

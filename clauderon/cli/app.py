@@ -86,6 +86,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("top", "top", "top", _LIFE, brief="Watch all sessions live, and act on them by a key."),
     Command("report", "report", "report", _WORK, brief="Tell what sessions did, as Markdown or HTML."),
     Command("usage", "usage", "usage", _LIFE, brief="Show the tokens and the cost of sessions."),
+    Command("budget", "budget", "budget", _LIFE, brief="Show or change what sessions may spend."),
     Command("reconcile", "lifecycle", "reconcile", _HOUSE, brief="Finish or undo what killed commands left."),
     Command("clean-cache", "cache", "clean_cache", _HOUSE, brief="Show or remove the shared cache volumes."),
     Command(

@@ -130,13 +130,11 @@ def create(
         typer.Option("--timeout", metavar="TIME", help="With --print: stop the agent after 30m, 2h ..."),
     ] = None,
     budget: Annotated[
-        _OptionalText, typer.Option("--budget", metavar="USD", help="The agent's spending limit.")
+        _OptionalText,
+        typer.Option("--budget", metavar="USD", help="What it may spend on models, as 5.00; none: no limit."),
     ] = None,
     group: Annotated[
-        _OptionalText,
-        typer.Option(
-            "--group", metavar="GROUP", help="Put it into this group, which other commands can name."
-        ),
+        _OptionalText, typer.Option("--group", metavar="GROUP", help="The group it is one of, for --group.")
     ] = None,
     idempotency_key: Annotated[
         _OptionalText,

@@ -317,6 +317,25 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "warning at 10 GiB.",
             env="CLAUDERON_DISK_LIMIT",
         ),
+        Key(
+            "session_budget",
+            limits.checked_dollars,
+            "US dollars that a session made from now on may spend on models; empty for no limit. `--budget` "
+            "replaces it.",
+            env="CLAUDERON_SESSION_BUDGET",
+        ),
+        Key(
+            "daily_budget",
+            limits.checked_dollars,
+            "US dollars that all sessions together may spend in a day of this machine's clock.",
+            env="CLAUDERON_DAILY_BUDGET",
+        ),
+        Key(
+            "group_budget",
+            limits.checked_dollars,
+            "US dollars that the sessions of one group may spend together; `clauderon budget --group` replaces it.",
+            env="CLAUDERON_GROUP_BUDGET",
+        ),
     ),
     f"prices.{ANY}": (
         Key("input", checks.dollars, "US dollars for a million tokens that no cache had."),

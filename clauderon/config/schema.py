@@ -89,9 +89,15 @@ class Git(NamedTuple):
 
 
 class SessionLimits(NamedTuple):
-    """disk: as typed by the person; empty for no limit, with a warning all the same (`session.disk`)."""
+    """disk: as typed by the person; empty for no limit, with a warning all the same (`session.disk`).
+
+    session_budget, daily_budget, group_budget: US dollars as typed; empty for no limit.
+    """
 
     disk: str = ""
+    session_budget: str = ""
+    daily_budget: str = ""
+    group_budget: str = ""
 
 
 class ModelPrice(NamedTuple):

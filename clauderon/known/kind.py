@@ -109,7 +109,7 @@ class Known(_Said):
     write:       writes what it must find at home so that it starts without a question.
     environment: further variables, for the uid the container runs as (None: unknown).
     shell_variable: what names the shell it uses, for an agent that needs bash or zsh.
-    plan, budget: whether it can start in a plan mode, and whether it keeps to `--budget` with `--print`.
+    plan: whether it can start in a plan mode.
     """
 
     title: str
@@ -126,4 +126,3 @@ class Known(_Said):
     environment: Callable[[int | None], dict[str, str]] = staticmethod(_no_environment)
     shell_variable: str = ""
     plan: bool = False
-    budget: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -202,7 +201,7 @@ def _asked(context: Context, request: Request, name: str, agent: Agent) -> _Aske
         publish=_publish(request.publish),
         extra_args=config.docker.extra_args,
         agent_args=request.agent_args,
-        budget=_budget(request.budget),
+        budget=_budget(request.budget, config.limits.session_budget),
         group="" if request.group is None else names.group_named(request.group, "--group"),
         timeout_s=None if request.timeout is None else duration_s(request.timeout, flag="--timeout"),
     )
@@ -254,14 +253,17 @@ def _publish(items: tuple[str, ...]) -> tuple[str, ...]:
     return extras.publish(items)
 
 
-def _budget(text: str | None) -> str:
+def _budget(text: str | None, default: str) -> str:
+    """US dollars, empty for no limit. default: the configuration's."""
     if text is None:
+        return default
+    if text == "none":
         return ""
-    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or float(text) == 0:
+    if limits.dollars(text) is None:
         raise UsageError(
             f"--budget {text}", "not an amount in US dollars", hint="clauderon create --budget 2.50 ..."
         )
-    return text
+    return text.strip().removeprefix("$")
 
 
 def _refuse_name_in_use(context: Context, name: str) -> None:

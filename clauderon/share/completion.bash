@@ -6,7 +6,7 @@
 _clauderon_known() {
     case $1 in
     '')
-        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge top report usage reconcile clean-cache doctor env path shell-init rescue image proxy config'
+        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge top report usage budget reconcile clean-cache doctor env path shell-init rescue image proxy config'
         options='--version -V --debug --help'
         ;;
     ' create')
@@ -97,6 +97,11 @@ file*'
     ' usage')
         options='--by --group --since --format --json --help'
         arguments='names*'
+        ;;
+    ' budget')
+        options='--group --format --json --quiet -q --help'
+        arguments='names
+none'
         ;;
     ' reconcile')
         options='--dry-run --rebuild-database --format --json --quiet -q --help'
@@ -250,6 +255,8 @@ _clauderon_kind() {
     ' usage --group') kind='groups' ;;
     ' usage --since') kind='none' ;;
     ' usage --format') kind='choice table tsv json' ;;
+    ' budget --group') kind='groups' ;;
+    ' budget --format') kind='choice table tsv json' ;;
     ' reconcile --format') kind='choice table tsv json' ;;
     ' clean-cache --format') kind='choice table tsv json' ;;
     ' doctor --format') kind='choice table tsv json' ;;

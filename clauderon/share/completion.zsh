@@ -54,6 +54,7 @@ _clauderon() {
                 'top:Watch the sessions: what they do, use and cost; and act on them by a key.'
                 'report:Tell what sessions did: prompt, timeline, commits, diff, requests, refusals, what was lent, tokens and cost.'
                 'usage:Show what sessions used of models: requests, tokens and cost, as the models'\'' answers said.'
+                'budget:Show or change what a session or a group may spend on models. It applies at once; nothing is restarted.'
                 'reconcile:Finish or undo what killed commands left, and adopt containers whose record was lost.'
                 'clean-cache:Show the shared cache volumes, their sizes and their users; with --force remove them.'
                 'doctor:Check everything a session needs, and print for each failure the command that fixes it.'
@@ -91,6 +92,7 @@ _clauderon() {
                 top) _clauderon_top ;;
                 report) _clauderon_report ;;
                 usage) _clauderon_usage ;;
+                budget) _clauderon_budget ;;
                 reconcile) _clauderon_reconcile ;;
                 clean-cache) _clauderon_clean_cache ;;
                 doctor) _clauderon_doctor ;;
@@ -139,8 +141,8 @@ _clauderon_create() {
         '*--publish=[Publish a port, in docker'\''s --publish syntax; repeatable.]:PORT: ' \
         '--unsafe[Allow --volume and the like to undo the protection; marks the session.]' \
         '--timeout=[With --print\: stop the agent after 30m, 2h ...]:TIME: ' \
-        '--budget=[The agent'\''s spending limit.]:USD: ' \
-        '--group=[Put it into this group, which other commands can name.]:GROUP: _clauderon_ask groups group' \
+        '--budget=[What it may spend on models, as 5.00; none\: no limit.]:USD: ' \
+        '--group=[The group it is one of, for --group.]:GROUP: _clauderon_ask groups group' \
         '--idempotency-key=[Find the session made with this key before.]:KEY: ' \
         '--dry-run[Print the commands as a script that does the same; make no session.]' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
@@ -392,6 +394,18 @@ _clauderon_usage() {
         '--json[Short for --format json.]' \
         '(- *)--help[Show the help.]' \
         '*:[NAME]...: _clauderon_ask names session'
+}
+
+_clauderon_budget() {
+    _arguments -s -S \
+        '--group=[The budget of this group, instead of a session.]:GROUP: _clauderon_ask groups group' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
+        '--json[Short for --format json.]' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
+        '(- *)--help[Show the help.]' \
+        '1:[NAME]: _clauderon_ask names session' \
+        '2:[AMOUNT]: '
 }
 
 _clauderon_reconcile() {

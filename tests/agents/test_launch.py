@@ -57,8 +57,6 @@ def test_an_own_agent_is_given_the_conversation_at_every_start(session: Make) ->
     ("changes", "name", "prompt", "why"),
     [
         ({"plan": True, "agent": "codex"}, "codex", b"go", "no plan mode"),
-        ({"budget": "1", "print_mode": False}, "claude", b"go", "only claude with --print"),
-        ({"budget": "1", "print_mode": True, "agent": "codex"}, "codex", b"go", "only claude with --print"),
         ({}, "claude", b"\xff", "byte 0 is not UTF-8"),
     ],
 )

@@ -99,8 +99,6 @@ def _commands(launch: Launch) -> tuple[str, str]:
         words.append("--dangerously-skip-permissions")
     elif mode:
         words += ["--permission-mode", mode]
-    if session.budget:
-        words += ["--max-budget-usd", session.budget]
     words += launch.arguments
     first = launch.line([*words, "--session-id", session.conversation])
     if launch.by == "argument":
@@ -274,5 +272,4 @@ AGENT = Known(
     environment=_environment,
     shell_variable="CLAUDE_CODE_SHELL",
     plan=True,
-    budget=True,
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clauderon import config as configuration
-from clauderon import names
+from clauderon import limits, names, rights
 from clauderon.config.schema import Config
 from clauderon.paths import Home
 from clauderon.proxy.ca import record as ca_record
@@ -22,6 +22,7 @@ from clauderon.proxy.daemon.addresses import Addresses
 from clauderon.proxy.policy.session import SessionPolicy, of_session
 from clauderon.proxy.secrets import credentials
 from clauderon.proxy.secrets.credentials import Given, Secret
+from clauderon.proxy.usage.spending import Budgets
 from clauderon.record import Session
 from clauderon.store import Store
 
@@ -32,7 +33,7 @@ _CA_PREFIX = "ca:"
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """raw: what config.toml held. policies: by session id, those that are to be served. records: by session id, for the
-    branch watch.
+    branch watch. budgets: by session id.
 
     given: what of the secrets handed over still belongs to the configuration. secrets: all there are, by credential.
     origins: where each came from. lacking: credentials whose secret a command line must fetch first.
@@ -44,6 +45,7 @@ class Snapshot:
     raw: bytes = field(repr=False)
     addresses: Addresses
     policies: Mapping[str, SessionPolicy]
+    budgets: Mapping[str, Budgets]
     records: Mapping[str, str]
     given: Mapping[str, Given]
     secrets: Mapping[str, Secret] = field(repr=False)
@@ -96,6 +98,7 @@ def read(
             s.id: of_session(s, config.network, config.git, hidden=_is_hidden(s, config, networks))
             for s in sessions
         },
+        budgets=_budgets(home, sessions, config),
         records={session.id: session.to_json() for session in sessions},
         given=given,
         secrets=secrets,
@@ -104,6 +107,18 @@ def read(
         outdated=outdated,
         problems=tuple(problems),
     )
+
+
+def _budgets(home: Home, sessions: list[Session], config: Config) -> dict[str, Budgets]:
+    own = {group: rights.group_budget(home, group) for group in {s.group for s in sessions} if group}
+    default = config.limits.group_budget
+    groups = {group: default if budget is None else budget for group, budget in own.items()}
+    return {s.id: Budgets(s.name, s.group, _nano(s.budget), _nano(groups.get(s.group, ""))) for s in sessions}
+
+
+def _nano(budget: str) -> int | None:
+    """None for no limit. What nobody can have written is no money at all."""
+    return (limits.dollars(budget) or 0) if budget else None
 
 
 def look(home: Home) -> tuple[object, ...]:

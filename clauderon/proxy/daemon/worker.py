@@ -102,7 +102,7 @@ class Worker:
         max_bytes = config.proxy.audit_max_mib * MIB
         self._audit = AuditLog(self._home.audit, max_bytes=max_bytes, keep=config.proxy.audit_keep)
         self._grants = LiveGrants(config.credentials, self._snapshot.secrets)
-        self._accounting = Accounting(self._home, config)
+        self._accounting = await asyncio.to_thread(Accounting.begin, self._home, self._snapshot)
         self._plane = DataPlane(
             leaves=self._authority,
             credentials=self._grants,
@@ -169,7 +169,7 @@ class Worker:
             if (fresh.config.credentials, fresh.secrets) != (before.config.credentials, before.secrets):
                 self._grants.swap(fresh.config.credentials, fresh.secrets)
                 self._plane.update_credentials()
-            self._accounting.use(fresh.config)
+            self._accounting.use(fresh)
             await self._listening.reconcile(fresh)
             self._snapshot, self._given, self._unread = fresh, dict(fresh.given), ""
             if (fresh.given, fresh.records, fresh.raw) != (before.given, before.records, before.raw):

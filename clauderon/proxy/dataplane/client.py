@@ -307,8 +307,8 @@ class Client(Wire):
     def _answer(self, problem: Problem, head: RequestHead | None, *, unread: bool) -> None:
         close = unread or head is None or head.close or self.session.draining or head.method == b"CONNECT"
         method = head.method if head is not None else b"GET"
-        as_json = head is not None and refusals.wants_json(self, head)
-        self.send(render(problem, method=method, as_json=as_json, close=close))
+        shape = refusals.shape(self, head) if head is not None else ""
+        self.send(render(problem, method=method, shape=shape, close=close))
         if close:
             self.pending = b""
             self.finish()

@@ -7,6 +7,7 @@ import time
 from typing import Protocol
 
 from clauderon.proxy.audit.record import AuditRecord
+from clauderon.proxy.dataplane.model_tunnel import ModelTunnel
 from clauderon.proxy.dataplane.session import Session, audit_path
 from clauderon.proxy.dataplane.tunnel import PEER, Tunnel, Tunnelled
 from clauderon.proxy.http.framing import Framing, FramingError, request_framing
@@ -96,6 +97,7 @@ class Exchange:
             head.target,
             upgrade=bool(head.upgrade),
             lent=self.grant.name if self.grant is not None else "",
+            length=max(head.length, 0),
         )
 
     # The request.
@@ -262,9 +264,11 @@ class Exchange:
         self._over = True
         self.upstream = None
         client = self.client
-        tunnel = Tunnel(client, upstream, self._record_upgrade)
+        if self._metering is None:
+            tunnel = Tunnel(client, upstream, self._record_upgrade)
+        else:
+            tunnel = ModelTunnel(client, upstream, self._record_upgrade, self._metering)
         tunnel.up, tunnel.down = self.up, response.passed
-        tunnel.observer = self._metering
         if response.rest:
             tunnel.upstream_data(response.rest)
         client.exchange_upgraded()
@@ -387,7 +391,7 @@ class Exchange:
         head, grant, key, response = self.head, self.grant, self.key, self.response
         session = self.client.session
         if self._metering is not None:
-            self._metering.end(problem is None and error in (None, "credential-echo"))
+            self._metering.end(problem is None and error in (None, "credential-echo"), self.up)
         session.counters.requests += 1
         policy = session.rules.policy
         rule, refused = self.rule, False

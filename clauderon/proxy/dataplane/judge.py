@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Protocol
 
+from clauderon.proxy.dataplane import budgets
 from clauderon.proxy.dataplane.ruling import Forward, Held, Intercept, Page, Passthrough, Ruling
 from clauderon.proxy.dataplane.session import MAX_CONNECTIONS, Session
 from clauderon.proxy.http.problem import Problem
@@ -112,6 +113,9 @@ def _forward(
     if verdict.problem is not None:
         raise _refusal(verdict)
     shared = session.shared
+    meter = shared.meter
+    if meter is not None and key.host in meter.hosts and not session.main:
+        budgets.check(session, meter, key.host, head)
     grant = None if session.main else shared.credentials.grant(key.host, key.port)
     if grant is None and key.secure and first_line is None and not head.edited:
         return Forward(head.wire, key, verdict.rule, None)  # as nearly all that ask for no secret

@@ -59,10 +59,15 @@ def record_connection(client: Refused, problem: Problem) -> None:
     )
 
 
-def wants_json(client: Refused, head: RequestHead) -> bool:
-    """Whether an error is better said in the JSON of the model APIs than in words."""
+def shape(client: Refused, head: RequestHead) -> str:
+    """In whose JSON an error is better said than in words, as for `problem.render`; empty for words."""
     if client.host:
-        grant = client.session.shared.credentials.grant(client.host, client.port)
+        shared = client.session.shared
+        api = shared.meter.hosts.get(client.host) if shared.meter is not None else None
+        if api is not None:
+            return api.name
+        grant = shared.credentials.grant(client.host, client.port)
         if grant is not None and grant.model_api:
-            return True
-    return any(line[:7].lower() == b"accept:" and b"json" in line for line in head.lines[1:])
+            return "anthropic"
+    wanted = any(line[:7].lower() == b"accept:" and b"json" in line for line in head.lines[1:])
+    return "anthropic" if wanted else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from clauderon.proxy.http.response import Observer
 from clauderon.proxy.net.turns import Turn
 from clauderon.proxy.net.upstream import Upstream
 from clauderon.proxy.net.wire import Data
@@ -71,7 +70,6 @@ class Tunnel:
         self._record = record
         self.up = 0
         self.down = 0
-        self.observer: Observer | None = None  # of what the upstream sends
         self._halves = 0
         self._over = False
         client.join(self)
@@ -89,8 +87,6 @@ class Tunnel:
     def upstream_data(self, data: memoryview | bytes) -> None:
         """Bytes for the client."""
         self.down += len(data)
-        if self.observer is not None:
-            self.observer.body(data)
         self.client.ticks = 0
         self.client.send(data)
         self.client.flush()

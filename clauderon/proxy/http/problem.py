@@ -13,6 +13,7 @@ _REASONS = {
     200: "OK",
     400: "Bad Request",
     401: "Unauthorized",
+    402: "Payment Required",
     403: "Forbidden",
     404: "Not Found",
     408: "Request Timeout",
@@ -29,11 +30,21 @@ _REASONS = {
 _TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
+    402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
     431: "invalid_request_error",
     503: "overloaded_error",
     504: "timeout_error",
+}
+# What Google's APIs call them (google.rpc.Code).
+_GOOGLE = {
+    400: "FAILED_PRECONDITION",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
 }
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
@@ -62,19 +73,36 @@ class Problem(Exception):
         return cls(status, code, what, fix, True, rule)
 
 
-def render(problem: Problem, *, method: bytes = b"GET", as_json: bool = False, close: bool = True) -> bytes:
-    """The whole response. The cause is in the reason phrase too: many clients show only that of a refused CONNECT."""
+def _error(problem: Problem, shape: str) -> dict[str, object]:
+    """The error in the shape of a model API: `anthropic`, which is the shape for others as well, `openai`, `gemini`."""
+    what = _UNPRINTABLE.sub("?", problem.what)[:400]
+    message = ". ".join(filter(None, (f"clauderon: {what}", problem.instead, problem.fix[:600])))
+    if shape == "gemini":
+        status = _GOOGLE.get(problem.status, "UNKNOWN")
+        return {"error": {"code": problem.status, "message": message, "status": status}}
+    kind = _TYPES.get(problem.status, "api_error")
+    error = {"type": kind, "code": problem.code, "message": message}
+    if shape == "openai":
+        return {"error": {**error, "param": None}}
+    return {"type": "error", "error": error}
+
+
+def websocket_error(problem: Problem) -> bytes:
+    """The message that says it on a WebSocket of OpenAI's Responses."""
+    return json.dumps({"type": "error", "status": problem.status, **_error(problem, "openai")}).encode()
+
+
+def render(problem: Problem, *, method: bytes = b"GET", shape: str = "", close: bool = True) -> bytes:
+    """The whole response. The cause is in the reason phrase too: many clients show only that of a refused CONNECT.
+
+    shape: whose JSON to say it in, as for `_error`; empty for words.
+    """
     what = _UNPRINTABLE.sub("?", problem.what)[:400]
     fix = problem.fix[:600]
     if problem.answer is not None:
         kind, body = problem.answer
-    elif as_json:
-        error = {
-            "type": _TYPES.get(problem.status, "api_error"),
-            "code": problem.code,
-            "message": ". ".join(filter(None, (f"clauderon: {what}", problem.instead, fix))),
-        }
-        body = json.dumps({"type": "error", "error": error}).encode() + b"\n"
+    elif shape:
+        body = json.dumps(_error(problem, shape)).encode() + b"\n"
         kind = "application/json"
     else:
         body = f"clauderon: {what}\n".encode()
@@ -91,6 +119,8 @@ def render(problem: Problem, *, method: bytes = b"GET", as_json: bool = False, c
         f"Cache-Control: no-store\r\n"
         f"X-Clauderon-Refusal: {problem.code}\r\n"
     )
+    if problem.code.startswith("budget"):
+        head += "X-Should-Retry: false\r\n"  # the clients of Anthropic and OpenAI heed it
     if close:
         head += "Connection: close\r\n"
     return head.encode("ascii", "replace") + b"\r\n" + (b"" if method == b"HEAD" else body)

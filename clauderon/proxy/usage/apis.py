@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from clauderon.proxy.usage import dialects
@@ -30,8 +31,22 @@ HOSTS: dict[str, Api] = {
 }
 _ENDS = {
     "anthropic": ("/v1/messages",),
-    "openai": ("/responses", "/chat/completions", "/completions", "/embeddings"),
+    "openai": ("/responses", "/responses/compact", "/chat/completions", "/completions", "/embeddings"),
     "gemini": (":generateContent", ":streamGenerateContent"),
+}
+
+
+# What is billed as well and says nothing of its cost in its answer: batches, pictures, sound, calls.
+_UNCOUNTED = {
+    "anthropic": re.compile(rb"/v1/(messages/batches|complete)$"),
+    "openai": re.compile(
+        rb"/(batches|images/[a-z]+|audio/[a-z]+|videos(/[^/]+/remix)?|fine_tuning/jobs|runs|realtime(/[a-z_]+)*)$"
+    ),
+    "gemini": re.compile(
+        rb":(batchGenerateContent|predict|predictLongRunning|(async)?(batch)?embedContents?|generateAnswer"
+        rb"|asyncBatchEmbedContent|streamRawPredict|rawPredict)$|[./]BidiGenerateContent(Constrained)?$|/interactions$",
+        re.IGNORECASE,
+    ),
 }
 
 
@@ -44,3 +59,10 @@ def asked(api: Api, method: bytes, target: bytes, upgrade: bool = False) -> bool
         return False
     path = target.partition(b"?")[0].rstrip(b"/")
     return path.endswith(tuple(end.encode() for end in _ENDS[api.name]))
+
+
+def uncounted(api: Api, method: bytes, target: bytes, upgrade: bool = False) -> bool:
+    """Whether a request is one that the API bills and whose cost nobody can read from its answer."""
+    if method != b"POST" and not (upgrade and method == b"GET"):
+        return False
+    return _UNCOUNTED[api.name].search(target.partition(b"?")[0].rstrip(b"/")) is not None

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from clauderon.proxy.usage.amounts import UNKNOWN, Usage
-from clauderon.proxy.usage.apis import HOSTS, Api, asked
-from clauderon.proxy.usage.prices import Prices
+from clauderon.proxy.usage.apis import HOSTS, Api, asked, uncounted
+from clauderon.proxy.usage.guess import guess
+from clauderon.proxy.usage.prices import Price, Prices
 from clauderon.proxy.usage.reader import Answer
+from clauderon.proxy.usage.spending import Spending, Stop
 from clauderon.proxy.usage.websocket import Messages
 from clauderon.proxy.usage.windows import windows
 
@@ -25,7 +27,7 @@ class Lines(Protocol):
     """Where the meter writes (`usage_journal.Journal`)."""
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Keep a record for the journal. Never raises."""
+        """Keep one record."""
 
 
 class Meter:
@@ -35,8 +37,21 @@ class Meter:
         self._journal = journal
         self._worker = worker
         self._count = 0
+        self._last_price: dict[tuple[str, str], Price] = {}  # by session and API
         self.hosts: Mapping[str, Api] = HOSTS
         self.prices = Prices()
+        self.spending = Spending()
+        self.spending.priced = lambda api, model: self.prices.of(api, model) is not None
+
+    def stop(self, session: str, host: str, method: bytes, target: bytes, upgrade: bool) -> Stop | None:
+        """Why a budget stops this request, or None. session: its id; host: one of `hosts`."""
+        api = self.hosts[host]
+        if asked(api, method, target, upgrade):
+            return self.spending.stop(session)
+        if uncounted(api, method, target, upgrade) and self.spending.is_limited(session):
+            what = "there is a budget, and what this request costs cannot be counted"
+            return Stop("budget-uncounted", what, "docs/usage.md says which requests can")
+        return None
 
     def begin(
         self,
@@ -47,52 +62,78 @@ class Meter:
         *,
         upgrade: bool,
         lent: str,
+        length: int = 0,
     ) -> Metering | None:
-        """For a request that a model answers; None for all others. session: id, name, group; lent: the credential."""
+        """For a request that a model answers; None for all others.
+
+        session: id, name, group; lent: the credential; length: of the request's body, as far as it is known.
+        """
         api = self.hosts.get(host)
         if api is None or not asked(api, method, target, upgrade):
             return None
-        return Metering(self, session, api, lent, upgrade)
+        return Metering(self, session, api, lent, upgrade, length)
 
-    def write(self, session: tuple[str, str, str], api: Api, end: bool, one: str, usage: Usage) -> None:
-        """Write that a request began (`end` false) or what it used."""
-        record: dict[str, Any] = {
-            "id": one, "end": end, "worker": self._worker, "time": time.time(),
-            "session": session[0], "name": session[1], "team": session[2], "api": api.name, "model": usage.model,
-        }  # fmt: skip
-        if end:
-            record |= {"requests": 1, **{name: getattr(usage, name) for name in _SUMS}}
-            price = self.prices.of(api.name, usage.model)
-            if not usage.known:
-                record["unknown"] = 1
-            if price is not None:
-                record["nano"] = price.cost(usage)
-            elif usage.tokens:
-                record["unpriced"] = 1
+    def write_begin(self, session: tuple[str, str, str], api: Api, one: str, length: int) -> None:
+        """A request begins: what is kept of it if this process is killed."""
+        price = self._last_price.get((session[0], api.name))
+        least = guess(UNKNOWN, price, length, 0, streamed=False)
+        self._journal.append({**self._head(session, api, one, False, ""), "guessed": least})
+
+    def write_end(
+        self, session: tuple[str, str, str], api: Api, one: str, usage: Usage, sizes: tuple[int, int, bool]
+    ) -> None:
+        """A request has ended. sizes: bytes of it, bytes of its answer, and whether that was a stream."""
+        record = self._head(session, api, one, True, usage.model)
+        record |= {"requests": 1, **{name: getattr(usage, name) for name in _SUMS}}
+        price = self.prices.of(api.name, usage.model)
+        spent, unpriced = 0, None
+        if price is not None:
+            record["nano"] = spent = price.cost(usage)
+            self._last_price[session[0], api.name] = price
+        elif usage.tokens:
+            record["unpriced"] = 1
+            unpriced = (api.name, usage.model)
+        if not usage.known:
+            record["unknown"] = 1
+            known = price or self._last_price.get((session[0], api.name))
+            record["guessed"] = guess(usage, known, sizes[0], sizes[1], streamed=sizes[2])
+            spent += record["guessed"]
         self._journal.append(record)
+        self.spending.spend(session[0], session[2], spent, unpriced=unpriced)
+
+    def _head(
+        self, session: tuple[str, str, str], api: Api, one: str, end: bool, model: str
+    ) -> dict[str, Any]:
+        return {
+            "id": one, "end": end, "worker": self._worker, "time": time.time(),
+            "session": session[0], "name": session[1], "team": session[2], "api": api.name, "model": model,
+        }  # fmt: skip
 
     def nothing(self, one: str) -> None:
         """The request that began so was not answered by a model."""
         self._journal.append({"id": one, "end": True, "nothing": True})
 
     def limits(self, api: Api, credential: str, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        """Write the subscription windows that an answer's fields name."""
+        """Keep what an answer's head says of the account's limits."""
         now = time.time()
         found = windows(fields, now)
         if found:
             self._journal.append({"api": api.name, "credential": credential, "time": now, "windows": found})
 
     def next_id(self) -> str:
-        """An id for a request, unique among all workers."""
+        """An id for a request, another one each time."""
         self._count += 1
         return f"{self._worker}-{self._count}"
 
 
 class Metering:
-    """One request to a model, or one WebSocket. Told of the answer's head and body as they pass, and of its end."""
+    """One request to a model, or one WebSocket. Told of the answer's head and body as they pass, and of its end.
+
+    answers: how many have ended.
+    """
 
     def __init__(
-        self, meter: Meter, session: tuple[str, str, str], api: Api, lent: str, upgrade: bool
+        self, meter: Meter, session: tuple[str, str, str], api: Api, lent: str, upgrade: bool, length: int
     ) -> None:
         self._meter = meter
         self._session = session
@@ -102,9 +143,37 @@ class Metering:
         self._messages: Messages | None = None
         self._refused = False
         self._over = False
+        self._up, self._down = length, 0  # bytes since the last answer's end
         self._begun = ""  # the id of what a model is asked at present
+        self.answers = 0
         if not upgrade:
             self._begin()
+
+    @property
+    def api(self) -> str:
+        """The API's name."""
+        return self._api.name
+
+    @property
+    def answering(self) -> bool:
+        """Whether a WebSocket's answer is under way."""
+        return self._messages is not None and self._messages.answering
+
+    def stop(self) -> Stop | None:
+        """Why a budget ends this WebSocket before its next message, or None."""
+        spending = self._meter.spending
+        if (
+            self._messages is not None
+            and not self._messages.readable
+            and spending.is_limited(self._session[0])
+        ):
+            what = "there is a budget, and this WebSocket cannot be read"
+            return Stop("budget-uncounted", what, "docs/usage.md says what can be counted")
+        return spending.stop(self._session[0])
+
+    def sent(self, size: int) -> None:
+        """More bytes of the client's on a WebSocket."""
+        self._up += size
 
     def head(self, head: bytes) -> None:
         """The answer's final head, or a 101's, with its empty line."""
@@ -128,6 +197,7 @@ class Metering:
 
     def body(self, data: bytes | bytearray | memoryview) -> None:
         """Bytes of the body without its framing; of a WebSocket the upstream's bytes."""
+        self._down += len(data)
         if self._answer is not None:
             self._answer.feed(data)
         elif self._messages is not None:
@@ -136,15 +206,17 @@ class Metering:
             if self._messages.answering and not self._begun:
                 self._begin()
 
-    def end(self, complete: bool) -> None:
-        """complete: the answer came to its own end. Only the first call says anything."""
+    def end(self, complete: bool, up: int = 0) -> None:
+        """complete: the answer came to its own end. up: bytes of the request. Only the first call says anything."""
         if self._over:
             return
         self._over = True
         if self._messages is not None:
             for usage in self._messages.end():
                 self._end(usage)
-        elif self._answer is not None:
+            return
+        self._up = up
+        if self._answer is not None:
             self._end(self._answer.end(complete))
         elif self._begun and self._refused:
             self._meter.nothing(self._begun)
@@ -153,8 +225,12 @@ class Metering:
 
     def _begin(self) -> None:
         self._begun = self._meter.next_id()
-        self._meter.write(self._session, self._api, False, self._begun, UNKNOWN)
+        self._meter.write_begin(self._session, self._api, self._begun, self._up)
 
     def _end(self, usage: Usage) -> None:
-        self._meter.write(self._session, self._api, True, self._begun or self._meter.next_id(), usage)
+        streamed = self._messages is not None or (self._answer is not None and self._answer.streamed)
+        one = self._begun or self._meter.next_id()
+        self._meter.write_end(self._session, self._api, one, usage, (self._up, self._down, streamed))
         self._begun = ""
+        self._up = self._down = 0
+        self.answers += 1

@@ -27,6 +27,7 @@ class Answer:
         self._dialect = dialect
         self._reading = NOTHING_READ
         self._failed = False
+        self.streamed = streamed
         self._decoder = _decoder(coding)
         self._events = Events(MOST_BYTES) if streamed else None
         self._body: list[bytes] = []
