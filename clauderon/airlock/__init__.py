@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from clauderon.airlock.ignoring import keep_ignored as keep_ignored
     from clauderon.airlock.ignoring import keeps_ignored as keeps_ignored
     from clauderon.airlock.merging import Merged as Merged
+    from clauderon.airlock.merging import is_half_merged as is_half_merged
+    from clauderon.airlock.merging import killed as killed
     from clauderon.airlock.merging import merge as merge
+    from clauderon.airlock.merging import undo_killed as undo_killed
     from clauderon.airlock.private import make_private as make_private
     from clauderon.airlock.private import mounts as mounts
     from clauderon.airlock.private import refuse_closed_objects as refuse_closed_objects
@@ -46,7 +49,10 @@ _ROOMS = {
     "keep_ignored": "ignoring",
     "keeps_ignored": "ignoring",
     "make_private": "private",
+    "is_half_merged": "merging",
+    "killed": "merging",
     "merge": "merging",
+    "undo_killed": "merging",
     "mounts": "private",
     "open_worktree": "worktree",
     "remove_tree": "removal",

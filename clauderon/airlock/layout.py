@@ -31,6 +31,8 @@ LOCK_MARK = LOCK_MARK_ANY + "{name}:"
 LOCK_REASON = LOCK_MARK + " clauderon delete {name} removes it"
 # What a branch given to a session is written to, at the top of the private directory, before it has its name.
 GIVEN_DRAFT = "given-branch"
+# How a merge's directory among the notes begins; the number of its process follows.
+MERGE = "merge-"
 
 
 class HostSide(NamedTuple):
@@ -141,7 +143,12 @@ class HostSide(NamedTuple):
 
 def host_side(home: paths.Home, session_id: str) -> HostSide:
     """A session's directory of notes on the host, which no container has."""
-    return HostSide(home.root / "airlock" / session_id)
+    return HostSide(host_sides(home) / session_id)
+
+
+def host_sides(home: paths.Home) -> Path:
+    """Where the directories of all sessions' notes are."""
+    return home.root / "airlock"
 
 
 def branch_ref(session: Session) -> str:

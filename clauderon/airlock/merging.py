@@ -18,8 +18,8 @@ from clauderon.airlock.autorun import Autorun, autorun_said, brings
 from clauderon.airlock.checkout import Checkout
 from clauderon.airlock.incoming import planted_between, refuse
 from clauderon.airlock.joining import join
-from clauderon.airlock.layout import branch_ref, host_side
-from clauderon.airlock.moving import move
+from clauderon.airlock.layout import MERGE, branch_ref, host_side
+from clauderon.airlock.moving import is_half_way, move, take_back
 from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.syncing import common_dir_of
 from clauderon.errors import BackendError, BringsAutorun, Conflict, UsageError
@@ -77,14 +77,41 @@ def merge(
     common_dir_of(session)
     side = host_side(home, session.id).root
     side.mkdir(parents=True, exist_ok=True)
-    for left in side.glob("merge-*-*"):
-        if files.is_gone(left.name.split("-")[1]):  # left by a kill
-            remove_tree(left)
-    with tempfile.TemporaryDirectory(prefix=f"merge-{os.getpid()}-", dir=side) as scratch:
+    undo_killed(home, session, environ, trusted)
+    with tempfile.TemporaryDirectory(prefix=f"{MERGE}{os.getpid()}-", dir=side) as scratch:
         checkout = Checkout(home, session, environ, trusted, Path(scratch))
         return _Merge(session, checkout, environ, allowed).run(
             message=message, squash=squash, ff_only=ff_only, refuse_autorun=refuse_autorun
         )
+
+
+def killed(home: paths.Home, session_id: str) -> list[Path]:
+    """What merges of a session left that were killed, as paths."""
+    return [left for left in host_side(home, session_id).root.glob(f"{MERGE}*-*")
+            if files.is_gone(left.name.split("-")[1])]  # fmt: skip
+
+
+def is_half_merged(home: paths.Home, session: Session, environ: Mapping[str, str]) -> bool:
+    """Whether a merge was killed that had begun to write the checkout's files and had not moved the branch."""
+    lefts = killed(home, session.id)
+    return any(is_half_way(Checkout(home, session, environ, (), left)) for left in lefts)
+
+
+def undo_killed(
+    home: paths.Home, session: Session, environ: Mapping[str, str], trusted: Collection[str] = ()
+) -> bool:
+    """Take the files of killed merges back that had not moved the branch; whether there was one.
+
+    The caller holds the checkout. Raises Conflict while a git holds the index; what is left stays then.
+    """
+    undone = False
+    for left in killed(home, session.id):
+        checkout = Checkout(home, session, environ, trusted, left)
+        if is_half_way(checkout):
+            checkout.read_configuration()
+            undone = take_back(checkout) or undone
+        remove_tree(left)
+    return undone
 
 
 class _Merge:

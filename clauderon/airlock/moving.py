@@ -6,12 +6,18 @@ All or nothing, and looked at afterwards; what it runs is for `programs` to say.
 from __future__ import annotations
 
 import os
+import time
 
 from clauderon.airlock.carry import printable
 from clauderon.airlock.checkout import Change, Checkout, few
 from clauderon.errors import BackendError, Conflict
 
 _AT_ONCE = 100
+# In a merge's scratch directory: what it moves from and to.
+_NOTE = "moving"
+# How long a git whose caller was killed may go on writing.
+_WRITER_S = 5.0
+_PAUSE_S = 0.05
 
 
 def move(checkout: Checkout, head: str, commit: str, *, into: str, reason: str) -> None:
@@ -21,7 +27,52 @@ def move(checkout: Checkout, head: str, commit: str, *, into: str, reason: str) 
     """
     changes = checkout.changes(head, commit)
     checkout.seal(head, commit)
+    # Should this process be killed between files and branch, the next command takes the files back.
+    (checkout.scratch / _NOTE).write_text(f"{head} {commit}\n")
     _Move(checkout, head, commit, changes).run(into, reason)
+
+
+def take_back(checkout: Checkout) -> bool:
+    """Undo what the killed merge that `checkout.scratch` was left by had written; whether it had not moved the branch.
+
+    The configuration must have been read. Raises Conflict while a git holds the index.
+    """
+    if not is_half_way(checkout):
+        return False
+    _wait_for_writer(checkout)
+    if not is_half_way(checkout):
+        return False
+    head, _, commit = _noted(checkout)
+    changes = checkout.changes(head, commit)
+    checkout.seal(head, commit)
+    _Move(checkout, head, commit, changes).take_back()
+    return True
+
+
+def is_half_way(checkout: Checkout) -> bool:
+    """Whether the merge that `checkout.scratch` is of may have written files, and has not moved the branch."""
+    head, _, commit = _noted(checkout)
+    return bool(commit) and checkout.call("rev-parse", "HEAD", ok=None).text.strip() == head
+
+
+def _noted(checkout: Checkout) -> tuple[str, str, str]:
+    note = checkout.scratch / _NOTE
+    return (note.read_text() if note.exists() else "").strip().partition(" ")
+
+
+def _wait_for_writer(checkout: Checkout) -> None:
+    """The git of the killed merge goes on until it has written the index."""
+    index = checkout.call("rev-parse", "--git-path", "index.lock", ok=None).text.strip()
+    lock = checkout.top / index
+    until = time.monotonic() + _WRITER_S
+    while lock.exists():
+        if time.monotonic() > until:
+            raise Conflict(
+                checkout.what,
+                f"one that was killed left files in your checkout, and {lock} keeps them from being taken back",
+                hint=f"rm '{lock}'   # if no git runs there; then: clauderon reconcile",
+            )
+        time.sleep(_PAUSE_S)
 
 
 class _Move:
@@ -40,14 +91,14 @@ class _Move:
         try:
             answer = self._call("read-tree", "-m", "-u", head, commit)
         except BaseException:
-            self._take_back()
+            self.take_back()
             raise
         try:
             self._call("update-ref", "-m", reason, "HEAD", commit, head)
         except BaseException:
             # An interrupt may come when git has moved the branch and before its end is known.
             if self._call("rev-parse", "HEAD", ok=None).text.strip() != commit:
-                self._take_back()
+                self.take_back()
             raise
         self._look(into)
         # A filter that failed and is not required: the file is there as it is stored.
@@ -97,7 +148,7 @@ class _Move:
                 return part
         return None
 
-    def _take_back(self) -> None:
+    def take_back(self) -> None:
         """Undo a checkout that stopped half-way: a filter that failed, a full disk, an interrupt, whether git had
         come to write the index or not.
 

@@ -87,7 +87,12 @@ def _finish_interrupted(context: Context, going: Collection[str]) -> None:
     drafts.sweep(context.home)
     store = context.store
     # A helper's container may be all that is left: an interrupted command undoes its row and asks docker nothing more.
-    if store.unfinished() or store.facts(spec.HELPER_FACT) or unheard(context.home, store):
+    if (
+        store.unfinished()
+        or store.facts(spec.HELPER_FACT)
+        or unheard(context.home, store)
+        or drafts.is_merging(context.home)
+    ):
         from clauderon.session.reconcile import finish_interrupted
 
         finish_interrupted(context, going)

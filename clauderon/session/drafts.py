@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from clauderon import files
-from clauderon.airlock.layout import GIVEN_DRAFT
+from clauderon.airlock.layout import GIVEN_DRAFT, MERGE, host_sides
 from clauderon.paths import Home
 
 # How the name of an upload begins until it is whole.
@@ -27,6 +27,11 @@ def sweep(home: Home) -> None:
         files.sweep_drafts(entry, lambda name: name.startswith(UPLOAD))
     for entry in _below(home.git_dirs):
         files.sweep_drafts(entry, lambda name: name == GIVEN_DRAFT)
+
+
+def is_merging(home: Home) -> bool:
+    """Whether a merge runs somewhere, or was killed."""
+    return any(host_sides(home).glob(f"*/{MERGE}*-*"))
 
 
 def _below(directory: Path) -> list[Path]:

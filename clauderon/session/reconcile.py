@@ -16,6 +16,7 @@ from clauderon.record import Session
 from clauderon.session import (
     drafts,
     genuine,
+    half_merged,
     own_network,
     probe,
     refresh,
@@ -66,6 +67,8 @@ def reconcile(context: Context, *, dry_run: bool = False) -> list[Action]:
     actions += _containers(context, known, going, dry_run)
     actions += _rights(context, going, dry_run)
     actions += _syncs(context, going, dry_run)
+    halves = [each for each in half_merged.found(context) if dry_run or half_merged.undo(context, each)]
+    actions += [Action(each.name, "merge", "undone") for each in halves]
     actions += _networks(context, dry_run)
     if not dry_run:
         drafts.sweep(context.home)
@@ -186,6 +189,8 @@ def finish_interrupted(context: Context, going: Collection[str] = ()) -> None:
                     f"Session {action.name}, left half-way by a killed command, was {action.did}."
                 )
     unheard.begin_aloud(context, context.store.all())
+    for session in half_merged.found(context):
+        half_merged.undo(context, session)
 
 
 def _finish(context: Context, session: Session, dry_run: bool) -> Action:
