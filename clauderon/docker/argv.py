@@ -201,6 +201,12 @@ def network_create_argv(name: str, *, subnet: str, internal: bool, labels: Mappi
     return [*argv, *labels_argv(labels), operand(name)]
 
 
+def container_volumes_argv(name: str) -> list[str]:
+    """The named volumes that are mounted in a container: a line each, name, tab, where."""
+    shown = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}}\t{{.Destination}}\n{{end}}{{end}}'
+    return ["container", "inspect", "--format", shown, operand(name)]
+
+
 def volume_create_argv(name: str, labels: Mapping[str, str]) -> list[str]:
     """`docker volume create`."""
     return ["volume", "create", *labels_argv(labels), operand(name)]

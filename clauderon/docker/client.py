@@ -77,6 +77,15 @@ class Docker(Caller):
             raise failures.explain(failure, f"inspect {name}") from failure
         return parse.parse_container_inspect(answer.text)
 
+    def container_volumes(self, name: str) -> list[tuple[str, str]]:
+        """The named volumes of a container, each with where it is mounted. Raises BackendError."""
+        text = self.run(*argv.container_volumes_argv(name), what=f"inspect {name}").text
+        return [
+            (volume, target)
+            for volume, _, target in (line.partition("\t") for line in text.splitlines())
+            if target
+        ]
+
     def container_remove(self, name: str) -> bool:
         """Stop at once and remove; False if there was none."""
         return self._unless_missing(*argv.container_remove_argv(name), what=f"remove {name}")

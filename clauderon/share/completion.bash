@@ -110,7 +110,7 @@ none'
         options='--force -f --format --json --quiet -q --help'
         ;;
     ' doctor')
-        options='--format --json --quiet -q --help'
+        options='--leaks --tls --format --json --quiet -q --help'
         ;;
     ' env')
         options='--shell --unset --json --help'
@@ -259,6 +259,8 @@ _clauderon_kind() {
     ' budget --format') kind='choice table tsv json' ;;
     ' reconcile --format') kind='choice table tsv json' ;;
     ' clean-cache --format') kind='choice table tsv json' ;;
+    ' doctor --leaks') kind='none' ;;
+    ' doctor --tls') kind='none' ;;
     ' doctor --format') kind='choice table tsv json' ;;
     ' env --shell') kind='choice sh fish make' ;;
     ' rescue list --repo') kind='dir' ;;

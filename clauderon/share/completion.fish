@@ -235,6 +235,8 @@ complete -c clauderon -n '__clauderon_at clean-cache' -l force -s f -d 'Remove t
 complete -c clauderon -n '__clauderon_at clean-cache' -l format -x -a 'table tsv json' -d 'How to print the answer.'
 complete -c clauderon -n '__clauderon_at clean-cache' -l json -d 'Short for --format json.'
 complete -c clauderon -n '__clauderon_at clean-cache' -l quiet -s q -d 'No progress on stderr.'
+complete -c clauderon -n '__clauderon_at doctor' -l leaks -x -d 'Search a session for every credential, and say where one is.'
+complete -c clauderon -n '__clauderon_at doctor' -l tls -x -d 'Try every TLS client of a session\'s image against the proxy.'
 complete -c clauderon -n '__clauderon_at doctor' -l format -x -a 'table tsv json' -d 'How to print the answer.'
 complete -c clauderon -n '__clauderon_at doctor' -l json -d 'Short for --format json.'
 complete -c clauderon -n '__clauderon_at doctor' -l quiet -s q -d 'No progress on stderr.'

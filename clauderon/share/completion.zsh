@@ -432,6 +432,8 @@ _clauderon_clean_cache() {
 
 _clauderon_doctor() {
     _arguments -s -S \
+        '--leaks=[Search a session for every credential, and say where one is.]:NAME: ' \
+        '--tls=[Try every TLS client of a session'\''s image against the proxy.]:NAME: ' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \

@@ -113,3 +113,24 @@ def test_a_proxy_that_was_stopped_is_named_with_the_command_that_starts_it(
     assert (found["proxy"]["outcome"], found["proxy"]["mend"]) == ("warn", "clauderon proxy start")
     engine.cli.ok(*found["proxy"]["mend"].split()[1:])
     assert checks(engine)["container to proxy"]["outcome"] == "ok"
+
+
+def test_a_credential_inside_a_session_is_found_wherever_it_lies(engine: Engine, session: str) -> None:
+    secret = "ghp_notarealtoken0123456789abcdefghij"
+    engine.environ["GH_TOKEN"] = secret
+    clean = engine.cli("doctor", "--leaks", session, "--json")
+    assert (clean.status, clean.json["ok"]) == (0, True), repr(clean)
+    assert {row["check"]: row["outcome"] for row in clean.json["data"]}["github"] == "ok"
+    plant = f"echo {secret} >/tmp/here; printf %s {secret} | base64 -w 9 >notes; ln -s /{secret} /tmp/link"
+    engine.cli.ok("exec", session, "--", "sh", "-c", plant)
+    rows = {row["check"]: row for row in engine.cli("doctor", "--leaks", session, "--json").json["data"]}
+    assert rows["github"]["outcome"] == "fail"
+    for place in ("container:/tmp/here (plain)", "container:/tmp/link (plain)", "/notes (base64, in pieces)"):
+        assert place in rows["github"]["found"]
+    assert secret not in str(rows)
+
+
+def test_the_clients_of_an_image_are_tried_against_the_proxy(engine: Engine, session: str) -> None:
+    answer = engine.cli("doctor", "--tls", session, "--json")
+    rows = {row["check"]: row["outcome"] for row in answer.json["data"]}
+    assert {rows[name] for name in ("curl", "git", "openssl")} == {"ok"}, answer

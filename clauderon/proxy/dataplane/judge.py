@@ -90,7 +90,7 @@ def proxied(asker: Asker, head: RequestHead) -> Ruling:
     return _absolute(asker, head)
 
 
-def tunnelled(asker: Asker, head: RequestHead) -> Forward | Held:
+def tunnelled(asker: Asker, head: RequestHead) -> Forward | Held | Page:
     """On a request inside an intercepted tunnel. Raises Problem."""
     first_line = None
     if head.host != asker.agreed or head.host is None or asker.sni:
@@ -99,6 +99,8 @@ def tunnelled(asker: Asker, head: RequestHead) -> Forward | Held:
         raise Problem.by_policy(400, "nested-connect", "http", "CONNECT inside a tunnel")
     if not head.target.startswith(b"/"):
         _check_target(asker, head)
+    if asker.host == PROBE_HOST:
+        return _health(asker.session, head)
     rules = asker.session.rules
     if asker.judged_by is not rules:
         asker.verdict = rules.decide(asker.host, asker.port)
@@ -170,6 +172,8 @@ def _connect(asker: Asker, head: RequestHead) -> Intercept | Passthrough:
         _check_loopback(asker)
         if host == PROBE_HOST:
             raise Problem(403, "doctor", "it is the doctor that asks, and needs no tunnel", rule="doctor")
+    elif host == PROBE_HOST:
+        return Intercept(host, port)  # answered by us and never dialled, so no list applies
     verdict = session.rules.decide(host, port)
     if verdict.problem is not None:
         raise _refusal(verdict)
