@@ -5,19 +5,16 @@ from __future__ import annotations
 from clauderon.proxy.dataplane.session import Session
 from clauderon.proxy.http.problem import Problem
 from clauderon.proxy.http.request import RequestHead
+from clauderon.proxy.usage.apis import Api
 from clauderon.proxy.usage.meter import Meter, Metering
 from clauderon.proxy.usage.spending import Stop
-
-# What makes the agents show a used-up budget and ask no more, found by trying: Claude Code 2.1 drops its beta headers
-# and asks six times after 400; Codex 0.171 connects anew, and then again over HTTP, after 402 and 403.
-STATUS = {"anthropic": 402, "openai": 400, "gemini": 400}
 
 
 def check(session: Session, meter: Meter, host: str, head: RequestHead) -> None:
     """Raises Problem for a request to `host`, one of the meter's, that a budget stops."""
     stop = meter.stop(session.policy.id, host, head.method, head.target, bool(head.upgrade))
     if stop is not None:
-        raise _problem(stop, meter.hosts[host].name)
+        raise _problem(stop, meter.hosts[host])
 
 
 def why_not_on(metering: Metering) -> Problem | None:
@@ -26,5 +23,5 @@ def why_not_on(metering: Metering) -> Problem | None:
     return None if stop is None else _problem(stop, metering.api)
 
 
-def _problem(stop: Stop, api: str) -> Problem:
-    return Problem.by_policy(STATUS[api], stop.code, "budget", stop.what, stop.fix)
+def _problem(stop: Stop, api: Api) -> Problem:
+    return Problem.by_policy(api.over_budget, stop.code, "budget", stop.what, stop.fix)

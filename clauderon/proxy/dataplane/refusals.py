@@ -65,7 +65,7 @@ def shape(client: Refused, head: RequestHead) -> str:
         shared = client.session.shared
         api = shared.meter.hosts.get(client.host) if shared.meter is not None else None
         if api is not None:
-            return api.name
+            return api.errors
         grant = shared.credentials.grant(client.host, client.port)
         if grant is not None and grant.model_api:
             return "anthropic"

@@ -74,10 +74,10 @@ class Problem(Exception):
 
 
 def _error(problem: Problem, shape: str) -> dict[str, object]:
-    """The error in the shape of a model API: `anthropic`, which is the shape for others as well, `openai`, `gemini`."""
+    """The error in the shape of a model API: `anthropic`, which is the shape for others as well, `openai`, `google`."""
     what = _UNPRINTABLE.sub("?", problem.what)[:400]
     message = ". ".join(filter(None, (f"clauderon: {what}", problem.instead, problem.fix[:600])))
-    if shape == "gemini":
+    if shape == "google":
         status = _GOOGLE.get(problem.status, "UNKNOWN")
         return {"error": {"code": problem.status, "message": message, "status": status}}
     kind = _TYPES.get(problem.status, "api_error")

@@ -10,15 +10,21 @@ from clauderon.proxy.usage.dialects import Dialect
 
 
 class Api(NamedTuple):
-    """name: as in config.toml and `usage`."""
+    """name: as in config.toml and `usage`. errors: the shape of its errors, as `http.problem` calls it.
+
+    over_budget: the status that makes its agents show a used-up budget and ask no more, found by trying. After 400 one
+    agent dropped its beta headers and asked six times; after 402 and 403 another connected anew, and again over HTTP.
+    """
 
     name: str
     dialect: Dialect
+    errors: str
+    over_budget: int
 
 
-ANTHROPIC = Api("anthropic", dialects.anthropic)
-OPENAI = Api("openai", dialects.openai)
-GEMINI = Api("gemini", dialects.gemini)
+ANTHROPIC = Api("anthropic", dialects.anthropic, "anthropic", 402)
+OPENAI = Api("openai", dialects.openai, "openai", 400)
+GEMINI = Api("gemini", dialects.gemini, "google", 400)
 APIS = {api.name: api for api in (ANTHROPIC, OPENAI, GEMINI)}
 
 # The hosts of the three, and how the paths end that a model answers.

@@ -150,9 +150,9 @@ class Metering:
             self._begin()
 
     @property
-    def api(self) -> str:
-        """The API's name."""
-        return self._api.name
+    def api(self) -> Api:
+        """Which it asks."""
+        return self._api
 
     @property
     def answering(self) -> bool:
