@@ -12,9 +12,8 @@ def asked(method: str) -> bytes:
 
 def test_the_doctors_host_is_answered_although_no_host_is_allowed(rig: Rig) -> None:
     rig.session(allow=())
-    head, body = rig.ask(asked("GET"), PROBE_HOST)
+    head, _ = rig.ask(asked("GET"), PROBE_HOST)
     assert head.startswith(b"HTTP/1.1 200 ")
-    assert b"status" in body
 
 
 def test_nothing_is_taken_for_the_doctors_host(rig: Rig) -> None:
