@@ -39,6 +39,7 @@ rescue show x|tsv json|
 rescue restore x|tsv json|
 rescue drop x|tsv json|
 top --once||engine
+dashboard||
 report fix-bug||engine
 usage|tsv json|noconfig
 budget|tsv json|

@@ -27,6 +27,7 @@ ONLY_IN = {
     "fcntl": r"filelock",
     "trustme": r"proxy\.ca\..*",
     "textual": r"top\.(app|asking|sessions)",
+    "aiohttp": r"dashboard\.server",
     "h11": r"proxy\.daemon\..*",
     "uvloop": r"proxy\..*",
 }

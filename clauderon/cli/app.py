@@ -84,6 +84,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("restore", "rescue", "restore", _WORK, group="rescue", brief="Bring it back."),
     Command("drop", "rescue", "drop", _WORK, group="rescue", brief="Remove it for good."),
     Command("top", "top", "top", _LIFE, brief="Watch all sessions live, and act on them by a key."),
+    Command(
+        "dashboard", "dashboard", "dashboard", _LIFE, brief="Show all sessions in a browser on this machine."
+    ),
     Command("report", "report", "report", _WORK, brief="Tell what sessions did, as Markdown or HTML."),
     Command("usage", "usage", "usage", _LIFE, brief="Show the tokens and the cost of sessions."),
     Command("budget", "budget", "budget", _LIFE, brief="Show or change what sessions may spend."),

@@ -19,6 +19,7 @@ from clauderon.git.call import Git, operand
 from clauderon.ledger import Ledger, Row
 from clauderon.proxy.audit import reader
 from clauderon.record import Session
+from clauderon.session import lookup
 from clauderon.session.context import Context
 from clauderon.session.overview import Overview, Spent, overview, summed
 
@@ -95,7 +96,7 @@ class Story(NamedTuple):
 
 def stories(context: Context, names: Sequence[str]) -> list[Story]:
     """The story of each of these sessions, in that order. Raises NoSuchSession and BackendError."""
-    sessions = [context.store.named(name) for name in names]
+    sessions = [lookup.find(context, name) for name in names]
     about = {one.view.session.id: one for one in overview(context, archived=True)}
     rows = _rows(context)
     return [

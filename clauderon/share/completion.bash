@@ -6,7 +6,7 @@
 _clauderon_known() {
     case $1 in
     '')
-        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge top report usage budget reconcile clean-cache doctor env path shell-init rescue image proxy config'
+        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge top dashboard report usage budget reconcile clean-cache doctor env path shell-init rescue image proxy config'
         options='--version -V --debug --help'
         ;;
     ' create')
@@ -89,6 +89,9 @@ file*'
         ;;
     ' top')
         options='--once --help'
+        ;;
+    ' dashboard')
+        options='--port --quiet -q --help'
         ;;
     ' report')
         options='--group --html --markdown --quiet -q --help'
@@ -249,6 +252,7 @@ _clauderon_kind() {
     ' merge --message' | ' merge -m') kind='none' ;;
     ' merge --allow-planted') kind='file' ;;
     ' merge --format') kind='choice table tsv json' ;;
+    ' dashboard --port') kind='none' ;;
     ' report --group') kind='groups' ;;
     ' report --html') kind='file' ;;
     ' usage --by') kind='choice session model day group' ;;

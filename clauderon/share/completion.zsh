@@ -52,6 +52,7 @@ _clauderon() {
                 'diff:Show what the session changed since its start, committed or not.'
                 'merge:Merge the session'\''s branch into the branch your checkout is on.'
                 'top:Watch the sessions: what they do, use and cost; and act on them by a key.'
+                'dashboard:Serve all sessions to a browser on this machine, until Ctrl-C.'
                 'report:Tell what sessions did: prompt, timeline, commits, diff, requests, refusals, what was lent, tokens and cost.'
                 'usage:Show what sessions used of models: requests, tokens and cost, as the models'\'' answers said.'
                 'budget:Show or change what a session or a group may spend on models. It applies at once; nothing is restarted.'
@@ -90,6 +91,7 @@ _clauderon() {
                 diff) _clauderon_diff ;;
                 merge) _clauderon_merge ;;
                 top) _clauderon_top ;;
+                dashboard) _clauderon_dashboard ;;
                 report) _clauderon_report ;;
                 usage) _clauderon_usage ;;
                 budget) _clauderon_budget ;;
@@ -371,6 +373,14 @@ _clauderon_merge() {
 _clauderon_top() {
     _arguments -s -S \
         '--once[Print one frame as plain text, and end.]' \
+        '(- *)--help[Show the help.]'
+}
+
+_clauderon_dashboard() {
+    _arguments -s -S \
+        '--port=[0\: a free one.]:PORT: ' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
         '(- *)--help[Show the help.]'
 }
 

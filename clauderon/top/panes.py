@@ -36,7 +36,9 @@ def pane(feed: Feed, one: Overview, which: str) -> Pane:
             records = feed.requests(session.id)
             return Pane([request_line(record) for record in records] or ["no requests yet"])
         if which == "output":
-            return Pane(_output(feed, one) or ["no output yet"])
+            return Pane(
+                output_lines(feed, session.name, running=one.view.state == "running") or ["no output yet"]
+            )
         return _diff(feed, session.name)
     except ClauderonError as error:
         return Pane([visible.line(f"{error.what}: {error.why}")])
@@ -60,12 +62,12 @@ def _number(value: object) -> float:
     return value if isinstance(value, int | float) else 0
 
 
-def _output(feed: Feed, one: Overview) -> list[str]:
-    session = one.view.session
-    data = feed.output(session.name)
+def output_lines(feed: Feed, name: str, *, running: bool) -> list[str]:
+    """The end of what an agent wrote to its terminal, as lines that drive nothing. Raises ClauderonError."""
+    data = feed.output(name)
     if not data:
         return []
-    size = feed.terminal_size(session.name) if one.view.state == "running" else None
+    size = feed.terminal_size(name) if running else None
     screen = Screen(*(size or size_of(data)))
     screen.feed(data)
     return [*screen.scrolled(), *screen.lines()][-_MOST_LINES:]

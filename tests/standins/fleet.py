@@ -23,6 +23,7 @@ _DOCKER = """#!/bin/sh
 here='{here}'
 printf '%s\\n' "$*" >>"$here/asked"
 for last do :; done
+case "$*" in *label=clauderon.session=*) exit 0 ;; esac
 case "$1 $2" in
 'container ls') cat "$here/containers" ;;
 'stats --no-stream') cat "$here/stats" ;;

@@ -96,7 +96,7 @@ async def test_figures_grow_while_one_looks(fleet: Fleet) -> None:
 
 
 async def test_output_is_shown_and_drives_nothing(fleet: Fleet) -> None:
-    """Seen to lose the text in brackets, and to end with an error of markup, without `Text`."""
+    """Seen to lose what is in brackets where the pane takes text for markup."""
     fleet.add("one", 1, output=_HOSTILE)
     async with running(fleet) as (app, press):
         await press("o")

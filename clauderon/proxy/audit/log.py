@@ -183,7 +183,8 @@ class AuditLog:
         elif self._size and self._size + len(data) > self._max_bytes:
             self._rotate()
         assert self._file is not None
-        start = self._size
+        # Another may have added a line (`aside`).
+        start = os.fstat(self._file).st_size
         written = 0
         try:
             while written < len(data):
