@@ -47,9 +47,9 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "start", "lifecycle", "start", _LIFE, brief="Start stopped sessions; agents resume where they were."
     ),
-    Command("stop", "lifecycle", "stop", _LIFE, brief="Stop sessions; their commits are brought over."),
+    Command("stop", "lifecycle", "stop", _LIFE, brief="Stop sessions; their commits are synced."),
     Command("refresh", "lifecycle", "refresh", _LIFE, brief="Take the newest image, keep everything else."),
-    Command("archive", "lifecycle", "archive", _LIFE, brief="Stop sessions and put them out of sight."),
+    Command("archive", "lifecycle", "archive", _LIFE, brief="Stop sessions and hide them from list."),
     Command("unarchive", "lifecycle", "unarchive", _LIFE, brief="Bring archived sessions back, stopped."),
     Command("delete", "lifecycle", "delete", _LIFE, brief="Delete sessions; unmerged work is kept."),
     Command(
@@ -72,11 +72,11 @@ COMMANDS: tuple[Command, ...] = (
         "container",
         "wait",
         _DOORS,
-        brief="Wait until agents have ended; their status is yours.",
+        brief="Wait until agents have ended; exit with their status.",
         own_status=True,
     ),
     Command("upload", "branch", "upload", _DOORS, brief="Copy files to where the agent sees them."),
-    Command("sync", "branch", "sync", _WORK, brief="Bring a session's commits over now."),
+    Command("sync", "branch", "sync", _WORK, brief="Bring a session's commits to your repository now."),
     Command("diff", "branch", "diff", _WORK, brief="Show what a session changed since its start."),
     Command("merge", "branch", "merge", _WORK, brief="Merge a session's branch into your checkout's."),
     Command("list", "rescue", "list_", _WORK, group="rescue", brief="List what deleted sessions left."),

@@ -23,7 +23,9 @@ OptionalName = Annotated[
 
 DetachKeys = Annotated[
     str,
-    typer.Option("--detach-keys", metavar="KEYS", help="The keys, on a terminal, that leave it running."),
+    typer.Option(
+        "--detach-keys", metavar="KEYS", help="The keys that leave the terminal; the program keeps running."
+    ),
 ]
 
 
@@ -77,9 +79,9 @@ def exec_(
     ] = None,
     detach_keys: DetachKeys = keys.EXEC,
 ) -> None:
-    """Run a command in the session's container; its status is the answer's. A stopped session is woken for it.
+    """Run a command in the session's container and exit with its status. A stopped session is started first.
 
-    The command ends when this one is interrupted or its reader goes.
+    Ctrl-C, or closing the reader of its output, ends the command inside.
 
     Example: clauderon exec fix-bug -- make test
     """

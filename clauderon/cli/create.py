@@ -53,7 +53,7 @@ def create(
     ] = None,
     backend: Annotated[
         str,
-        typer.Option("--backend", metavar="docker", help="Where the session runs; docker is the only one."),
+        typer.Option("--backend", metavar="docker", help="Where the session runs; only docker exists."),
     ] = "docker",
     agent: Annotated[
         _OptionalText,
@@ -63,10 +63,11 @@ def create(
         _OptionalText, typer.Option("--image", metavar="IMAGE", help="The container's image.")
     ] = None,
     cpu_limit: Annotated[
-        _OptionalText, typer.Option("--cpu-limit", metavar="CPUS", help="As 4, 0.5 or 500m.")
+        _OptionalText,
+        typer.Option("--cpu-limit", metavar="CPUS", help="CPUs it may use: 4, 0.5, 500m."),
     ] = None,
     memory_limit: Annotated[
-        _OptionalText, typer.Option("--memory-limit", metavar="SIZE", help="As 8g or 512m.")
+        _OptionalText, typer.Option("--memory-limit", metavar="SIZE", help="Memory it may use: 8g, 512m.")
     ] = None,
     pull_policy: Annotated[
         _OptionalText,
@@ -89,7 +90,7 @@ def create(
     attach: Annotated[
         bool, typer.Option("--attach", "-a", help="Join the agent's terminal at once.")
     ] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Let the agent plan, not change.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Let the agent plan and change nothing.")] = False,
     access_mode: Annotated[
         str,
         typer.Option("--access-mode", metavar="read-write|read-only", help="What the proxy lets through."),
@@ -131,14 +132,15 @@ def create(
     ] = None,
     budget: Annotated[
         _OptionalText,
-        typer.Option("--budget", metavar="USD", help="What it may spend on models, as 5.00; none: no limit."),
+        typer.Option("--budget", metavar="USD", help="US dollars it may spend on models: 5.00 or none."),
     ] = None,
     group: Annotated[
-        _OptionalText, typer.Option("--group", metavar="GROUP", help="The group it is one of, for --group.")
+        _OptionalText,
+        typer.Option("--group", metavar="GROUP", help="Its group, which commands can name."),
     ] = None,
     idempotency_key: Annotated[
         _OptionalText,
-        typer.Option("--idempotency-key", metavar="KEY", help="Find the session made with this key before."),
+        typer.Option("--idempotency-key", metavar="KEY", help="Create one session for each KEY, not more."),
     ] = None,
     dry_run: Annotated[
         bool,

@@ -110,7 +110,7 @@ def archive(
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
 ) -> None:
-    """Stop sessions and put them out of sight; nothing is removed.
+    """Stop sessions and hide them from list; nothing is removed.
 
     Example: clauderon archive fix-bug
     """
@@ -161,7 +161,7 @@ def refresh(
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
 ) -> None:
-    """Pull the session's image and make its container anew; everything else is kept.
+    """Pull the session's image and create its container again; the rest is kept.
 
     Example: clauderon refresh fix-bug
     """
@@ -188,7 +188,9 @@ def delete(
     ] = False,
     keep_home: Annotated[
         bool,
-        typer.Option("--keep-home", help="Keep the agent's home (conversation, notes) too, out of the way."),
+        typer.Option(
+            "--keep-home", help="Keep the agent's home (conversation, notes) below ~/.clauderon/rescue/."
+        ),
     ] = False,
     yes: common.YesOption = False,
     keep_ignored: Annotated[
@@ -200,7 +202,7 @@ def delete(
 ) -> None:
     """Delete sessions. What is uncommitted or unmerged is kept under refs/clauderon/rescue/.
 
-    `clauderon rescue restore` brings it back. The agent's home goes, unless --keep-home is given.
+    `clauderon rescue restore` brings it back. The agent's home is deleted, unless --keep-home is given.
 
     Example: clauderon delete fix-bug
     """

@@ -34,19 +34,19 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the output.")] = False,
     tail: Annotated[int | None, typer.Option("--tail", "-n", help="Only the last lines.", min=0)] = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="As docker takes it: 10m, a time.")
+        str | None, typer.Option("--since", metavar="TIME", help="Only since TIME: 10m, or a date and time.")
     ] = None,
     timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Show timestamps.")] = False,
     raw: Annotated[
         bool, typer.Option("--raw", help="The bytes as the agent wrote them, for a file or a pipe.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="With --raw: to a terminal, which they drive.")
+        bool, typer.Option("--force", help="With --raw: write them even to a terminal.")
     ] = False,
 ) -> None:
-    """Print what the agent wrote: of an interactive session the lines and the screen as text.
+    """Print what the agent wrote. For an interactive session: its lines and its screen, as text.
 
-    On a terminal, what would drive it is spelled out. With -f on a terminal, an interactive session's screen is shown
+    On a terminal, control characters are spelled out. With -f on a terminal, an interactive session's screen is shown
     as it changes; into a pipe come its lines, once they are finished.
 
     Example: clauderon logs -f fix-bug

@@ -46,9 +46,9 @@ def usage(
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
 ) -> None:
-    """Show what sessions used of models: requests, tokens and cost, as the models' answers said.
+    """Show the requests, tokens and cost of sessions, as the models reported them.
 
-    Deleted sessions are included. Costs are list prices; a model whose price is not known has none.
+    Deleted sessions are included. Costs are list prices; a model without a known price shows no cost.
 
     Example: clauderon usage --by model --since 7d
     """

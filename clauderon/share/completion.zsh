@@ -37,15 +37,15 @@ _clauderon() {
                 'status:Show one session: its container, its branch, what is committed and what is not.'
                 'start:Start stopped sessions; each agent resumes its conversation.'
                 'stop:Stop sessions; their commits are brought to their branches.'
-                'refresh:Pull the session'\''s image and make its container anew; everything else is kept.'
-                'archive:Stop sessions and put them out of sight; nothing is removed.'
+                'refresh:Pull the session'\''s image and create its container again; the rest is kept.'
+                'archive:Stop sessions and hide them from list; nothing is removed.'
                 'unarchive:Bring archived sessions back, stopped.'
                 'delete:Delete sessions. What is uncommitted or unmerged is kept under refs/clauderon/rescue/.'
                 'set-access-mode:Change what the proxy lets a session do, at once.'
                 'attach:Join the agent'\''s terminal; ctrl-p ctrl-q leaves it running.'
                 'shell:Open a shell in the session'\''s container: bash, else sh.'
-                'exec:Run a command in the session'\''s container; its status is the answer'\''s. A stopped session is woken for it.'
-                'logs:Print what the agent wrote: of an interactive session the lines and the screen as text.'
+                'exec:Run a command in the session'\''s container and exit with its status. A stopped session is started first.'
+                'logs:Print what the agent wrote. For an interactive session: its lines and its screen, as text.'
                 'wait:Wait until the agents have ended; prints their statuses and ends with the first one that is not 0.'
                 'upload:Copy files (images, logs) to where the agent sees them; prints their paths in the container.'
                 'sync:Bring the session'\''s commits to its branch in your repository.'
@@ -54,7 +54,7 @@ _clauderon() {
                 'top:Watch the sessions: what they do, use and cost; and act on them by a key.'
                 'dashboard:Serve all sessions to a browser on this machine, until Ctrl-C.'
                 'report:Tell what sessions did: prompt, timeline, commits, diff, requests, refusals, what was lent, tokens and cost.'
-                'usage:Show what sessions used of models: requests, tokens and cost, as the models'\'' answers said.'
+                'usage:Show the requests, tokens and cost of sessions, as the models reported them.'
                 'budget:Show or change what a session or a group may spend on models. It applies at once; nothing is restarted.'
                 'reconcile:Finish or undo what killed commands left, and adopt containers whose record was lost.'
                 'clean-cache:Show the shared cache volumes, their sizes and their users; with --force remove them.'
@@ -119,11 +119,11 @@ _clauderon_create() {
         '--prompt-file=[Read the prompt from a file or stdin.]:FILE|-:_files' \
         '--name=[The session'\''s name; default\: made from the prompt.]:NAME: ' \
         '-n+[The session'\''s name; default\: made from the prompt.]:NAME: ' \
-        '--backend=[Where the session runs; docker is the only one.]:docker:(docker)' \
+        '--backend=[Where the session runs; only docker exists.]:docker:(docker)' \
         '--agent=[claude, codex, gemini, or one of your own.]:NAME: _clauderon_ask agents agent' \
         '--image=[The container'\''s image.]:IMAGE: _clauderon_ask images image' \
-        '--cpu-limit=[As 4, 0.5 or 500m.]:CPUS: ' \
-        '--memory-limit=[As 8g or 512m.]:SIZE: ' \
+        '--cpu-limit=[CPUs it may use\: 4, 0.5, 500m.]:CPUS: ' \
+        '--memory-limit=[Memory it may use\: 8g, 512m.]:SIZE: ' \
         '--pull-policy=[When to pull.]:always|if-not-present|never:(always if-not-present never)' \
         '--base=[Where to start; default\: HEAD.]:REF: _clauderon_ask refs ref' \
         '--branch=[The session'\''s branch; default\: clauderon/NAME.]:NAME: _clauderon_ask branches branch' \
@@ -132,7 +132,7 @@ _clauderon_create() {
         '-d[With --print\: do not wait for the agent; see wait and logs.]' \
         '--attach[Join the agent'\''s terminal at once.]' \
         '-a[Join the agent'\''s terminal at once.]' \
-        '--plan[Let the agent plan, not change.]' \
+        '--plan[Let the agent plan and change nothing.]' \
         '--access-mode=[What the proxy lets through.]:read-write|read-only:(read-write read-only)' \
         '--network=[proxied\: no way out but the proxy.]:open|proxied:(open proxied)' \
         '*--allow=[Only these hosts; repeatable.]:HOST[ PORT]: ' \
@@ -143,9 +143,9 @@ _clauderon_create() {
         '*--publish=[Publish a port, in docker'\''s --publish syntax; repeatable.]:PORT: ' \
         '--unsafe[Allow --volume and the like to undo the protection; marks the session.]' \
         '--timeout=[With --print\: stop the agent after 30m, 2h ...]:TIME: ' \
-        '--budget=[What it may spend on models, as 5.00; none\: no limit.]:USD: ' \
-        '--group=[The group it is one of, for --group.]:GROUP: _clauderon_ask groups group' \
-        '--idempotency-key=[Find the session made with this key before.]:KEY: ' \
+        '--budget=[US dollars it may spend on models\: 5.00 or none.]:USD: ' \
+        '--group=[Its group, which commands can name.]:GROUP: _clauderon_ask groups group' \
+        '--idempotency-key=[Create one session for each KEY, not more.]:KEY: ' \
         '--dry-run[Print the commands as a script that does the same; make no session.]' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
@@ -242,7 +242,7 @@ _clauderon_delete() {
         '--group=[All sessions of this group, instead of names.]:GROUP: _clauderon_ask groups group' \
         '--force[Do not ask. Unmerged work is still kept.]' \
         '-f[Do not ask. Unmerged work is still kept.]' \
-        '--keep-home[Keep the agent'\''s home (conversation, notes) too, out of the way.]' \
+        '--keep-home[Keep the agent'\''s home (conversation, notes) below ~/.clauderon/rescue/.]' \
         '--yes[Answer yes to the question.]' \
         '-y[Answer yes to the question.]' \
         '--keep-ignored[Keep the files that git ignores as well (.env, caches).]' \
@@ -267,14 +267,14 @@ _clauderon_set_access_mode() {
 
 _clauderon_attach() {
     _arguments -s -S \
-        '--detach-keys=[The keys, on a terminal, that leave it running.]:KEYS: ' \
+        '--detach-keys=[The keys that leave the terminal; the program keeps running.]:KEYS: ' \
         '(- *)--help[Show the help.]' \
         '1:[NAME]: _clauderon_ask active session'
 }
 
 _clauderon_shell() {
     _arguments -s -S \
-        '--detach-keys=[The keys, on a terminal, that leave it running.]:KEYS: ' \
+        '--detach-keys=[The keys that leave the terminal; the program keeps running.]:KEYS: ' \
         '(- *)--help[Show the help.]' \
         '1:[NAME]: _clauderon_ask active session'
 }
@@ -285,7 +285,7 @@ _clauderon_exec() {
         '--no-tty[Default\: when stdin and stdout are terminals.]' \
         '-t[Default\: when stdin and stdout are terminals.]' \
         '-T[Default\: when stdin and stdout are terminals.]' \
-        '--detach-keys=[The keys, on a terminal, that leave it running.]:KEYS: ' \
+        '--detach-keys=[The keys that leave the terminal; the program keeps running.]:KEYS: ' \
         '(- *)--help[Show the help.]' \
         '1:NAME: _clauderon_ask active session' \
         '*:COMMAND...: '
@@ -297,11 +297,11 @@ _clauderon_logs() {
         '-f[Follow the output.]' \
         '--tail=[Only the last lines.]:TAIL: ' \
         '-n+[Only the last lines.]:TAIL: ' \
-        '--since=[As docker takes it\: 10m, a time.]:TIME: ' \
+        '--since=[Only since TIME\: 10m, or a date and time.]:TIME: ' \
         '--timestamps[Show timestamps.]' \
         '-t[Show timestamps.]' \
         '--raw[The bytes as the agent wrote them, for a file or a pipe.]' \
-        '--force[With --raw\: to a terminal, which they drive.]' \
+        '--force[With --raw\: write them even to a terminal.]' \
         '(- *)--help[Show the help.]' \
         '1:[NAME]: _clauderon_ask names session'
 }
