@@ -13,6 +13,8 @@ PullPolicy = Literal["always", "if-not-present", "never"]
 SharedCaches = Literal["verified", "repository", "open", "off"]
 LendingScope = Literal["session", "any"]
 FetchScope = Literal["any", "remotes"]
+# Whose logins on the host can be lent: the clients' by name, Codex's key, and what `gh auth token` prints.
+Login = Literal["claude", "codex", "codex-key", "gh"]
 
 BACKENDS: tuple[str, ...] = get_args(Backend)
 ACCESS_MODES: tuple[str, ...] = get_args(AccessMode)
@@ -21,6 +23,7 @@ PULL_POLICIES: tuple[str, ...] = get_args(PullPolicy)
 SHARED_CACHES: tuple[str, ...] = get_args(SharedCaches)
 LENDING_SCOPES: tuple[str, ...] = get_args(LendingScope)
 FETCH_SCOPES: tuple[str, ...] = get_args(FetchScope)
+LOGINS: tuple[str, ...] = get_args(Login)
 
 
 def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:

@@ -36,6 +36,8 @@ PROC_IN_PROXY = {
     "proxy.daemon.supervisor",
     "proxy.daemon.branch_watch",
     "proxy.secrets.source",
+    "proxy.daemon.keeper",
+    "proxy.logins.store",
 }
 # Who writes to stdout beside `output`, each with its reason.
 WRITERS = {

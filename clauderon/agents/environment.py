@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from clauderon import paths
 from clauderon.agents import registry, trust
@@ -37,6 +38,18 @@ def lent_kind(agent: Agent, credential_kind: str | None) -> str:
     return known.either.get(credential_kind or "", next(iter(known.either.values())))
 
 
+def lent_login(
+    agent: Agent, credentials: Collection[str], logins: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    """The plan, if the first of the agent's credentials that is set is a login: it gets files, and no variables.
+
+    credentials: names of those that are set. logins: by name, the plans of those that are a login's.
+    """
+    known = registry.builtin(agent)
+    names = (agent.credentials or known.credentials) if known is not None else ()
+    return logins.get(next((name for name in names if name in credentials), ""))
+
+
 def environment(
     session: Session,
     agent: Agent,
@@ -44,6 +57,7 @@ def environment(
     *,
     mounted: bool,
     kind: str,
+    login: bool,
     uid: int | None,
     sccache: str,
     credentials: Collection[str],
@@ -51,7 +65,7 @@ def environment(
 ) -> dict[str, str]:
     """Variables beside the proxy's, the session's and the user's own, which `spec` lays over these.
 
-    mounted: the agent comes from the host; kind: of `lent_kind`; uid: who the container runs as.
+    mounted: the agent comes from the host; kind, login: of `lent_kind` and `lent_login`; uid: who it runs as.
     sccache: where sccache may write, "" for the session's home.
     credentials: names of further credentials the proxy can lend. zone: as from `zone`.
     """
@@ -77,7 +91,7 @@ def environment(
         env["SCCACHE_DIR"] = f"{sccache}/{uid}" if sccache else f"{home}/.cache/sccache"
         if facts.has("sccache"):
             env["RUSTC_WRAPPER"] = "sccache"
-    env |= _placeholders(agent, kind, credentials)
+    env |= _placeholders(agent, "" if login else kind, credentials, login)
     known = registry.builtin(agent)
     if known is not None:
         env |= known.environment(uid)
@@ -96,8 +110,8 @@ def zone(environ: Mapping[str, str], localtime: Path = Path("/etc/localtime")) -
     return name if _ZONE.fullmatch(name) and name not in _UTC else ""
 
 
-def _placeholders(agent: Agent, kind: str, credentials: Collection[str]) -> dict[str, str]:
-    own = agent.credentials if registry.builtin(agent) is not None else ()
+def _placeholders(agent: Agent, kind: str, credentials: Collection[str], login: bool) -> dict[str, str]:
+    own = agent.credentials if registry.builtin(agent) is not None and not login else ()
     # Of those of which one excludes the other only `kind`.
     names = [name for name in (*own, *credentials) if name not in _EITHER]
     env: dict[str, str] = {}

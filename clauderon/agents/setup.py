@@ -10,15 +10,16 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from clauderon import paths, proc, spec
 from clauderon.agents import account, launch, own, registry, template, trust
-from clauderon.agents.environment import environment, lent_kind, zone
+from clauderon.agents.environment import environment, lent_kind, lent_login, zone
 from clauderon.agents.image import ImageFacts
 from clauderon.config.builtin_credentials import LENT
 from clauderon.config.schema import Agent
 from clauderon.confined import Tree, read
+from clauderon.known.rows import NOTHING
 from clauderon.known.start import Place
 from clauderon.mount import Mount
 from clauderon.paths import Home
@@ -49,6 +50,7 @@ def prepare(
     owner: tuple[int, int] | None,
     environ: Mapping[str, str],
     credentials: Collection[str] = (),
+    logins: Mapping[str, Mapping[str, Any]] = NOTHING,
     cargo_shared: bool = False,
     sccache: str = "",
 ) -> AgentSetup:
@@ -59,6 +61,7 @@ def prepare(
     credential_kind: `api-key` or `oauth`, what the real Anthropic credential is; None if there is none.
     owner: who the container's files belong to, if not to us and we may give them away.
     credentials: names of further credentials the proxy can lend (`github`), whose placeholders to set.
+    logins: by credential, the plan of those that are lent from a client's own login on the host.
     cargo_shared: whether cargo's caches lie in volumes that it may write to; sccache: where sccache may, "" for home.
     Raises UsageError (a `hooks.json` that cannot be read) and OSError.
     """
@@ -68,6 +71,7 @@ def prepare(
     # Another uid that we cannot give files to has to find them open. They lie below a directory closed to others.
     shared = owner is None and (user is None or user[0] != os.geteuid())
     kind = lent_kind(agent, credential_kind)
+    login = lent_login(agent, credentials, logins)
     tree = Tree(home.session_home(session.id), owner, shared)
     _write_home(home, session, tree, user if cargo_shared else None)
     folder = Tree(home.session_dir(session.id), owner, shared)
@@ -82,6 +86,7 @@ def prepare(
                 folder=folder,
                 lent={name: lent.placeholder for name, lent in LENT.items()},
                 kind=kind,
+                login=login,
                 template=found,
                 hooks=home.hooks,
                 hooks_inside=spec.hooks_inside(session),
@@ -98,6 +103,7 @@ def prepare(
             facts,
             mounted=binary is not None,
             kind=kind,
+            login=login is not None,
             uid=None if user is None else user[0],
             sccache=sccache,
             credentials=credentials,

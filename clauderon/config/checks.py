@@ -33,6 +33,8 @@ _NPM_PACKAGE = r"(?:@[a-z0-9~][a-z0-9._~-]*/)?[a-z0-9~][a-z0-9._~-]*"
 _REPOSITORY = r"(?!\.{1,2}/)[A-Za-z0-9._~+@-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~+@-]+)+"
 _PUSH_REF = r"refs/[A-Za-z0-9._+@/*-]+"
 _GRAPHQL_NAME = r"[_A-Za-z][_0-9A-Za-z]*"
+# Nothing that a server would rewrite first.
+_URL_PATH = r"/(?!/)(?:(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,:@-]+/?)*"
 _PROXY_URL = r"https?://[^\s/?#]+/?"
 # Framing and routing belong to the proxy; a credential in one of these would break every request.
 _FRAMING_HEADERS = {"host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer"}
@@ -258,6 +260,23 @@ def graphql_names(value: object) -> tuple[str, ...]:
         if not re.fullmatch(_GRAPHQL_NAME, name):
             raise ValueError(f"{name!r} is not the name of a mutation")
     return texts(value)
+
+
+def more_headers(value: object) -> dict[str, str]:
+    """A table of headers and their values."""
+    found = {header(name): text(item) for name, item in _table(value).items()}
+    if not all(template.isascii() and template.isprintable() for template in found.values()):
+        raise ValueError("a header is one line of ASCII")
+    return found
+
+
+def url_paths(value: object) -> tuple[str, ...]:
+    """Paths of URLs, as they are written in a request."""
+    found = texts(value)
+    for path in found:
+        if not re.fullmatch(_URL_PATH, path):
+            raise ValueError(f"{path!r} is not a path such as /v1/models")
+    return tuple(path.rstrip("/") or "/" for path in found)
 
 
 def secret_file(value: object) -> str:

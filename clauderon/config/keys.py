@@ -275,6 +275,22 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "With `scope = session`: `any` to read what the secret can, `remotes` to read these repositories alone.",
         ),
         Key("mutations", checks.graphql_names, "With `scope = session`: GraphQL mutations that may pass."),
+        Key(
+            "login",
+            checks.choice(*choices.LOGINS, ""),
+            "Else the login that this client keeps on your machine: `claude`, `codex`, `codex-key`, `gh`; "
+            "empty for none.",
+        ),
+        Key(
+            "headers",
+            checks.more_headers,
+            "More headers to set, as a table; `{secret}` is replaced, and `{account}` by the login's account.",
+        ),
+        Key(
+            "paths",
+            checks.url_paths,
+            "Only requests below one of these paths get it (`/v1`). Absent: all.",
+        ),
     ),
     "network": (
         Key(

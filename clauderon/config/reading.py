@@ -291,7 +291,7 @@ def _check_whole(config: Config, source: _Source) -> None:
         section = f"credentials.{credential.name}"
         if not credential.hosts:
             raise refuse(section, "hosts", "a credential of your own needs the hosts that get it")
-        if not (credential.env or credential.command or credential.file):
-            raise refuse(section, "env", "a credential of your own needs env, command or file")
+        if not (credential.env or credential.command or credential.file or credential.login):
+            raise refuse(section, "env", "a credential of your own needs env, command, file or login")
         if "{basic}" in credential.format and not credential.basic_user:
             raise refuse(section, "basic_user", "{basic} in format needs it")

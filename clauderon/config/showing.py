@@ -40,6 +40,8 @@ _OWN_TABLES = {
 # env = "EXAMPLE_TOKEN"
 # command = ["op", "read", "op://vault/example/token"]
 # file = "example_token"
+# headers = { x-example-account = "{account}" }
+# paths = ["/v1"]
 # git = true
 # scope = "session"
 # repositories = ["OWNER/NAME"]

@@ -42,7 +42,7 @@ class Credential(NamedTuple):
 
     hosts: exact names, or `*.example.com` for any name below it; on port 443, or on the `:port` that is named.
     header, format: what is injected; `{secret}` is replaced, `{basic}` by base64 of `basic_user:secret`.
-    env, command, file: where the secret comes from, in that order; file is relative to `secrets/`.
+    env, command, file, login: where the secret comes from, in that order; file is relative to `secrets/`.
     env: names of variables, the first that is set to something counts; command: argv, no shell.
     model_api: these hosts serve a model: read-only sessions may POST to them, and a request without a
         secret is refused with a hint instead of being passed on.
@@ -52,6 +52,9 @@ class Credential(NamedTuple):
     scope: `session` lends it for reading, and for work on the session's own repositories; `any` for everything.
     repositories: paths of more of them on these hosts; where there are some, `scope` is `session`.
     fetch: `remotes` narrows reading to these repositories too. mutations: of GraphQL, that may pass all the same.
+    login: the login that this client keeps on the host (`proxy.logins`); empty for none.
+    headers: more headers to set, by name; `{secret}` is replaced, and `{account}` by what the login names beside it.
+    paths: only requests below one of these get it; empty for all.
     """
 
     name: str
@@ -69,6 +72,9 @@ class Credential(NamedTuple):
     repositories: tuple[str, ...] = ()
     fetch: FetchScope = "any"
     mutations: tuple[str, ...] = ()
+    login: str = ""
+    headers: Mapping[str, str] = NOTHING
+    paths: tuple[str, ...] = ()
 
     @property
     def is_scoped(self) -> bool:

@@ -79,6 +79,7 @@ class Place(NamedTuple):
     home:     the agent's home; folder: the session's directory, which is read-only inside (`paths.CONTAINER_SESSION`).
     lent:     the placeholder of each credential, by its name.
     kind:     of `Known.either`, the name whose placeholder is set; "" without one.
+    login:    the plan, where the agent is to find a login in its files and no key; None otherwise.
     template: what the person's own `claude.json` holds.
     hooks:    the person's directory of hooks; hooks_inside: where that is in the container.
     """
@@ -89,6 +90,7 @@ class Place(NamedTuple):
     folder: Tree
     lent: Mapping[str, str]
     kind: str
+    login: Mapping[str, Any] | None
     template: Mapping[str, Any]
     hooks: Path
     hooks_inside: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from clauderon.agents import registry
 from clauderon.config.schema import Agent
@@ -26,6 +27,11 @@ def supplied(context: Context) -> tuple[str, ...]:
     """The names of the credentials that have a secret."""
     rows = credentials.describe(context.config, context.home, context.environ, _held(context))
     return tuple(row.name for row in rows if row.set)
+
+
+def logins(context: Context) -> Mapping[str, Mapping[str, Any]]:
+    """By credential, the plan of each login of the host's that is lent."""
+    return credentials.lent_logins(context.config, context.home, context.environ, _held(context))
 
 
 def https_hosts(context: Context) -> tuple[str, ...]:

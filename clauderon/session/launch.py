@@ -119,6 +119,7 @@ def prepare(
         owner=owner,
         environ=context.environ,
         credentials=credential_facts.supplied(context),
+        logins=credential_facts.logins(context),
         cargo_shared=around.shared.cargo,
         sccache=around.shared.sccache,
     )

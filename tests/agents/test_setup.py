@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from clauderon import placeholders
 from clauderon.agents import setup
 from clauderon.agents.image import ImageFacts
 from clauderon.agents.setup import AgentSetup
@@ -313,3 +314,30 @@ def test_who_commits_is_known_in_repositories_that_are_made_inside(
     prepare(made, agent("claude"))
     written = (home.session_home(made.id) / ".gitconfig").read_text()
     assert written == "[safe]\n\tdirectory = *\n" + user
+
+
+def test_a_login_gets_files_of_its_shape_and_no_variables(
+    home: Home, session: Make, agent: Find, prepare: Prepare
+) -> None:
+    row, lent = session(), {"anthropic-oauth": {"subscriptionType": "max", "scopes": ["user:inference"]}}
+    path = home.session_home(row.id) / ".claude/.credentials.json"
+    env = prepare(row, agent("claude"), credentials=("anthropic-oauth",), logins=lent).env
+    assert not {"ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"} & env.keys()
+    kept = json.loads(path.read_text())["claudeAiOauth"]
+    assert (kept["subscriptionType"], kept["scopes"]) == ("max", ["user:inference"])
+    assert kept["expiresAt"] == placeholders.FAR_S * 1000
+    # A key was set since.
+    env = prepare(row, agent("claude"), credentials=("anthropic", "anthropic-oauth"), logins=lent).env
+    assert "ANTHROPIC_API_KEY" in env
+    assert "placeholder" not in path.read_text()
+
+
+def test_codex_finds_a_chatgpt_login_where_one_is_lent(
+    home: Home, session: Make, agent: Find, prepare: Prepare
+) -> None:
+    row = session()
+    env = prepare(row, agent("codex"), credentials=("chatgpt",), logins={"chatgpt": {"plan": "pro"}}).env
+    assert not {"OPENAI_API_KEY", "CODEX_API_KEY"} & env.keys()
+    kept = json.loads((home.session_home(row.id) / ".codex/auth.json").read_text())
+    assert (kept["auth_mode"], kept["OPENAI_API_KEY"]) == ("chatgpt", None)
+    assert kept["tokens"]["access_token"] == placeholders.codex_token("pro")

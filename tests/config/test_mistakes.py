@@ -83,7 +83,7 @@ from tests.config.loading import refusal
         ("[agents.claude]\nenv = { 'A=B' = 'x' }\n", "2:1", "'A=B' is not a variable's name"),
         ('[agents.claude]\nenv = { A = "x\\u0000" }\n', "2:1", "a NUL character"),
         ("[credentials.own]\nenv = 'X'\n", "1:14", "needs the hosts"),
-        ("[credentials.own]\nhosts = ['a.example']\n", "1:14", "needs env, command or file"),
+        ("[credentials.own]\nhosts = ['a.example']\n", "1:14", "needs env, command, file or login"),
         ("[credentials.own]\nhosts = ['*']\nenv = 'X'\n", "2:1", "would send the secret to anybody"),
         ("[credentials.own]\nhosts = ['*.com']\nenv = 'X'\n", "2:1", "would send the secret to anybody"),
         ("[credentials.own]\nheader = 'Host'\n", "2:1", "is not a header that can carry a credential"),

@@ -60,7 +60,7 @@ def test_the_template_has_every_key() -> None:
         for key in keys:
             if section == "agents.<name>" and not key.env:
                 continue
-            if key.name in ("basic_user", "model_api", "websocket"):
+            if key.name in ("basic_user", "model_api", "websocket", "login"):
                 continue
             assert f"# {key.name} = " in text, (section, key.name)
 

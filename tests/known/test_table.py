@@ -35,6 +35,12 @@ ALLOWED = {
     "proxy/usage/reader.py": ("gemini", "the same"),
     "proxy/usage/windows.py": ("x?-?codex", "headers of a model API"),
     "proxy/usage/websocket.py": ("codex", "the comment says who speaks to a model over a WebSocket"),
+    "choices.py": (r"codex-key|claude|codex", "whose logins on the host can be lent"),
+    "config/keys.py": (r"codex-key|claude|codex", "the same"),
+    "placeholders.py": (r"[\w./-]+", "what lies inside in the place of such a login"),
+    "proxy/logins/claude.py": (r"[\w./-]+", "what one client's login on the host is like"),
+    "proxy/logins/codex.py": (r"[\w./-]+", "the same"),
+    "proxy/logins/finding.py": (r"[\w./-]+", "the table of them"),
     "share/prices.json": (r"[\w.:-]+", "names of models"),
 }  # fmt: skip
 # Written by scripts/docs from the table.

@@ -11,7 +11,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clauderon import files, paths
+from clauderon import files, paths, placeholders
 from clauderon.errors import UsageError
 from clauderon.known.kind import PLATFORMS, Channel, Conversation, Install, Known, Lent
 from clauderon.known.rows import Credential
@@ -121,8 +121,23 @@ def _write(place: Place) -> None:
     api_key = place.lent[place.kind] if place.kind == "anthropic" else ""
     value = claude_json(place.read_object(".claude.json"), dict(place.template), api_key)
     place.home.write(".claude.json", json.dumps(value, indent=2).encode(), 0o600)
+    _write_login(place)
     found = settings(place.hooks, place.hooks_inside)
     place.folder.write(SETTINGS, json.dumps(found, indent=1).encode())
+
+
+def _write_login(place: Place) -> None:
+    """A login that never ends, so that it is not asked to renew one; what it shows of the plan is true."""
+    path = ".claude/.credentials.json"
+    if place.login is not None:
+        kept = {"accessToken": placeholders.CLAUDE_ACCESS, "refreshToken": placeholders.CLAUDE_REFRESH}
+        plan = {"scopes": ["user:inference", "user:profile"], **place.login}
+        login = {"claudeAiOauth": {**kept, "expiresAt": placeholders.FAR_S * 1000, **plan}}
+        place.home.write(path, json.dumps(login).encode(), 0o600)
+        return
+    left = place.read_object(path).get("claudeAiOauth")
+    if isinstance(left, dict) and left.get("accessToken") == placeholders.CLAUDE_ACCESS:
+        place.home.write(path, b"{}", 0o600)  # from a time when a login was lent
 
 
 def seed() -> dict[str, Any]:
@@ -255,6 +270,7 @@ AGENT = Known(
                 format="Bearer {secret}",
                 env=("CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_AUTH_TOKEN"),
                 file="claude_code_oauth_token",
+                login="claude",
                 model_api=True,
             ),
             placeholder="sk-ant-oat01-clauderon-placeholder-the-proxy-has-the-real-token",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from clauderon import paths
+from clauderon import paths, placeholders
 from clauderon.known.kind import PLATFORMS, Conversation, Install, Known, Lent
 from clauderon.known.rows import Credential
 
@@ -65,7 +65,17 @@ trust_level = "trusted"
         }
         place.home.write(".codex/hooks.json", json.dumps({"hooks": hooks}).encode())
     # Its terminal form takes no key from the environment.
-    login = {"auth_mode": "apikey", "OPENAI_API_KEY": place.lent["openai"]}
+    login: dict[str, Any] = {"auth_mode": "apikey", "OPENAI_API_KEY": place.lent["openai"]}
+    if place.login is not None:
+        token = placeholders.codex_token(str(place.login.get("plan", "")))
+        tokens = {"id_token": token, "access_token": token, "refresh_token": placeholders.CODEX_REFRESH}
+        login = {
+            "auth_mode": "chatgpt",
+            "OPENAI_API_KEY": None,
+            "tokens": {**tokens, "account_id": placeholders.CODEX_ACCOUNT},
+            # Of one that is some days old it would ask for another.
+            "last_refresh": "2099-01-01T00:00:00.000000Z",
+        }
     place.home.write(".codex/auth.json", json.dumps(login).encode(), 0o600)
 
 
@@ -110,7 +120,7 @@ AGENT = Known(
         static=True,
         package="codex-package.json",
     ),
-    credentials=("openai",),
+    credentials=("openai", "chatgpt"),
     lends=(
         Lent(
             credential=Credential(
@@ -118,11 +128,26 @@ AGENT = Known(
                 hosts=("api.openai.com",),
                 env=("OPENAI_API_KEY", "CODEX_API_KEY"),
                 file="openai_api_key",
+                login="codex-key",
                 model_api=True,
                 websocket=True,  # Codex speaks to its model over one
             ),
             placeholder="sk-clauderon-placeholder-the-proxy-has-the-real-key",
             variables=("OPENAI_API_KEY", "CODEX_API_KEY"),
+        ),
+        # The account's other pages on this host are nothing an agent needs.
+        Lent(
+            credential=Credential(
+                name="chatgpt",
+                hosts=("chatgpt.com",),
+                login="codex",
+                headers={"chatgpt-account-id": "{account}"},
+                paths=("/backend-api/codex", "/backend-api/wham"),
+                model_api=True,
+                websocket=True,
+            ),
+            placeholder=placeholders.codex_token(""),
+            variables=(),
         ),
     ),
     conversation=Conversation(

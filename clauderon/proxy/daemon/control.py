@@ -18,7 +18,7 @@ import h11
 
 from clauderon.errors import ClauderonError
 from clauderon.proxy.daemon.unix_socket import peer_uid
-from clauderon.proxy.secrets.credentials import BadSecret
+from clauderon.proxy.secrets.in_file import BadSecret
 
 MAX_BODY = 1 << 20
 READ = 1 << 16

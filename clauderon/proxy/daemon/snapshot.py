@@ -19,6 +19,8 @@ from clauderon.paths import Home
 from clauderon.proxy.ca import record as ca_record
 from clauderon.proxy.daemon import addresses as listeners
 from clauderon.proxy.daemon.addresses import Addresses
+from clauderon.proxy.logins import finding
+from clauderon.proxy.logins.client import Login
 from clauderon.proxy.policy.session import SessionPolicy, of_session
 from clauderon.proxy.secrets import credentials
 from clauderon.proxy.secrets.credentials import Given, Secret
@@ -36,6 +38,7 @@ class Snapshot:
     branch watch. budgets: by session id.
 
     given: what of the secrets handed over still belongs to the configuration. secrets: all there are, by credential.
+    logins: of those that are a login's, its client and itself.
     origins: where each came from. lacking: credentials whose secret a command line must fetch first.
     outdated: names of sessions whose container was given a CA that does not verify our leaves (much longer).
     problems: sentences for people.
@@ -49,10 +52,16 @@ class Snapshot:
     records: Mapping[str, str]
     given: Mapping[str, Given]
     secrets: Mapping[str, Secret] = field(repr=False)
+    logins: Mapping[str, tuple[str, Login]]
     origins: Mapping[str, str]
     lacking: tuple[str, ...]
     outdated: tuple[str, ...]
     problems: tuple[str, ...]
+
+    @property
+    def lending(self) -> tuple[object, ...]:
+        """Another value once something else is lent, or to somebody else."""
+        return self.config.credentials, self.secrets, self.logins
 
 
 def read(
@@ -77,17 +86,20 @@ def read(
     }
     secrets = {name: item.secret for name, item in given.items()}
     origins = {name: item.origin for name, item in given.items()}
+    logins = {}
     lacking = []
     problems = [f"session {name} was given an earlier CA: clauderon refresh {name}" for name in outdated]
     for name, credential in config.credentials.items():
         if name in given:
             continue
         # Nothing from our own environment: a command line hands over what its environment has.
-        found = credentials.locate(credential, home, {})
+        found = credentials.locate(credential, home, {}, environ)
         if found.problem:
             problems.append(f"credential {name}: {found.problem}")
         elif found.secret is not None:
             secrets[name], origins[name] = found.secret, found.origin
+            if found.login is not None:
+                logins[name] = credential.login, found.login
         elif found.argv:
             lacking.append(name)
     return Snapshot(
@@ -102,6 +114,7 @@ def read(
         records={session.id: session.to_json() for session in sessions},
         given=given,
         secrets=secrets,
+        logins=logins,
         origins=origins,
         lacking=tuple(lacking),
         outdated=outdated,
@@ -121,10 +134,13 @@ def _nano(budget: str) -> int | None:
     return (limits.dollars(budget) or 0) if budget else None
 
 
-def look(home: Home) -> tuple[object, ...]:
-    """Something that is another when config.toml or a file in secrets/ has changed. Cheap; reads none of them."""
+def look(home: Home, environ: Mapping[str, str]) -> tuple[object, ...]:
+    """Something that is another when config.toml, a file in secrets/ or a login on the host has changed. Cheap; reads
+
+    none of them.
+    """
     found: list[object] = []
-    for path in (home.config, *_entries(home.secrets)):
+    for path in (home.config, *_entries(home.secrets), *finding.watched(environ)):
         try:
             now = path.stat()
         except OSError:

@@ -26,6 +26,7 @@ from clauderon.proxy.daemon import renewal, rlimits, snapshot, unix_socket
 from clauderon.proxy.daemon.accounting import Accounting
 from clauderon.proxy.daemon.channel import Channel, Closed, Message
 from clauderon.proxy.daemon.health import health
+from clauderon.proxy.daemon.keeper import Keeper
 from clauderon.proxy.daemon.ports import Listening
 from clauderon.proxy.daemon.snapshot import Snapshot
 from clauderon.proxy.secrets import source as secret_source
@@ -51,9 +52,10 @@ class Worker:
         self._home = Home(Path(hello["home"]))
         self._environ: Mapping[str, str] = dict(os.environ)
         self._given = secret_source.parse_plain(hello["given"])
-        self._started_at = time.time()
+        self._place = self._home, self._environ
+        self._keeper = Keeper(*self._place, self._reload_quietly)
+        self._started_at, self._gone = time.time(), False
         self._finished = asyncio.Event()
-        self._gone = False
         self._reloading = asyncio.Lock()
         self._dropped: asyncio.Future[None]
         self._looked: tuple[object, object]  # what the files, and the roots, were like when last read
@@ -80,7 +82,7 @@ class Worker:
 
     async def _begin(self) -> None:
         """Listen by the configuration there is or, if that cannot be used, by what a worker before us could use."""
-        looked = snapshot.look(self._home)
+        looked = snapshot.look(*self._place)
         earlier = self._hello["config"]
         try:
             await self._listen(None)
@@ -96,12 +98,11 @@ class Worker:
         """raw: what to take for config.toml's content; None reads it."""
         from clauderon.proxy.dataplane.server import DataPlane
 
-        read = snapshot.read
-        self._snapshot = await asyncio.to_thread(read, self._home, self._environ, self._given, raw=raw)
+        self._snapshot = await asyncio.to_thread(snapshot.read, *self._place, self._given, raw=raw)
         config = self._snapshot.config
         max_bytes = config.proxy.audit_max_mib * MIB
         self._audit = AuditLog(self._home.audit, max_bytes=max_bytes, keep=config.proxy.audit_keep)
-        self._grants = LiveGrants(config.credentials, self._snapshot.secrets)
+        self._grants = LiveGrants(*self._keeper.lending(self._snapshot))
         self._accounting = await asyncio.to_thread(Accounting.begin, self._home, self._snapshot)
         self._plane = DataPlane(
             leaves=self._authority,
@@ -135,7 +136,7 @@ class Worker:
             sock = unix_socket.listen(self._home.control_socket)
             self._channel.send("keep", [sock.fileno()], names=[CONTROL])
         await control.start(sock)
-        beside = (self._beat(), self._retry(), self._look(), self._accounting.run())
+        beside = (self._beat(), self._retry(), self._look(), self._accounting.run(), self._keeper.run())
         tasks = [asyncio.create_task(one) for one in (*beside, renewal.run(self._home, self._authority))]
         try:
             await self._finished.wait()
@@ -158,16 +159,16 @@ class Worker:
         """
         async with self._reloading:
             given = {**self._given, **secret_source.parse_plain(secrets)}
-            self._looked = snapshot.look(self._home), self._plane.routes.trusted_now()
-            fresh = await asyncio.to_thread(snapshot.read, self._home, self._environ, given)
+            self._looked = snapshot.look(*self._place), self._plane.routes.trusted_now()
+            fresh = await asyncio.to_thread(snapshot.read, *self._place, given)
             settings = fresh.config.proxy
             if settings != self._snapshot.config.proxy or self._looked[1] != self._plane.routes.trusted:
                 self._plane.update_settings(settings)
                 self._audit.limit(max_bytes=settings.audit_max_mib * MIB, keep=settings.audit_keep)
             self._authority.refresh(self._home)
             before = self._snapshot
-            if (fresh.config.credentials, fresh.secrets) != (before.config.credentials, before.secrets):
-                self._grants.swap(fresh.config.credentials, fresh.secrets)
+            if fresh.lending != before.lending:
+                self._grants.swap(*self._keeper.lending(fresh))
                 self._plane.update_credentials()
             self._accounting.use(fresh)
             await self._listening.reconcile(fresh)
@@ -202,6 +203,7 @@ class Worker:
                 *self._unread.splitlines(),
                 *fresh.problems,
                 *self._listening.problems.values(),
+                *self._keeper.problems(),
                 *self._accounting.problems(),
             ],
             "listeners": self._listening.names(),
@@ -254,7 +256,7 @@ class Worker:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            if (snapshot.look(self._home), self._plane.routes.trusted_now()) != self._looked:
+            if (snapshot.look(*self._place), self._plane.routes.trusted_now()) != self._looked:
                 await self._reload_quietly()
 
     async def _beat(self) -> None:

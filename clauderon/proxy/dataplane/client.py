@@ -6,10 +6,10 @@ import asyncio
 import re
 import ssl
 
-from clauderon.proxy.dataplane import intercept, judge, passthrough, refusals, timeouts
+from clauderon.proxy.dataplane import intercept, judge, leasing, passthrough, refusals, timeouts
 from clauderon.proxy.dataplane.exchange import DIALLING, Exchange
 from clauderon.proxy.dataplane.gated import GatedExchange
-from clauderon.proxy.dataplane.ruling import Forward, Held, Intercept, Passthrough, Ruling
+from clauderon.proxy.dataplane.ruling import Ask, Forward, Held, Intercept, Passthrough, Ruling, Wait
 from clauderon.proxy.dataplane.session import Session
 from clauderon.proxy.dataplane.timeouts import BUSY, HEAD, RAW, TLS
 from clauderon.proxy.dataplane.tunnel import PEER, Tunnel
@@ -187,8 +187,25 @@ class Client(Wire):
             self._open_tunnel(ruling.host, ruling.port)
         elif isinstance(ruling, Passthrough):
             passthrough.open_tunnel(self, head, ruling.host, ruling.port, ruling.rule)
+        elif isinstance(ruling, (Ask, Wait)):
+            leasing.begin(self, head, ruling)
         else:
-            self._show(ruling.body, head)
+            self.answer_json(ruling.body, head)
+
+    def judge_again(self, head: RequestHead) -> None:
+        """A request that has waited, with what has come of its body meanwhile."""
+        try:
+            ruling = judge.tunnelled(self, head)
+            if isinstance(ruling, Wait):
+                raise Problem(
+                    503, "login-ended", "the login's token ended while it was being renewed", "try again"
+                )
+        except Problem as problem:
+            refusals.record_request(self, head, problem)
+            self.refuse(problem, head)
+        else:
+            self._act(head, ruling)
+            self.release(PIPELINE)
 
     def _check_start(self, data: bytes | bytearray) -> None:
         """Refuse at once what cannot become a request, instead of waiting for more of it."""
@@ -298,7 +315,8 @@ class Client(Wire):
         """Audit the connection, from which no request was understood."""
         refusals.record_connection(self, problem)
 
-    def _show(self, body: bytes, head: RequestHead) -> None:
+    def answer_json(self, body: bytes, head: RequestHead) -> None:
+        """Answer 200 ourselves, and read nothing more."""
         fields = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
         self.send(fields + b"Connection: close\r\n\r\n" + (b"" if head.method == b"HEAD" else body))
         self.pending = b""

@@ -16,7 +16,7 @@ from clauderon.proxy.http.request import RequestHead, absolute_form
 from clauderon.proxy.http.response import SWITCHED, WHOLE, Response, ResponseError
 from clauderon.proxy.net.upstream import Key, Upstream
 from clauderon.proxy.net.wire import Data
-from clauderon.proxy.policy.grant import Grant
+from clauderon.proxy.policy.grant import Grant, Lease
 from clauderon.proxy.policy.hosts import format_authority
 from clauderon.proxy.usage.meter import Meter, Metering
 
@@ -402,6 +402,8 @@ class Exchange:
             else:
                 error = problem.code
         lent = grant.name if grant is not None and grant.value is not None and key.secure else None
+        if grant is not None and grant.lease is not None and lent and response.status == 401:
+            self._refused(grant, grant.lease, problem)
         started = self.started
         duration = time.time() - started
         fields = (
@@ -410,3 +412,8 @@ class Exchange:
             rule, lent, refused, upgrade, error,
         )  # fmt: skip
         session.note(AuditRecord._make(fields))
+
+    def _refused(self, grant: Grant, lease: Lease, problem: Problem | None) -> None:
+        """A host takes the token for ended, whatever our clock says."""
+        if problem is None and grant.is_lent_at(self.head.target):
+            lease.refused()

@@ -9,7 +9,8 @@ import json
 from typing import Protocol
 
 from clauderon.proxy.dataplane import budgets
-from clauderon.proxy.dataplane.ruling import Forward, Held, Intercept, Page, Passthrough, Ruling
+from clauderon.proxy.dataplane.leasing import leased
+from clauderon.proxy.dataplane.ruling import Forward, Held, Intercept, Judged, Page, Passthrough, Ruling
 from clauderon.proxy.dataplane.session import MAX_CONNECTIONS, Session
 from clauderon.proxy.http.problem import Problem
 from clauderon.proxy.http.request import (
@@ -90,7 +91,7 @@ def proxied(asker: Asker, head: RequestHead) -> Ruling:
     return _absolute(asker, head)
 
 
-def tunnelled(asker: Asker, head: RequestHead) -> Forward | Held | Page:
+def tunnelled(asker: Asker, head: RequestHead) -> Judged | Page:
     """On a request inside an intercepted tunnel. Raises Problem."""
     first_line = None
     if head.host != asker.agreed or head.host is None or asker.sni:
@@ -110,7 +111,7 @@ def tunnelled(asker: Asker, head: RequestHead) -> Forward | Held | Page:
 
 def _forward(
     session: Session, head: RequestHead, key: Key, verdict: Verdict, first_line: bytes | None
-) -> Forward | Held:
+) -> Judged:
     """Apply policy and credentials. Raises Problem."""
     if verdict.problem is not None:
         raise _refusal(verdict)
@@ -134,8 +135,11 @@ def _forward(
         if head.upgrade and grant.may_come_back:
             _check_upgrade(grant, key.host, head.upgrade)
         if key.secure:
+            if grant.lease is not None and (waits := leased(grant, grant.lease, head.target)):
+                return waits
             if grant.value is not None:
-                injected = b"%b: %b" % (grant.header, grant.value)
+                if grant.is_lent_at(head.target):
+                    injected = b"%b: %b%b" % (grant.header, grant.value, grant.more)
                 if grant.scope is not None:
                     gate = scope.judge(head, grant, key.host, key.port, session.rules.reach)
             elif grant.model_api:
@@ -147,7 +151,7 @@ def _forward(
         plain = plain or (proxy is not None and proxy.needles is not None)
     message = head.render(injected=injected, strip=grant is not None, plain=plain, first_line=first_line)
     forward = Forward(message, key, verdict.rule, grant)
-    return forward if gate is None else Held(forward, gate)
+    return Held(forward, gate) if gate is not None else forward
 
 
 def _check_upgrade(grant: Grant, host: str, wanted: bytes) -> None:
@@ -182,7 +186,7 @@ def _connect(asker: Asker, head: RequestHead) -> Intercept | Passthrough:
     return Intercept(host, port)
 
 
-def _absolute(asker: Asker, head: RequestHead) -> Forward | Held | Page:
+def _absolute(asker: Asker, head: RequestHead) -> Judged | Page:
     """`GET http://host/path`: plain HTTP, never with a credential."""
     parts = split_absolute(head.target)
     if parts is None:
@@ -264,9 +268,6 @@ def _authority(text: bytes, default_port: int | None) -> tuple[str, int]:
 def _check_loopback(asker: Asker) -> None:
     if not asker.source.startswith("127.") and asker.source != "::1":
         raise _wrong_source("not-loopback", "the main port is a proxy for this machine alone")
-
-
-# Problems that several rules end in.
 
 
 def _bad_request(what: str) -> Problem:

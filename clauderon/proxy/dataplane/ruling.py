@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from clauderon.proxy.net.upstream import Key
 from clauderon.proxy.policy.gate import Gate
-from clauderon.proxy.policy.grant import Grant
+from clauderon.proxy.policy.grant import Grant, Lease
 
 
 class Forward(NamedTuple):
@@ -46,4 +46,18 @@ class Page(NamedTuple):
     body: bytes
 
 
-Ruling = Forward | Held | Intercept | Passthrough | Page
+class Ask(NamedTuple):
+    """A login's client asks its issuer: answer it ourselves, once the token that `lease` lends is good."""
+
+    lease: Lease
+
+
+class Wait(NamedTuple):
+    """The token has ended: judge the request again once `lease` has another."""
+
+    lease: Lease
+
+
+# On a request for a host.
+Judged = Forward | Held | Ask | Wait
+Ruling = Judged | Intercept | Passthrough | Page

@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import unquote_to_bytes
 
 from clauderon.proxy.http.needles import Needles
+
+# What a server may rewrite before it looks at a path.
+_UNCLEAR = re.compile(rb"[%\\;]|/\.|//")
+
+
+class Lease(Protocol):
+    """A token that ends, and that somebody renews. Asked on the event loop: answers at once."""
+
+    client: str
+
+    def is_stale(self) -> bool:
+        """Whether it is not good any more: requests wait until it was renewed."""
+        ...
+
+    def refused(self) -> None:
+        """A host said that it is not good, whatever its date."""
+        ...
+
+    def answer(self) -> dict[str, Any]:
+        """What its client is told inside when it asks its issuer; no secret is in it."""
+        ...
+
+    async def renewed(self) -> str:
+        """Wait until there is another, or until it is clear that there is none now: then why, for people."""
+        ...
 
 
 class Scope(NamedTuple):
@@ -34,6 +61,9 @@ class Grant:
     model_api: read-only sessions may send it POST; without a secret its requests are refused with `hint`.
     git: these hosts serve git, so that read-only sessions may fetch from them.
     scope: for which repositories it is lent; None for everything it can do.
+    more: further field lines, each behind CR LF, that go with `value`.
+    paths: only requests below one of them get the value; empty for all.
+    lease: of a login's token, that it may have to be renewed. asking: paths where the login's client asks its issuer.
     elsewhere: the credential belongs to other ports of this host; nothing is lent, `hint` says how to name this one.
     """
 
@@ -47,8 +77,29 @@ class Grant:
     elsewhere: bool = False
     websocket: bool = False
     scope: Scope | None = None
+    more: bytes = field(default=b"", repr=False)
+    paths: tuple[bytes, ...] = ()
+    lease: Lease | None = field(default=None, compare=False, repr=False)
+    asking: tuple[bytes, ...] = ()
 
     @property
     def may_come_back(self) -> bool:
         """Whether this host was sent a secret, by this request or another."""
         return self.value is not None or self.needles is not None
+
+    def is_lent_at(self, target: bytes) -> bool:
+        """Whether a request for this target (origin form) gets the value."""
+        if not self.paths:
+            return True
+        path = target.partition(b"?")[0]
+        return not _UNCLEAR.search(path) and any(
+            path == below or path.startswith(below.rstrip(b"/") + b"/") for below in self.paths
+        )
+
+    def is_asking(self, target: bytes) -> bool:
+        """Whether a request for this target is one that a login's client makes to its issuer, however it is spelled."""
+        if not self.asking:
+            return False
+        path = unquote_to_bytes(target.partition(b"?")[0]).lower()
+        plain = b"/".join(part for part in path.split(b"/") if part not in (b"", b"."))
+        return b"/" + plain in self.asking

@@ -1,4 +1,4 @@
-"""Where each credential's secret comes from, and reading it there: environment, command or `op://`, file.
+"""Where each credential's secret comes from, and reading it there: environment, command or `op://`, file, login.
 
 Starts no process itself: what must be run is named, and its caller runs it, never on the proxy's event loop.
 Nothing here prints a secret, and printing what is here does not show one.
@@ -7,16 +7,17 @@ Nothing here prints a secret, and printing what is here does not show one.
 from __future__ import annotations
 
 import os
-import stat
+import time
 from collections.abc import Collection, Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from clauderon.config.schema import Config, Credential
 from clauderon.paths import Home
+from clauderon.proxy.logins import finding
+from clauderon.proxy.logins.client import Login
+from clauderon.proxy.secrets.in_file import MAX_SECRET_BYTES, BadSecret, file_text
 
 OP_SCHEME = "op://"
-# A token is a line of text; whatever is longer is not one.
-MAX_SECRET_BYTES = 16 * 1024
 ANTHROPIC = ("anthropic", "anthropic-oauth")
 Kind = Literal["api-key", "oauth", ""]
 
@@ -48,23 +49,20 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
-class BadSecret(ValueError):
-    """The source gave something that cannot be a secret; its text says what, never the value."""
-
-
 class Located(NamedTuple):
     """The source that counts for one credential.
 
     origin: `env NAME`, `command PROGRAM`, `file NAME`, with `op://` before it where that is what it holds;
-            empty where nothing supplies the secret.
+            `login of CLIENT`, `gh auth token`; empty where nothing supplies the secret.
     secret: the value, where reading it needs no process. argv: what prints it, where it does.
-    problem: why a source that is there cannot be used.
+    problem: why a source that is there cannot be used. login: whose token the secret is, if it is a login's.
     """
 
     origin: str = ""
     secret: Secret | None = None
     argv: tuple[str, ...] = ()
     problem: str = ""
+    login: Login | None = None
 
     @property
     def supplied(self) -> bool:
@@ -85,11 +83,16 @@ class Given(NamedTuple):
             return name in credential.env
         if kind == "command":
             return bool(credential.command)
+        if kind == "gh":
+            return credential.login == "gh"
         return credential.file == name
 
 
 class Description(NamedTuple):
-    """One row of `config credentials`; holds no secret. kind: the header, in words (`kind_of`)."""
+    """One row of `config credentials`; holds no secret. kind: the header, in words (`kind_of`).
+
+    expires_at: when a login's token ends; None where nothing says so.
+    """
 
     name: str
     set: bool
@@ -97,6 +100,7 @@ class Description(NamedTuple):
     hosts: tuple[str, ...]
     kind: str
     problem: str
+    expires_at: float | None = None
 
 
 def parse_secret(text: str) -> Secret:
@@ -114,8 +118,13 @@ def parse_secret(text: str) -> Secret:
     return Secret(value)
 
 
-def locate(credential: Credential, home: Home, environ: Mapping[str, str]) -> Located:
-    """The source that counts: environment, then command, then file. Cheap; runs nothing."""
+def locate(
+    credential: Credential, home: Home, environ: Mapping[str, str], host: Mapping[str, str] | None = None
+) -> Located:
+    """The source that counts: environment, then command, file and login. Cheap; runs nothing but macOS's `security`.
+
+    host: the environment that says where logins are, if it is another.
+    """
     for name in credential.env:
         if environ.get(name):
             return _read(f"env {name}", environ[name])
@@ -123,12 +132,28 @@ def locate(credential: Credential, home: Home, environ: Mapping[str, str]) -> Lo
         return Located(f"command {os.path.basename(credential.command[0])}", argv=credential.command)  # noqa: PTH119
     if credential.file:
         try:
-            text = _file_text(home, credential.file)
+            text = file_text(home, credential.file)
         except BadSecret as error:
             return Located(f"file {credential.file}", problem=f"secrets/{credential.file}: {error}")
         if text is not None:
             return _read(f"file {credential.file}", text)
-    return Located()
+    return _login(credential.login, environ if host is None else host) if credential.login else Located()
+
+
+def _login(name: str, host: Mapping[str, str]) -> Located:
+    if name == "gh":
+        argv = finding.gh(host)
+        return Located("gh auth token", argv=argv) if argv else Located()
+    found = finding.find(name, host)
+    if found is None:
+        return Located()
+    origin, login = f"login of {found.client.title}", found.login
+    if login is None:
+        return Located(origin, problem=found.problem)
+    if not login.refresh and login.expires_at is not None and login.expires_at < time.time():
+        again = f"it has ended: {found.client.again}"
+        return Located(origin, problem=f"{origin}: {again}", login=login)
+    return Located(origin, Secret(login.access), login=login)
 
 
 def describe(
@@ -147,12 +172,36 @@ def describe(
             origin, supplied = f"{held[credential.name]}, held by the proxy", True
         elif found.argv and supplied:
             origin += ", not obtained yet"
+        until = found.login.expires_at if found.login is not None else None
+        if until is not None and supplied:
+            origin += _until(until)
         rows.append(
             Description(
-                credential.name, supplied, origin, credential.hosts, kind_of(credential), found.problem
+                credential.name, supplied, origin, credential.hosts, kind_of(credential), found.problem, until
             )
         )
     return rows
+
+
+def _until(expires_at: float) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(expires_at))
+    return f", valid until {when}" if expires_at > time.time() else f", ended {when}, renewed at its next use"
+
+
+def lent_logins(
+    config: Config, home: Home, environ: Mapping[str, str], held: Collection[str] = ()
+) -> dict[str, Mapping[str, Any]]:
+    """Of each credential that is lent from a client's login, what may be told inside: its plan, never who it is.
+
+    held: names of what the running service holds, which comes before a login.
+    """
+    found = {}
+    for credential in config.credentials.values():
+        if finding.is_renewed(credential.login) and credential.name not in held:
+            located = locate(credential, home, environ)
+            if located.login is not None and located.supplied:
+                found[credential.name] = located.login.plan
+    return found
 
 
 def kind_of(credential: Credential) -> str:
@@ -204,12 +253,15 @@ def hint(*alternatives: Credential, secrets: str) -> str:
     variables = [credential.env[0] for credential in alternatives if credential.env]
     commands = [credential.command[0] for credential in alternatives if credential.command]
     files = [credential.file for credential in alternatives if credential.file]
+    logins = [finding.again(credential.login) for credential in alternatives if credential.login]
     if variables:
         ways.append(f"set {' or '.join(variables)} and run `clauderon proxy start`")
     if commands:
         ways.append(f"make {' or '.join(map(repr, commands))} print it and run `clauderon proxy start`")
     if files:
         ways.append(f"put it into {' or '.join(files)} in {secrets} (mode 0600)")
+    if logins:
+        ways.append(f"log in on the host: {' or '.join(dict.fromkeys(logins))}")
     return " or ".join(ways)
 
 
@@ -222,32 +274,3 @@ def _read(origin: str, text: str) -> Located:
         # After `--`, so that no reference can be taken for an option.
         return Located(f"op:// in {origin}", argv=("op", "read", "--no-newline", "--", secret.reveal()))
     return Located(origin, secret)
-
-
-def _file_text(home: Home, name: str) -> str | None:
-    """The text of a file in secrets/, None if there is none. Raises BadSecret for one that others can read."""
-    try:
-        # Non-blocking, so that a pipe of that name stops nobody.
-        descriptor = os.open(home.secrets / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        if (home.secrets / name).is_symlink():
-            raise BadSecret("it is a link to a file that does not exist") from None
-        return None
-    except OSError as error:
-        raise BadSecret(f"it cannot be read: {error.strerror}") from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise BadSecret("it is not a file")
-        if status.st_mode & 0o077:
-            mode = stat.S_IMODE(status.st_mode)
-            raise BadSecret(f"others may read it (mode {mode:04o}); chmod 600 it, and replace the secret")
-        if status.st_uid != os.getuid():
-            raise BadSecret("it belongs to another user")
-        data = os.read(descriptor, MAX_SECRET_BYTES + 3)
-    finally:
-        os.close(descriptor)
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise BadSecret("it is not text") from None

@@ -8,10 +8,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from clauderon.config.schema import Credential
 from clauderon.proxy.http.needles import SHORTEST, Needles, joined
-from clauderon.proxy.policy.grant import Grant, Scope
+from clauderon.proxy.logins import finding
+from clauderon.proxy.policy.grant import Grant, Lease, Scope
 from clauderon.proxy.policy.hosts import format_authority
 from clauderon.proxy.policy.rules import parse_pattern
 from clauderon.proxy.secrets.credentials import Secret, hint
@@ -28,18 +30,40 @@ _REMEMBERED = 4096
 _SECRETS = "secrets/ of clauderon's state directory"
 
 
+class Lent(NamedTuple):
+    """What comes with a login's token. account: what its client names beside it, or empty."""
+
+    lease: Lease
+    account: str = ""
+
+
+NO_LOGINS: Mapping[str, Lent] = {}
+
+
 class Grants:
     """Implements `dataplane.session.Credentials`."""
 
-    def __init__(self, credentials: Mapping[str, Credential], secrets: Mapping[str, Secret]) -> None:
-        """credentials: in order of precedence; secrets: by credential name, those that are set."""
+    def __init__(
+        self,
+        credentials: Mapping[str, Credential],
+        secrets: Mapping[str, Secret],
+        logins: Mapping[str, Lent] = NO_LOGINS,
+    ) -> None:
+        """credentials: in order of precedence; secrets: by credential name, those that are set.
+
+        logins: by credential name, of those secrets that are a login's.
+        """
         self._exact: dict[str, dict[int, Grant]] = {}
         self._below: dict[str, dict[int, Grant]] = {}
-        self._headers = ALWAYS_REMOVED | {c.header.lower().encode() for c in credentials.values()}
+        names = {name for c in credentials.values() for name in (c.header, *c.headers)}
+        self._headers = ALWAYS_REMOVED | {name.lower().encode() for name in names}
         self._remembered: dict[tuple[str, int], Grant | None] = {}
         unset: dict[tuple[str, int], list[Credential]] = {}
         for credential in credentials.values():
-            grant = _grant(credential, secrets.get(credential.name))
+            if credential.name not in secrets and _is_login_alone(credential):
+                continue  # to who has no such login its host is one like any other
+            lent = logins.get(credential.name)
+            grant = _grant(credential, secrets.get(credential.name), lent)
             for text in credential.hosts:
                 pattern = parse_pattern(text)
                 port = pattern.port or USUAL_PORT
@@ -53,6 +77,19 @@ class Grants:
                     lacking.append(credential)
                     if ports[port].value is None:
                         ports[port] = replace(ports[port], hint=hint(*lacking, secrets=_SECRETS))
+        for grant in [grant for ports in self._exact.values() for grant in ports.values()]:
+            if grant.lease is not None:
+                self._answer_client(grant, grant.lease)
+
+    def _answer_client(self, grant: Grant, lease: Lease) -> None:
+        """Where a login's client asks its issuer, the question ends at us."""
+        for host, paths in finding.CLIENTS[lease.client].endpoints.items():
+            ports = self._exact.setdefault(host, {})
+            here = ports.get(USUAL_PORT)
+            if here is None:
+                here = replace(grant, value=None, more=b"", model_api=False, websocket=False, paths=())
+            if here.name == grant.name:
+                ports[USUAL_PORT] = replace(here, asking=tuple(path.encode() for path in paths))
 
     @property
     def headers(self) -> frozenset[bytes]:
@@ -97,12 +134,22 @@ class LiveGrants:
     # The method of the table itself: every request asks.
     grant: Callable[[str, int], Grant | None]
 
-    def __init__(self, credentials: Mapping[str, Credential], secrets: Mapping[str, Secret]) -> None:
-        self.swap(credentials, secrets)
+    def __init__(
+        self,
+        credentials: Mapping[str, Credential],
+        secrets: Mapping[str, Secret],
+        logins: Mapping[str, Lent] = NO_LOGINS,
+    ) -> None:
+        self.swap(credentials, secrets, logins)
 
-    def swap(self, credentials: Mapping[str, Credential], secrets: Mapping[str, Secret]) -> None:
-        """Use these credentials and secrets from the next request on."""
-        grants = Grants(credentials, secrets)
+    def swap(
+        self,
+        credentials: Mapping[str, Credential],
+        secrets: Mapping[str, Secret],
+        logins: Mapping[str, Lent] = NO_LOGINS,
+    ) -> None:
+        """Use these credentials, secrets and logins from the next request on."""
+        grants = Grants(credentials, secrets, logins)
         self.headers, self.grant = grants.headers, grants.grant
 
 
@@ -121,9 +168,23 @@ def _scope(credential: Credential) -> Scope | None:
     return Scope(credential.fetch, credential.repositories, credential.mutations)
 
 
-def _grant(credential: Credential, secret: Secret | None) -> Grant:
+def _is_login_alone(credential: Credential) -> bool:
+    return bool(credential.login) and not (credential.env or credential.command or credential.file)
+
+
+def _more(credential: Credential, text: str, account: str) -> bytes:
+    """The further field lines; one whose account is not known is left out."""
+    lines = [
+        f"\r\n{name}: {value.replace('{secret}', text).replace('{account}', account)}"
+        for name, value in credential.headers.items()
+        if account or "{account}" not in value
+    ]
+    return "".join(lines).encode()
+
+
+def _grant(credential: Credential, secret: Secret | None, lent: Lent | None) -> Grant:
     value: bytes | None = None
-    needles = None
+    needles, more = None, b""
     if secret is not None:
         text = secret.reveal()
         basic = base64.b64encode(f"{credential.basic_user}:{text}".encode()).decode()
@@ -131,6 +192,7 @@ def _grant(credential: Credential, secret: Secret | None) -> Grant:
         value = credential.format.replace("{basic}", basic).replace("{secret}", text).encode()
         if len(text) >= SHORTEST:
             needles = Needles(text, credential.basic_user if "{basic}" in credential.format else None)
+        more = _more(credential, text, lent.account if lent is not None else "")
     return Grant(
         name=credential.name,
         header=credential.header.lower().encode(),
@@ -140,4 +202,7 @@ def _grant(credential: Credential, secret: Secret | None) -> Grant:
         git=credential.serves_git,
         websocket=credential.websocket,
         scope=_scope(credential),
+        more=more,
+        paths=tuple(path.encode() for path in credential.paths),
+        lease=lent.lease if lent is not None and secret is not None else None,
     )

@@ -15,8 +15,10 @@ from clauderon import proc
 from clauderon.config.schema import Config
 from clauderon.errors import ClauderonError
 from clauderon.paths import Home
+from clauderon.proxy.logins import finding
 from clauderon.proxy.secrets import credentials
-from clauderon.proxy.secrets.credentials import BadSecret, Given, Located, Secret
+from clauderon.proxy.secrets.credentials import Given, Located, Secret
+from clauderon.proxy.secrets.in_file import BadSecret
 
 # Long enough for a person to touch a key or type a password.
 COMMAND_TIMEOUT_S = 60.0
@@ -26,6 +28,7 @@ _PASSED = frozenset(
     (
         *("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"),
         *("PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+        *finding.VARIABLES,
         *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "NOTIFY_SOCKET"),
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
         *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),

@@ -18,7 +18,7 @@ from clauderon.errors import Conflict
 from clauderon.proxy.daemon import control as module
 from clauderon.proxy.daemon import unix_socket
 from clauderon.proxy.daemon.control import MAX_BODY, Control
-from clauderon.proxy.secrets.credentials import BadSecret
+from clauderon.proxy.secrets.in_file import BadSecret
 
 Given = dict[str, Any]
 

@@ -14,7 +14,8 @@ from clauderon import config
 from clauderon.config.schema import Config, Credential
 from clauderon.paths import Home
 from clauderon.proxy.secrets import credentials
-from clauderon.proxy.secrets.credentials import BadSecret, Given, Secret
+from clauderon.proxy.secrets.credentials import Given, Secret
+from clauderon.proxy.secrets.in_file import BadSecret
 
 CANARY = "sk-ant-test-not-a-real-key-0001"
 
@@ -176,6 +177,7 @@ def test_describe_says_what_is_set_and_from_where_and_never_the_value(home: Home
         "anthropic": "api-key",
         "anthropic-oauth": "oauth",
         "openai": "bearer",
+        "chatgpt": "bearer",
         "google": "api-key",
         "github": "bearer",
         "github-git": "basic",

@@ -1,0 +1,32 @@
+"""What lies in a container in the place of a login: texts of the shape that clients check, and no secret in them."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+# Longer than any session, and still a date that every client can write (2100-01-01).
+FAR_S = 4102444800
+LIFE_S = 365 * 86400
+CLAUDE_ACCESS = "sk-ant-oat01-clauderon-placeholder-the-proxy-has-the-real-token"
+CLAUDE_REFRESH = "sk-ant-ort01-clauderon-placeholder-the-host-has-the-real-token"
+CODEX_REFRESH = "rt_clauderon-placeholder-the-host-has-the-real-token"
+CODEX_ACCOUNT = "00000000-0000-4000-8000-c1a0de000000"
+
+
+def codex_token(plan: str) -> str:
+    """A JWT as Codex parses one: the plan it shows, nobody's name, and a signature that is none."""
+    auth = {
+        "chatgpt_account_id": CODEX_ACCOUNT,
+        "chatgpt_user_id": "user-clauderon-placeholder",
+        "chatgpt_plan_type": plan or "plus",
+    }
+    claims = {
+        "iat": 1600000000,
+        "exp": FAR_S,
+        "email": "agent@clauderon.invalid",
+        "https://api.openai.com/auth": auth,
+    }
+    parts = (json.dumps(part).encode() for part in ({"alg": "none", "typ": "JWT"}, claims))
+    coded = (base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+    return ".".join((*coded, "clauderon-placeholder"))

@@ -1,0 +1,249 @@
+"""A login is renewed once, whoever comes, and whoever is killed on the way leaves it usable."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clauderon.proxy.logins import renew
+from clauderon.proxy.logins.renew import Outcome, digest
+from clauderon.proxy.net.routes import Routes
+from tests.proxy.logins.conftest import Kept
+from tests.standins.issuer import Issuer
+
+MakeRoutes = Callable[[], Routes]
+STEPS = ("journal made", "answer kept", "answer durable", "file read", "file replaced", "journal removed")
+
+
+def host_cli(kept: Kept, routes: MakeRoutes) -> None:
+    """The client itself: its lock, its file afresh, its own request, its file in place."""
+    outcome = renew.renew(kept.client, kept.store, digest(kept.access), routes)
+    assert outcome.state in ("renewed", "adopted")
+
+
+def renewed(kept: Kept, routes: MakeRoutes, unusable: str) -> Outcome:
+    return renew.renew(kept.client, kept.store, digest(unusable), routes)
+
+
+def beside(kept: Kept) -> set[str]:
+    return {path.name for path in kept.path.parent.iterdir()} - {
+        kept.path.name,
+        f"{kept.path.name}.clauderon-lock",
+    }
+
+
+def test_twenty_sessions_a_second_home_and_the_hosts_client_renew_once(
+    issuer: Issuer, kept: Kept, routes: MakeRoutes
+) -> None:
+    """Seen to fail without the lock beside the file: the second request was a reuse, and the family was revoked."""
+    issuer.delay_s = 0.2
+    ended = kept.access
+    outcomes: list[Outcome] = []
+    threads = [
+        threading.Thread(target=lambda: outcomes.append(renewed(kept, routes, ended))) for _ in range(21)
+    ] + [threading.Thread(target=host_cli, args=(kept, routes))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(issuer.asked) == 1
+    assert not issuer.revoked
+    assert {outcome.state for outcome in outcomes} <= {"renewed", "adopted"}
+    assert len(outcomes) == 21
+    assert issuer.is_good(kept.access)
+    assert kept.refresh == issuer.refresh
+    assert beside(kept) == set()
+
+
+def test_every_other_field_and_the_mode_stay(issuer: Issuer, kept: Kept, routes: MakeRoutes) -> None:
+    kept.path.chmod(0o640)
+    before = kept.content
+    assert renewed(kept, routes, kept.access).state == "renewed"
+    after = kept.content
+    assert stat.S_IMODE(kept.path.stat().st_mode) == 0o640
+    changed = {
+        "claudeAiOauth": ("accessToken", "refreshToken", "expiresAt"),
+        "tokens": ("access_token", "refresh_token", "id_token"),
+    }
+    for content in (before, after):
+        content.pop("last_refresh", None)
+        for table, names in changed.items():
+            for name in names:
+                content.get(table, {}).pop(name, None)
+    assert before == after
+
+
+def test_a_link_to_the_file_stays_a_link(
+    issuer: Issuer, kept: Kept, routes: MakeRoutes, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "dotfiles"
+    kept.path.rename(elsewhere)
+    kept.path.symlink_to(elsewhere)
+    assert renewed(kept, routes, kept.access).state == "renewed"
+    assert kept.path.is_symlink()
+    assert issuer.is_good(kept.access)
+
+
+def test_what_the_hosts_client_renewed_meanwhile_is_adopted(
+    issuer: Issuer, kept: Kept, routes: MakeRoutes
+) -> None:
+    ended = kept.access
+    kept.write(3600)
+    assert renewed(kept, routes, ended) == Outcome("adopted")
+    assert issuer.asked == []
+
+
+@pytest.mark.parametrize("where", STEPS)
+def test_killed_at_any_step_nobody_is_logged_out(
+    issuer: Issuer, kept: Kept, routes: MakeRoutes, where: str
+) -> None:
+    """Seen to fail without the journal: killed between the answer and the file, the next one used the spent token."""
+    ended = kept.access
+    child = os.fork()
+    if child == 0:
+
+        def step(name: str) -> None:
+            if name == where:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        renew.renew(kept.client, kept.store, digest(ended), routes, step=step)
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    # Another home's turn.
+    assert renewed(kept, routes, ended).state in ("renewed", "adopted")
+    assert not issuer.revoked
+    assert issuer.reused == 0
+    assert issuer.is_good(kept.access)
+    assert kept.refresh == issuer.refresh
+    assert beside(kept) == set()
+
+
+def test_a_login_by_a_person_while_we_ask_is_not_overwritten(
+    issuer: Issuer, kept: Kept, routes: MakeRoutes
+) -> None:
+    """Seen to fail without the second look at the file: the person's login was replaced by the earlier one's."""
+    theirs: list[str] = []
+
+    def step(name: str) -> None:
+        if name == "answer durable":
+            issuer.number += 50
+            kept.write(3600)
+            theirs.append(kept.path.read_text())
+
+    renew.renew(kept.client, kept.store, digest(kept.access), routes, step=step)
+    assert kept.path.read_text() == theirs[0]
+    assert beside(kept) == set()
+
+
+def test_a_revoked_login_says_so_and_is_left_alone(issuer: Issuer, kept: Kept, routes: MakeRoutes) -> None:
+    issuer.revoked = True
+    before = kept.path.read_bytes()
+    outcome = renewed(kept, routes, kept.access)
+    assert outcome.state == "revoked"
+    assert kept.path.read_bytes() == before
+    assert beside(kept) == set()
+
+
+@pytest.mark.parametrize("how", ["answers 500", "is not there", "no room to write"])
+def test_what_passes_is_no_reason_to_log_in_again(
+    issuer: Issuer, kept: Kept, routes: MakeRoutes, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if how == "answers 500":
+        issuer.status = 500
+    elif how == "no room to write":
+        monkeypatch.setattr("clauderon.proxy.logins.journal._ROOM_BYTES", 1 << 80)
+    else:
+        unreachable = routes()
+        unreachable.targets._connect_to = {
+            key: dial._replace(port=1) for key, dial in unreachable.targets._connect_to.items()
+        }
+        routes = lambda: unreachable  # noqa: E731
+    outcome = renewed(kept, routes, kept.access)
+    assert outcome.state == "failed"
+    assert kept.refresh == issuer.refresh
+    assert len(issuer.asked) == (1 if how == "answers 500" else 0)
+    assert beside(kept) == set()
+
+
+def test_a_file_that_cannot_be_written_burns_no_token(
+    issuer: Issuer, kept: Kept, routes: MakeRoutes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer waits beside it, and is put in place once that can be done."""
+    real = type(kept.store).replace
+
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device", str(kept.path))
+
+    ended = kept.access
+    monkeypatch.setattr(type(kept.store), "replace", full)
+    assert renewed(kept, routes, ended).state == "failed"
+    monkeypatch.setattr(type(kept.store), "replace", real)
+    assert renewed(kept, routes, ended).state == "renewed"
+    assert len(issuer.asked) == 1
+    assert issuer.is_good(kept.access)
+
+
+@pytest.mark.parametrize("skew_s", [3600, -3600])
+def test_an_issuer_whose_clock_is_an_hour_off_is_asked_once(
+    issuer: Issuer, kept: Kept, routes: MakeRoutes, skew_s: float
+) -> None:
+    issuer.skew_s = skew_s
+    kept.write(-1)
+    ended = kept.access
+    assert renewed(kept, routes, ended).state == "renewed"
+    assert renewed(kept, routes, ended).state == "adopted"
+    assert len(issuer.asked) == 1
+    login = kept.client.parse(kept.content)
+    assert login is not None
+    assert login.expires_at == pytest.approx(time.time() + issuer.life_s, abs=30)
+
+
+def test_claude_codes_own_lock_is_waited_for_and_taken(issuer: Issuer, routes: MakeRoutes) -> None:
+    """Seen to fail without it: Claude Code's own renewal ran at the same time, with the same token."""
+    kept = Kept("claude", issuer)
+    kept.write(-1)
+    ended = kept.access
+    lock = kept.path.parent / ".oauth_refresh.lock"
+    lock.mkdir()
+    seen: list[bool] = []
+    thread = threading.Thread(target=lambda: seen.append(renewed(kept, routes, ended).state == "adopted"))
+    thread.start()
+    time.sleep(0.3)
+    assert issuer.asked == []
+    kept.write(3600)
+    lock.rmdir()
+    thread.join(30)
+    assert seen == [True]
+    assert not lock.exists()
+
+
+def test_a_lock_that_nobody_touched_for_a_minute_is_nobodys(issuer: Issuer, routes: MakeRoutes) -> None:
+    kept = Kept("claude", issuer)
+    kept.write(-1)
+    lock = kept.path.parent / ".oauth_refresh.lock"
+    lock.mkdir()
+    os.utime(lock, (time.time() - 61, time.time() - 61))
+    assert renewed(kept, routes, kept.access).state == "renewed"
+
+
+def test_the_process_says_what_came_of_it_and_no_token(
+    issuer: Issuer, kept: Kept, routes: MakeRoutes, home: object, capfd: pytest.CaptureFixture[str]
+) -> None:
+    there = ", ".join(
+        f'"{host}:443" = "127.0.0.1:{issuer.port}"' for host in ("platform.claude.com", "auth.openai.com")
+    )
+    home.config.write_text(f'[proxy]\nupstream_ca = "{issuer.ca_file}"\nconnect_to = {{ {there} }}\n')  # type: ignore[attr-defined]
+    status = renew.main([str(home.root), kept.client.name, digest(kept.access)], os.environ)  # type: ignore[attr-defined]
+    said = capfd.readouterr()
+    assert status == 0
+    assert json.loads(said.out) == {"state": "renewed", "why": ""}
+    assert issuer.refresh not in said.out + said.err
+    assert kept.access not in said.out + said.err
