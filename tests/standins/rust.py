@@ -120,9 +120,22 @@ other = {{ git = "{OTHER}" }}
         return make_repo(path, files=files)
 
 
+# sccache gives a server that it starts 10 s to say that it is there, and cannot be told another number: on a busy machine
+# the build failed over that. One that is not started by a client is waited for by its port (4226).
+SERVER = """serving() { grep -q ' 0100007F:1082 00000000:0000 0A ' /proc/net/tcp; }
+serving || SCCACHE_START_SERVER=1 SCCACHE_NO_DAEMON=1 sccache </dev/null >/dev/null 2>&1 &
+tries=1200
+until serving; do
+    [ $((tries -= 1)) -gt 0 ] || { echo 'no sccache server listens' >&2; exit 1; }
+    sleep 0.1
+done
+"""
+
+
 def build(*flags: str) -> str:
     """A shell script: the program built and run, and what sccache has to say."""
     return f"""set -e
+{SERVER}
 export CARGO_TARGET_DIR=/tmp/target
 cd /workspace
 cargo build -q --locked {" ".join(flags)}
