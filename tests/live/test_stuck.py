@@ -77,7 +77,10 @@ def stage(engine: Engine) -> Hanging:
 
 
 def test_a_create_that_hangs_says_so_and_is_undone_by_the_next_command(stage: Hanging) -> None:
-    """There was not a word before, and 10 s and more from Ctrl-C to the prompt."""
+    """There was not a word before, and 10 s and more from Ctrl-C to the prompt.
+
+    Seen to fail with calls after one that hung, with a grace of 2 s, and where no command finishes another's work.
+    """
     engine, name = stage.engine, stage.engine.name("a")
     stage.at("run -d")
     status, took_s, error = stage.interrupted("create", "--repo", "repo", "--prompt", "x", "--name", name)
@@ -95,6 +98,7 @@ def test_a_create_that_hangs_says_so_and_is_undone_by_the_next_command(stage: Ha
 
 
 def test_a_delete_that_hangs_says_so_and_is_finished_by_the_next_command(stage: Hanging) -> None:
+    """Seen to fail with a grace of 2 s, and where `reconcile` finishes nothing."""
     engine, name = stage.engine, stage.engine.name("a")
     engine.create("a")
     stage.at("stop")
@@ -116,6 +120,7 @@ def test_a_delete_that_hangs_says_so_and_is_finished_by_the_next_command(stage: 
 def test_a_command_that_hangs_is_left_at_once_and_done_by_the_same_again(
     stage: Hanging, verb: str, rest: tuple[str, ...], at: str
 ) -> None:
+    """Seen to fail with a grace of 2 s (all), with calls after one that hung and where nothing is finished (`refresh`)."""
     engine, name = stage.engine, stage.engine.name("a")
     engine.create("a")
     engine.home.worktree(name).joinpath("unsaved.txt").write_text("unsaved")
