@@ -136,9 +136,19 @@ def mode(home: Home, session: Session) -> str:
 
 def activity(home: Home, session_id: str) -> str:
     """What the agent is doing: `working`, `waiting` (for the person), `done`, `stopped`, or "" if it has not said."""
+    return said(home, session_id)[0]
+
+
+def said(home: Home, session_id: str) -> tuple[str, str]:
+    """`activity`, and what it waits for: `permission`, `answer`, or "" where it has not said."""
     # Written by a container: believe only what we know.
-    word = (read(home.session_home(session_id), ".clauderon/activity", _WORD_BYTES) or b"").strip()
-    return word.decode() if word in (b"working", b"waiting", b"done", b"stopped") else ""
+    words = (read(home.session_home(session_id), ".clauderon/activity", _WORD_BYTES) or b"").split()
+    first, second = [word.decode("ascii", "replace") for word in [*words, b"", b""][:2]]
+    if len(words) > 2 or first not in ("working", "waiting", "done", "stopped"):
+        return "", ""
+    if second and not (first == "waiting" and second in ("permission", "answer")):
+        return "", ""
+    return first, second
 
 
 def exit_status(home: Home, session_id: str) -> int | None:

@@ -5,33 +5,23 @@
 import os
 import sys
 import time
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from clauderon.cells import Column
 from clauderon.cli import common
+from clauderon.cli.columns import STATES, Wanted, chosen, parse, table
+from clauderon.errors import UsageError
 from clauderon.output import Output
 from clauderon.session import query
 from clauderon.session.context import Context
 
-_STATES = {
-    "running": "green",
-    "done": "cyan",
-    "failed": "red",
-    "timed-out": "red",
-    "stopped": "dim",
-    "interrupted": "red",
-    "missing": "red",
-    "orphan": "yellow",
-    "creating": "yellow",
-    "deleting": "yellow",
-    "refreshing": "yellow",
-}
 COLUMNS = (
     Column("name", "NAME"),
-    Column("state", "STATE", _STATES),
-    Column("activity", "ACTIVITY", {"waiting": "yellow", "working": "green", "done": "cyan"}),
+    Column("state", "STATE", STATES),
+    Column("activity", "ACTIVITY", STATES),
     Column("agent", "AGENT"),
     Column("branch", "BRANCH"),
     Column("age", "AGE"),
@@ -41,8 +31,9 @@ COLUMNS = (
 # last column gives way on a narrow terminal.
 TABLE = (
     COLUMNS[0],
-    Column("status", "STATE", _STATES),
-    *COLUMNS[2:4],
+    Column("status", "STATE", STATES),
+    Column("doing", "ACTIVITY", STATES),
+    COLUMNS[3],
     Column("own_branch", "BRANCH", optional=True),
     COLUMNS[5],
     Column("mark", "MARK", {"unsafe": "red", "disk": "yellow", "unsafe, disk": "red"}, optional=True),
@@ -56,6 +47,17 @@ def list_(
     group: Annotated[
         str | None, typer.Option("--group", metavar="GROUP", help="Only the sessions of this group.")
     ] = None,
+    columns: Annotated[
+        str | None, typer.Option("--columns", metavar="A,B,...", help="Only these columns, in this order.")
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", metavar="COLUMN", help="In this order; -COLUMN: the largest first."),
+    ] = None,
+    filter_: Annotated[
+        list[str] | None,
+        typer.Option("--filter", metavar="COLUMN=VALUE", help="Only such; also !=, <, > and *; repeatable."),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Redraw every second until Ctrl-C.")] = False,
     names: Annotated[bool, typer.Option("--names", help="Only the names, a line each.")] = False,
     format_: common.FormatOption = "table",
@@ -65,39 +67,63 @@ def list_(
 ) -> None:
     """List the sessions.
 
-    Example: clauderon list --format tsv | cut -f1,2
+    docs/looking.md has the columns. For cpu and mem, docker measures a second or two.
+
+    Example: clauderon list --columns name,state,cost,last --filter state=waiting
     """
     out = common.speak(format_, json, quiet, null)
+    if names and columns is not None:
+        raise UsageError("list", "--names and --columns exclude each other")
     if names and out.format == "table":
         out.format = "tsv"
-    columns = (COLUMNS[0],) if names else COLUMNS if out.format == "tsv" or null else TABLE
+    wanted = parse("name" if names else columns, sort, filter_ or ())
     with common.opened() as context:
         if watch:
-            _watch(context, out, columns, archived, group)
-        _print(context, out, columns, archived, group)
+            _watch(context, out, wanted, archived, group)
+        _print(context, out, wanted, archived, group)
 
 
-def _print(
-    context: Context, out: Output, columns: tuple[Column, ...], archived: bool, group: str | None
-) -> None:
-    rows = [view.row() for view in query.list_sessions(context, archived=archived)]
+def _print(context: Context, out: Output, wanted: Wanted, archived: bool, group: str | None) -> None:
+    rows = chosen(_rows(context, out, wanted, archived), wanted)
     if group is not None:
         rows = [row for row in rows if row["group"] == group]
-    out.records(rows, columns, empty='No sessions. hint: clauderon create --repo . --prompt "Fix the bug"')
+    empty = 'No sessions. hint: clauderon create --repo . --prompt "Fix the bug"'
+    if wanted.filters or group is not None:
+        empty = "No session is like that. hint: clauderon list"
+    machine = out.format == "tsv" or out.null
+    if out.json or not wanted.columns:
+        out.records(rows, COLUMNS if machine else TABLE, empty=empty)
+        return
+    cells, shown = table(rows, wanted.columns, person=not machine)
+    out.records(cells, shown, empty=empty)
 
 
-def _watch(
-    context: Context, out: Output, columns: tuple[Column, ...], archived: bool, group: str | None
-) -> None:
+def _rows(context: Context, out: Output, wanted: Wanted, archived: bool) -> list[Mapping[str, Any]]:
+    """As much of each session as is asked for; nothing asks docker twice, or git, that need not."""
+    needs = wanted.needs
+    if not needs and not out.json:
+        return [view.row() for view in query.list_sessions(context, archived=archived)]
+    from clauderon.session.overview import overview
+
+    work = out.json or "work" in needs
+    found = overview(context, archived=archived, stats="stats" in needs, work=work)
+    now = time.time()
+    return [one.row(now) for one in found]
+
+
+def _watch(context: Context, out: Output, wanted: Wanted, archived: bool, group: str | None) -> None:
     while True:
         if sys.stdout.isatty() and out.format == "table" and os.environ.get("TERM") != "dumb":
             out.text("\x1b[H\x1b[2J")
-        _print(context, out, columns, archived, group)
+        _print(context, out, wanted, archived, group)
         time.sleep(WATCH_S)
 
 
 def status(
     name: common.NameArgument,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="CPU and memory too: docker measures for a second or two.")
+    ] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
@@ -108,4 +134,7 @@ def status(
     """
     out = common.speak(format_, json, quiet)
     with common.opened() as context:
-        out.record(query.status(context, name))
+        from clauderon.session.overview import more_of
+
+        view, row = query.status(context, name)
+        out.record({**row, **more_of(context, view, stats=stats)})

@@ -96,7 +96,10 @@ class Place(NamedTuple):
     hooks_inside: str
 
     def report(self, word: str) -> str:
-        """The shell command by which an agent's hook says what it does: `working` or `waiting`."""
+        """The shell command by which an agent's hook says what it does.
+
+        word: `working`, `waiting permission` or `waiting answer`.
+        """
         return f"echo {word} >{paths.CONTAINER_HOME}/.clauderon/activity"
 
     def once(self, path: str, text: str) -> None:

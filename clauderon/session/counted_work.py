@@ -78,6 +78,13 @@ def finish(context: Context, begun: Iterable[Looking]) -> dict[str, Work]:
     return found
 
 
+def count(context: Context, session: Session) -> Work | None:
+    """One session's work, counted now; None where its repository or its branch is gone."""
+    (looking,) = begin(context, [session])
+    tip = _tips(looking).get(branch_ref(session), "")
+    return _count(looking.git, [(session, tip)])[session.id] if tip else None
+
+
 def _tips(looking: Looking) -> dict[str, str]:
     try:
         return parse_refs(looking.asked.result(timeout_s=_TIMEOUT_S).stdout)

@@ -61,7 +61,6 @@ class Overview(NamedTuple):
 
     def row(self, now: float | None = None) -> dict[str, Any]:
         """Every field a script may want: those of `View.row`, and these."""
-        asked, spent = self.asked, self.spent
         return {
             **self.view.row(now),
             "word": self.word,
@@ -69,43 +68,74 @@ class Overview(NamedTuple):
             "files": self.work.files if self.work else None,
             "cpu_percent": self.stats.cpu if self.stats else None,
             "memory_bytes": self.stats.memory if self.stats else None,
-            "requests": asked.requests,
-            "refusals": asked.refusals,
-            "errors": asked.errors,
-            "bytes_up": asked.bytes_up,
-            "bytes_down": asked.bytes_down,
-            "model_requests": spent.requests,
-            "input_tokens": spent.input,
-            "cached_tokens": spent.cached,
-            "output_tokens": spent.output,
-            "tokens": spent.tokens,
-            "cost": spent.nano / 1e9,
-            "unpriced": spent.unpriced,
-            "unknown_usage": spent.unknown,
+            **_counted(self.asked, self.spent),
             "last_activity": self.last_activity,
         }
 
 
+def _counted(asked: Tally, spent: Spent) -> dict[str, Any]:
+    return {
+        "requests": asked.requests,
+        "refusals": asked.refusals,
+        "errors": asked.errors,
+        "bytes_up": asked.bytes_up,
+        "bytes_down": asked.bytes_down,
+        "model_requests": spent.requests,
+        "input_tokens": spent.input,
+        "cached_tokens": spent.cached,
+        "output_tokens": spent.output,
+        "tokens": spent.tokens,
+        "cost": spent.nano / 1e9,
+        "unpriced": spent.unpriced,
+        "unknown_usage": spent.unknown,
+    }
+
+
+def more_of(context: Context, view: View, *, stats: bool = False) -> dict[str, Any]:
+    """Of one session what `overview` adds to its row, but for `ahead`, which `status` has.
+
+    stats: CPU and memory too, for which docker measures a second or two.
+    """
+    home, session = context.home, view.session
+    asked = Count(home.audit, home.audit_tally).read_on().get(session.id, _NOTHING)
+    used = context.docker.container_stats(_running([view])) if stats else {}
+    found = used.get(view.container_id)
+    work = counted_work.count(context, session) if isinstance(session, Session) else None
+    return {
+        "files": work.files if work else None,
+        "cpu_percent": found.cpu if found else None,
+        "memory_bytes": found.memory if found else None,
+        **_counted(asked, spent_by_session(home).get(session.id, Spent())),
+        "last_activity": _last_activity(home, view, asked, time.time()),
+    }
+
+
 def overview(
-    context: Context, *, archived: bool = False, stats: bool = False, count: Count | None = None
+    context: Context,
+    *,
+    archived: bool = False,
+    stats: bool = False,
+    work: bool = True,
+    count: Count | None = None,
 ) -> list[Overview]:
     """Every session of this home, oldest first.
 
-    archived: archived ones too. stats: CPU and memory, for which docker measures a second or two.
+    archived: archived ones too. stats: CPU and memory, for which docker measures a second or two. work: commits and
+    files, for which git is asked.
     count: of the audit, by whoever looks again and again. Raises BackendError without an engine.
     """
     home = context.home
-    looking = counted_work.begin(context, context.store.all())
+    looking = counted_work.begin(context, context.store.all()) if work else []
     views = query.list_sessions(context, archived=archived)
     asked = (count or Count(home.audit, home.audit_tally)).read_on()
     spent = spent_by_session(home)
-    work = counted_work.finish(context, looking)
+    counted = counted_work.finish(context, looking) if work else {}
     used = context.docker.container_stats(_running(views)) if stats else {}
     now = time.time()
     return [
         Overview(
             view,
-            work.get(view.session.id),
+            counted.get(view.session.id),
             tally := asked.get(view.session.id, _NOTHING),
             spent.get(view.session.id, Spent()),
             used.get(view.container_id),

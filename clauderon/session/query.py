@@ -41,6 +41,7 @@ class Stranger(NamedTuple):
     created_at: float = 0.0
     archived: bool = False
     group: str = ""
+    budget: str = ""
     disk: int = 0
 
 
@@ -51,7 +52,7 @@ class View(NamedTuple):
     done, failed, timed-out, stopped (how the agent ended), missing (the engine has no container), archived, or orphan
     (a container without a row).
     exit_status: the agent's own, 124 for one whose time was up; None while it runs.
-    activity: what the agent's hooks said last: working, waiting, done, or "".
+    activity: what the agent's hooks said last: working, waiting, done, or "". waiting_for: permission, answer, or "".
     """
 
     session: Session | Stranger
@@ -60,6 +61,7 @@ class View(NamedTuple):
     container_id: str = ""
     exit_status: int | None = None
     usage: disk.Usage | None = None
+    waiting_for: str = ""
 
     def row(self, now: float | None = None) -> dict[str, Any]:
         """Every field a script may want; the columns of `list` are some of these."""
@@ -69,6 +71,8 @@ class View(NamedTuple):
             "state": self.state,
             "status": f"{self.state} ({self.exit_status})" if self.state == "failed" else self.state,
             "activity": self.activity,
+            "waiting_for": self.waiting_for,
+            "doing": f"{self.activity} ({self.waiting_for})" if self.waiting_for else self.activity,
             "agent": session.agent,
             "branch": session.branch,
             "own_branch": "" if session.branch == names.branch(session.name) else session.branch,
@@ -89,6 +93,7 @@ class View(NamedTuple):
             "base": session.base,
             "archived": session.archived,
             "group": session.group,
+            "budget": float(session.budget) if session.budget else None,
             "exit_status": self.exit_status,
             "unsafe": list(session.unsafe),
             "disk_bytes": self.usage.bytes if self.usage else None,
@@ -145,7 +150,7 @@ def view(context: Context, session: Session) -> View:
 def _view(context: Context, session: Session, container: Container | None) -> View:
     container_id = container.id if container else ""
     exit_status = container.exit_status if container else None
-    activity, state = "", ""
+    activity, waiting_for, state = "", "", ""
     if session.state != "running":
         state = session.state if is_locked(context, session) else "interrupted"
     elif session.archived:
@@ -157,10 +162,10 @@ def _view(context: Context, session: Session, container: Container | None) -> Vi
         if state == "running" and unheard.is_unheard(context.home, session):
             state = "interrupted"
         elif state == "running":
-            activity = setup.activity(context.home, session.id)
+            activity, waiting_for = setup.said(context.home, session.id)
         elif state == "exited":
             state, exit_status = _ending(context, session, exit_status)
-    return View(session, state, activity, container_id, exit_status)
+    return View(session, state, activity, container_id, exit_status, waiting_for=waiting_for)
 
 
 def _ending(context: Context, session: Session, container_status: int | None) -> tuple[str, int | None]:
@@ -195,8 +200,8 @@ def _stranger(container: Container) -> Stranger:
     )
 
 
-def status(context: Context, name: str) -> dict[str, Any]:
-    """Everything known of one session, its work included; syncs first."""
+def status(context: Context, name: str) -> tuple[View, dict[str, Any]]:
+    """One session, and everything known of it, its work included; syncs first."""
     session = find(context, name, half_way=True)
     shown = view(context, session)
     row = shown.row()
@@ -208,7 +213,7 @@ def status(context: Context, name: str) -> dict[str, Any]:
     except ClauderonError as error:
         # Half of its files may be gone, or not be there yet: what is missing is no change of the agent's.
         context.report.warn(f"{error}; to change that: {error.hint}")
-        return row
+        return shown, row
     try:
         try:
             synced = airlock.sync(context.home, session, context.environ)
@@ -219,7 +224,7 @@ def status(context: Context, name: str) -> dict[str, Any]:
         work = airlock.state(context.home, session, context.environ)
     except ClauderonError as error:
         context.report.warn(str(error))
-        return row
+        return shown, row
     for note in synced.notes:
         context.report.warn(note)
     row["ahead"] = work.ahead
@@ -240,7 +245,7 @@ def status(context: Context, name: str) -> dict[str, Any]:
     ]
     row["incoming"] = synced.incoming
     row["planted"] = list(work.planted)
-    return row
+    return shown, row
 
 
 def _lent(context: Context, session: Session) -> dict[str, Any]:

@@ -14,10 +14,10 @@ _clauderon_known() {
         arguments='none*'
         ;;
     ' list')
-        options='--archived -a --group --watch -w --names --format --json --null -0 --quiet -q --help'
+        options='--archived -a --group --columns --sort --filter --watch -w --names --format --json --null -0 --quiet -q --help'
         ;;
     ' status')
-        options='--format --json --quiet -q --help'
+        options='--stats --format --json --quiet -q --help'
         arguments=names
         ;;
     ' start')
@@ -223,6 +223,9 @@ _clauderon_kind() {
     ' create --idempotency-key') kind='none' ;;
     ' create --format') kind='choice table tsv json' ;;
     ' list --group') kind='groups' ;;
+    ' list --columns') kind='none' ;;
+    ' list --sort') kind='none' ;;
+    ' list --filter') kind='none' ;;
     ' list --format') kind='choice table tsv json' ;;
     ' status --format') kind='choice table tsv json' ;;
     ' start --group') kind='groups' ;;

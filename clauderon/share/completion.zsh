@@ -160,6 +160,9 @@ _clauderon_list() {
         '--archived[Archived sessions too.]' \
         '-a[Archived sessions too.]' \
         '--group=[Only the sessions of this group.]:GROUP: _clauderon_ask groups group' \
+        '--columns=[Only these columns, in this order.]:A,B,...: ' \
+        '--sort=[In this order; -COLUMN\: the largest first.]:COLUMN: ' \
+        '*--filter=[Only such; also !=, <, > and *; repeatable.]:COLUMN=VALUE: ' \
         '--watch[Redraw every second until Ctrl-C.]' \
         '-w[Redraw every second until Ctrl-C.]' \
         '--names[Only the names, a line each.]' \
@@ -174,6 +177,7 @@ _clauderon_list() {
 
 _clauderon_status() {
     _arguments -s -S \
+        '--stats[CPU and memory too\: docker measures for a second or two.]' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \
         '--quiet[No progress on stderr.]' \

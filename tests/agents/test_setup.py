@@ -277,7 +277,16 @@ def test_the_mode_is_for_the_next_start(home: Home, session: Make, agent: Find, 
 
 @pytest.mark.parametrize(
     ("written", "believed"),
-    [("working\n", "working"), ("done", "done"), ("", ""), ("rm -rf /\n", ""), (b"\xff", "")],
+    [
+        ("working\n", "working"),
+        ("done", "done"),
+        ("waiting permission\n", "waiting"),
+        ("waiting for godot", ""),
+        ("done answer", ""),
+        ("", ""),
+        ("rm -rf /\n", ""),
+        (b"\xff", ""),
+    ],
 )
 def test_only_known_words_of_a_container_are_believed(
     home: Home, session: Make, agent: Find, prepare: Prepare, written: str | bytes, believed: str

@@ -72,12 +72,13 @@ _ACTIVITY = {
     "UserPromptSubmit": "working",
     "PreToolUse": "working",
     "PostToolUse": "working",
-    "Notification": "waiting",
-    "PermissionRequest": "waiting",
-    "Stop": "waiting",
-    "StopFailure": "waiting",
+    "PermissionRequest": "waiting permission",
+    "Stop": "waiting answer",
+    "StopFailure": "waiting answer",
     "SessionEnd": "done",
 }
+# By the type of the notification; others, as of a login that succeeded, wait for nobody.
+_NOTIFICATIONS = {"permission_prompt": "permission", "idle_prompt|elicitation_dialog": "answer"}
 # Claude Code keeps this many characters of an API key to know whether its use was approved.
 _KEY_TAIL = 20
 
@@ -180,6 +181,10 @@ def settings(hooks_dir: Path, inside: str = paths.HOOKS) -> dict[str, Any]:
     report = f"{paths.CONTAINER_HOME}/.clauderon/activity"
     for event, word in _ACTIVITY.items():
         hooks[event] = [_entry(f"echo {word} >{report}")]
+    hooks["Notification"] = [
+        {"matcher": kinds, **_entry(f"echo waiting {what} >{report}")}
+        for kinds, what in _NOTIFICATIONS.items()
+    ]
     for event, command in _scripts(hooks_dir, inside):
         hooks.setdefault(event, []).append(_entry(command))
     for event, entries in _declared(hooks_dir).items():

@@ -45,7 +45,7 @@ def _write(place: Place) -> None:
 # Written by clauderon once, when the session was made; yours to change.
 check_for_update_on_startup = false
 # Codex appends the event as one more argument, which the script leaves alone.
-notify = ["sh", "-c", "{place.report("waiting")}"]
+notify = ["sh", "-c", "{place.report("waiting answer")}"]
 
 [projects."{paths.WORKSPACE}"]
 trust_level = "trusted"
@@ -56,8 +56,8 @@ trust_level = "trusted"
         words = {
             "UserPromptSubmit": "working",
             "PreToolUse": "working",
-            "PermissionRequest": "waiting",
-            "Stop": "waiting",
+            "PermissionRequest": "waiting permission",
+            "Stop": "waiting answer",
         }
         hooks = {
             event: [{"hooks": [{"type": "command", "command": place.report(word)}]}]

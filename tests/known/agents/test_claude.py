@@ -133,5 +133,5 @@ def test_a_hooks_file_that_cannot_be_read_is_refused(tmp_path: Path, text: str) 
 
 def test_without_hooks_only_ours_are_there(tmp_path: Path) -> None:
     assert hooked(claude.settings(tmp_path / "missing"), "Stop") == [
-        "echo waiting >/clauderon/home/.clauderon/activity"
+        "echo waiting answer >/clauderon/home/.clauderon/activity"
     ]
