@@ -136,6 +136,23 @@ def test_a_model_without_a_price_is_refused_until_it_has_one(rig: Rig, meter: Me
     assert ask(rig)[0].startswith(b"HTTP/1.1 200")
 
 
+def test_a_model_that_nobody_names_counts_as_one_that_is_dear(rig: Rig, meter: Meter) -> None:
+    """Seen to fail with the real Gemini: it was told to give "" a price."""
+    rig.upstream("api.anthropic.com", answer(Usage("", output=1000)))
+    limit(meter, NANO * 60 // 1000)  # an answer is taken for 50 dollars a million tokens
+    assert [ask(rig)[0][9:12] for _ in range(3)] == [b"200", b"200", b"402"]
+
+
+def test_the_path_names_a_model_that_the_answer_does_not(rig: Rig, meter: Meter) -> None:
+    host = "generativelanguage.googleapis.com"
+    body = json.dumps({"usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 1}}).encode()
+    rig.upstream(host, b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+    limit(meter, CENTS)
+    path = b"/v1beta/models/new-model-1:generateContent"
+    assert rig.ask(ASK % (path, host.encode()), host)[0].startswith(b"HTTP/1.1 200")
+    assert b'[prices.\\"new-model-1\\"]' in rig.ask(ASK % (path, host.encode()), host)[1]
+
+
 def test_answers_whose_usage_cannot_be_read_are_not_free(rig: Rig, meter: Meter) -> None:
     """Seen to fail when only what was read was counted: a client that cuts each answer spent nothing."""
     body = b'{"content": "%b"}' % (b"x" * 40_000)

@@ -85,7 +85,7 @@ class Accounting:
             if row.hour:
                 purses.append(("day", today()))
             sums += [(purse, row.nano + row.guessed) for purse in purses]
-            if row.unpriced:
+            if row.unpriced and row.model:
                 unpriced += [(purse, row.api, row.model) for purse in purses]
         self.meter.spending.load(sums, unpriced)
         self._loaded, self._problem = True, ""

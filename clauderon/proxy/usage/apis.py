@@ -56,6 +56,9 @@ _UNCOUNTED = {
 }
 
 
+_MODEL = re.compile(rb"/models/([\w.-]{1,128}):")
+
+
 def asked(api: Api, method: bytes, target: bytes, upgrade: bool = False) -> bool:
     """Whether a request is one that a model answers: a POST to such a path, or a WebSocket on it.
 
@@ -72,3 +75,9 @@ def uncounted(api: Api, method: bytes, target: bytes, upgrade: bool = False) -> 
     if method != b"POST" and not (upgrade and method == b"GET"):
         return False
     return _UNCOUNTED[api.name].search(target.partition(b"?")[0].rstrip(b"/")) is not None
+
+
+def model_named(target: bytes) -> str:
+    """The model in a request's path, as Gemini's have it; "" where there is none."""
+    match = _MODEL.search(target.partition(b"?")[0])
+    return match[1].decode() if match else ""

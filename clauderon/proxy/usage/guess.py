@@ -15,9 +15,9 @@ _STREAMED_BYTES = 40
 UNKNOWN_PRICE = Price(10.0, 50.0, 10.0, 10.0, 10.0)
 
 
-def guess(usage: Usage, price: Price | None, up: int, down: int, *, streamed: bool) -> int:
+def guess(usage: Usage, price: Price, up: int, down: int, *, streamed: bool) -> int:
     """Billionths of a dollar beyond what `usage` says. up, down: bytes of the request and of its answer."""
     said = usage.input + usage.cache_read + usage.cache_write + usage.cache_write_1h
     answered = down // (_STREAMED_BYTES if streamed else _BYTES)
     rest = Usage(input=0 if said else up // _BYTES, output=max(answered - usage.output, 0))
-    return (price or UNKNOWN_PRICE).cost(rest)
+    return price.cost(rest)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from clauderon.proxy.usage.amounts import UNKNOWN, Usage
-from clauderon.proxy.usage.apis import HOSTS, Api, asked, uncounted
-from clauderon.proxy.usage.guess import guess
+from clauderon.proxy.usage.apis import HOSTS, Api, asked, model_named, uncounted
+from clauderon.proxy.usage.guess import UNKNOWN_PRICE, guess
 from clauderon.proxy.usage.prices import Price, Prices
 from clauderon.proxy.usage.reader import Answer
 from clauderon.proxy.usage.spending import Spending, Stop
@@ -71,11 +71,11 @@ class Meter:
         api = self.hosts.get(host)
         if api is None or not asked(api, method, target, upgrade):
             return None
-        return Metering(self, session, api, lent, upgrade, length)
+        return Metering(self, session, api, lent, upgrade, length, model_named(target))
 
     def write_begin(self, session: tuple[str, str, str], api: Api, one: str, length: int) -> None:
         """A request begins: what is kept of it if this process is killed."""
-        price = self._last_price.get((session[0], api.name))
+        price = self._last_price.get((session[0], api.name), UNKNOWN_PRICE)
         least = guess(UNKNOWN, price, length, 0, streamed=False)
         self._journal.append({**self._head(session, api, one, False, ""), "guessed": least})
 
@@ -92,12 +92,16 @@ class Meter:
             self._last_price[session[0], api.name] = price
         elif usage.tokens:
             record["unpriced"] = 1
-            unpriced = (api.name, usage.model)
+            # A model that is not named cannot be given a price: it counts as the one before it.
+            unpriced = (api.name, usage.model) if usage.model else None
+        likely = price or self._last_price.get((session[0], api.name), UNKNOWN_PRICE)
+        guessed = likely.cost(usage) if price is None and not usage.model else 0
         if not usage.known:
             record["unknown"] = 1
-            known = price or self._last_price.get((session[0], api.name))
-            record["guessed"] = guess(usage, known, sizes[0], sizes[1], streamed=sizes[2])
-            spent += record["guessed"]
+            guessed += guess(usage, likely, sizes[0], sizes[1], streamed=sizes[2])
+        if guessed:
+            record["guessed"] = guessed
+            spent += guessed
         self._journal.append(record)
         self.spending.spend(session[0], session[2], spent, unpriced=unpriced)
 
@@ -133,12 +137,20 @@ class Metering:
     """
 
     def __init__(
-        self, meter: Meter, session: tuple[str, str, str], api: Api, lent: str, upgrade: bool, length: int
+        self,
+        meter: Meter,
+        session: tuple[str, str, str],
+        api: Api,
+        lent: str,
+        upgrade: bool,
+        length: int,
+        model: str,
     ) -> None:
         self._meter = meter
         self._session = session
         self._api = api
         self._lent = lent
+        self._model = model  # as the request names it, if it does so in its path
         self._answer: Answer | None = None
         self._messages: Messages | None = None
         self._refused = False
@@ -228,6 +240,7 @@ class Metering:
         self._meter.write_begin(self._session, self._api, self._begun, self._up)
 
     def _end(self, usage: Usage) -> None:
+        usage = usage if usage.model else usage._replace(model=self._model)
         streamed = self._messages is not None or (self._answer is not None and self._answer.streamed)
         one = self._begun or self._meter.next_id()
         self._meter.write_end(self._session, self._api, one, usage, (self._up, self._down, streamed))
