@@ -22,7 +22,7 @@ from clauderon.errors import BackendError, ClauderonError, UsageError
 from clauderon.paths import Home
 from clauderon.proxy.audit.log import AuditLog
 from clauderon.proxy.ca import authority, leaves
-from clauderon.proxy.daemon import renewal, rlimits, snapshot, unix_socket
+from clauderon.proxy.daemon import metrics, renewal, rlimits, snapshot, unix_socket
 from clauderon.proxy.daemon.accounting import Accounting
 from clauderon.proxy.daemon.channel import Channel, Closed, Message
 from clauderon.proxy.daemon.health import health
@@ -112,6 +112,7 @@ class Worker:
             environ=self._environ,
             meter=self._accounting.meter,
         )
+        metrics.serve(self._plane, self._home, self._started_at, lambda: self._snapshot.policies)
         self._listening = Listening(self._plane, self._channel, self._drop, self._held, health)
         try:
             await self._listening.reconcile(self._snapshot)

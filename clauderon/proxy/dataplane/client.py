@@ -9,7 +9,7 @@ import ssl
 from clauderon.proxy.dataplane import intercept, judge, leasing, passthrough, refusals, timeouts
 from clauderon.proxy.dataplane.exchange import DIALLING, Exchange
 from clauderon.proxy.dataplane.gated import GatedExchange
-from clauderon.proxy.dataplane.ruling import Ask, Forward, Held, Intercept, Passthrough, Ruling, Wait
+from clauderon.proxy.dataplane.ruling import Ask, Forward, Held, Intercept, Page, Passthrough, Ruling, Wait
 from clauderon.proxy.dataplane.session import Session
 from clauderon.proxy.dataplane.timeouts import BUSY, HEAD, RAW, TLS
 from clauderon.proxy.dataplane.tunnel import PEER, Tunnel
@@ -190,7 +190,7 @@ class Client(Wire):
         elif isinstance(ruling, (Ask, Wait)):
             leasing.begin(self, head, ruling)
         else:
-            self.answer_json(ruling.body, head)
+            self.answer(ruling, head)
 
     def judge_again(self, head: RequestHead) -> None:
         """A request that has waited, with what has come of its body meanwhile."""
@@ -315,10 +315,13 @@ class Client(Wire):
         """Audit the connection, from which no request was understood."""
         refusals.record_connection(self, problem)
 
-    def answer_json(self, body: bytes, head: RequestHead) -> None:
+    def answer(self, page: Page, head: RequestHead) -> None:
         """Answer 200 ourselves, and read nothing more."""
-        fields = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
-        self.send(fields + b"Connection: close\r\n\r\n" + (b"" if head.method == b"HEAD" else body))
+        fields = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n" % (
+            page.kind,
+            len(page.body),
+        )
+        self.send(fields + b"Connection: close\r\n\r\n" + (b"" if head.method == b"HEAD" else page.body))
         self.pending = b""
         self.finish()
 

@@ -5,10 +5,9 @@ The answer is a ruling, or Problem is raised. Must not send, dial or record: who
 
 from __future__ import annotations
 
-import json
 from typing import Protocol
 
-from clauderon.proxy.dataplane import budgets
+from clauderon.proxy.dataplane import budgets, pages
 from clauderon.proxy.dataplane.leasing import leased
 from clauderon.proxy.dataplane.ruling import Forward, Held, Intercept, Judged, Page, Passthrough, Ruling
 from clauderon.proxy.dataplane.session import MAX_CONNECTIONS, Session
@@ -87,7 +86,7 @@ def proxied(asker: Asker, head: RequestHead) -> Ruling:
     if head.method == b"CONNECT":
         return _connect(asker, head)
     if head.target.startswith(b"/") or head.target == b"*":
-        return _our_own(asker.session, head)
+        return pages.asked(asker.session, head, loopback=_is_loopback(asker))
     return _absolute(asker, head)
 
 
@@ -101,7 +100,7 @@ def tunnelled(asker: Asker, head: RequestHead) -> Judged | Page:
     if not head.target.startswith(b"/"):
         _check_target(asker, head)
     if asker.host == PROBE_HOST:
-        return _health(asker.session, head)
+        return pages.health(asker.session, head)
     rules = asker.session.rules
     if asker.judged_by is not rules:
         asker.verdict = rules.decide(asker.host, asker.port)
@@ -201,7 +200,7 @@ def _absolute(asker: Asker, head: RequestHead) -> Judged | Page:
     if head.host is not None and _authority(head.host, 80) != (host, port):
         raise _misdirected(f"the URL is for {format_authority(host, port)}", head)
     if host in _OUR_NAMES and port == session.shared.main_port and split_target(origin)[0] == b"/":
-        return _health(session, head)
+        return pages.health(session, head)
     if session.main:
         _check_loopback(asker)
     first = b"%b %b HTTP/1.%d" % (head.method, origin, head.minor)
@@ -209,23 +208,6 @@ def _absolute(asker: Asker, head: RequestHead) -> Judged | Page:
         first += b"\r\nHost: " + authority
     verdict = session.rules.decide(host, port)
     return _forward(session, head, Key(session.policy.id, False, host, port), verdict, first)
-
-
-def _our_own(session: Session, head: RequestHead) -> Page:
-    if not session.main:
-        fix = "use this address as HTTP_PROXY and HTTPS_PROXY"
-        raise Problem.by_policy(
-            400, "proxy-port", "http", "this port is an HTTP proxy, not a web server", fix
-        )
-    if split_target(head.target)[0] != b"/":
-        raise _no_such_page()
-    return _health(session, head)
-
-
-def _health(session: Session, head: RequestHead) -> Page:
-    if head.method not in (b"GET", b"HEAD"):
-        raise _no_such_page()
-    return Page(json.dumps(session.shared.health()).encode() + b"\n")
 
 
 def _check_agreement(asker: Asker, head: RequestHead) -> bytes | None:
@@ -265,8 +247,12 @@ def _authority(text: bytes, default_port: int | None) -> tuple[str, int]:
     return host, port
 
 
+def _is_loopback(asker: Asker) -> bool:
+    return asker.source.startswith("127.") or asker.source == "::1"
+
+
 def _check_loopback(asker: Asker) -> None:
-    if not asker.source.startswith("127.") and asker.source != "::1":
+    if not _is_loopback(asker):
         raise _wrong_source("not-loopback", "the main port is a proxy for this machine alone")
 
 
@@ -281,10 +267,6 @@ def _misdirected(what: str, head: RequestHead) -> Problem:
 
 def _wrong_source(code: str, what: str) -> Problem:
     return Problem.by_policy(403, code, "source-address", what, "use the proxy named in HTTPS_PROXY")
-
-
-def _no_such_page() -> Problem:
-    return Problem.by_policy(404, "no-such-page", "http", "clauderon's proxy serves GET / alone")
 
 
 def _no_credential(grant: Grant, key: Key) -> Problem:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from clauderon.proxy.dataplane import refusals
 from clauderon.proxy.dataplane.refusals import Refused
-from clauderon.proxy.dataplane.ruling import Ask, Wait
+from clauderon.proxy.dataplane.ruling import Ask, Page, Wait
 from clauderon.proxy.http.problem import Problem
 from clauderon.proxy.http.request import RequestHead
 from clauderon.proxy.policy.grant import Grant, Lease
@@ -26,7 +26,7 @@ class Waiting(Refused, Protocol):
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...
     def refuse(self, problem: Problem, head: RequestHead | None) -> None: ...
-    def answer_json(self, body: bytes, head: RequestHead) -> None:
+    def answer(self, page: Page, head: RequestHead) -> None:
         """Answer 200 with this document, and end the connection."""
 
     def judge_again(self, head: RequestHead) -> None:
@@ -93,7 +93,7 @@ async def _answer(client: Waiting, head: RequestHead, lease: Lease) -> None:
         status=200,
         rule="login",
     )
-    client.answer_json(json.dumps(lease.answer()).encode(), head)
+    client.answer(Page(json.dumps(lease.answer()).encode()), head)
 
 
 def _refuse(client: Waiting, head: RequestHead, problem: Problem) -> None:

@@ -41,9 +41,10 @@ class Passthrough(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Answer with the health document, as JSON."""
+    """Answer with a document of our own: the health document, as JSON, or the metrics."""
 
     body: bytes
+    kind: bytes = b"application/json"
 
 
 class Ask(NamedTuple):

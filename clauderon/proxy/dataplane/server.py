@@ -43,6 +43,7 @@ class DataPlane:
         self.routes = Routes(settings, environ)
         self.pool = Pool(self.loop)
         self.sessions: dict[str, Session] = {}
+        self.gone = Counters()  # the totals of those that were closed
         self._servers: dict[str, list[asyncio.Server]] = {}
         self._own: set[tuple[str, int]] = set()
         dialler = Dialler(self.loop, self.routes, self.pool, self._is_own)
@@ -118,6 +119,7 @@ class DataPlane:
             session.draining = True
             for client in list(session.clients):
                 client.drop()
+            self.gone.add(session.counters)
             self.pool.clear(session_id)
 
     async def drain(self, timeout: float) -> None:

@@ -72,6 +72,15 @@ class Counters:
     bytes_up: int = 0
     bytes_down: int = 0
 
+    def add(self, other: Counters) -> None:
+        """Add another's totals, of a session that is gone; its tunnels are closed."""
+        self.requests += other.requests
+        self.refusals += other.refusals
+        self.errors += other.errors
+        self.tunnels += other.tunnels
+        self.bytes_up += other.bytes_up
+        self.bytes_down += other.bytes_down
+
 
 @dataclass(slots=True)
 class Shared:
@@ -87,6 +96,7 @@ class Shared:
     health: Callable[[], Mapping[str, object]]
     meter: Meter | None = None
     main_port: int = 0
+    metrics: Callable[[], str] = str
     turns: Turns = field(init=False)
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from clauderon.proxy.usage.guess import UNKNOWN_PRICE, guess
 from clauderon.proxy.usage.prices import Price, Prices
 from clauderon.proxy.usage.reader import Answer
 from clauderon.proxy.usage.spending import Spending, Stop
+from clauderon.proxy.usage.totals import Totals
 from clauderon.proxy.usage.websocket import Messages
 from clauderon.proxy.usage.windows import windows
 
@@ -40,6 +41,7 @@ class Meter:
         self._last_price: dict[tuple[str, str], Price] = {}  # by session and API
         self.hosts: Mapping[str, Api] = HOSTS
         self.prices = Prices()
+        self.totals = Totals()
         self.spending = Spending()
         self.spending.priced = lambda api, model: self.prices.of(api, model) is not None
 
@@ -103,6 +105,7 @@ class Meter:
             record["guessed"] = guessed
             spent += guessed
         self._journal.append(record)
+        self.totals.add(record)
         self.spending.spend(session[0], session[2], spent, unpriced=unpriced)
 
     def _head(
