@@ -22,10 +22,9 @@ from clauderon.errors import BackendError, ClauderonError, UsageError
 from clauderon.paths import Home
 from clauderon.proxy.audit.log import AuditLog
 from clauderon.proxy.ca import authority, leaves
-from clauderon.proxy.daemon import metrics, renewal, rlimits, snapshot, unix_socket
+from clauderon.proxy.daemon import health, metrics, renewal, rlimits, snapshot, unix_socket
 from clauderon.proxy.daemon.accounting import Accounting
 from clauderon.proxy.daemon.channel import Channel, Closed, Message
-from clauderon.proxy.daemon.health import health
 from clauderon.proxy.daemon.keeper import Keeper
 from clauderon.proxy.daemon.ports import Listening
 from clauderon.proxy.daemon.snapshot import Snapshot
@@ -113,7 +112,7 @@ class Worker:
             meter=self._accounting.meter,
         )
         metrics.serve(self._plane, self._home, self._started_at, lambda: self._snapshot.policies)
-        self._listening = Listening(self._plane, self._channel, self._drop, self._held, health)
+        self._listening = Listening(self._plane, self._channel, self._drop, self._held, health.health)
         try:
             await self._listening.reconcile(self._snapshot)
         except BaseException:
