@@ -34,6 +34,10 @@ reconcile|tsv json|engine
 clean-cache|tsv json|engine
 clean-cache --force|tsv json|engine
 image build|tsv json|engine
+network check fix-bug GET https://api.test/|tsv json|engine
+network suggest fix-bug|tsv json|engine
+network allow fix-bug api.test|tsv json|engine
+network deny fix-bug api.test|tsv json|engine
 rescue list|tsv json|
 rescue show x|tsv json|
 rescue restore x|tsv json|

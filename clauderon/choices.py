@@ -16,6 +16,9 @@ FetchScope = Literal["any", "remotes"]
 # Whose logins on the host can be lent: the clients' by name, Codex's key, and what `gh auth token` prints.
 Login = Literal["claude", "codex", "codex-key", "gh"]
 
+# What `create --network` takes beside the modes: `proxied`, and every host allowed.
+LEARN = "learn"
+
 BACKENDS: tuple[str, ...] = get_args(Backend)
 ACCESS_MODES: tuple[str, ...] = get_args(AccessMode)
 NETWORK_MODES: tuple[str, ...] = get_args(NetworkMode)

@@ -11,7 +11,7 @@ State = Literal["creating", "running", "refreshing", "deleting"]
 
 _NOTHING: Mapping[str, Any] = {}
 # Fields that are left out while they are empty, as in the records of versions that do not know them.
-_LATER = frozenset({"group", "remotes"})
+_LATER = frozenset({"group", "remotes", "rules"})
 
 
 class Session(NamedTuple):
@@ -21,6 +21,7 @@ class Session(NamedTuple):
     (in the session directory), access mode, network, ports.
     ip: the container's address on its network, chosen by us so that the proxy knows it before the start.
     remotes: the repositories that the remotes name, as `proxy.policy.repositories` writes them; read on the host.
+    rules: finer than a host, in the form of `netrules.joined`.
     tracks: which of `.claude.json`, `.clauderon`, `.clauderon/hooks` the repository has; they are not covered.
     ulimits: what `--ulimit` is told, by docker's names. disk: bytes, 0 for no limit.
     unsafe: what of it undoes which protection, in sentences; it was asked for aloud.
@@ -73,6 +74,7 @@ class Session(NamedTuple):
     timed_out: bool = False
     group: str = ""
     remotes: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
 
     def changed(self, **changes: Any) -> Session:
         """A copy with these fields changed."""
@@ -92,7 +94,17 @@ class Session(NamedTuple):
         if not isinstance(data, dict):
             raise ValueError("not a session record")
         values = {key: value for key, value in data.items() if key in cls._fields}
-        for key in ("deny", "volumes", "publish", "extra_args", "agent_args", "tracks", "unsafe", "remotes"):
+        for key in (
+            "deny",
+            "volumes",
+            "publish",
+            "extra_args",
+            "agent_args",
+            "tracks",
+            "unsafe",
+            "remotes",
+            "rules",
+        ):
             values[key] = tuple(values.get(key, ()))
         if values.get("allow") is not None:
             values["allow"] = tuple(values["allow"])

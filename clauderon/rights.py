@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from clauderon import choices, files, limits
+from clauderon import choices, files, limits, netrules
 from clauderon.paths import Home
 
 Rights = Mapping[str, Any]
@@ -62,11 +62,12 @@ NARROWER: Mapping[str, Callable[[Any, Any], Any]] = {
     "allow": _allow,
     "deny": _deny,
     "remotes": _both,
+    "rules": netrules.narrower,
     "budget": _budget,
     "timeout_s": _timeout,
 }
 # What a file of an earlier version lacks: the narrowest.
-_ABSENT: Rights = {"remotes": []}
+_ABSENT: Rights = {"remotes": [], "rules": []}
 _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "access_mode": lambda value: value in choices.ACCESS_MODES,
     "archived": lambda value: isinstance(value, bool),
@@ -74,6 +75,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "allow": lambda value: value is None or _is_texts(value),
     "deny": lambda value: _is_texts(value),
     "remotes": lambda value: _is_texts(value),
+    "rules": lambda value: _is_texts(value),
     "budget": lambda value: value == "" or (isinstance(value, str) and _is_amount(value)),
     "timeout_s": lambda value: value is None or (isinstance(value, (int, float)) and value > 0),
 }

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from clauderon import grammar, names, paths
+from clauderon import grammar, names, netrules, paths
 from clauderon.config.schema import NOTHING
 from clauderon.errors import UsageError
 from clauderon.mount import Mount
@@ -99,6 +99,18 @@ def hosts(patterns: Iterable[str], *, what: str) -> tuple[str, ...]:
         except ValueError as error:
             hint = f"clauderon create {what} '*.example.com' ...   # or a host, with :PORT or without"
             raise UsageError(f"{what} {pattern!a}", str(error), hint=hint) from error
+    return tuple(found)
+
+
+def rules(texts: Iterable[str]) -> tuple[str, ...]:
+    """The rules of `--rule`, in their usual form. Raises UsageError."""
+    found = []
+    for text in texts:
+        try:
+            found.append(netrules.parse(text).text())
+        except ValueError as error:
+            hint = "clauderon create --rule 'allow GET,POST api.example.com /v1/**' ..."
+            raise UsageError(f"--rule {text!a}", str(error), hint=hint) from error
     return tuple(found)
 
 

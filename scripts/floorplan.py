@@ -58,6 +58,7 @@ ROOMS: dict[str, tuple[str, str]] = {
     "spec": ("facts", "what docker is told of a container"),
     "rights": ("facts", "what narrows a session"),
     "limits": ("facts", "CPU and memory"),
+    "netrules": ("facts", "a rule on a session's requests, as it is written"),
     "grammar": ("facts", "how each kind of value is written"),
     "choices": ("facts", "the words a flag or key may have"),
     "extras": ("facts", "`--volume` and `--publish`"),
@@ -81,6 +82,7 @@ PROXY: dict[str, set[str]] = {
     "supervisor": {"daemon"},
     "worker": {"daemon"},
     "service": {"daemon", "ca", "secrets", "status"},
+    "inquiry": {"dataplane", "secrets", "net", "policy", "http"},
     "daemon": {"dataplane", "ca", "secrets", "logins", "audit", "usage", "policy"},
     "dataplane": {"net", "audit", "usage", "policy", "http"},
     "secrets": {"logins", "policy", "http"},
@@ -93,10 +95,11 @@ PROXY: dict[str, set[str]] = {
     "http": set(),
     "status": set(),
 }
-# What the rooms above know of the proxy: the life around it, never the data plane.
+# What the rooms above know of the proxy: the life around it; of the data plane only what it would say.
 PROXY_DOORS = {
     "service",
     "status",
+    "inquiry",
     "secrets.credentials",
     "secrets.source",
     "audit.aside",

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clauderon import rights, spec
+from clauderon import netrules, rights, spec
 from clauderon.docker.parse import Container
 from clauderon.errors import BackendError
 from clauderon.paths import Home
@@ -45,6 +45,9 @@ RIGHTS = st.fixed_dictionaries(
         "allow": st.none() | st.lists(HOSTS, unique=True).map(tuple),
         "deny": st.lists(HOSTS, unique=True).map(tuple),
         "remotes": st.lists(st.sampled_from(["github.com/o/r", "github.com/o/x"]), unique=True).map(tuple),
+        "rules": st.lists(
+            st.sampled_from([("deny a.test",), ("allow a.test",), ()]), unique=True, min_size=1
+        ).map(netrules.joined),
         "budget": st.sampled_from(["", "2.50", "10", "9"]),
         "timeout_s": st.none() | st.sampled_from([1.0, 60.0]),
     }
@@ -63,6 +66,9 @@ def _may(found: rights.Rights) -> set[str]:
     allow = ["a.test", "*.b.test", "c.test:8443", "other"] if found["allow"] is None else found["allow"]
     may = {f"reach {host}" for host in allow if host not in found["deny"]}
     may |= {f"push to {remote}" for remote in found["remotes"]}
+    lists = netrules.groups(found["rules"])
+    may |= {"go to a.test"} if not any("deny a.test" in each for each in lists) else set()
+    may |= {"go to a.test past the list"} if all("allow a.test" in each for each in lists) else set()
     may |= {"write"} if found["access_mode"] == "read-write" else set()
     may |= {"run"} if not found["archived"] else set()
     may |= {"go round"} if found["network"] == "open" else set()

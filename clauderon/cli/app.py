@@ -59,6 +59,14 @@ COMMANDS: tuple[Command, ...] = (
         _LIFE,
         brief="Change what the proxy lets a session do, at once.",
     ),
+    Command("check", "network", "check", _LIFE, group="network", brief="Say what would happen to a request."),
+    Command(
+        "suggest", "network", "suggest", _LIFE, group="network", brief="Print the list for what was done."
+    ),
+    Command(
+        "allow", "network", "allow", _LIFE, group="network", brief="Let a session reach a host, at once."
+    ),
+    Command("deny", "network", "deny", _LIFE, group="network", brief="Refuse a host to a session, at once."),
     Command("attach", "container", "attach", _DOORS, brief="Join the agent's terminal.", own_status=True),
     Command(
         "shell", "container", "shell", _DOORS, brief="Open a shell in a session's container.", own_status=True
@@ -135,6 +143,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
 )
 GROUPS = {
+    "network": "Ask and change what a session may reach.\n\nExample: clauderon network check NAME GET URL",
     "rescue": "Bring back work that deleted sessions left.\n\nExample: clauderon rescue list",
     "image": "Build an image for sessions to start from.\n\nExample: clauderon image build",
     "proxy": "Run, start, stop, look at the proxy; read its audit.\n\nExample: clauderon proxy status",

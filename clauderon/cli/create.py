@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from clauderon.cli import common
+from clauderon.cli import common, reach
 from clauderon.errors import UsageError
 from clauderon.known import kind, table
 from clauderon.paths import current_directory
@@ -91,17 +91,10 @@ def create(
         bool, typer.Option("--attach", "-a", help="Join the agent's terminal at once.")
     ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Let the agent plan and change nothing.")] = False,
-    access_mode: Annotated[
-        str,
-        typer.Option("--access-mode", metavar="read-write|read-only", help="What the proxy lets through."),
-    ] = "read-write",
-    network: Annotated[
-        _OptionalText,
-        typer.Option("--network", metavar="open|proxied", help="proxied: no way out but the proxy."),
-    ] = None,
-    allow: Annotated[
-        list[str] | None, typer.Option("--allow", metavar="HOST[:PORT]", help="Only these hosts; repeatable.")
-    ] = None,
+    access_mode: reach.AccessModeOption = "read-write",
+    network: reach.NetworkOption = None,
+    allow: reach.AllowOption = None,
+    rule: reach.RuleOption = None,
     env: Annotated[
         list[str] | None, typer.Option("--env", "-e", metavar="K=V", help="A variable in the container.")
     ] = None,
@@ -164,6 +157,7 @@ def create(
         raise UsageError("--timeout", "with --detach no command waits to stop the agent", hint=hint)
     if timeout is not None and not print_:
         raise UsageError("--timeout", "it needs --print", hint="clauderon wait --timeout 30m NAME")
+    network, allow = reach.learning(network, allow)
     request = Request(
         repo=_repository(repo),
         untrusted_repo=untrusted_repo,
@@ -184,6 +178,7 @@ def create(
         access_mode=access_mode,
         network=network,
         allow=tuple(allow or ()),
+        rules=tuple(rule or ()),
         env=tuple(env or ()),
         volumes=tuple(volume or ()),
         publish=tuple(publish or ()),

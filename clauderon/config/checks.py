@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from clauderon import netrules
 from clauderon.grammar import (
     LAST_PORT,
     PLACEHOLDERS,
@@ -177,6 +178,13 @@ def port_range(value: object) -> str:
 def destinations(value: object) -> tuple[str, ...]:
     """A list of hosts, each with a port or without. Raises ValueError."""
     return tuple(destination(item) for item in texts(value))
+
+
+def network_rules(value: object) -> tuple[str, ...]:
+    """A list of tables, as the texts of rules. Raises ValueError."""
+    if not isinstance(value, list):
+        raise ValueError("expected tables; write each as [[network.rules]]")
+    return tuple(netrules.of_table(item).text() for item in value)
 
 
 def credential_hosts(value: object) -> tuple[str, ...]:

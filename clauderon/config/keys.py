@@ -305,7 +305,13 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "The hosts the proxy lets through, each with `:port` or without. Absent: all. `[]`: none. "
             "`--allow` replaces it.",
         ),
-        Key("deny", checks.destinations, "Hosts the proxy refuses; stronger than `allow`."),
+        Key("deny", checks.destinations, "Hosts the proxy refuses; stronger than `allow` and `rules`."),
+        Key(
+            "rules",
+            checks.network_rules,
+            "Tables `[[network.rules]]` with `action`, `host` and, each if wanted, `methods`, `paths` (`/v1/**`), "
+            "`credential`. The first that is about a request decides; without one `allow` does.",
+        ),
     ),
     "git": (
         Key(

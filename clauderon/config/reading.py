@@ -26,6 +26,7 @@ from clauderon.config.schema import (
     Proxy,
     SessionLimits,
 )
+from clauderon.config.whole import check_whole
 from clauderon.errors import UsageError
 from clauderon.paths import Home, current_directory
 
@@ -77,7 +78,7 @@ def load(home: Home, environ: Mapping[str, str], *, raw: bytes | None = None) ->
     for section, overrides in from_environ.items():
         values.setdefault(section, {}).update(overrides)
     config = _build(values, agents, origins)
-    _check_whole(config, source)
+    check_whole(config, source)
     return config
 
 
@@ -245,53 +246,3 @@ def _build(values: Values, agent_names: set[str], origins: Mapping[str, str]) ->
         hooks=Hooks(**values.get("hooks", {})),
         origins=origins,
     )
-
-
-def _check_whole(config: Config, source: _Source) -> None:
-    """Refuse what is wrong only together with another key."""
-    if not config.origins:
-        return
-
-    def refuse(section: str, key: str, why: str) -> UsageError:
-        origin = config.origins.get(f"{section}.{key}", "file")
-        if origin.startswith("env "):
-            return UsageError(origin[4:], why, hint=f"unset {origin[4:]}")
-        return source.refuse((*section.split("."), key), f"{section}.{key}: {why}")
-
-    if config.general.default_agent not in config.agents:
-        from clauderon.config.mistakes import not_one_of
-
-        raise refuse("general", "default_agent", not_one_of(config.general.default_agent, config.agents))
-    if config.proxy.port in config.proxy.session_port_range:
-        key = "session_ports" if "proxy.session_ports" in config.origins else "port"
-        raise refuse(
-            "proxy", key, f"port {config.proxy.port} is the proxy's own and in session_ports as well"
-        )
-    for agent in config.agents.values():
-        if agent.name not in BUILTIN_AGENTS and not agent.command:
-            raise refuse(f"agents.{agent.name}", "command", "an agent of your own needs one")
-        if agent.command:
-            plain = Agent(name=agent.name)
-            if agent.permission_mode != plain.permission_mode:
-                why = "has no effect on an agent that has a `command`"
-                raise refuse(f"agents.{agent.name}", "permission_mode", why)
-            if agent.version != plain.version and not agent.npm:
-                why = "has no effect on an agent that has a `command` and no `npm`, the package that it is of"
-                raise refuse(f"agents.{agent.name}", "version", why)
-        for name in agent.credentials:
-            if name not in config.credentials:
-                from clauderon.config.mistakes import not_one_of
-
-                raise refuse(f"agents.{agent.name}", "credentials", not_one_of(name, config.credentials))
-    for price in config.prices.values():
-        for key in ("input", "output"):
-            if getattr(price, key) is None:
-                raise source.refuse(("prices", price.name, key), f"a price needs {key}")
-    for credential in config.credentials.values():
-        section = f"credentials.{credential.name}"
-        if not credential.hosts:
-            raise refuse(section, "hosts", "a credential of your own needs the hosts that get it")
-        if not (credential.env or credential.command or credential.file or credential.login):
-            raise refuse(section, "env", "a credential of your own needs env, command, file or login")
-        if "{basic}" in credential.format and not credential.basic_user:
-            raise refuse(section, "basic_user", "{basic} in format needs it")

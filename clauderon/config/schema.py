@@ -69,11 +69,12 @@ class Proxy(NamedTuple):
 
 
 class Network(NamedTuple):
-    """`[network]`."""
+    """`[network]`. rules: as `netrules` writes them, the first that is about a request decides."""
 
     mode: NetworkMode = "open"
     allow: tuple[str, ...] | None = None
     deny: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
 
 
 class Git(NamedTuple):

@@ -43,6 +43,7 @@ class Request(NamedTuple):
     access_mode: str = "read-write"
     network: str | None = None
     allow: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     publish: tuple[str, ...] = ()
@@ -108,6 +109,7 @@ class _Asked(NamedTuple):
     access_mode: str
     network: str
     allow: tuple[str, ...] | None
+    rules: tuple[str, ...]
     idempotency: str | None
     print_mode: bool
     plan: bool
@@ -185,6 +187,7 @@ def _asked(context: Context, request: Request, name: str, agent: Agent) -> _Aske
         network=network_mode(context, request),
         # The file's lists are not copied: the proxy reads them there, so that they can be changed.
         allow=spec.hosts(request.allow, what="--allow") if request.allow else None,
+        rules=spec.rules(request.rules),
         idempotency=_idempotency(request.idempotency),
         print_mode=request.print_mode,
         plan=request.plan,

@@ -6,11 +6,11 @@
 _clauderon_known() {
     case $1 in
     '')
-        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge top dashboard report usage budget reconcile clean-cache doctor env path shell-init rescue image proxy config'
+        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge top dashboard report usage budget reconcile clean-cache doctor env path shell-init network rescue image proxy config'
         options='--version -V --debug --help'
         ;;
     ' create')
-        options='--repo --untrusted-repo --prompt -p --prompt-file --name -n --backend --agent --image --cpu-limit --memory-limit --pull-policy --base --branch --print --detach -d --attach -a --plan --access-mode --network --allow --env -e --volume -v --publish --unsafe --timeout --budget --group --idempotency-key --dry-run --format --json --quiet -q --help'
+        options='--repo --untrusted-repo --prompt -p --prompt-file --name -n --backend --agent --image --cpu-limit --memory-limit --pull-policy --base --branch --print --detach -d --attach -a --plan --access-mode --network --allow --rule --env -e --volume -v --publish --unsafe --timeout --budget --group --idempotency-key --dry-run --format --json --quiet -q --help'
         arguments='none*'
         ;;
     ' list')
@@ -128,6 +128,30 @@ names'
         options=--help
         arguments='choice sh bash zsh fish'
         ;;
+    ' network')
+        commands='check suggest allow deny'
+        options=--help
+        ;;
+    ' network check')
+        options='--format --json --quiet -q --help'
+        arguments='names
+none
+none'
+        ;;
+    ' network suggest')
+        options='--paths --would-refuse --format --json --quiet -q --help'
+        arguments=names
+        ;;
+    ' network allow')
+        options='--save --format --json --quiet -q --help'
+        arguments='names
+none'
+        ;;
+    ' network deny')
+        options='--save --format --json --quiet -q --help'
+        arguments='names
+none'
+        ;;
     ' rescue')
         commands='list show restore drop'
         options=--help
@@ -212,8 +236,9 @@ _clauderon_kind() {
     ' create --base') kind='refs' ;;
     ' create --branch') kind='branches' ;;
     ' create --access-mode') kind='choice read-write read-only' ;;
-    ' create --network') kind='choice open proxied' ;;
+    ' create --network') kind='choice open proxied learn' ;;
     ' create --allow') kind='none' ;;
+    ' create --rule') kind='none' ;;
     ' create --env' | ' create -e') kind='none' ;;
     ' create --volume' | ' create -v') kind='none' ;;
     ' create --publish') kind='none' ;;
@@ -270,6 +295,11 @@ _clauderon_kind() {
     ' doctor --tls') kind='none' ;;
     ' doctor --format') kind='choice table tsv json' ;;
     ' env --shell') kind='choice sh fish make' ;;
+    ' network check --format') kind='choice table tsv json' ;;
+    ' network suggest --would-refuse') kind='file' ;;
+    ' network suggest --format') kind='choice table tsv json' ;;
+    ' network allow --format') kind='choice table tsv json' ;;
+    ' network deny --format') kind='choice table tsv json' ;;
     ' rescue list --repo') kind='dir' ;;
     ' rescue list --format') kind='choice table tsv json' ;;
     ' rescue show --repo') kind='dir' ;;

@@ -62,6 +62,7 @@ _clauderon() {
                 'env:Print a session'\''s variables as statements to evaluate.'
                 'path:Print the path of the functions for sh, the rules for make, a completion, the man page, a worktree.'
                 'shell-init:Print the functions and the completion to source from a shell'\''s start file.'
+                'network:Ask and change what a session may reach.'
                 'rescue:Bring back work that deleted sessions left.'
                 'image:Build an image for sessions to start from.'
                 'proxy:Run, start, stop, look at the proxy; read its audit.'
@@ -101,6 +102,7 @@ _clauderon() {
                 env) _clauderon_env ;;
                 path) _clauderon_path ;;
                 shell-init) _clauderon_shell_init ;;
+                network) _clauderon_network ;;
                 rescue) _clauderon_rescue ;;
                 image) _clauderon_image ;;
                 proxy) _clauderon_proxy ;;
@@ -134,8 +136,9 @@ _clauderon_create() {
         '-a[Join the agent'\''s terminal at once.]' \
         '--plan[Let the agent plan and change nothing.]' \
         '--access-mode=[What the proxy lets through.]:read-write|read-only:(read-write read-only)' \
-        '--network=[proxied\: no way out but the proxy.]:open|proxied:(open proxied)' \
+        '--network=[proxied\: no way out but the proxy. learn\: the same, with every host allowed.]:open|proxied|learn:(open proxied learn)' \
         '*--allow=[Only these hosts; repeatable.]:HOST[ PORT]: ' \
+        '*--rule=['\''allow GET api.test /v1/**'\'', or deny ...; repeatable.]:RULE: ' \
         '*--env=[A variable in the container.]:K=V: ' \
         '*-e+[A variable in the container.]:K=V: ' \
         '*--volume=[Additional mount, in docker'\''s --volume syntax; repeatable.]:SRC DST: ' \
@@ -475,6 +478,83 @@ _clauderon_shell_init() {
     _arguments -s -S \
         '(- *)--help[Show the help.]' \
         '1:[sh|bash|zsh|fish]:(sh bash zsh fish)'
+}
+
+_clauderon_network() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    _arguments -C -s -S \
+        '(- *)--help[Show the help.]' \
+        '1:command:->command' \
+        '*::argument:->argument' && return
+    case $state in
+        command)
+            local -a commands
+            commands=(
+                'check:Say what the proxy would do with a request of a session, and which line decides. Nothing is sent.'
+                'suggest:Print the shortest list that admits what a session really did, from the audit.'
+                'allow:Let a session reach a host, at once.'
+                'deny:Refuse a host to a session, at once.'
+            )
+            _describe -t commands command commands
+            ;;
+        argument)
+            case $line[1] in
+                check) _clauderon_network_check ;;
+                suggest) _clauderon_network_suggest ;;
+                allow) _clauderon_network_allow ;;
+                deny) _clauderon_network_deny ;;
+            esac
+            ;;
+    esac
+}
+
+_clauderon_network_check() {
+    _arguments -s -S \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
+        '--json[Short for --format json.]' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
+        '(- *)--help[Show the help.]' \
+        '1:NAME: _clauderon_ask names session' \
+        '2:METHOD: ' \
+        '3:URL: '
+}
+
+_clauderon_network_suggest() {
+    _arguments -s -S \
+        '--paths[Rules with methods and paths instead of hosts.]' \
+        '--would-refuse=[Print what such a list would have refused.]:FILE:_files' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
+        '--json[Short for --format json.]' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
+        '(- *)--help[Show the help.]' \
+        '1:NAME: _clauderon_ask names session'
+}
+
+_clauderon_network_allow() {
+    _arguments -s -S \
+        '--save[Write it to config.toml too, for other sessions.]' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
+        '--json[Short for --format json.]' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
+        '(- *)--help[Show the help.]' \
+        '1:NAME: _clauderon_ask names session' \
+        '2:HOST[:PORT]: '
+}
+
+_clauderon_network_deny() {
+    _arguments -s -S \
+        '--save[Write it to config.toml too, for other sessions.]' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
+        '--json[Short for --format json.]' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
+        '(- *)--help[Show the help.]' \
+        '1:NAME: _clauderon_ask names session' \
+        '2:HOST[:PORT]: '
 }
 
 _clauderon_rescue() {

@@ -196,4 +196,4 @@ def test_a_refusal_names_its_rule_in_one_word_and_what_helps(rig: Rig) -> None:
     assert b'add "api.test" to [network] allow' in body
     rig.call(rig.plane.update_policy, rig.policy(allow=("other.test",), own_allow=True))
     head, body = connect_answer(rig, "api.test:443")
-    assert b"--allow api.test" in body and b"[network]" not in body
+    assert b"clauderon network allow one api.test" in body and b"[network]" not in body

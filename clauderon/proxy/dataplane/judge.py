@@ -119,6 +119,11 @@ def _forward(
     if meter is not None and key.host in meter.hosts and not session.main:
         budgets.check(session, meter, key.host, head)
     grant = None if session.main else shared.credentials.grant(key.host, key.port)
+    if verdict.finer:
+        lent = grant.name if grant is not None and grant.value is not None and key.secure else ""
+        verdict = session.rules.request(verdict, head, lent)
+        if verdict.problem is not None:
+            raise _refusal(verdict)
     if grant is None and key.secure and first_line is None and not head.edited:
         return Forward(head.wire, key, verdict.rule, None)  # as nearly all that ask for no secret
     injected = gate = None
@@ -279,4 +284,6 @@ def _no_credential(grant: Grant, key: Key) -> Problem:
 def _refusal(verdict: Verdict) -> Problem:
     # `not allowed` and `allow nothing` are one refusal; of the others the first word says which rule.
     code = "not-allowed" if verdict.rule in ("not allowed", "allow nothing") else verdict.rule.split(" ")[0]
-    return Problem.by_policy(403, code, verdict.rule, verdict.problem or "", verdict.fix)
+    problem = Problem.by_policy(403, code, verdict.rule, verdict.problem or "", verdict.fix)
+    problem.instead = verdict.instead
+    return problem

@@ -149,17 +149,19 @@ class Session:
 
     def swap(self, policy: SessionPolicy, targets: Targets) -> None:
         """Swap the rights. Tunnels that nobody looks into, and that the new rights would refuse, are closed."""
-        self.rules = Rules(policy, targets)
+        before, self.rules = self.rules, Rules(policy, targets)
         if self.main:
             return
         for tunnel in [client.tunnel for client in self.clients if client.tunnel is not None]:
-            if not self._may_go_on(tunnel.upstream.key):
+            if not self._may_go_on(tunnel.upstream.key, before):
                 tunnel.over("rights-changed")
 
-    def _may_go_on(self, key: Key) -> bool:
+    def _may_go_on(self, key: Key, before: Rules) -> bool:
         verdict = self.rules.decide(key.host, key.port)
         if verdict.problem is not None:
             return False
+        if verdict.finer and verdict != before.decide(key.host, key.port):
+            return False  # what it began with is not known any more
         if verdict.passthrough or not self.rules.read_only:
             return True
         grant = self.shared.credentials.grant(key.host, key.port)

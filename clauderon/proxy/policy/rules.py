@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from clauderon import netrules
 from clauderon.proxy.http.request import RequestHead
-from clauderon.proxy.policy import read_only
+from clauderon.proxy.policy import fine_rules, read_only
 from clauderon.proxy.policy.addresses import guarded
 from clauderon.proxy.policy.grant import Grant
 from clauderon.proxy.policy.hosts import HostError, is_address, normalise_host, parse_authority
@@ -84,12 +85,17 @@ class Verdict:
     """What was decided for one host and port.
 
     rule: what decided it, for the audit. problem: why it is refused, or None. fix: what to change then.
+    instead: what may be asked for without a change.
+    finer: rules that have to see the request; what they say nothing about is as in `otherwise`.
     """
 
     rule: str
     problem: str | None = None
     fix: str = ""
     passthrough: bool = False
+    instead: str = ""
+    finer: fine_rules.Lists = ()
+    otherwise: Verdict | None = None
 
 
 class Targets:
@@ -124,6 +130,7 @@ class Rules:
             self._deny = parse_patterns(policy.deny, strict=True)
         except HostError:
             self._deny = None
+        self._fine = _compiled(policy.rules)
         self._verdicts: dict[tuple[str, int], Verdict] = {}
 
     def decide(self, host: str, port: int) -> Verdict:
@@ -139,24 +146,66 @@ class Rules:
         denied = self._denied(host, port)
         if denied is not None:
             return denied
-        if self._allow is None:
-            rule = "open"
-        else:
-            match = next((p for p in self._allow if p.matches(host, port)), None)
-            if match is None:
-                rule = "allow nothing" if not self._allow else "not allowed"
-                fix = f'add "{host}" to [network] allow in config.toml'
-                if self.policy.own_allow:
-                    fix = f"the list was given with --allow; create another session with --allow {host} too"
-                return Verdict(rule, f"{host} is not on this session's allow list", fix)
-            rule = f"allow {match.text}"
+        verdict = self._by_rules(self._listed(host, port), host, port)
+        if verdict.problem is not None:
+            return verdict
         if is_address(host) and not self.targets.dial(host, port).named:
             problem = self.address_problem(host, port)
             if problem is not None:
                 return problem
         if any(p.matches(host, port) for p in self.targets.passthrough):
-            return Verdict(f"{rule}, passthrough", passthrough=True)
-        return Verdict(rule)
+            if verdict.finer:
+                fix = f'take "{host}" out of [proxy] passthrough, or write its rule without methods and paths'
+                return Verdict(
+                    "passthrough", f"{host} is not looked into, so that its rules cannot apply", fix
+                )
+            return Verdict(f"{verdict.rule}, passthrough", passthrough=True)
+        return verdict
+
+    def _listed(self, host: str, port: int) -> Verdict:
+        """By the allow list alone."""
+        if self._allow is None:
+            return Verdict("open")
+        match = next((p for p in self._allow if p.matches(host, port)), None)
+        if match is not None:
+            return Verdict(f"allow {match.text}")
+        fix = f'add "{host}" to [network] allow in config.toml'
+        if self.policy.own_allow:
+            fix = f"clauderon network allow {self.policy.name} {host}"
+        rule = "allow nothing" if not self._allow else "not allowed"
+        return Verdict(rule, f"{host} is not on this session's allow list", fix)
+
+    def _by_rules(self, listed: Verdict, host: str, port: int) -> Verdict:
+        """The same, with what the rules say of every request to the host; or with those that must see each."""
+        lists = tuple(
+            tuple(rule for pattern, rule in each if pattern.matches(host, port)) for each in self._fine
+        )
+        if not any(lists):
+            return listed
+        verdicts = [_of_all(each, listed) for each in lists]
+        refused = next((each for each in verdicts if each is not None and each.problem is not None), None)
+        if refused is not None:
+            return refused
+        if None in verdicts:
+            return Verdict(listed.rule, finer=lists, otherwise=listed)
+        return verdicts[0] or listed
+
+    def request(self, verdict: Verdict, head: RequestHead, credential: str) -> Verdict:
+        """What finer rules say of a request whose host has some. credential: the name of the one it is lent."""
+        assert verdict.otherwise is not None
+        found = verdict.otherwise
+        for rules in verdict.finer:
+            try:
+                rule = fine_rules.decide(rules, head, credential)
+            except fine_rules.Unclear as error:
+                what = f"this request is not clear: {error}"
+                return Verdict(
+                    "ambiguous", what, "there are rules for this host, which have to tell requests apart"
+                )
+            found = verdict.otherwise if rule is None else _by_rule(rule.text, allows=rule.allows)
+            if found.problem is not None:
+                return _with_choice(found, rules)
+        return found
 
     def _denied(self, host: str, port: int) -> Verdict | None:
         if self._deny is None:
@@ -200,3 +249,43 @@ class Rules:
                 )
             ),
         )
+
+
+def _compiled(rules: Iterable[str]) -> list[list[tuple[Pattern, fine_rules.FineRule]]]:
+    """Each list of rules with the hosts they are for. One that makes no sense refuses everything."""
+    found = []
+    for each in netrules.groups(rules):
+        try:
+            parsed = [netrules.parse(text) for text in each]
+            found.append([(parse_pattern(rule.host), fine_rules.compiled(rule)) for rule in parsed])
+        except ValueError:
+            nothing = netrules.NetRule("deny", "*")
+            found.append([(parse_pattern("*"), fine_rules.compiled(nothing))])
+    return found
+
+
+def _of_all(rules: tuple[fine_rules.FineRule, ...], listed: Verdict) -> Verdict | None:
+    """What these say of every request to their host; None if they have to see each."""
+    if not rules:
+        return listed
+    first = rules[0]
+    if first.paths is None and not first.methods and not first.credential:
+        return _by_rule(first.text, allows=first.allows)
+    if listed.problem is not None and not any(rule.allows for rule in rules):
+        return listed
+    return None
+
+
+def _by_rule(text: str, *, allows: bool) -> Verdict:
+    if allows:
+        return Verdict(text)
+    fix = "it is in [[network.rules]] of config.toml, or was given with --rule"
+    return Verdict(text, f'the rule "{text}" refuses this request', fix)
+
+
+def _with_choice(verdict: Verdict, rules: tuple[fine_rules.FineRule, ...]) -> Verdict:
+    """A refusal that says what the rules allow."""
+    allowed = [rule.text for rule in rules if rule.allows]
+    if not allowed:
+        return verdict
+    return replace(verdict, instead=f"what the rules allow here: {'; '.join(allowed[:5])}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clauderon import netrules
 from clauderon.choices import AccessMode
 from clauderon.config.schema import Git, Network
 from clauderon.record import Session
@@ -18,6 +19,7 @@ class SessionPolicy:
     allow:  host patterns; None means not configured (everything), an empty tuple means nothing.
     remotes: the repositories that are the session's, in the form of `repositories`.
     refs:   what it may push to in them with a credential that is lent for them alone; at most one `*` in each.
+    rules:  finer than a host, in the form of `netrules.joined`.
     unsafe: the container was given what undoes its protection; for the status alone.
     group: the session's, for what it used; empty for none.
     own_allow: the list is the session's own (`--allow`), not the configuration's.
@@ -35,6 +37,7 @@ class SessionPolicy:
     group: str = ""
     remotes: tuple[str, ...] = ()
     refs: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
 
 
 def of_session(session: Session, network: Network, git: Git, *, hidden: bool) -> SessionPolicy:
@@ -55,5 +58,7 @@ def of_session(session: Session, network: Network, git: Git, *, hidden: bool) ->
         unsafe=bool(session.unsafe),
         group=session.group,
         remotes=session.remotes,
+        # A session's own come first, and the configuration's after them, in each of its lists.
+        rules=netrules.joined((*each, *network.rules) for each in netrules.groups(session.rules)),
         refs=(f"refs/heads/{session.branch}", *git.push),
     )

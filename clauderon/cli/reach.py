@@ -1,0 +1,33 @@
+"""The options of `create` that say what a session may reach."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from clauderon.choices import LEARN
+
+AccessModeOption = Annotated[
+    str, typer.Option("--access-mode", metavar="read-write|read-only", help="What the proxy lets through.")
+]
+NetworkOption = Annotated[
+    str | None,
+    typer.Option(
+        "--network",
+        metavar="open|proxied|learn",
+        help="proxied: no way out but the proxy. learn: the same, with every host allowed.",
+    ),
+]
+AllowOption = Annotated[
+    list[str] | None, typer.Option("--allow", metavar="HOST[:PORT]", help="Only these hosts; repeatable.")
+]
+RuleOption = Annotated[
+    list[str] | None,
+    typer.Option("--rule", metavar="RULE", help="'allow GET api.test /v1/**', or deny ...; repeatable."),
+]
+
+
+def learning(network: str | None, allow: list[str] | None) -> tuple[str | None, list[str] | None]:
+    """The mode and the list that `learn` stands for: the proxy sees everything, and refuses no host."""
+    return ("proxied", ["*", *(allow or ())]) if network == LEARN else (network, allow)
