@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from clauderon import netrules
 from clauderon.grammar import (
     LAST_PORT,
     PLACEHOLDERS,
@@ -31,9 +30,6 @@ _HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _VERSION = r"[A-Za-z0-9][A-Za-z0-9.+_-]*"
 _PORTS = r"([0-9]{1,5})-([0-9]{1,5})"
 _NPM_PACKAGE = r"(?:@[a-z0-9~][a-z0-9._~-]*/)?[a-z0-9~][a-z0-9._~-]*"
-_REPOSITORY = r"(?!\.{1,2}/)[A-Za-z0-9._~+@-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~+@-]+)+"
-_PUSH_REF = r"refs/[A-Za-z0-9._+@/*-]+"
-_GRAPHQL_NAME = r"[_A-Za-z][_0-9A-Za-z]*"
 # Nothing that a server would rewrite first.
 _URL_PATH = r"/(?!/)(?:(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,:@-]+/?)*"
 _PROXY_URL = r"https?://[^\s/?#]+/?"
@@ -180,13 +176,6 @@ def destinations(value: object) -> tuple[str, ...]:
     return tuple(destination(item) for item in texts(value))
 
 
-def network_rules(value: object) -> tuple[str, ...]:
-    """A list of tables, as the texts of rules. Raises ValueError."""
-    if not isinstance(value, list):
-        raise ValueError("expected tables; write each as [[network.rules]]")
-    return tuple(netrules.of_table(item).text() for item in value)
-
-
 def credential_hosts(value: object) -> tuple[str, ...]:
     """Destinations narrow enough to send a secret to."""
     found = destinations(value)
@@ -244,30 +233,6 @@ def header_format(value: object) -> str:
     if not template.isascii() or not template.isprintable():
         raise ValueError("a header is one line of ASCII")
     return template
-
-
-def repositories(value: object) -> tuple[str, ...]:
-    """A list of `OWNER/NAME`, with `.git` at the end or without."""
-    for name in texts(value):
-        if not re.fullmatch(_REPOSITORY, name):
-            raise ValueError(f"{name!r} is not OWNER/NAME")
-    return texts(value)
-
-
-def push_refs(value: object) -> tuple[str, ...]:
-    """A list of full names of refs, at most one `*` in each."""
-    for ref in texts(value):
-        if not re.fullmatch(_PUSH_REF, ref) or ".." in ref or "//" in ref or ref.count("*") > 1:
-            raise ValueError(f'{ref!r} is not a full name of a ref; write it as "refs/heads/agents/*"')
-    return texts(value)
-
-
-def graphql_names(value: object) -> tuple[str, ...]:
-    """A list of names of GraphQL's."""
-    for name in texts(value):
-        if not re.fullmatch(_GRAPHQL_NAME, name):
-            raise ValueError(f"{name!r} is not the name of a mutation")
-    return texts(value)
 
 
 def more_headers(value: object) -> dict[str, str]:

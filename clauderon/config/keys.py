@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from clauderon import choices, grammar, limits
-from clauderon.config import checks
+from clauderon.config import checks, lending_checks
 from clauderon.config.checks import Check
 
 # A placeholder in a section's name for the agent's, the credential's or the model's own name.
@@ -266,7 +266,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         ),
         Key(
             "repositories",
-            checks.repositories,
+            lending_checks.repositories,
             "More repositories of these hosts to push to, as `OWNER/NAME`, beside the session's remotes.",
         ),
         Key(
@@ -274,7 +274,11 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             checks.choice(*choices.FETCH_SCOPES),
             "With `scope = session`: `any` to read what the secret can, `remotes` to read these repositories alone.",
         ),
-        Key("mutations", checks.graphql_names, "With `scope = session`: GraphQL mutations that may pass."),
+        Key(
+            "mutations",
+            lending_checks.graphql_names,
+            "With `scope = session`: GraphQL mutations that may pass.",
+        ),
         Key(
             "login",
             checks.choice(*choices.LOGINS, ""),
@@ -308,7 +312,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("deny", checks.destinations, "Hosts the proxy refuses; stronger than `allow` and `rules`."),
         Key(
             "rules",
-            checks.network_rules,
+            lending_checks.network_rules,
             "Tables `[[network.rules]]` with `action`, `host` and, each if wanted, `methods`, `paths` (`/v1/**`), "
             "`credential`. The first that is about a request decides; without one `allow` does.",
         ),
@@ -321,7 +325,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         ),
         Key(
             "push",
-            checks.push_refs,
+            lending_checks.push_refs,
             "What sessions may push to beside their own branch (`refs/heads/agents/*`), with a credential whose "
             "`scope` is `session`.",
         ),

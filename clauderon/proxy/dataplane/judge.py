@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from clauderon.proxy.dataplane import budgets, pages
+from clauderon.proxy.dataplane import budgets, pages, problems
 from clauderon.proxy.dataplane.leasing import leased
 from clauderon.proxy.dataplane.ruling import Forward, Held, Intercept, Judged, Page, Passthrough, Ruling
 from clauderon.proxy.dataplane.session import MAX_CONNECTIONS, Session
@@ -77,7 +77,7 @@ def connection_problem(asker: Asker) -> Problem | None:
         what = f"this port belongs to another session's container, not to {asker.source}"
         if not source:
             what = "the address of this session's container is not known yet"
-        return _wrong_source("wrong-source", what)
+        return problems.wrong_source("wrong-source", what)
     return None
 
 
@@ -113,7 +113,7 @@ def _forward(
 ) -> Judged:
     """Apply policy and credentials. Raises Problem."""
     if verdict.problem is not None:
-        raise _refusal(verdict)
+        raise problems.refusal(verdict)
     shared = session.shared
     meter = shared.meter
     if meter is not None and key.host in meter.hosts and not session.main:
@@ -123,7 +123,7 @@ def _forward(
         lent = grant.name if grant is not None and grant.value is not None and key.secure else ""
         verdict = session.rules.request(verdict, head, lent)
         if verdict.problem is not None:
-            raise _refusal(verdict)
+            raise problems.refusal(verdict)
     if grant is None and key.secure and first_line is None and not head.edited:
         return Forward(head.wire, key, verdict.rule, None)  # as nearly all that ask for no secret
     injected = gate = None
@@ -135,7 +135,7 @@ def _forward(
             head = parse_request(head.wire, shared.table)
         problem = session.rules.request_problem(head, grant)
         if problem is not None:
-            raise _refusal(problem)
+            raise problems.refusal(problem)
         if head.upgrade and grant.may_come_back:
             _check_upgrade(grant, key.host, head.upgrade)
         if key.secure:
@@ -147,7 +147,7 @@ def _forward(
                 if grant.scope is not None:
                     gate = scope.judge(head, grant, key.host, key.port, session.rules.reach)
             elif grant.model_api:
-                raise _no_credential(grant, key)
+                raise problems.no_credential(grant, key)
     plain = grant is not None and grant.may_come_back
     if not key.secure:
         # An upstream proxy reads it, with a password of ours: its answer is looked through as well.
@@ -172,10 +172,10 @@ def _check_upgrade(grant: Grant, host: str, wanted: bytes) -> None:
 def _connect(asker: Asker, head: RequestHead) -> Intercept | Passthrough:
     host, port = _authority(head.target, None)
     if head.length != 0:
-        raise _bad_request("CONNECT with a body")
+        raise problems.bad_request("CONNECT with a body")
     session = asker.session
     if head.host is not None and _authority(head.host, port) != (host, port):
-        raise _misdirected(f"CONNECT is for {host}:{port}", head)
+        raise problems.misdirected(f"CONNECT is for {host}:{port}", head)
     if session.main:
         _check_loopback(asker)
         if host == PROBE_HOST:
@@ -184,7 +184,7 @@ def _connect(asker: Asker, head: RequestHead) -> Intercept | Passthrough:
         return Intercept(host, port)  # answered by us and never dialled, so no list applies
     verdict = session.rules.decide(host, port)
     if verdict.problem is not None:
-        raise _refusal(verdict)
+        raise problems.refusal(verdict)
     if session.main or verdict.passthrough:
         return Passthrough(host, port, verdict.rule)
     return Intercept(host, port)
@@ -194,7 +194,7 @@ def _absolute(asker: Asker, head: RequestHead) -> Judged | Page:
     """`GET http://host/path`: plain HTTP, never with a credential."""
     parts = split_absolute(head.target)
     if parts is None:
-        raise _bad_request("the request target is neither a path nor an http:// URL")
+        raise problems.bad_request("the request target is neither a path nor an http:// URL")
     scheme, authority, origin = parts
     if scheme == b"https":
         fix = "a client that uses an HTTP proxy for https:// sends CONNECT host:443 first"
@@ -203,7 +203,7 @@ def _absolute(asker: Asker, head: RequestHead) -> Judged | Page:
     host, port = _authority(authority, 80)
     session = asker.session
     if head.host is not None and _authority(head.host, 80) != (host, port):
-        raise _misdirected(f"the URL is for {format_authority(host, port)}", head)
+        raise problems.misdirected(f"the URL is for {format_authority(host, port)}", head)
     if host in _OUR_NAMES and port == session.shared.main_port and split_target(origin)[0] == b"/":
         return pages.health(session, head)
     if session.main:
@@ -224,7 +224,7 @@ def _check_agreement(asker: Asker, head: RequestHead) -> bytes | None:
         # HTTP/1.0 may leave it out; the upstream is told all the same.
         return b"%b\r\nHost: %b" % (head.lines[0], format_authority(asker.host, asker.port).encode())
     if _authority(head.host, asker.port) != (asker.host, asker.port):
-        raise _misdirected(f"the tunnel is to {format_authority(asker.host, asker.port)}", head)
+        raise problems.misdirected(f"the tunnel is to {format_authority(asker.host, asker.port)}", head)
     asker.agreed = head.host
     return None
 
@@ -235,7 +235,7 @@ def _check_target(asker: Asker, head: RequestHead) -> None:
         return
     parts = split_absolute(head.target)
     if parts is None:
-        raise _bad_request("the request target is not a path")
+        raise problems.bad_request("the request target is not a path")
     if parts[0] != b"https" or _authority(parts[1], 443) != (asker.host, asker.port):
         what = f"the tunnel is to {format_authority(asker.host, asker.port)}, the URL is for another place"
         raise Problem.by_policy(421, "misdirected", "agreement", what)
@@ -258,32 +258,4 @@ def _is_loopback(asker: Asker) -> bool:
 
 def _check_loopback(asker: Asker) -> None:
     if not _is_loopback(asker):
-        raise _wrong_source("not-loopback", "the main port is a proxy for this machine alone")
-
-
-def _bad_request(what: str) -> Problem:
-    return Problem.by_policy(400, "bad-request", "http", what)
-
-
-def _misdirected(what: str, head: RequestHead) -> Problem:
-    named = (head.host or b"").decode("ascii", "replace")
-    return Problem.by_policy(421, "misdirected", "agreement", f"{what}, the Host is {named}")
-
-
-def _wrong_source(code: str, what: str) -> Problem:
-    return Problem.by_policy(403, code, "source-address", what, "use the proxy named in HTTPS_PROXY")
-
-
-def _no_credential(grant: Grant, key: Key) -> Problem:
-    what = f"no credential is set for {key.host} ({grant.name})"
-    if grant.elsewhere:
-        what = f"the credential {grant.name} is not for port {key.port} of {key.host}"
-    return Problem.by_policy(401, "no-credential", "no-credential", what, grant.hint)
-
-
-def _refusal(verdict: Verdict) -> Problem:
-    # `not allowed` and `allow nothing` are one refusal; of the others the first word says which rule.
-    code = "not-allowed" if verdict.rule in ("not allowed", "allow nothing") else verdict.rule.split(" ")[0]
-    problem = Problem.by_policy(403, code, verdict.rule, verdict.problem or "", verdict.fix)
-    problem.instead = verdict.instead
-    return problem
+        raise problems.wrong_source("not-loopback", "the main port is a proxy for this machine alone")
