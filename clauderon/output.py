@@ -38,6 +38,7 @@ def _terminal_width() -> int | None:
 
 Format = Literal["table", "tsv", "json"]
 ENVELOPE_SCHEMA = 1
+_FIRST_LINES, _LAST_LINES = 8, 4
 
 
 class Output:
@@ -192,7 +193,8 @@ class Output:
         self._say(text, f"clauderon: {paint('warning', 'yellow', sys.stderr)}: ")
 
     def fail(self, error: ClauderonError, exit_status: int) -> None:
-        """A failure: `clauderon: what: why`, the hint, then the tool's own stderr; in JSON an envelope as well.
+        """A failure: `clauderon: what: why`, the hint, then the tool's own stderr, of a long one the ends; in JSON an
+        envelope as well, with all of it.
 
         exit_status: what the process will end with, which need not be the error's own.
         """
@@ -219,7 +221,7 @@ class Output:
         if error.hint:
             self._say(f"hint: {error.hint}")
         if error.detail:
-            self._say(error.detail.rstrip("\n"))
+            self._say(_shortened(error.detail))
 
     def _say(self, text: str, ours: str = "") -> None:
         """ours: put before it as it is. The text may repeat what a container says, so it never brings a colour."""
@@ -277,3 +279,13 @@ def stdin_is_terminal() -> bool:
         return sys.stdin is not None and sys.stdin.isatty()
     except ValueError:
         return False
+
+
+def _shortened(detail: str) -> str:
+    """A tool's own words: their first and last lines where they would push ours off the screen."""
+    lines = detail.rstrip("\n").split("\n")
+    left_out = len(lines) - _FIRST_LINES - _LAST_LINES
+    if left_out < 2:
+        return "\n".join(lines)
+    said = f"... {left_out} more lines; --json has them all ..."
+    return "\n".join([*lines[:_FIRST_LINES], said, *lines[-_LAST_LINES:]])

@@ -332,8 +332,10 @@ def _damaged(path: Path, error: sqlite3.DatabaseError) -> BackendError:
     if isinstance(error, sqlite3.OperationalError):
         # A full disk shows as an input/output error too, where sqlite cannot make the file it works with.
         code = getattr(error, "sqlite_errorname", None) or ""
-        if code == "SQLITE_FULL" or (code.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and _is_full(path)):
-            return BackendError(str(path), "the disk is full", hint=f"df -h {shlex.quote(str(path.parent))}")
+        if code == "SQLITE_FULL" or code.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")):
+            why, words = _lack(path) or ("the disk is full" if code == "SQLITE_FULL" else "", "df -h")
+            if why:
+                return BackendError(str(path), why, hint=f"{words} {shlex.quote(str(path.parent))}")
         return BackendError(str(path), str(error), hint="clauderon doctor")
     return BackendError(
         str(path),
@@ -342,12 +344,15 @@ def _damaged(path: Path, error: sqlite3.DatabaseError) -> BackendError:
     )
 
 
-def _is_full(path: Path) -> bool:
+def _lack(path: Path) -> tuple[str, str] | None:
+    """(what the disk has no more of, the command that shows it); None where there is room."""
     try:
         disk = os.statvfs(path.parent)
     except OSError:
-        return False
-    return disk.f_bavail * disk.f_frsize < _LEAST_ROOM_BYTES or (disk.f_files > 0 and disk.f_favail == 0)
+        return None
+    if disk.f_files > 0 and disk.f_favail == 0:
+        return "the disk is full: it has no inodes left, so no file can be made", "df -i"
+    return ("the disk is full", "df -h") if disk.f_bavail * disk.f_frsize < _LEAST_ROOM_BYTES else None
 
 
 def set_aside(home: Home) -> Path | None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from clauderon.cells import Column
+from clauderon.errors import BackendError
 from clauderon.output import Format, Output, colored
 from clauderon.paths import Home
 from tests.standins.cli import Cli
@@ -113,3 +114,16 @@ def test_what_is_done_is_a_name_a_line_and_in_tsv_the_whole_record(
         assert capsysbinary.readouterr().out == said
     Output("tsv").done({"name": "a", "changed": False})
     assert capsysbinary.readouterr().out == b"name\ta\nchanged\tno\n"
+
+
+def test_a_tools_long_words_are_shown_by_their_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    """A full disk made git say 612 lines, which pushed our own off the screen. Seen to fail without the cut."""
+    detail = "".join(f"line {number}\n" for number in range(600))
+    Output().fail(BackendError("what", "why", hint="type this", detail=detail), 4)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:3] == ["clauderon: what: why", "hint: type this", "line 0"]
+    assert lines[-5:] == [
+        "... 588 more lines; --json has them all ...", "line 596", "line 597", "line 598", "line 599",
+    ]  # fmt: skip
+    Output("json").fail(BackendError("what", "why", detail=detail), 4)
+    assert json.loads(capsys.readouterr().out)["error"]["detail"] == detail

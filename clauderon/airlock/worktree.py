@@ -17,7 +17,7 @@ from clauderon import filelock
 from clauderon.airlock.disk import corrections
 from clauderon.airlock.layout import LOCK_MARK, LOCK_REASON, admin_dir, is_at, own_ref, registered
 from clauderon.airlock.settled import settle
-from clauderon.errors import CommandFailed, Conflict, UsageError
+from clauderon.errors import BackendError, CommandFailed, Conflict, UsageError
 from clauderon.git.call import Completed, Git, Running, operand
 from clauderon.git.environment import without_filters
 from clauderon.git.repository import Repository
@@ -227,6 +227,15 @@ def _cannot_add(opening: Opening, answer: Completed) -> Exception:
     there = _EXISTS.search(text)
     if "cannot lock ref" in text:
         taken, why = there[1] if there else "", "another branch's name is in the way"
+    elif "unable to write file" in text or "No space left" in text:
+        # git takes back what it wrote, so that there may be room again by now.
+        place = opening.worktree.parent
+        return BackendError(
+            f"worktree {opening.worktree}",
+            "git could not write its files; the disk may be full",
+            hint=f"df -h '{place}'; df -i '{place}'",
+            detail=text,
+        )
     elif not _is_conflict(answer):
         return CommandFailed(answer.argv, answer.status, answer.stdout, answer.stderr)
     elif "branch" in text:

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from clauderon import airlock, git
-from clauderon.errors import ClauderonError, CommandFailed, Conflict, UsageError
+from clauderon.airlock import worktree
+from clauderon.errors import BackendError, ClauderonError, CommandFailed, Conflict, UsageError
 from clauderon.paths import Home
+from clauderon.proc import Completed
 from tests.airlock.world import World, call, make_repo, open_session, session_for
 
 ODD = [
@@ -150,6 +152,23 @@ def test_a_checkout_that_fails_leaves_no_branch_and_no_pin(repo: Path, home: Hom
         open_session(repo, home)
     assert call("git", "for-each-ref", cwd=repo) == before
     assert call("git", "worktree", "list", cwd=repo).count("\n") == 0
+
+
+def test_a_disk_that_fills_up_during_the_checkout_is_a_reason(
+    repo: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git names each file that it could not write, and not why. Seen to fail as "git: exit status 128"."""
+
+    def filled(opening: worktree.Opening, *_: object) -> Completed:
+        return Completed(
+            ("git",), 128, b"", b"error: unable to write file a\nfatal: Could not reset index file\n"
+        )
+
+    monkeypatch.setattr(worktree.Opening, "_again", filled)
+    with pytest.raises(BackendError) as failed:
+        open_session(repo, home)
+    assert failed.value.why == "git could not write its files; the disk may be full"
+    assert failed.value.hint == f"df -h '{home.worktrees}'; df -i '{home.worktrees}'"
 
 
 def test_a_name_another_home_uses_on_the_repository_is_a_conflict(repo: Path, tmp_path: Path) -> None:

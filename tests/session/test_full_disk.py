@@ -15,6 +15,7 @@ from tests.standins.sessions import a_session
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 SIZE_BYTES = 1 << 20
+INODES = 200
 
 
 @pytest.fixture
@@ -22,7 +23,10 @@ def small(tmp_path: Path) -> Iterator[Home]:
     """A home on a disk of one mebibyte, with a session in it."""
     place = tmp_path / "small"
     place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_BYTES}", "small", str(place)], check=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={SIZE_BYTES},nr_inodes={INODES}", "small", str(place)],
+        check=True,
+    )
     try:
         home = Home(place / "home")
         home.create()
@@ -43,6 +47,20 @@ def _fill(home: Home) -> Path:
         except OSError:
             pass
     return ballast
+
+
+def test_a_disk_without_inodes_is_told_from_one_without_room(small: Home, cli: Cli) -> None:
+    """`df -h` shows a lot of room there. Seen to fail where the two were the same."""
+    for journal in small.root.glob("clauderon.db-*"):
+        journal.unlink()
+    for number in range(INODES):
+        try:
+            (small.root / str(number)).touch()
+        except OSError:
+            break
+    answer = cli("list", env={"CLAUDERON_HOME": str(small.root)})
+    assert (answer.status, answer.error.split("hint: ")[1]) == (4, f"df -i {small.root}\n")
+    assert "it has no inodes left" in answer.error
 
 
 @pytest.mark.parametrize("command", [("list",), ("list", "--json"), ("status", "one")])
