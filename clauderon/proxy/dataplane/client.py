@@ -329,7 +329,7 @@ class Client(Wire):
         close = unread or head is None or head.close or self.session.draining or head.method == b"CONNECT"
         method = head.method if head is not None else b"GET"
         shape = refusals.shape(self, head) if head is not None else ""
-        self.send(render(problem, method=method, shape=shape, close=close))
+        self.send(render(refusals.completed(problem), method=method, shape=shape, close=close))
         if close:
             self.pending = b""
             self.finish()

@@ -74,9 +74,15 @@ class Problem(Exception):
 
 
 def _error(problem: Problem, shape: str) -> dict[str, object]:
-    """The error in the shape of a model API: `anthropic`, which is the shape for others as well, `openai`, `google`."""
+    """The error in the shape of a model API (`anthropic`, `openai`, `google`), or of any other (`plain`).
+
+    The message has all of it: most clients show nothing else, to a person or to a model.
+    """
     what = _UNPRINTABLE.sub("?", problem.what)[:400]
-    message = ". ".join(filter(None, (f"clauderon: {what}", problem.instead, problem.fix[:600])))
+    rule = f"rule: {problem.rule}" if problem.refused and problem.rule else ""
+    instead = f"instead: {problem.instead[:600]}" if problem.instead else ""
+    hint = f"hint: {problem.fix[:600]}" if problem.fix else ""
+    message = ". ".join(filter(None, (f"clauderon: {what}", rule, instead, hint)))
     if shape == "google":
         status = _GOOGLE.get(problem.status, "UNKNOWN")
         return {"error": {"code": problem.status, "message": message, "status": status}}
@@ -84,6 +90,14 @@ def _error(problem: Problem, shape: str) -> dict[str, object]:
     error = {"type": kind, "code": problem.code, "message": message}
     if shape == "openai":
         return {"error": {**error, "param": None}}
+    if shape == "plain":
+        # The clients of most APIs, of forges among them, show a `message` at the top.
+        parts = {"rule": problem.rule, "instead": problem.instead, "hint": problem.fix}
+        return {
+            "message": message,
+            "type": "error",
+            "error": {**error, **{k: v for k, v in parts.items() if v}},
+        }
     return {"type": "error", "error": error}
 
 
@@ -106,6 +120,8 @@ def render(problem: Problem, *, method: bytes = b"GET", shape: str = "", close: 
         kind = "application/json"
     else:
         body = f"clauderon: {what}\n".encode()
+        if problem.refused and problem.rule:
+            body += f"rule: {problem.rule[:200]}\n".encode("utf-8", "replace")
         if problem.instead:
             body += f"instead: {problem.instead[:600]}\n".encode("utf-8", "replace")
         if fix:
