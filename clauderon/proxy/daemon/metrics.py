@@ -16,7 +16,14 @@ from clauderon.proxy.dataplane.session import Counters
 from clauderon.proxy.usage.totals import Totals
 
 STATES = ("working", "waiting", "done", "failed", "stopped", "unknown")
-_SAID = {b"working": "working", b"waiting": "waiting", b"done": "done", b"stopped": "stopped"}
+_SAID = {
+    b"working": "working",
+    b"waiting": "waiting",
+    b"waiting permission": "waiting",
+    b"waiting answer": "waiting",
+    b"done": "done",
+    b"stopped": "stopped",
+}
 _WORD_BYTES = 64
 _TOKENS = {
     "input": ("input",),

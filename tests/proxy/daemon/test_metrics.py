@@ -114,6 +114,8 @@ def test_no_end_of_models_is_one_more_line() -> None:
     [
         ("working\n", "", "working"),
         ("waiting", "", "waiting"),
+        ("waiting permission\n", "", "waiting"),
+        ("waiting answer\n", "", "waiting"),
         ("done", "0\n", "done"),
         ("done", "3", "failed"),
         ("stopped", "143", "stopped"),
