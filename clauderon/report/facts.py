@@ -24,7 +24,7 @@ def facts(story: Story) -> list[Fact]:
     asked, spent = about.asked, about.spent
     last = about.last_activity or session.updated_at
     values = [
-        Fact("State", about.view.row()["status"]),
+        Fact("State", _state(story)),
         Fact("Agent", session.agent),
         Fact("Branch", session.branch),
         Fact("Base", session.base[:12]),
@@ -74,6 +74,13 @@ def clock(seconds: float) -> str:
         return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
     except (ValueError, OverflowError, OSError):  # a commit may be dated to any number
         return "at no time"
+
+
+def _state(story: Story) -> str:
+    view = story.about.view
+    if view.state == "running" and view.activity:
+        return str(view.row()["doing"])
+    return str(view.row()["status"])
 
 
 def _bytes(story: Story) -> int:

@@ -6,6 +6,7 @@ no mention and no `Fixes #1`, and no HTML of it is taken for HTML. Tables are no
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 
@@ -28,6 +29,8 @@ def markdown(stories: Sequence[Story], title: str) -> str:
         parts.append(f"{len(stories)} sessions used together: {facts.used(facts.total(stories))}.\n")
     heads = [_head(story) for story in stories]
     room = MOST - sum(map(len, (*parts, *heads)))
+    if room < 0 and len(stories) > 1:
+        return _shortened(stories, title)
     for number, story in enumerate(stories):
         # Each has an equal share of what the ones before it left.
         share = room // (len(stories) - number)
@@ -40,7 +43,8 @@ def markdown(stories: Sequence[Story], title: str) -> str:
 
 def span(text: str, most: int = _MOST_ITEM) -> str:
     """Foreign text within a line, as code."""
-    shown = visible.line(text)
+    # A container may have named a branch with megabytes.
+    shown = visible.line(text[: most + 1])
     shown = shown if len(shown) <= most else f"{shown[:most]}..."
     if not shown.strip(" "):
         return "`(empty)`"
@@ -110,18 +114,18 @@ def _some(rows: Sequence[str]) -> str:
 def _diff(story: Story, room: int) -> str:
     if story.patch is None:
         return f"The diff is not known: {span(story.problem)}\n"
-    lines = [text for text, _ in patchview.parts(story.patch)]
-    if not lines:
+    total = story.patch.count(b"\n")
+    if not story.patch:
         return "Nothing was changed.\n"
     kept: list[str] = []
     left = room - 200  # of which some are the frame
-    for line in lines[:_MOST_DIFF_LINES]:
+    for line, _ in itertools.islice(patchview.parts(story.patch), _MOST_DIFF_LINES):
         left -= len(line) + 1
         if left < 0:
             break
         kept.append(line)
-    more = len(lines) - len(kept)
-    said = f"\n{more} more lines of the diff are left out.\n" if more else ""
+    more = total - len(kept)
+    said = f"\n{more} more lines of the diff are left out.\n" if more > 0 else ""
     return (
         f"<details><summary>Diff</summary>\n\n{block(kept, 'diff')}{said}\n</details>\n" if kept else said[1:]
     )
