@@ -7,7 +7,7 @@ had a hand in (names of files, commits, paths of requests) is here as it came: w
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -26,6 +26,9 @@ from clauderon.session.overview import Overview, Spent, overview, summed
 _MOST_COMMITS = 200
 _MOST_PROMPT = 256 << 10
 _MOST_KINDS = 200
+_MOST_EVENTS = 500
+# What an event says of its session, which the reader knows.
+_KNOWN = frozenset(("time", "event", "session", "id", "name", "group", "agent", "branch", "repo", "worktree"))
 
 
 class Commit(NamedTuple):
@@ -116,7 +119,7 @@ def _story(context: Context, session: Session, about: Overview, rows: Iterable[R
         problem = f"{error.what}: {error.why}"
     return Story(
         about, session, _prompt(context, session), found, patch, problem, asked, tuple(rows),
-        _timeline(session, found, asked),
+        tuple(sorted([*_timeline(session, found, asked), *_happened(context, session)])),
     )  # fmt: skip
 
 
@@ -166,7 +169,20 @@ def audited(records: Iterable[Mapping[str, Any]]) -> Asked:
     return Asked(tuple(hosts), tuple(Refusal(*kind, *count) for kind, count in often), first, last)
 
 
-def _timeline(session: Session, found: Iterable[Commit], asked: Asked) -> tuple[Moment, ...]:
+def _happened(context: Context, session: Session) -> list[Moment]:
+    """What the events' file has of it: waits, budgets, starts and stops."""
+    events = reader.read(context.home.events, session=session.id)
+    return [
+        Moment(
+            _number(event.get("time")),
+            str(event.get("event", "")),
+            ", ".join(f"{key} {value}" for key, value in event.items() if key not in _KNOWN and value != ""),
+        )
+        for event in deque(events, maxlen=_MOST_EVENTS)
+    ]
+
+
+def _timeline(session: Session, found: Iterable[Commit], asked: Asked) -> list[Moment]:
     moments = [Moment(session.created_at, "created", session.branch)]
     if asked.first:
         moments += [
@@ -178,7 +194,7 @@ def _timeline(session: Session, found: Iterable[Commit], asked: Asked) -> tuple[
         Moment(one.last, "refused", f"{one.method} {one.target} ({one.rule}), {one.times} in all, the last")
         for one in itertools.islice(asked.refusals, 50)
     ]
-    return tuple(sorted(moments))
+    return moments
 
 
 def _rows(context: Context) -> list[Row]:
@@ -205,6 +221,10 @@ def _prompt(context: Context, session: Session) -> str:
 def _times(record: Mapping[str, Any]) -> int:
     """A line of the audit may count several."""
     return _whole(record.get("repeated")) or _whole(record.get("others")) or 1
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _whole(value: object) -> int:

@@ -68,6 +68,11 @@ function spark(values) {
   return picture;
 }
 
+function stateOf(one) {
+  const word = one.status === one.state ? one.word : one.status;
+  return one.waiting_for ? word + " (" + one.waiting_for + ")" : word;
+}
+
 function showSessions() {
   if (!list.sessions.length) {
     show(make("p", {}, "No sessions. Begin one: "), make("pre", {}, 'clauderon create --repo . --prompt "Fix the bug"'));
@@ -82,7 +87,7 @@ function showSessions() {
     for (const [key, title, kind] of LIST) {
       const cell = make("td", { class: kind, "data-title": title });
       if (key === "traffic") { if (one.traffic.some((value) => value > 0)) cell.append(spark(one.traffic)); }
-      else if (key === "state") cell.append(make("span", { class: "state " + one.word }, one.status === one.state ? one.word : one.status));
+      else if (key === "state") cell.append(make("span", { class: "state " + one.word }, stateOf(one)));
       else cell.append(one.text[key]);
       row.append(cell);
     }

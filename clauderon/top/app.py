@@ -129,6 +129,8 @@ class Top(App[None]):
     # Showing
 
     def _show(self, look: Look) -> None:
+        if frame.calling({one.view.session.id: one for one in self.last.sessions}, look.sessions):
+            self.bell()
         self.last = look
         text = frame.summary(look.sessions)
         self.query_one("#summary", Static).update(

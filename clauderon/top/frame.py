@@ -33,6 +33,7 @@ class Shown(NamedTuple):
 COLUMNS = (
     Shown("name", "NAME", 16),
     Shown("state", "STATE", 9),
+    Shown("for", "FOR", 10, 80),
     Shown("cpu", "CPU%", 4, 50),
     Shown("memory", "MEM", 4, 56),
     Shown("traffic", "TRAFFIC", TRAFFIC_WIDTH, 66),
@@ -67,6 +68,7 @@ def texts(one: Overview, traffic: Sequence[float] = (), now: float | None = None
     return {
         "name": visible.line(one.view.session.name),
         "state": visible.line(one.word),
+        "for": one.view.waiting_for,
         "cpu": f"{one.stats.cpu:.0f}" if one.stats else "",
         "memory": figures.short(one.stats.memory, 1024) if one.stats else "",
         "traffic": figures.bars(traffic, TRAFFIC_WIDTH) if traffic else figures.short(known, 1024),
@@ -101,6 +103,17 @@ def _rank(one: Overview) -> int:
     return 0 if one.word in _URGENT else 1 if one.word in _BUSY else 2
 
 
+def calling(before: Mapping[str, Overview], found: Iterable[Overview]) -> list[Overview]:
+    """Those that have come to need a person since the look before, by session id."""
+    return [
+        one
+        for one in found
+        if one.word in _URGENT
+        and (last := before.get(one.view.session.id)) is not None
+        and (last.word, last.view.waiting_for) != (one.word, one.view.waiting_for)
+    ]
+
+
 def summary(found: Sequence[Overview]) -> str:
     """One line about all: `3 sessions | 4.1M tokens, $12.40 | 2 working, 1 done | 3.4k requests, 2 refused, 38MB`."""
     words: dict[str, int] = {}
@@ -120,5 +133,8 @@ def summary(found: Sequence[Overview]) -> str:
 def table(found: Sequence[Overview], width: int) -> tuple[list[Mapping[str, str]], list[Column]]:
     """Rows and columns of one frame, for `output.records`."""
     now = time.time()
-    shown = [Column(c.key, c.title, STYLES if c.key == "state" else {}) for c in columns(width)]
+    shown = [
+        Column(c.key, c.title, STYLES if c.key == "state" else {}, optional=c.key == "for")
+        for c in columns(width)
+    ]
     return [texts(one, now=now) for one in ordered(found, "need")], shown

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from clauderon import events
 from clauderon.paths import Home
 from clauderon.session.story import Story, stories
 from clauderon.store import Store
@@ -70,3 +71,15 @@ def test_a_page_is_written_where_one_says(cli: Cli, fleet: Fleet, tmp_path: Path
     assert "hint: " in failed.error
     assert cli("report", "nobody", env=env).status == 3
     assert cli("report", env=env).status == 2
+
+
+def test_what_happened_is_in_the_timeline(fleet: Fleet) -> None:
+    """The file of events, as the proxy and the commands write it."""
+    events.append(
+        fleet.home, "waiting", {"session": "one", "id": f"{1:012x}", "branch": "x", "for": "permission"}
+    )
+    events.append(fleet.home, "budget", {"session": f"{1:012x}", "share": 0.8, "limit": 5.0})
+    events.append(fleet.home, "waiting", {"session": "two", "id": f"{2:012x}"})
+    (one,) = told(fleet, "one")
+    found = [(moment.kind, moment.text) for moment in one.timeline if moment.kind in ("waiting", "budget")]
+    assert found == [("waiting", "for permission"), ("budget", "share 0.8, limit 5.0")]

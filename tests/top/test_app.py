@@ -95,6 +95,22 @@ async def test_figures_grow_while_one_looks(fleet: Fleet) -> None:
         await until(lambda: "api.anthropic.com/v1/[bold]x" in text_of(app, "#text"))
 
 
+async def test_a_bell_rings_when_a_session_comes_to_wait(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not for those that waited when one came to look, nor at every look."""
+    one = fleet.add("one", 1)
+    fleet.add("two", 2, activity="waiting")
+    rung: list[bool] = []
+    monkeypatch.setattr(Top, "bell", lambda _self: rung.append(True))
+    async with running(fleet, (100, 24)) as (app, _):
+        assert rung == []
+        (fleet.home.session_home(one.id) / ".clauderon/activity").write_text("waiting permission\n")
+        await until(lambda: app.table.shown[one.id]["for"] == "permission")
+        await asyncio.sleep(0.5)
+        assert rung == [True]
+
+
 async def test_output_is_shown_and_drives_nothing(fleet: Fleet) -> None:
     """Seen to lose what is in brackets where the pane takes text for markup."""
     fleet.add("one", 1, output=_HOSTILE)
