@@ -14,7 +14,7 @@ from bench.figures import Row, as_json, table
 from bench.machine import Unavailable, say
 
 OURS = "clauderon"
-BENCHES = ("cli", "create", "list", "proxy", "fairness", "memory")
+BENCHES = ("cli", "create", "git", "sync", "status", "delete", "list", "proxy", "fairness", "memory")
 
 
 def _names(text: str) -> list[str]:
@@ -72,6 +72,10 @@ def measure(name: str, asked: argparse.Namespace) -> tuple[list[Row], list[str]]
         from bench import listing
 
         return listing.bench(asked.rounds or 15)
+    if name in ("git", "sync", "status", "delete"):
+        from bench import working
+
+        return working.bench(name, asked.rounds or 3, asked.only)
     if name == "cli":
         from bench import cli
 
