@@ -27,6 +27,8 @@ LABEL_GROUP = "clauderon.group"
 LABEL_UNSAFE = "clauderon.unsafe"
 # Of a throwaway container: the session it is made for.
 LABEL_PROBE = "clauderon.probe"
+# Of the overlay over the objects that a session borrows: the session's id.
+LABEL_LENT = "clauderon.lent"
 # Facts of the database about containers that only help for a moment, by the session they are for.
 HELPER_FACT = "probe:"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from clauderon.airlock.carry import carry
 from clauderon.airlock.layout import HostSide
+from clauderon.airlock.lent import sources
 from clauderon.airlock.private_refs import Inside
 from clauderon.airlock.quarantine import Quarantine
 from clauderon.errors import BackendError
@@ -41,6 +42,7 @@ def bring(
     carry(
         common_dir,
         quarantine.objects,
+        *sources(side),
         tips=[new],
         known=known,
         env=env,
@@ -59,7 +61,7 @@ def _require_commit(
     """Before anything is carried. One that is not there at all is for the carry to explain."""
     reading = {
         **untrusting(offline(env)),
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(side.objects),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(side.objects, *sources(side)),
     }
     kind = Git(common_dir, reading).call("cat-file", "-t", oid, ok=None)
     if kind.status == 0 and kind.text.strip() != "commit":

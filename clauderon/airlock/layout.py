@@ -7,6 +7,9 @@ airlock/<id>/    our own notes about it, never mounted but for the read-only fil
     tracks       which of our paths the repository tracks itself
     by-hand      what git by hand in the worktree reads last (`byhand`)
     objects/     verified copies of the container's objects
+    lent/        hard links to the user's objects, the lower layer of an overlay (`lent`)
+    joined/      where git inside finds the other directories of objects, in a layer above that one
+    touched/     what the container's git has touched or written there: the container's to forge, never read
     snapshot/    new objects of the worktree's content, made for a diff or a rescue
     staging/     copies of the changed files, while they are made
     synced       the branch tip of the last finished sync
@@ -69,6 +72,21 @@ class HostSide(NamedTuple):
     def objects(self) -> Path:
         """Verified copies of the session's new objects."""
         return self.root / "objects"
+
+    @property
+    def lent(self) -> Path:
+        """Hard links to the user's objects; no file in it may be written, or given another mode or owner."""
+        return self.root / "lent"
+
+    @property
+    def joined(self) -> Path:
+        """The layer above: one file, which names the other directories of objects by their places inside."""
+        return self.root / "joined"
+
+    @property
+    def touched(self) -> Path:
+        """Where the overlay's changes go; the container's to forge."""
+        return self.root / "touched"
 
     @property
     def snapshot(self) -> Path:

@@ -15,6 +15,7 @@ from clauderon import paths
 from clauderon.airlock import byhand
 from clauderon.airlock.disk import corrections
 from clauderon.airlock.layout import CONTAINER_OBJECTS, HostSide, admin_dir, host_side
+from clauderon.airlock.lent import lend
 from clauderon.airlock.personal import write_personal
 from clauderon.airlock.worktree import give_away
 from clauderon.airlock.worktree_index import shield
@@ -239,8 +240,11 @@ def tracks(session: Session, home: paths.Home, path: str) -> bool:
         return False
 
 
-def mounts(home: paths.Home, session: Session) -> tuple[Mount, ...]:
-    """What makes git work in the container, from the session's row alone (it also serves `refresh`)."""
+def mounts(home: paths.Home, session: Session, *, lending: bool = False) -> tuple[Mount, ...]:
+    """What makes git work in the container, from the session's row alone (it also serves `refresh`).
+
+    lending: whether an overlay lies over the objects (`lent`).
+    """
     side = host_side(home, session.id)
     objects = object_dirs(Path(session.git_dir) / "objects")
     if not objects:
@@ -249,12 +253,15 @@ def mounts(home: paths.Home, session: Session) -> tuple[Mount, ...]:
             f"its objects are no longer at {session.git_dir}",
             hint=f"clauderon delete {session.name}",
         )
-    _write_alternates(side, len(objects))
     found = [
         Mount(str(side.gitfile), f"{paths.WORKSPACE}/.git", read_only=True),
         Mount(str(home.git_dir(session.id)), paths.CONTAINER_GIT),
     ]
-    for index, directory in enumerate(objects):
+    if lending:
+        found.append(lend(home, session.id, objects))
+    else:
+        _write_alternates(side, len(objects))
+    for index, directory in enumerate(objects, int(lending)):
         target = f"{CONTAINER_OBJECTS}/{index}"
         found.append(Mount(str(directory), target, read_only=True))
         if (directory / "info" / "alternates").is_file():

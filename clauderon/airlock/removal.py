@@ -78,13 +78,13 @@ def _remove(top: Path) -> None:
 
 def _clear(root: int, name: str, number: int) -> int:
     """Remove one entry of the top; the directories it holds become entries of the top themselves."""
-    if _unlink(name, root):
+    if _unlink(name, root) or _rmdir(name, root):
         return number
     make_enterable(name, root)
     directory = os.open(name, _DIRECTORY, dir_fd=root)
     try:
         for inner in names_in(directory):
-            if _unlink(inner, directory):
+            if _unlink(inner, directory) or _rmdir(inner, directory):
                 continue
             make_enterable(inner, directory)
             number = _lift(directory, inner, root, number + 1)
@@ -118,6 +118,15 @@ def _unlink(name: str, directory: int) -> bool:
             os.close(os.open(name, _PATH_ONLY | os.O_DIRECTORY, dir_fd=directory))
         except OSError:
             raise error from None
+        return False
+    return True
+
+
+def _rmdir(name: str, directory: int) -> bool:
+    """Whether `name` was an empty directory, and is gone: another user's too, which can be neither read nor moved."""
+    try:
+        os.rmdir(name, dir_fd=directory)
+    except OSError:
         return False
     return True
 

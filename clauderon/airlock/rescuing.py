@@ -16,6 +16,7 @@ from clauderon.airlock.carry import carry
 from clauderon.airlock.dropped import Traces, dropped, traces
 from clauderon.airlock.ignoring import asked_for
 from clauderon.airlock.layout import HostSide, branch_ref, host_side, kept_dir, own_ref
+from clauderon.airlock.lent import sources
 from clauderon.airlock.private_refs import Inside
 from clauderon.airlock.quarantine import Quarantine
 from clauderon.airlock.refs import ref_patterns
@@ -173,6 +174,7 @@ class _Rescue:
                 self.common_dir,
                 self.side.objects,
                 self.side.snapshot,
+                *sources(self.side),
                 *self.sources,
                 tips=tips,
                 known=self.known,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from clauderon.airlock.layout import HostSide, beside
+from clauderon.airlock.lent import sources
 from clauderon.git.alternates import alternates
 from clauderon.git.call import Completed, Git
 from clauderon.git.environment import offline, untrusting
@@ -125,6 +126,8 @@ class Workbench:
             **untrusting(offline(self._env)),
             **_WHO,
             "GIT_OBJECT_DIRECTORY": str(self._side.snapshot),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(self._common_dir / "objects", self._side.objects),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(
+                self._common_dir / "objects", self._side.objects, *sources(self._side)
+            ),
         }
         return Git(self._common_dir, env, cwd=self._side.root).call(*words, stdin=stdin, ok=ok)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from clauderon.mount import Mount
 from clauderon.proc import operand
-from clauderon.spec import LABEL_HOME, LABEL_ID, LABEL_PROBE, LABEL_SESSION, LABEL_UNSAFE
+from clauderon.spec import LABEL_HOME, LABEL_ID, LABEL_LENT, LABEL_PROBE, LABEL_SESSION, LABEL_UNSAFE
 
 if TYPE_CHECKING:
     from clauderon.spec import ContainerSpec
@@ -19,6 +19,8 @@ LOG_FILES = 4
 
 def mount_value(mount: Mount) -> str:
     """The value of `--mount`: CSV, so that colons, commas and quotes in a path survive (`-v` splits at colons)."""
+    if mount.kind == "overlay":
+        return ",".join(_csv(field) for field in _overlay_fields(mount))
     fields = [f"type={mount.kind}", f"source={mount.source}", f"target={mount.target}"]
     if mount.read_only:
         fields.append("readonly")
@@ -26,6 +28,22 @@ def mount_value(mount: Mount) -> str:
         # Else docker fills an empty one with what the image has there, its owner and its mode too.
         fields.append("volume-nocopy")
     return ",".join(_csv(field) for field in fields)
+
+
+def _overlay_fields(mount: Mount) -> list[str]:
+    """A volume without a name: it is removed with its container, and its labels say whose it is should it be left."""
+    home, session_id = mount.owner
+    return [
+        "type=volume",
+        f"target={mount.target}",
+        "volume-nocopy",
+        "volume-driver=local",
+        f"volume-label={LABEL_HOME}={home}",
+        f"volume-label={LABEL_LENT}={session_id}",
+        "volume-opt=type=overlay",
+        "volume-opt=device=overlay",
+        f"volume-opt=o={mount.source}",
+    ]
 
 
 def _csv(field: str) -> str:
@@ -83,7 +101,7 @@ def _container_argv(spec: ContainerSpec) -> list[str]:
     argv += ["-i", "-t"] if spec.tty else ["-i"]
     # An image's own entry point would get our start script as its arguments.
     argv += ["--entrypoint", spec.command[0]]
-    return argv
+    return [*argv, *spec.extra_args, operand(spec.image), *spec.command[1:]]
 
 
 def _log_argv(spec: ContainerSpec) -> list[str]:
@@ -106,30 +124,12 @@ def container_run_argv(spec: ContainerSpec) -> list[str]:
     docker hands a signal that ends this call on to the container, if it has begun: `--sig-proxy=false` keeps an
     interrupt of ours from the agent.
     """
-    return [
-        "run",
-        "-d",
-        "--sig-proxy=false",
-        "--pull",
-        "never",
-        *_container_argv(spec),
-        *spec.extra_args,
-        operand(spec.image),
-        *spec.command[1:],
-    ]
+    return ["run", "-d", "--sig-proxy=false", "--pull", "never", *_container_argv(spec)]
 
 
 def container_create_argv(spec: ContainerSpec) -> list[str]:
     """`docker create` for a session: the same container, not started."""
-    return [
-        "create",
-        "--pull",
-        "never",
-        *_container_argv(spec),
-        *spec.extra_args,
-        operand(spec.image),
-        *spec.command[1:],
-    ]
+    return ["create", "--pull", "never", *_container_argv(spec)]
 
 
 _CONTAINER_LS = ("container", "ls", "--all", "--no-trunc")
@@ -214,14 +214,18 @@ def volume_create_argv(name: str, labels: Mapping[str, str]) -> list[str]:
 
 def volume_list_argv(label: str) -> list[str]:
     """The volumes with this label, and its value."""
-    return [
-        "volume",
-        "ls",
-        "--filter",
-        f"label={label}",
-        "--format",
-        f'{{"Name":{{{{json .Name}}}},"Label":{{{{json (.Label "{label}")}}}}}}',
-    ]
+    return ["volume", "ls", "--filter", f"label={label}", "--format", _volume(label)]
+
+
+def volumes_left_argv(home: str) -> list[str]:
+    """The overlays of a home's sessions that no container has, each with its session."""
+    filters = ["dangling=true", f"label={LABEL_HOME}={home}", f"label={LABEL_LENT}"]
+    words = [word for each in filters for word in ("--filter", each)]
+    return ["volume", "ls", *words, "--format", _volume(LABEL_LENT)]
+
+
+def _volume(label: str) -> str:
+    return f'{{"Name":{{{{json .Name}}}},"Label":{{{{json (.Label "{label}")}}}}}}'
 
 
 def container_remove_argv(name: str) -> list[str]:

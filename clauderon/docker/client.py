@@ -228,6 +228,11 @@ class Docker(Caller):
         answer = self.run(*argv.volume_list_argv(label), what="list volumes")
         return {item["Name"]: item["Label"] for item in parse.json_lines(answer.text)}
 
+    def volumes_left(self, home: str) -> dict[str, str]:
+        """Overlays of a home's sessions that no container has, and the session of each."""
+        answer = self.run(*argv.volumes_left_argv(home), what="list volumes")
+        return {item["Name"]: item["Label"] for item in parse.json_lines(answer.text)}
+
     def volume_users(self, name: str) -> list[parse.Container]:
         """Every container, running or not, that mounts the volume."""
         return self._listed(argv.volume_users_argv(name), f"find users of {name}")

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from clauderon.airlock.layout import host_side
 from clauderon.paths import Home
 from clauderon.record import Session
 from clauderon.session.context import Context
@@ -49,7 +50,7 @@ def directories(home: Home, session: Session) -> tuple[Path, ...]:
     """What a session can fill on this machine."""
     return (
         home.worktree(session.name), home.git_dir(session.id), home.session_home(session.id),
-        home.upload_dir(session.id),
+        home.upload_dir(session.id), host_side(home, session.id).touched,
     )  # fmt: skip
 
 

@@ -216,7 +216,11 @@ def _described(context: Context, plan: Plan, around: launch.Surroundings) -> spe
             context._replace(home=scratch), plan.session, plan.agent, around, plan.prompt
         )
     mounts = tuple(
-        m._replace(source=m.source.replace(directory, str(real.root), 1)) for m in described.mounts
+        m._replace(
+            source=m.source.replace(directory, str(real.root)),
+            owner=(str(real.root), m.owner[1]) if m.owner[0] else m.owner,
+        )
+        for m in described.mounts
     )
     labelled = plan.session.changed(step="container")
     return described._replace(mounts=mounts, labels=spec.labels(labelled, real))

@@ -22,7 +22,7 @@ from clauderon.errors import BackendError, CommandFailed, UsageError
 from clauderon.mount import Mount
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import credential_facts, own_network, probe, resources, unsafe, volumes
+from clauderon.session import credential_facts, own_network, probe, resources, touching, unsafe, volumes
 from clauderon.session.context import Context
 from clauderon.session.resources import Gateway
 
@@ -126,7 +126,7 @@ def prepare(
     lend_caches(home, session, around.shared, owner)
     mounts = (
         *workspace_mounts(home, session, owner),
-        *airlock.mounts(home, session),
+        *airlock.mounts(home, session, lending=touching.wanted(context, session, around.facts)),
         Mount(str(home.ca_cert), paths.CONTAINER_CA, read_only=True),
         *agent_setup.mounts,
     )
@@ -225,6 +225,8 @@ def run(
             changed = _less(context, container, failure)
             if changed:
                 without |= changed
+            elif touching.refused(context, container.mounts, failure):
+                pass  # described without it, the next time
             elif failures.network_half_made(failure) and not completed:
                 completed = True
                 resources.complete(context, gateway.network)

@@ -22,6 +22,7 @@ from clauderon.session import (
     refresh,
     remove,
     resources,
+    touching,
     unheard,
     volumes,
 )
@@ -240,9 +241,12 @@ def _networks(context: Context, dry_run: bool) -> list[Action]:
 
 
 def _volumes(context: Context, dry_run: bool) -> list[Action]:
-    """The cache volumes of repositories that are gone. What was in there is fetched and compiled again."""
+    """The cache volumes of repositories that are gone, and overlays whose containers are.
+
+    What was in the first is fetched and compiled again; what is in the second lies in the sessions' own directories.
+    """
     actions = []
-    for name in volumes.left(context):
+    for name in [*volumes.left(context), *touching.left(context)]:
         actions.append(Action(name, "volume", "removed"))
         if not dry_run:
             context.docker.volume_remove(name)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clauderon import airlock, names, spec
-from clauderon.airlock.layout import RESCUES, free, kept_dir
+from clauderon.airlock.layout import RESCUES, free, host_side, kept_dir
 from clauderon.airlock.rescue_refs import Kept
 from clauderon.caching import wanted
 from clauderon.docker.parse import Container
 from clauderon.errors import BackendError, ClauderonError, Interrupted, Refused
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import genuine, own_network, promotion, rescues, unheard
+from clauderon.session import genuine, own_network, probe, promotion, rescues, unheard
 from clauderon.session.context import Context, lock
 from clauderon.session.delayed_progress import slow
 from clauderon.session.lookup import find
@@ -83,6 +83,7 @@ def delete(
         for container in containers:
             context.docker.container_remove(container.id)
         home = _home_goes(context, session, keep_home)
+        _clear_touched(context, session)
         kept = airlock.close(context.home, session, context.environ, say=context.report.note)
         _forget(context, session)
     return Deleted(session, rescued, kept, home)
@@ -148,6 +149,7 @@ def discard(context: Context, session: Session) -> None:
             context.docker.container_remove(container.id)
     if session.step != "recorded":
         # A session that was recorded and no further has no branch; one of that name would be the user's.
+        _clear_touched(context, session)
         airlock.close(context.home, session, context.environ)
     _forget(context, session)
 
@@ -159,6 +161,16 @@ def is_complete(context: Context, session: Session) -> bool:
     worked = airlock.tip(context.home, session) not in (None, session.base)
     runs = detail is not None and detail.running and session.step == "container"
     return session.step in ("container", UNDOING) and ours and (runs or worked)
+
+
+def _clear_touched(context: Context, session: Session) -> None:
+    """Remove what the container has touched. Its whiteouts leave files of root's, which a container must remove."""
+    touched = host_side(context.home, session.id).touched
+    try:
+        airlock.remove_tree(touched)
+    except BackendError:
+        probe.empty(context, session, touched)
+        airlock.remove_tree(touched)
 
 
 def _containers(context: Context, session: Session) -> list[Container]:

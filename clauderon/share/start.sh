@@ -17,6 +17,10 @@ state=$agent_home/.clauderon
 # Only init was to see it: children of the agent that have an init of their own are not to inherit it.
 unset TINI_KILL_PROCESS_GROUP
 
+# git sets the time of a pack that it relies on. Of two packs with the same object it takes the younger: be it the one
+# whose time it can set. With `-h` the file is not opened, which would copy it.
+[ -w /clauderon/objects/0/pack ] && touch -h /clauderon/objects/0/pack/pack-*.pack 2>/dev/null
+
 say() { printf 'clauderon: %s\n' "$*" >&2; }
 
 has() { command -v "$1" >/dev/null 2>&1; }

@@ -18,6 +18,16 @@ PATHS = st.text(
 ).map(lambda text: "/" + text)
 
 
+def test_an_overlay_is_a_nameless_volume_that_says_whose_it_is() -> None:
+    mount = Mount("lowerdir=/a:/b,upperdir=/c", "/objects", kind="overlay", owner=("/ho,me", "0123"))
+    (row,) = csv.reader([argv.mount_value(mount)])
+    assert row == [
+        *("type=volume", "target=/objects", "volume-nocopy", "volume-driver=local"),
+        *("volume-label=clauderon.home=/ho,me", "volume-label=clauderon.lent=0123"),
+        *("volume-opt=type=overlay", "volume-opt=device=overlay", "volume-opt=o=lowerdir=/a:/b,upperdir=/c"),
+    ]
+
+
 @given(PATHS, PATHS, st.booleans())
 def test_a_mount_survives_dockers_csv_whatever_the_path(source: str, target: str, read_only: bool) -> None:
     value = argv.mount_value(Mount(source, target, read_only=read_only))

@@ -120,6 +120,10 @@ def everything(stage: Engine, word: str) -> list[str]:
     row = session(stage, word)
     home, repo = stage.home, stage.root / "repo"
     inspected = stage.inspect(word)
+    for mount in inspected["Mounts"]:
+        # The overlay over the objects has no name but the engine's.
+        if mount["Destination"] == "/clauderon/objects/0" and mount["Type"] == "volume":
+            mount["Name"] = mount["Source"] = "<overlay>"
     admin = admin_dir(repo / ".git", home.worktree(row.name))
     assert admin is not None
     seen = {

@@ -135,7 +135,8 @@ def test_the_volumes_of_a_repository_that_is_gone_go_too(engine: Engine) -> None
     engine.scripted(image=BUSYBOX, docker='shared_caches = "repository"')
     engine.repo()
     engine.create("s")
-    made = {mount["Name"] for mount in engine.inspect("s")["Mounts"] if mount["Type"] == "volume"}
+    names = {mount.get("Name", "") for mount in engine.inspect("s")["Mounts"]}
+    made = {name for name in names if name.startswith("clauderon-")}  # the overlay's has none of its own
     (engine.root / "repo").rename(engine.root / "elsewhere")
     assert "volume" not in engine.cli.ok("reconcile").text
     (engine.root / "elsewhere").rename(engine.root / "repo")
