@@ -20,7 +20,8 @@ LAYERS = {
 # Floors that a floor may not import, although they lie below it. Each with the modules that may all the same.
 CLOSED: dict[tuple[str, str], dict[str, str]] = {
     ("service", "tools"): {
-        "proxy.daemon.branch_watch": "carries a commit over a second after it was made, and looks for it without git"
+        "proxy.daemon.branch_watch": "carries a commit over a second after it was made, and looks for it without git",
+        "proxy.daemon.event_watch": "reads what an agent says it does",
     },
     ("tools", "state"): {},
     ("state", "ground"): {},

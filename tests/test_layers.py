@@ -35,6 +35,7 @@ PROC_IN_PROXY = {
     "proxy.service",
     "proxy.daemon.supervisor",
     "proxy.daemon.branch_watch",
+    "proxy.daemon.event_watch",
     "proxy.secrets.source",
     "proxy.daemon.keeper",
     "proxy.logins.store",

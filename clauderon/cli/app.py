@@ -98,6 +98,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("report", "report", "report", _WORK, brief="Tell what sessions did, as Markdown or HTML."),
     Command("usage", "usage", "usage", _LIFE, brief="Show the tokens and the cost of sessions."),
     Command("budget", "budget", "budget", _LIFE, brief="Show or change what sessions may spend."),
+    Command("events", "events", "events", _LIFE, brief="Print what happened to sessions; follow it."),
     Command("reconcile", "lifecycle", "reconcile", _HOUSE, brief="Finish or undo what killed commands left."),
     Command("clean-cache", "cache", "clean_cache", _HOUSE, brief="Show or remove the shared cache volumes."),
     Command(

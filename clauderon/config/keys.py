@@ -378,6 +378,48 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "`create` fails with it.",
             env="CLAUDERON_ON_CREATE",
         ),
+        Key(
+            "on_start",
+            grammar.text,
+            "A shell command for this machine, run when a stopped session was started.",
+            env="CLAUDERON_ON_START",
+        ),
+        Key(
+            "on_waiting",
+            grammar.text,
+            "A shell command for this machine, run when an agent waits for you: for a permission, or an answer.",
+            env="CLAUDERON_ON_WAITING",
+        ),
+        Key(
+            "on_done",
+            grammar.text,
+            "A shell command for this machine, run when an agent ended by itself with status 0.",
+            env="CLAUDERON_ON_DONE",
+        ),
+        Key(
+            "on_failed",
+            grammar.text,
+            "A shell command for this machine, run when an agent ended with another status.",
+            env="CLAUDERON_ON_FAILED",
+        ),
+        Key(
+            "on_budget",
+            grammar.text,
+            "A shell command for this machine, run when 80 % of a budget is spent, or all of it.",
+            env="CLAUDERON_ON_BUDGET",
+        ),
+        Key(
+            "on_stop",
+            grammar.text,
+            "A shell command for this machine, run when a session was stopped.",
+            env="CLAUDERON_ON_STOP",
+        ),
+        Key(
+            "on_delete",
+            grammar.text,
+            "A shell command for this machine, run when a session was deleted.",
+            env="CLAUDERON_ON_DELETE",
+        ),
     ),
 }
 

@@ -113,9 +113,16 @@ class ModelPrice(NamedTuple):
 
 
 class Hooks(NamedTuple):
-    """`[hooks]`."""
+    """`[hooks]`: shell commands. on_create is a part of `create`; the others are told of what happened."""
 
     on_create: str = ""
+    on_start: str = ""
+    on_waiting: str = ""
+    on_done: str = ""
+    on_failed: str = ""
+    on_budget: str = ""
+    on_stop: str = ""
+    on_delete: str = ""
 
 
 class Config(NamedTuple):

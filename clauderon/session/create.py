@@ -23,6 +23,7 @@ from clauderon.session import (
     remove,
     request,
     resources,
+    telling,
     unheard,
     unsafe,
 )
@@ -49,7 +50,9 @@ def create(context: Context, wanted: Request) -> Created:
             idempotency.check_same(context, wanted, existing)
             return Created(existing, existing=True)
         try:
-            return Created(_create(context, wanted))
+            session = _create(context, wanted)
+            telling.tell(context, session, "create")
+            return Created(session)
         except Conflict:
             # Another command with the same key may have been faster: with the name, or with the key itself.
             if not key or context.store.by_idempotency(key) is None:

@@ -8,7 +8,16 @@ from clauderon.docker import failures, keys
 from clauderon.errors import EXIT_TIMEOUT, BackendError, ClauderonError, CommandFailed, Conflict
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import container_exec, launch, parting, promotion, proxy_notify, resources, unsafe
+from clauderon.session import (
+    container_exec,
+    launch,
+    parting,
+    promotion,
+    proxy_notify,
+    resources,
+    telling,
+    unsafe,
+)
 from clauderon.session.context import Context, lock
 from clauderon.session.delayed_progress import slow
 from clauderon.session.lookup import find
@@ -42,13 +51,18 @@ def _start(context: Context, session: Session, mode: str) -> Session:
     if detail is not None:
         try:
             context.docker.container_start(container)
+            if mode == "agent":
+                telling.tell(context, session, "start")
             return session
         except CommandFailed as failure:
             # The address or the network of a stopped container is not kept for it: make it anew.
             if not (failures.address_taken(failure) or failures.network_changed(failure)):
                 raise failures.explain(failure, f"start {session.name}") from failure
         context.docker.container_remove(container)
-    return recreate(context, session, mode)
+    session = recreate(context, session, mode)
+    if mode == "agent":
+        telling.tell(context, session, "start")
+    return session
 
 
 def recreate(context: Context, session: Session, mode: str) -> Session:
@@ -72,6 +86,7 @@ def stop(context: Context, name: str, *, grace_s: int = STOP_GRACE_S) -> Session
     session = find(context, name)
     with lock(context, session), slow(context.report, f"Stopping {session.name}"):
         context.docker.container_stop(names.container(session.name), grace_s)
+        telling.tell(context, session, "stop")
         promotion.promote(context, session)
     sync_quietly(context, session)
     return session

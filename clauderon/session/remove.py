@@ -16,7 +16,7 @@ from clauderon.docker.parse import Container
 from clauderon.errors import BackendError, ClauderonError, Interrupted, Refused
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import genuine, own_network, probe, promotion, rescues, unheard
+from clauderon.session import genuine, own_network, probe, promotion, rescues, telling, unheard
 from clauderon.session.context import Context, lock
 from clauderon.session.delayed_progress import slow
 from clauderon.session.lookup import find
@@ -86,6 +86,7 @@ def delete(
         _clear_touched(context, session)
         kept = airlock.close(context.home, session, context.environ, say=context.report.note)
         _forget(context, session)
+        telling.tell(context, session, "delete", rescued=len(rescued))
     return Deleted(session, rescued, kept, home)
 
 

@@ -6,7 +6,7 @@
 _clauderon_known() {
     case $1 in
     '')
-        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge top dashboard report usage budget reconcile clean-cache doctor env path shell-init network rescue image proxy config'
+        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge top dashboard report usage budget events reconcile clean-cache doctor env path shell-init network rescue image proxy config'
         options='--version -V --debug --help'
         ;;
     ' create')
@@ -105,6 +105,9 @@ file*'
         options='--group --format --json --quiet -q --help'
         arguments='names
 none'
+        ;;
+    ' events')
+        options='--follow -f --session --format --json --quiet -q --help'
         ;;
     ' reconcile')
         options='--dry-run --rebuild-database --format --json --quiet -q --help'
@@ -289,6 +292,8 @@ _clauderon_kind() {
     ' usage --format') kind='choice table tsv json' ;;
     ' budget --group') kind='groups' ;;
     ' budget --format') kind='choice table tsv json' ;;
+    ' events --session') kind='names' ;;
+    ' events --format') kind='choice table tsv json' ;;
     ' reconcile --format') kind='choice table tsv json' ;;
     ' clean-cache --format') kind='choice table tsv json' ;;
     ' doctor --leaks') kind='none' ;;

@@ -56,6 +56,7 @@ _clauderon() {
                 'report:Tell what sessions did: prompt, timeline, commits, diff, requests, refusals, what was lent, tokens and cost.'
                 'usage:Show the requests, tokens and cost of sessions, as the models reported them.'
                 'budget:Show or change what a session or a group may spend on models. It applies at once; nothing is restarted.'
+                'events:Print what happened to sessions, a line each. With --json, the lines as they were written.'
                 'reconcile:Finish or undo what killed commands left, and adopt containers whose record was lost.'
                 'clean-cache:Show the shared cache volumes, their sizes and their users; with --force remove them.'
                 'doctor:Check everything a session needs, and print for each failure the command that fixes it.'
@@ -96,6 +97,7 @@ _clauderon() {
                 report) _clauderon_report ;;
                 usage) _clauderon_usage ;;
                 budget) _clauderon_budget ;;
+                events) _clauderon_events ;;
                 reconcile) _clauderon_reconcile ;;
                 clean-cache) _clauderon_clean_cache ;;
                 doctor) _clauderon_doctor ;;
@@ -423,6 +425,18 @@ _clauderon_budget() {
         '(- *)--help[Show the help.]' \
         '1:[NAME]: _clauderon_ask names session' \
         '2:[AMOUNT]: '
+}
+
+_clauderon_events() {
+    _arguments -s -S \
+        '--follow[Go on with what happens from now on.]' \
+        '-f[Go on with what happens from now on.]' \
+        '--session=[Only this session.]:NAME: _clauderon_ask names session' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
+        '--json[Short for --format json.]' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
+        '(- *)--help[Show the help.]'
 }
 
 _clauderon_reconcile() {

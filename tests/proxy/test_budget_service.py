@@ -121,3 +121,19 @@ def test_a_budget_survives_the_database(served: Service) -> None:
         store.update(session.id, budget="7")
     kept = json.loads((served.home.session_dir(session.id) / "rights.json").read_text())
     assert kept["budget"] == "7"
+
+
+def test_the_service_runs_a_hook_when_a_budget_is_used_up(
+    served: Service, model: ModelApi, cli: Cli, tmp_path: Path
+) -> None:
+    out = tmp_path / "told"
+    text = served.home.config.read_text()
+    served.home.config.write_text(f"""{text}\n[hooks]\non_budget = 'cat >>"{out}"'\n""")
+    session = served.session("one", budget=dollars(1))
+    served.ensure()
+    assert ask(served, session) == 200
+    eventually(lambda: out.exists() and out.read_text().count("\n") == 2, "the hook ran for both shares")
+    assert [json.loads(line)["share"] for line in out.read_text().splitlines()] == [0.8, 1.0]
+    shown = cli.ok("events", "--session", "one", "--json").text.splitlines()
+    assert [json.loads(line)["event"] for line in shown] == ["budget", "budget"]
+    assert "budget" in cli.ok("events").text

@@ -25,6 +25,7 @@ from clauderon.errors import EXIT_CONFLICT, EXIT_FAILED, EXIT_OK, ClauderonError
 from clauderon.paths import Home
 from clauderon.proxy.daemon import channel, lockfile, logfile, rlimits, systemd
 from clauderon.proxy.daemon.branch_watch import BranchWatch
+from clauderon.proxy.daemon.event_watch import EventWatch
 from clauderon.proxy.secrets import source as secret_source
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Supervisor:
         self._notify = environ.get(systemd.SOCKET, "")
         self._sockets: dict[str, int] = {}
         self._watch = BranchWatch(home, self._environ)
+        self._events = EventWatch(home, self._environ)
         self._started_at = time.time()
         self._selector = selectors.DefaultSelector()
         self._child: subprocess.Popen[bytes] | None = None
@@ -211,8 +213,10 @@ class Supervisor:
                 self._write_lock()
             case "config":
                 self._config = message["raw"]
+                self._events.set_config(message["raw"])
             case "watch":
                 self._watch.set_sessions(message["records"])
+                self._events.set_sessions(message["records"])
             case "stop":
                 self._stop()
             case "fatal":
@@ -243,6 +247,7 @@ class Supervisor:
                 self._stop()
                 return None
             self._watch.look()
+            self._events.look()
         logfile.trim(self._home.logs / "proxy.log")
         return None
 

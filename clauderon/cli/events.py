@@ -1,0 +1,67 @@
+"""`events`: what happened to sessions."""
+
+# Without `from __future__ import annotations`, which has typer compile every annotation anew at each start.
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from clauderon.cells import Column
+from clauderon.cli import common
+from clauderon.events import Tail
+
+_COLUMNS = (
+    Column("time", "TIME", width=14),
+    Column("event", "EVENT", width=8),
+    Column("session", "SESSION", width=16),
+    Column("what", "WHAT"),
+)
+_POLL_S = 0.3
+
+
+def events(
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what happens from now on.")
+    ] = False,
+    session: Annotated[
+        str | None, typer.Option("--session", metavar="NAME", help="Only this session.")
+    ] = None,
+    format_: common.FormatOption = "table",
+    json: common.JsonOption = False,
+    quiet: common.QuietOption = False,
+) -> None:
+    """Print what happened to sessions, a line each. With --json, the lines as they were written.
+
+    Events: create, start, waiting, done, failed, budget, stop, delete. docs/looking.md has their fields.
+
+    Example: clauderon events --follow --json
+    """
+    out = common.speak(format_, json, quiet)
+    tail = Tail(common.home(), from_start=True)
+    out.head(_COLUMNS)
+    while True:
+        for event in tail.read():
+            if session is None or session in (event.get("session"), event.get("id")):
+                out.item(event if out.json else _line(event, out.format == "tsv"), _COLUMNS)
+        if not follow:
+            return
+        time.sleep(_POLL_S)
+
+
+def _line(event: dict[str, Any], machine: bool) -> dict[str, Any]:
+    at = event.get("time")
+    if not machine and isinstance(at, (int, float)):
+        at = time.strftime("%m-%d %H:%M:%S", time.localtime(at))
+    return {**event, "time": at, "what": _what(event)}
+
+
+def _what(event: dict[str, Any]) -> str:
+    kind = event["event"]
+    if kind == "waiting":
+        return f"for {event['waiting_for']}" if event.get("waiting_for") else ""
+    if kind == "failed":
+        return f"with status {event.get('exit_status')}"
+    if kind == "budget":
+        return f"${event.get('spent')} of ${event.get('limit')} ({event.get('budget')} {event.get('of')})"
+    return ""
