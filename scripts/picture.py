@@ -109,8 +109,13 @@ def draw(text: list[Text]) -> str:
 
 
 def main(arguments: list[str]) -> int:
+    if arguments == ["--top"]:
+        sys.path.insert(0, str(ROOT))
+        from scripts import picture_top
+
+        return picture_top.main()
     if len(arguments) > 1 or arguments[:1] in (["-h"], ["--help"]):
-        print("usage: scripts/picture [FILE]", file=sys.stderr)
+        print("usage: scripts/picture [FILE | --top]", file=sys.stderr)
         return 2
     try:
         printed = Path(arguments[0]).read_bytes() if arguments else run_demo()

@@ -30,6 +30,13 @@ def test_every_link_of_a_first_page_leads_somewhere(name: str) -> None:
         assert (ROOT / link).exists(), link
 
 
+def test_the_picture_of_top_is_of_top_and_fetches_nothing() -> None:
+    picture = (ROOT / "docs/top.svg").read_text()
+    assert set(re.findall(r"https?://[^\"' )]+", picture)) == {"http://www.w3.org/2000/svg"}
+    assert "url(" not in picture.replace("url(#", "")
+    assert all(title in picture for title in ("STATE", "TRAFFIC", "TOKENS", "COST"))
+
+
 def test_the_picture_shows_real_commands_and_fetches_nothing() -> None:
     picture = (ROOT / "docs/demo.svg").read_text()
     assert "docs/demo.svg" in (ROOT / "README.md").read_text()

@@ -126,6 +126,11 @@ class Fleet:
         docker = Docker.of(settings.docker, self.environ)
         return Context(self.home, settings, self.environ, docker, store, Output())
 
+    def rows(self) -> list[Session]:
+        """The sessions, oldest first."""
+        with Store.open(self.home) as store:
+            return store.all()
+
     @property
     def asked(self) -> list[str]:
         """What docker was asked, a line each."""
