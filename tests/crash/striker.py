@@ -6,15 +6,20 @@ or opened for writing. Python's audit events name them all, so what a later vers
 being listed here. The product knows nothing of this: it is started by `python striker.py ARGUMENT...` instead of
 `python -m clauderon`.
 
-CRASH_LOG       a file that gets one line a point: its number, its kind, what it is about
-CRASH_AT        the number of the point to strike at, or words that its line has; 0 never
+CRASH_LOG       a file that gets one line a point: its number, its mark, its kind, what it is about
+CRASH_AT        the mark or the number of the point to strike at, or words that its line has; 0 never
+
+A mark is the same in every run of a course: it is made of what the point is about, without ids and numbers of processes,
+and of how many alike came before. A point's number is not, since some of a course happens side by side.
 CRASH_HOW       before, started (a command runs on, orphaned), after; or INT or TERM, sent while it runs
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -45,6 +50,7 @@ class Striker:
         self.count = 0
         self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self.asked = ""
+        self.alike: dict[str, int] = {}
         self.guard = threading.Lock()
         self.here = threading.local()
 
@@ -74,13 +80,19 @@ class Striker:
             self.count += 1
             number = self.count
             said = os.fsdecode(about) if isinstance(about, (str, bytes, os.PathLike)) else str(about)
-            os.write(self.log, f"{number}\t{kind}\t{said!a:.1500}\n".encode())
-            if self.at != str(number) and (self.at.isdecimal() or self.at not in said):
+            mark = self.mark(f"{kind} {said}")
+            os.write(self.log, f"{number}\t{mark}\t{kind}\t{said!a:.1500}\n".encode())
+            if self.at not in (str(number), mark) and (_is_place(self.at) or self.at not in said):
                 return
             self.at = "0"
             if self.how == "before":
                 self.kill()
         self.here.struck = True
+
+    def mark(self, text: str) -> str:
+        alike = hashlib.sha256(_plain(text).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+        self.alike[alike] = self.alike.get(alike, 0) + 1
+        return f"{alike}.{self.alike[alike]}"
 
     def done(self) -> None:
         """The operation of the chosen point was done in this thread."""
@@ -154,6 +166,18 @@ class Striker:
             return answer
 
         return called
+
+
+def _plain(text: str) -> str:
+    """The text without what differs from run to run: ids, numbers of processes, names made by chance."""
+    text = re.sub(r"(cldn-[a-z]+-|tmp|merge-\d+-|scratch-\d+-)\w+", "*", text)
+    text = re.sub(r"/[0-9a-f]{2}\b", "/*", text)
+    return re.sub(r"\w*\d\w*", "*", text)
+
+
+def _is_place(at: str) -> bool:
+    """Whether it is a number or a mark, and no words."""
+    return re.fullmatch(r"\d+|[0-9a-f]{12}\.\d+", at) is not None
 
 
 def _is_idle(event: str, arguments: tuple[Any, ...]) -> bool:

@@ -38,11 +38,12 @@ _OBJECT = re.compile(r"(^|/)objects/([0-9a-f]{2}|pack|info)(/|$)")
 
 @dataclass(frozen=True)
 class Point:
-    """One place to strike at: the number in the command's course, and what is there."""
+    """One place to strike at: the number in the command's course, and what is there. mark: the same in every run."""
 
     number: int
     kind: str
     about: str
+    mark: str = ""
 
     def __str__(self) -> str:
         return f"point {self.number} ({self.kind} {self.about})"
@@ -97,7 +98,7 @@ class World:
     def strike(self, argv: tuple[str, ...], at: int | str, how: str) -> tuple[Strike, list[Point]]:
         """Run a command that is struck at its point `at` (0: nowhere); also all points it came to.
 
-        at: its number; or words of it, for the first one that has them.
+        at: its number or its mark; or words of it, for the first one that has them.
         """
         self.runs += 1
         log = self.engine.root / f"points-{self.runs}"
@@ -108,11 +109,16 @@ class World:
         answer = striking(*argv, env=env)
         points = []
         for line in log.read_text().splitlines() if log.exists() else []:
-            number, kind, about = line.split("\t", 2)
-            points.append(Point(int(number), kind, about))
+            number, mark, kind, about = line.split("\t", 3)
+            points.append(Point(int(number), kind, about, mark))
         log.unlink(missing_ok=True)
         struck_at = next(
-            (one for one in points if one.number == at or (isinstance(at, str) and at in one.about)), None
+            (
+                one
+                for one in points
+                if at in (one.number, one.mark) or (isinstance(at, str) and at in one.about)
+            ),
+            None,
         )
         self.settle()
         return Strike(answer, struck_at), points
