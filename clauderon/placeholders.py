@@ -11,13 +11,15 @@ LIFE_S = 365 * 86400
 CLAUDE_ACCESS = "sk-ant-oat01-clauderon-placeholder-the-proxy-has-the-real-token"
 CLAUDE_REFRESH = "sk-ant-ort01-clauderon-placeholder-the-host-has-the-real-token"
 CODEX_REFRESH = "rt_clauderon-placeholder-the-host-has-the-real-token"
-CODEX_ACCOUNT = "00000000-0000-4000-8000-c1a0de000000"
 
 
-def codex_token(plan: str) -> str:
-    """A JWT as Codex parses one: the plan it shows, nobody's name, and a signature that is none."""
+def codex_token(plan: str, account: str) -> str:
+    """A JWT as Codex parses one: the plan it shows, nobody's name, and a signature that is none.
+
+    account: the real one's id, which is no secret: Codex looks for it in what its backend says of the accounts.
+    """
     auth = {
-        "chatgpt_account_id": CODEX_ACCOUNT,
+        "chatgpt_account_id": account,
         "chatgpt_user_id": "user-clauderon-placeholder",
         "chatgpt_plan_type": plan or "plus",
     }

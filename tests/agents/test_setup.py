@@ -345,8 +345,10 @@ def test_codex_finds_a_chatgpt_login_where_one_is_lent(
     home: Home, session: Make, agent: Find, prepare: Prepare
 ) -> None:
     row = session()
-    env = prepare(row, agent("codex"), credentials=("chatgpt",), logins={"chatgpt": {"plan": "pro"}}).env
+    env = prepare(
+        row, agent("codex"), credentials=("chatgpt",), logins={"chatgpt": {"plan": "pro", "account": "a-1"}}
+    ).env
     assert not {"OPENAI_API_KEY", "CODEX_API_KEY"} & env.keys()
     kept = json.loads((home.session_home(row.id) / ".codex/auth.json").read_text())
     assert (kept["auth_mode"], kept["OPENAI_API_KEY"]) == ("chatgpt", None)
-    assert kept["tokens"]["access_token"] == placeholders.codex_token("pro")
+    assert kept["tokens"]["access_token"] == placeholders.codex_token("pro", "a-1")

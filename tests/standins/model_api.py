@@ -27,6 +27,9 @@ import model_answers as answers  # type: ignore[import-not-found]
 import model_websocket as websocket  # type: ignore[import-not-found]
 from model_parts import CREDENTIAL_HEADERS, HOSTS, Keys, Record, tls  # type: ignore[import-not-found]
 
+CHATGPT = "/backend-api/codex/responses"
+ACCOUNTS = "/backend-api/wham/accounts/check"
+
 
 @dataclass(frozen=True)
 class Behaviour:
@@ -49,6 +52,15 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.headers.get("Upgrade", "").lower() == "websocket":
             self._websocket()
+        elif self.path == ACCOUNTS and self.server.behaviour.keys.accepts(CHATGPT, self.headers):
+            origin = "https://chatgpt.com"
+            account = {
+                "id": "account-test",
+                "workspace_backend_origin": origin,
+                "account_routing_override": "us",
+            }
+            self._record({}, None, None, status=200)
+            self._json(200, {"accounts": [account], "account_ordering": ["account-test"]})
         else:
             self._elsewhere({})
 
@@ -59,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
         request = self._body()
         path = self.path.partition("?")[0]
         if (
-            path in ("/v1/messages", "/v1/responses")
+            path in ("/v1/messages", "/v1/responses", CHATGPT)
             or ":streamGenerateContent" in path
             or (path.startswith("/v1beta/") and ":generateContent" in path)
         ):
@@ -67,7 +79,7 @@ class Handler(BaseHTTPRequestHandler):
                 return
             if path == "/v1/messages":
                 self._anthropic(request)
-            elif path == "/v1/responses":
+            elif path in ("/v1/responses", CHATGPT):
                 self._openai(request)
             else:
                 self._google(request, stream=":streamGenerateContent" in path)
@@ -287,6 +299,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--anthropic-oauth", default=keys.anthropic_oauth)
     parser.add_argument("--openai-key", default=keys.openai)
     parser.add_argument("--google-key", default=keys.google)
+    parser.add_argument("--chatgpt-token", default=keys.chatgpt)
     return parser.parse_args(argv)
 
 
@@ -295,7 +308,8 @@ def main(argv: list[str]) -> int:
     script = answers.Script()
     if options.script is not None:
         script = answers.Script.from_json(options.script.read_text())
-    keys = Keys(options.anthropic_key, options.anthropic_oauth, options.openai_key, options.google_key)
+    given = (options.anthropic_key, options.anthropic_oauth, options.openai_key, options.google_key)
+    keys = Keys(*given, options.chatgpt_token)
     bound = [options.bind] if _is_address(options.bind) and options.bind != "0.0.0.0" else []
     server = Server(
         (options.bind, options.port),

@@ -32,6 +32,7 @@ class Keys:
     anthropic_oauth: str = "sk-ant-oat01-test-not-a-real-token-0001"
     openai: str = "sk-test-not-a-real-key-0001"
     google: str = "AIza-test-not-a-real-key-0001"
+    chatgpt: str = ""
 
     def accepts(self, path: str, headers: Message) -> bool:
         """Whether a request carries the credential of the API it asks, told by its host, else by its path."""
@@ -39,6 +40,8 @@ class Keys:
         bearer = headers.get("Authorization", "").removeprefix("Bearer ")
         if host.endswith("googleapis.com") or path.startswith("/v1beta/"):
             return _same(headers.get("x-goog-api-key", ""), self.google)
+        if path.startswith("/backend-api/codex/"):
+            return _same(bearer, self.chatgpt) and headers.get("ChatGPT-Account-ID") == "account-test"
         if host == "api.openai.com" or path.startswith("/v1/responses"):
             return _same(bearer, self.openai)
         return _same(headers.get("x-api-key", ""), self.anthropic) or _same(bearer, self.anthropic_oauth)

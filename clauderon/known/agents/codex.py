@@ -67,12 +67,13 @@ trust_level = "trusted"
     # Its terminal form takes no key from the environment.
     login: dict[str, Any] = {"auth_mode": "apikey", "OPENAI_API_KEY": place.lent["openai"]}
     if place.login is not None:
-        token = placeholders.codex_token(str(place.login.get("plan", "")))
+        account = str(place.login.get("account", ""))
+        token = placeholders.codex_token(str(place.login.get("plan", "")), account)
         tokens = {"id_token": token, "access_token": token, "refresh_token": placeholders.CODEX_REFRESH}
         login = {
             "auth_mode": "chatgpt",
             "OPENAI_API_KEY": None,
-            "tokens": {**tokens, "account_id": placeholders.CODEX_ACCOUNT},
+            "tokens": {**tokens, "account_id": account},
             # Of one that is some days old it would ask for another.
             "last_refresh": "2099-01-01T00:00:00.000000Z",
         }
@@ -146,7 +147,7 @@ AGENT = Known(
                 model_api=True,
                 websocket=True,
             ),
-            placeholder=placeholders.codex_token(""),
+            placeholder=placeholders.codex_token("", ""),
             variables=(),
         ),
     ),

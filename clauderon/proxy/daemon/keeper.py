@@ -72,7 +72,7 @@ class Held:
         return await self._keeper.renewed(self)
 
     def answer(self) -> dict[str, Any]:
-        return finding.CLIENTS[self.client].answer()
+        return finding.CLIENTS[self.client].answer(self.login.plan)
 
 
 class Keeper:

@@ -84,7 +84,7 @@ def _locks(path: Path) -> tuple[Path, ...]:
     return directory / ".oauth_refresh.lock", directory.with_name(f"{directory.name}.lock")
 
 
-def _answer() -> Content:
+def _answer(_plan: Mapping[str, Any]) -> Content:
     return {
         "token_type": "Bearer",
         "access_token": placeholders.CLAUDE_ACCESS,

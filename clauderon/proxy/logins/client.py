@@ -18,7 +18,7 @@ class Login(NamedTuple):
 
     access: the token that is lent. refresh: what renews it; empty where nothing does.
     expires_at: by this machine's clock; None for a token that does not expire by itself.
-    account: what the client names beside the token, or empty. plan: what may be told inside: no secret, no person.
+    account: what the client names beside the token, or empty. plan: what may be told inside: no secret, no name.
     """
 
     access: str
@@ -52,7 +52,7 @@ class Client(NamedTuple):
     asking: the request that renews it. renewed: the content with an answer's tokens in it, and all else as it was;
     `now` is when the answer came. Raises ValueError for an answer without a token.
     locks: directories that the client itself makes while it renews. endpoints: host to paths where it asks.
-    answer: what its own call to these is answered inside, with no secret in it.
+    answer: what its own call to these is answered inside, by the plan, with no secret in it.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Client(NamedTuple):
     renewed: Callable[[Content, Mapping[str, Any], float], Content]
     locks: Callable[[Path], tuple[Path, ...]]
     endpoints: Mapping[str, tuple[str, ...]]
-    answer: Callable[[], Content]
+    answer: Callable[[Mapping[str, Any]], Content]
 
 
 def home_of(environ: Mapping[str, str], variable: str, default: str) -> Path | None:

@@ -39,13 +39,13 @@ def _parse(content: Content) -> Login | None:
         return None
     said = claims_of(text_of(tokens, "id_token")).get(_AUTH)
     said = said if isinstance(said, dict) else {}
-    plan = text_of(said, "chatgpt_plan_type")
+    account = text_of(tokens, "account_id") or text_of(said, "chatgpt_account_id")
     return Login(
         access=access,
         refresh=text_of(tokens, "refresh_token"),
         expires_at=_until(claims_of(access), text_of(content, "last_refresh")),
-        account=text_of(tokens, "account_id") or text_of(said, "chatgpt_account_id"),
-        plan={"plan": plan} if plan else {},
+        account=account,
+        plan={"plan": text_of(said, "chatgpt_plan_type"), "account": account},
     )
 
 
@@ -88,8 +88,8 @@ def _no_locks(path: Path) -> tuple[Path, ...]:
     return ()
 
 
-def _answer() -> Content:
-    token = placeholders.codex_token("")
+def _answer(plan: Mapping[str, Any]) -> Content:
+    token = placeholders.codex_token(str(plan.get("plan", "")), str(plan.get("account", "")))
     return {
         "token_type": "Bearer",
         "id_token": token,
