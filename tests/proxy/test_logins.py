@@ -184,9 +184,13 @@ def test_what_the_hosts_client_renews_is_adopted(lending: Service, issuer: Issue
     session = lending.session("one")
     lending.ensure()
     assert lent(lending, session) == 200
-    issuer.ends.clear()
-    keep("claude", issuer.claude_login(3600))
-    eventually(lambda: lent(lending, session) == 200, "the new token")
+    theirs = issuer.claude_login(3600)
+    keep("claude", theirs)
+    bearer = f"Bearer {theirs['claudeAiOauth']['accessToken']}"
+    eventually(
+        lambda: lent(lending, session) == 200 and issuer.bearers[-1][2]["authorization"] == bearer,
+        "the new token",
+    )
     assert issuer.asked == []
 
 

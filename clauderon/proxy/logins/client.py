@@ -11,6 +11,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 Content = dict[str, Any]
+# Milliseconds, some three thousand years of them: what a date can be made of.
+_MOST = 1e14
 
 
 class Login(NamedTuple):
@@ -81,9 +83,11 @@ def text_of(content: Mapping[str, Any], key: str) -> str:
 
 
 def number_of(content: Mapping[str, Any], key: str) -> float | None:
-    """A number of a table, or None."""
+    """A number of a table that can be a time or a duration, or None."""
     value = content.get(key)
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not -_MOST < value < _MOST:
+        return None
+    return float(value)
 
 
 def claims_of(token: str) -> Content:

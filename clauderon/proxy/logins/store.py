@@ -20,7 +20,7 @@ from clauderon.proxy.logins.client import Content
 MOST_BYTES = 256 * 1024
 # macOS asks its person whether we may; that takes as long as it takes a person.
 KEYCHAIN_S = 60.0
-_SECURITY = "/usr/bin/security"
+SECURITY = "/usr/bin/security"
 
 
 class BadLogin(Exception):
@@ -109,7 +109,7 @@ class InKeychain(NamedTuple):
     item: str
     beside: Path
     user: str
-    program: str = _SECURITY
+    program: str = SECURITY
 
     @property
     def place(self) -> str:
