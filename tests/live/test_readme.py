@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 README = Path(__file__).resolve().parents[2] / "README.md"
 # What the README's reader has and this test has not: an image's name, a program inside it, somebody to answer.
 STANDS_FOR = {"rust:1.85": DEBIAN, "make test": "ls src", "delete NAME": "delete --yes NAME"}
-# `attach` takes the terminal over and is tried on one elsewhere.
-ELSEWHERE = ("clauderon attach",)
+# They take the terminal over, or stay, and are tried elsewhere.
+ELSEWHERE = ("clauderon attach", "clauderon top", "clauderon dashboard")
 
 
 def block(heading: str) -> list[str]:
