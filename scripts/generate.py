@@ -25,12 +25,14 @@ def pages() -> dict[Path, str]:
     tree = commandtree.read(application)
     architecture = ROOT / "docs/architecture.md"
     configuration = ROOT / "docs/configuration.md"
+    agents = ROOT / "docs/agents.md"
     share = ROOT / "clauderon/share"
     return {
         ROOT / "docs/cli.md": reference.cli(tree),
         ROOT / "docs/exit-status.md": reference.exit_status(),
         architecture: floorplan.architecture(architecture.read_text()),
         configuration: reference.configuration(configuration.read_text()),
+        agents: reference.agents(agents.read_text()),
         share / "completion.bash": completions.bash(tree),
         share / "completion.zsh": completions.zsh(tree),
         share / "completion.fish": completions.fish(tree),

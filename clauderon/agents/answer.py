@@ -27,15 +27,18 @@ def read(agent: Agent, output: str) -> Answer:
 
 
 def _values(output: str) -> Iterator[Any]:
-    """The JSON objects that begin at the start of a line; other lines are words of the agent's, left out."""
+    """The JSON objects that begin at the start of a line, and those of a list that does; other lines are words of the
+    agent's, left out.
+    """
     decoder = json.JSONDecoder(parse_constant=lambda _: None, parse_float=_finite)
     at, found = 0, 0
     while at < len(output) and found < _MOST_VALUES:
-        if output[at] == "{":
+        if output[at] in "{[":
             try:
                 value, at = decoder.raw_decode(output, at)
-                found += 1
-                yield _printable(value)
+                every = value if isinstance(value, list) else [value]
+                found += len(every) + 1
+                yield from map(_printable, every)
                 continue
             except (ValueError, RecursionError):
                 pass

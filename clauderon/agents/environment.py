@@ -111,11 +111,14 @@ def zone(environ: Mapping[str, str], localtime: Path = Path("/etc/localtime")) -
 
 
 def _placeholders(agent: Agent, kind: str, credentials: Collection[str], login: bool) -> dict[str, str]:
-    own = agent.credentials if registry.builtin(agent) is not None and not login else ()
-    # Of those of which one excludes the other only `kind`.
-    names = [name for name in (*own, *credentials) if name not in _EITHER]
+    known = registry.builtin(agent)
+    own = [name for name in agent.credentials if known is not None and name not in known.either.values()]
+    # An agent that can work with several takes each placeholder for a provider that it has.
+    own = [] if login else [name for name in own if name in credentials] or own[:1]
+    # Of those of which one excludes the other only `kind`, or none.
+    others = [name for name in credentials if name not in _EITHER]
     env: dict[str, str] = {}
-    for name in (kind, *names):
+    for name in (kind, *own, *others):
         if name in LENT:
             env |= dict.fromkeys(LENT[name].variables, LENT[name].placeholder)
     return env

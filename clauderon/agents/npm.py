@@ -24,6 +24,9 @@ from clauderon.errors import CommandFailed, CommandTimeout, ToolMissing
 VIEW_TIMEOUT_S = 60.0
 # What to type where there is none.
 NO_NPM = "apt-get install npm   # or: brew install node"
+# Nobody reads npm's output while it runs. A list of all files of a large package would fill the pipe, and npm wait for
+# ever; with this it prints a name, or what went wrong.
+_QUIET = "--loglevel=error"
 _POLL_S = 0.2
 _LOOK_S = 0.05
 _OFFLINE = (
@@ -136,7 +139,7 @@ def view_argv(spec: str, field: str) -> list[str]:
 def pack_argv(spec: str, work: Path, cache: Path) -> list[str]:
     """Fetch the package's tarball into `work`, running none of its scripts."""
     places = ("--pack-destination", str(work), "--cache", str(cache))
-    return ["npm", "pack", proc.operand(spec), "--json", "--ignore-scripts", *places]
+    return ["npm", "pack", proc.operand(spec), _QUIET, "--ignore-scripts", *places]
 
 
 def install_argv(spec: str, folder: Path, platform: str, cache: Path) -> list[str]:
@@ -144,7 +147,7 @@ def install_argv(spec: str, folder: Path, platform: str, cache: Path) -> list[st
     system, cpu, libc = (*platform.split("-"), "glibc")[:3]
     places = ("--global", "--prefix", str(folder), "--cache", str(cache))
     build = (f"--os={system}", f"--cpu={cpu}", f"--libc={libc}")
-    quiet = ("--ignore-scripts", "--allow-git=none", "--no-audit", "--no-fund", "--json")
+    quiet = ("--ignore-scripts", "--allow-git=none", "--no-audit", "--no-fund", _QUIET)
     return ["npm", "install", proc.operand(spec), *places, *build, *quiet]
 
 

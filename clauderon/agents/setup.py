@@ -85,6 +85,7 @@ def prepare(
                 home=tree,
                 folder=folder,
                 lent={name: lent.placeholder for name, lent in LENT.items()},
+                supplied=credentials,
                 kind=kind,
                 login=login,
                 template=found,

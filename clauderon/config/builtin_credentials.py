@@ -14,7 +14,7 @@ from clauderon.known import table
 from clauderon.known.kind import Lent
 
 # By the credential's name; with what the container finds in its place.
-LENT: dict[str, Lent] = table.LENT | {
+LENT: dict[str, Lent] = {
     lent.credential.name: lent
     for lent in (
         Lent(
@@ -46,7 +46,7 @@ LENT: dict[str, Lent] = table.LENT | {
             variables=(),
         ),
     )
-}
+} | table.LENT
 BUILTIN_CREDENTIALS: dict[str, Credential] = {name: lent.credential for name, lent in LENT.items()}
 
 

@@ -64,11 +64,15 @@ class Install(_Said):
 
 
 class Lent(_Said):
-    """A credential, and what an agent finds in its place: `placeholder`, in each of the `variables`."""
+    """A credential, and what an agent finds in its place: `placeholder`, in each of the `variables`.
+
+    api: how its hosts answer, by a name of `proxy.usage.apis`, for `usage`; "" where that is not known.
+    """
 
     credential: Credential
     placeholder: str
     variables: tuple[str, ...]
+    api: str = ""
 
 
 class Conversation(_Said):
@@ -109,6 +113,8 @@ class Known(_Said):
     write:       writes what it must find at home so that it starts without a question.
     environment: further variables, for the uid the container runs as (None: unknown).
     shell_variable: what names the shell it uses, for an agent that needs bash or zsh.
+    tried:       the version that was tried against a stand-in for its API; notes: what does not work, or is its own. In
+                 sentences, for docs/agents.md.
     plan: whether it can start in a plan mode.
     """
 
@@ -125,4 +131,6 @@ class Known(_Said):
     write: Callable[[Place], None] = staticmethod(_nothing)
     environment: Callable[[int | None], dict[str, str]] = staticmethod(_no_environment)
     shell_variable: str = ""
+    tried: str = ""
+    notes: tuple[str, ...] = ()
     plan: bool = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -77,7 +77,7 @@ class Place(NamedTuple):
     """Where an agent's files are written.
 
     home:     the agent's home; folder: the session's directory, which is read-only inside (`paths.CONTAINER_SESSION`).
-    lent:     the placeholder of each credential, by its name.
+    lent:     the placeholder of each credential, by its name; supplied: the names of those that have a secret.
     kind:     of `Known.either`, the name whose placeholder is set; "" without one.
     login:    the plan, where the agent is to find a login in its files and no key; None otherwise.
     template: what the person's own `claude.json` holds.
@@ -89,6 +89,7 @@ class Place(NamedTuple):
     home: Tree
     folder: Tree
     lent: Mapping[str, str]
+    supplied: Collection[str]
     kind: str
     login: Mapping[str, Any] | None
     template: Mapping[str, Any]

@@ -89,7 +89,7 @@ complete -c clauderon -n '__clauderon_at create' -l prompt -s p -x -d 'What the 
 complete -c clauderon -n '__clauderon_at create' -l prompt-file -r -F -d 'Read the prompt from a file or stdin.'
 complete -c clauderon -n '__clauderon_at create' -l name -s n -x -d 'The session\'s name; default: made from the prompt.'
 complete -c clauderon -n '__clauderon_at create' -l backend -x -a 'docker' -d 'Where the session runs; only docker exists.'
-complete -c clauderon -n '__clauderon_at create' -l agent -x -a '(clauderon __complete agents 2>/dev/null)' -d 'claude, codex, gemini, or one of your own.'
+complete -c clauderon -n '__clauderon_at create' -l agent -x -a '(clauderon __complete agents 2>/dev/null)' -d 'claude, codex, copilot, gemini, opencode, qwen, or one of your own.'
 complete -c clauderon -n '__clauderon_at create' -l image -x -a '(clauderon __complete images 2>/dev/null)' -d 'The container\'s image.'
 complete -c clauderon -n '__clauderon_at create' -l cpu-limit -x -d 'CPUs it may use: 4, 0.5, 500m.'
 complete -c clauderon -n '__clauderon_at create' -l memory-limit -x -d 'Memory it may use: 8g, 512m.'

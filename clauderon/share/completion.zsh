@@ -124,7 +124,7 @@ _clauderon_create() {
         '--name=[The session'\''s name; default\: made from the prompt.]:NAME: ' \
         '-n+[The session'\''s name; default\: made from the prompt.]:NAME: ' \
         '--backend=[Where the session runs; only docker exists.]:docker:(docker)' \
-        '--agent=[claude, codex, gemini, or one of your own.]:NAME: _clauderon_ask agents agent' \
+        '--agent=[claude, codex, copilot, gemini, opencode, qwen, or one of your own.]:NAME: _clauderon_ask agents agent' \
         '--image=[The container'\''s image.]:IMAGE: _clauderon_ask images image' \
         '--cpu-limit=[CPUs it may use\: 4, 0.5, 500m.]:CPUS: ' \
         '--memory-limit=[Memory it may use\: 8g, 512m.]:SIZE: ' \

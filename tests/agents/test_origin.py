@@ -71,6 +71,17 @@ def test_no_script_of_the_package_is_run(ensure: Ensure) -> None:
     assert not list(ensure(MINE).rglob("ran"))
 
 
+def test_a_package_of_many_files_is_fetched(ensure: Ensure, registry: Source) -> None:
+    """npm says the name of each: seen to hang with its list on stdout, once the pipe to us was full."""
+    files = {f"package/{'x' * 60}/{number}.js": b"" for number in range(1200)}
+    publish_package(
+        registry, "@openai/codex", "1.2.3-linux-x64", {**files, "package/vendor/x/bin/codex": b"x"}
+    )
+    ensure(Agent(name="codex", version="1.2.3"))
+    publish_package(registry, "many", "1.2.3", {**files, "package/x": b"#!/bin/sh\n"}, bin={"my-agent": "x"})
+    ensure(MINE._replace(npm="many"))
+
+
 def test_a_version_pins_the_package(ensure: Ensure, registry: Source) -> None:
     packument = json.loads(registry.documents["/@me%2fmy-agent"])
     newer = {**packument["versions"]["1.2.3"], "version": "2.0.0"}

@@ -1,12 +1,13 @@
 """What a model would answer: pure functions from a request's JSON to the events of its answer.
 
-Three shapes: Anthropic's Messages, OpenAI's Responses, Google's generateContent. A script of steps decides
+Four shapes: Anthropic's Messages, OpenAI's Responses and Chat Completions, Google's generateContent. A script of steps decides
 what is said: the first step for a user's prompt, the next one for every tool result that came back since.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import uuid
 from collections.abc import Iterator, Mapping
@@ -22,12 +23,15 @@ DEFAULT_COMMAND = (
 # The names under which the agents offer their shell tool, and the argument that takes the command.
 _SHELL_TOOLS: dict[str, str] = {
     "Bash": "command",
+    "bash": "command",
     "exec_command": "cmd",
     "shell_command": "command",
     "shell": "command",
     "run_shell_command": "command",
 }
 _ARGV_TOOLS = {"shell"}
+# What Copilot puts before a prompt.
+_TAGGED = re.compile(r"\A<current_datetime>.*?</current_datetime>\s*", re.DOTALL)
 # How the agents' own questions on the side begin (a title for the session); nobody expects a tool there.
 _ASIDE = ("Generate a concise, single-line task title",)
 # Codex offers its shell inside a tool that takes JavaScript.
@@ -90,8 +94,10 @@ def shell_input(tool: str, command: str) -> dict[str, Any]:
     if tool in _ARGV_TOOLS:
         return {"command": ["sh", "-c", command]}
     arguments: dict[str, Any] = {_SHELL_TOOLS[tool]: command}
-    if tool == "Bash":
+    if tool in ("Bash", "bash", "run_shell_command"):
         arguments["description"] = "Run the scripted command"
+    if tool == "run_shell_command":
+        arguments["is_background"] = False
     return arguments
 
 
@@ -251,6 +257,94 @@ def openai_events(request: Mapping[str, Any], step: Step, tool: str) -> Iterator
         "type": "response.completed",
         "response": {**response, "status": "completed", "output": [item], "usage": usage},
     }
+
+
+# What Copilot asks before it asks its model: who the person is, and which models there are.
+_COPILOT_MODEL: Mapping[str, Any] = {
+    "object": "model",
+    "vendor": "test",
+    "version": "1",
+    "preview": False,
+    "is_chat_default": True,
+    "model_picker_enabled": True,
+    "policy": {"state": "enabled"},
+    "supported_endpoints": ["/chat/completions"],
+    "capabilities": {
+        "type": "chat",
+        "family": "gpt-4.1",
+        "object": "model_capabilities",
+        "tokenizer": "o200k_base",
+        "limits": {
+            "max_context_window_tokens": 128000,
+            "max_prompt_tokens": 120000,
+            "max_output_tokens": 8000,
+        },
+        "supports": {"tool_calls": True, "streaming": True, "parallel_tool_calls": True},
+    },
+}
+GITHUB: Mapping[str, Mapping[str, Any]] = {
+    "/copilot_internal/user": {
+        "id": 1,
+        "login": "ada",
+        "copilot_plan": "individual",
+        "chat_enabled": True,
+        "endpoints": {"api": "https://api.githubcopilot.com"},
+    },
+    "/models": {
+        "data": [{**_COPILOT_MODEL, "id": name, "name": name} for name in ("claude-sonnet-5", "gpt-5-mini")]
+    },
+}
+
+# OpenAI Chat Completions ----------------------------------------------------------------------------------
+
+
+def chat_talk(request: Mapping[str, Any]) -> Talk:
+    turn, results, prompt = 0, 0, ""
+    for message in request.get("messages", []):
+        if message.get("role") == "tool":
+            results += 1
+        elif message.get("role") == "user":
+            content = message.get("content") or ""
+            parts = [content] if isinstance(content, str) else [part.get("text", "") for part in content]
+            # What the agents add of their own begins with a tag.
+            parts = [_TAGGED.sub("", text) for text in parts]
+            typed = [text for text in parts if text and not text.startswith("<")]
+            if typed:
+                turn, results, prompt = turn + 1, 0, typed[-1]
+    tools = [tool.get("function", {}) for tool in request.get("tools") or []]
+    return Talk(turn, results, prompt, _shell_tool(tools))
+
+
+def chat_message(request: Mapping[str, Any], step: Step, tool: str) -> Event:
+    """The whole answer, as a request without `stream` gets it."""
+    message: Event = {"role": "assistant", "content": step.say or None}
+    if step.run:
+        function = {"name": tool, "arguments": json.dumps(shell_input(tool, step.run))}
+        call = {"id": f"call_{uuid.uuid4().hex[:24]}", "type": "function", "function": function}
+        message["tool_calls"] = [call]
+    return {
+        "id": f"chatcmpl-{uuid.uuid4().hex[:24]}",
+        "object": "chat.completion",
+        "created": 1700000000,
+        "model": request.get("model", "gpt-stand-in"),
+        "choices": [
+            {"index": 0, "message": message, "finish_reason": "tool_calls" if step.run else "stop"},
+        ],
+        "usage": {"prompt_tokens": 12, "completion_tokens": 7, "total_tokens": 19},
+    }
+
+
+def chat_events(whole: Event) -> Iterator[Event]:
+    """The same answer as server-sent events; `[DONE]` ends them."""
+    common = {**whole, "object": "chat.completion.chunk"}
+    del common["usage"]
+    choice = whole["choices"][0]
+    delta = {**choice["message"]}
+    if "tool_calls" in delta:
+        delta["tool_calls"] = [{"index": 0, **delta["tool_calls"][0]}]
+    yield {**common, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+    yield {**common, "choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]}
+    yield {**common, "choices": [], "usage": whole["usage"]}
 
 
 # Google generateContent -----------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
             self._record({}, None, None, status=200)
             self._json(200, {"accounts": [account], "account_ordering": ["account-test"]})
         else:
-            self._elsewhere({})
+            self._elsewhere({}, answers.GITHUB.get(self.path.partition("?")[0]))
 
     def do_HEAD(self) -> None:
         self._elsewhere({})
@@ -72,6 +72,7 @@ class Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if (
             path in ("/v1/messages", "/v1/responses", CHATGPT)
+            or path.endswith("/chat/completions")
             or ":streamGenerateContent" in path
             or (path.startswith("/v1beta/") and ":generateContent" in path)
         ):
@@ -81,6 +82,8 @@ class Handler(BaseHTTPRequestHandler):
                 self._anthropic(request)
             elif path in ("/v1/responses", CHATGPT):
                 self._openai(request)
+            elif path.endswith("/chat/completions"):
+                self._chat(request)
             else:
                 self._google(request, stream=":streamGenerateContent" in path)
         elif path == "/v1/messages/count_tokens":
@@ -109,6 +112,16 @@ class Handler(BaseHTTPRequestHandler):
         step = self.server.behaviour.script.step(talk)
         self._record(request, talk, step)
         self._stream(answers.openai_events(request, step, talk.tool))
+
+    def _chat(self, request: Mapping[str, Any]) -> None:
+        talk = answers.chat_talk(request)
+        step = self.server.behaviour.script.step(talk)
+        self._record(request, talk, step)
+        message = answers.chat_message(request, step, talk.tool)
+        if request.get("stream"):
+            self._stream(answers.chat_events(message), named=False, done=b"data: [DONE]\n\n")
+        else:
+            self._json(200, message)
 
     def _google(self, request: Mapping[str, Any], *, stream: bool) -> None:
         talk = answers.google_talk(request)
@@ -216,7 +229,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _elsewhere(self, request: Mapping[str, Any], answer: Mapping[str, Any] | None = None) -> None:
         # Both agents ask these again and again, for some seconds, until they are told that there is no such thing.
-        status = 404 if self.path.startswith(("/api/claude_code/", "/backend-api/")) else 200
+        status = 404 if self.path.startswith(("/api/claude_code/", "/backend-api/", "/mcp")) else 200
         self._record(request, None, None, status=status)
         self._json(status, answer or {})
 
@@ -231,7 +244,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _stream(self, events: Iterable[answers.Event], *, named: bool = True) -> None:
+    def _stream(self, events: Iterable[answers.Event], *, named: bool = True, done: bytes = b"") -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Cache-Control", "no-cache")
@@ -243,6 +256,8 @@ class Handler(BaseHTTPRequestHandler):
             data = f"{name}data: {json.dumps(event)}\n\n".encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             self.wfile.flush()
+        if done:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(done), done))
         self.wfile.write(b"0\r\n\r\n")
 
 

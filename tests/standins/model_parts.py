@@ -17,6 +17,9 @@ HOSTS = (
     "api.openai.com",
     "chatgpt.com",
     "generativelanguage.googleapis.com",
+    "api.githubcopilot.com",
+    "api.github.com",
+    "dashscope.aliyuncs.com",
     "localhost",
     "host.docker.internal",
     "127.0.0.1",
@@ -33,6 +36,7 @@ class Keys:
     openai: str = "sk-test-not-a-real-key-0001"
     google: str = "AIza-test-not-a-real-key-0001"
     chatgpt: str = ""
+    github: str = "github_pat_test_not_a_real_token_0001"
 
     def accepts(self, path: str, headers: Message) -> bool:
         """Whether a request carries the credential of the API it asks, told by its host, else by its path."""
@@ -42,6 +46,8 @@ class Keys:
             return _same(headers.get("x-goog-api-key", ""), self.google)
         if path.startswith("/backend-api/codex/"):
             return _same(bearer, self.chatgpt) and headers.get("ChatGPT-Account-ID") == "account-test"
+        if host in ("api.githubcopilot.com", "api.github.com"):
+            return _same(bearer, self.github)
         if host == "api.openai.com" or path.startswith("/v1/responses"):
             return _same(bearer, self.openai)
         return _same(headers.get("x-api-key", ""), self.anthropic) or _same(bearer, self.anthropic_oauth)

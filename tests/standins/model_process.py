@@ -13,12 +13,21 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = Path(__file__).with_name("model_api.py")
-HOSTS = ("api.anthropic.com", "api.openai.com", "chatgpt.com", "generativelanguage.googleapis.com")
+HOSTS = (
+    "api.anthropic.com",
+    "api.openai.com",
+    "chatgpt.com",
+    "generativelanguage.googleapis.com",
+    "api.githubcopilot.com",
+    "api.github.com",
+    "dashscope.aliyuncs.com",
+)
 # What the stand-in takes when it is told nothing else.
 KEYS = {
     "ANTHROPIC_API_KEY": "sk-ant-test-not-a-real-key-0001",
     "OPENAI_API_KEY": "sk-test-not-a-real-key-0001",
     "GEMINI_API_KEY": "AIza-test-not-a-real-key-0001",
+    "COPILOT_GITHUB_TOKEN": "github_pat_test_not_a_real_token_0001",
 }
 # Codex has every conversation named, by a request of its own that is a conversation of one turn.
 ASIDE = "Generate a concise, single-line"

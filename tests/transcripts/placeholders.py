@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from clauderon.known.table import AGENTS
+
 Piece = str | tuple[str, int]
 Text = tuple[Piece, ...]
 
@@ -26,10 +28,12 @@ SHAPES: dict[str, str] = {
     # Only an address that clauderon chose: those that docker chooses are the same at every recording.
     "IP": r"198\.18\.\d{1,3}\.\d{1,3}",
 }
-# Kinds with a fixed value: the scenario's directory and the engine's.
-FIXED = ("WORK", "ENGINE")
+# Kinds with a fixed value: the scenario's directory and the engine's, and the programs of all agents in a row, so that
+# one more of them is no new recording.
+FIXED = ("WORK", "ENGINE", "AGENTS")
+PROGRAMS = " ".join(known.program for known in AGENTS.values())
 
-_TOKEN = re.compile(r"<(?:(WORK|ENGINE)|([A-Z][A-Z0-9]*):(\d+))>")
+_TOKEN = re.compile(r"<(?:(WORK|ENGINE|AGENTS)|([A-Z][A-Z0-9]*):(\d+))>")
 _EDGE = r"(?<![0-9A-Za-z]){}(?![0-9A-Za-z])"
 _ANY = re.compile(
     "|".join(

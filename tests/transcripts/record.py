@@ -98,7 +98,7 @@ def record(one: Scenario, host: str, engine_dir: Path) -> Transcript:
             bin_dir,
             real_tools(path),
             (*SECRETS.values(), *person_secrets()),
-            {"WORK": str(work), "ENGINE": str(engine_dir)},
+            {"WORK": str(work), "ENGINE": str(engine_dir), "AGENTS": placeholders.PROGRAMS},
         )
 
         def engine_is(state: EngineState) -> None:
@@ -139,7 +139,8 @@ def replay(one: Scenario, path: Path) -> None:
 def play_from(one: Scenario, path: Path, base: Path, search_path: str) -> None:
     """base: an empty directory to play in."""
     work, bin_dir = base / "work", base / "bin"
-    replayer = Replayer(path, bin_dir, {"WORK": str(work), "ENGINE": str(base / "engine")}, search_path)
+    fixed = {"WORK": str(work), "ENGINE": str(base / "engine"), "AGENTS": placeholders.PROGRAMS}
+    replayer = Replayer(path, bin_dir, fixed, search_path)
     try:
         scene = Scene(work, bin_dir, search_path)
         with contextlib.chdir(work):

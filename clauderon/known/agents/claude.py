@@ -293,4 +293,5 @@ AGENT = Known(
     environment=_environment,
     shell_variable="CLAUDE_CODE_SHELL",
     plan=True,
+    tried="2.1.330, glibc and musl",
 )

@@ -162,4 +162,6 @@ AGENT = Known(
     answer=_answer,
     json_words=("--json",),
     write=_write,
+    tried="0.169.0",
+    notes=("A prompt over 120 KiB runs its first turn headless; then the terminal opens on it.",),
 )

@@ -89,7 +89,8 @@ AGENT = Known(
                 model_api=True,
             ),
             placeholder="AIza-clauderon-placeholder-proxy-has-real-key",
-            variables=("GEMINI_API_KEY",),
+            # Beside its own the one of the Vercel AI SDK, on which other agents are built.
+            variables=("GEMINI_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY"),
         ),
     ),
     conversation=Conversation(files=".gemini/tmp/*/chats/session-*", answered='"type":"gemini"'),
@@ -97,4 +98,10 @@ AGENT = Known(
     answer=_answer,
     write=_write,
     plan=True,
+    tried="0.61.0",
+    notes=(
+        "It leaves blanks away at both ends of a prompt.",
+        "A prompt over 120 KiB runs its first turn headless; then the terminal opens on it.",
+        "`list` shows `working` from its start to its end.",
+    ),
 )

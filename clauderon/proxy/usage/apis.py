@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from clauderon.known.table import LENT
 from clauderon.proxy.usage import dialects
 from clauderon.proxy.usage.dialects import Dialect
 
@@ -27,14 +28,14 @@ OPENAI = Api("openai", dialects.openai, "openai", 400)
 GEMINI = Api("gemini", dialects.gemini, "google", 400)
 APIS = {api.name: api for api in (ANTHROPIC, OPENAI, GEMINI)}
 
-# The hosts of the three, and how the paths end that a model answers.
+# The hosts of the three and those that come with an agent, and how the paths end that a model answers.
 HOSTS: dict[str, Api] = {
     "api.anthropic.com": ANTHROPIC,
     "api.openai.com": OPENAI,
     "chatgpt.com": OPENAI,
     "generativelanguage.googleapis.com": GEMINI,
     "cloudcode-pa.googleapis.com": GEMINI,
-}
+} | {host: APIS[lent.api] for lent in LENT.values() if lent.api for host in lent.credential.hosts}
 _ENDS = {
     "anthropic": ("/v1/messages",),
     "openai": ("/responses", "/responses/compact", "/chat/completions", "/completions", "/embeddings"),
