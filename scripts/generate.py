@@ -26,6 +26,7 @@ def pages() -> dict[Path, str]:
     architecture = ROOT / "docs/architecture.md"
     configuration = ROOT / "docs/configuration.md"
     agents = ROOT / "docs/agents.md"
+    proxy = ROOT / "docs/proxy.md"
     share = ROOT / "clauderon/share"
     return {
         ROOT / "docs/cli.md": reference.cli(tree),
@@ -33,6 +34,7 @@ def pages() -> dict[Path, str]:
         architecture: floorplan.architecture(architecture.read_text()),
         configuration: reference.configuration(configuration.read_text()),
         agents: reference.agents(agents.read_text()),
+        proxy: reference.proxy(proxy.read_text()),
         share / "completion.bash": completions.bash(tree),
         share / "completion.zsh": completions.zsh(tree),
         share / "completion.fish": completions.fish(tree),

@@ -163,9 +163,17 @@ def _variables() -> str:
 def _credentials() -> str:
     rows = ["| name | hosts | header | variables | file in `secrets/` |\n|---|---|---|---|---|\n"]
     for c in BUILTIN_CREDENTIALS.values():
-        header = f"`{c.header}: {c.format}`"
-        rows.append(f"| `{c.name}` | {_list(c.hosts)} | {header} | {_list(c.env)} | `{c.file}` |\n")
+        header = ", ".join((f"`{c.header}: {c.format}`", *(f"`{name}`" for name in c.headers)))
+        hosts = _list(c.hosts) + (f", below {_list(c.paths)}" if c.paths else "")
+        source = _list(c.env) or "the host's login"
+        file = f"`{c.file}`" if c.file else ""
+        rows.append(f"| `{c.name}` | {hosts} | {header} | {source} | {file} |\n")
     return "".join(rows)
+
+
+def proxy(page: str) -> str:
+    """docs/proxy.md, likewise."""
+    return _filled(page, "docs/proxy.md", {"credentials": _credentials()})
 
 
 def _agents() -> str:

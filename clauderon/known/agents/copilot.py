@@ -93,10 +93,14 @@ AGENT = Known(
             variables=("COPILOT_GITHUB_TOKEN",),
             api="openai",
         ),
-        # It asks there who the person is. No model is: what a read-only session may not do there, it still may not.
+        # There it asks who the person is, and it gets nothing else there: that is for a `github` token.
         Lent(
             credential=Credential(
-                name="copilot-user", hosts=("api.github.com",), env=_VARIABLES, file="copilot_github_token"
+                name="copilot-user",
+                hosts=("api.github.com",),
+                env=_VARIABLES,
+                file="copilot_github_token",
+                paths=("/copilot_internal",),
             ),
             placeholder="",
             variables=(),
@@ -111,7 +115,8 @@ AGENT = Known(
     plan=True,
     tried="1.0.102",
     notes=(
-        "Its token is `COPILOT_GITHUB_TOKEN` alone. A `GH_TOKEN` is not sent to its model's hosts.",
+        "Its token is `COPILOT_GITHUB_TOKEN`. A `GH_TOKEN` is not sent to its model's hosts.",
+        "Where both are set, GitHub is asked with the latter who the person is.",
         "It unpacks itself at the first start of a session: some seconds, and 235 MB in the session's home.",
         "It leaves blanks away at both ends of a prompt, and says no tokens and no cost.",
         "A prompt over 120 KiB runs its first turn headless; then the terminal opens on it.",

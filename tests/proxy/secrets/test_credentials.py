@@ -179,6 +179,9 @@ def test_describe_says_what_is_set_and_from_where_and_never_the_value(home: Home
         "openai": "bearer",
         "chatgpt": "bearer",
         "google": "api-key",
+        "copilot": "bearer",
+        "copilot-user": "bearer",
+        "dashscope": "bearer",
         "github": "bearer",
         "github-git": "basic",
     }
