@@ -54,7 +54,8 @@ def close(
     admin = admin_dir(common_dir, worktree) if repository_there and common_dir is not None else None
     made = admin is not None or side.root.is_dir() or home.git_dir(session.id).is_dir()
     if not made and not _was_opening(session):
-        # Never came to be: a worktree or branch of that name would be somebody else's.
+        # Never came to be, or is gone: a worktree or branch of that name would be somebody else's.
+        _drop_if_empty(side.root.parent)
         return False
     kept = False
     with locked(side, session.name):
@@ -63,9 +64,13 @@ def close(
         if repository_there and common_dir is not None:
             kept = _Close(home, session, common_dir, admin, environ, say).run(keep_branch)
         remove_tree(side.root)
-    with contextlib.suppress(OSError):
-        side.root.parent.rmdir()
+    _drop_if_empty(side.root.parent)
     return kept
+
+
+def _drop_if_empty(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        directory.rmdir()
 
 
 def _was_opening(session: Session) -> bool:

@@ -11,6 +11,7 @@ import pytest
 
 from clauderon import airlock, proc
 from clauderon.airlock import closing
+from clauderon.airlock.layout import host_side
 from clauderon.airlock.refs import update_refs
 from clauderon.errors import BackendError, Conflict
 from clauderon.paths import Home
@@ -396,3 +397,14 @@ def test_refs_that_keep_moving_are_not_deleted_blindly(world: World, monkeypatch
     monkeypatch.setattr(closing, "update_refs", move_first)
     assert world.close() is True
     assert world.refs("refs/heads")[world.branch] == moved[0]
+
+
+def test_a_close_that_was_killed_before_its_last_step_leaves_no_empty_directory_to_the_next(
+    world: World,
+) -> None:
+    """Found by `scripts/crash` (`delete-proxied`). Seen to fail where a session that is gone was looked at no further."""
+    world.close()
+    notes = host_side(world.home, world.session.id).root.parent
+    notes.mkdir()  # as a kill leaves it
+    assert world.close() is False
+    assert not notes.exists()
