@@ -63,7 +63,10 @@ def follow(
 def held(home: paths.Home, session: Session, common_dir: Path) -> str:
     """What a person should know where `follow` returned False, in a sentence."""
     lock = f"{admin_dir(common_dir, home.worktree(session.name))}/index.lock"
-    return f"another git holds the worktree's index ({lock}), so it is behind its branch until the next sync"
+    return (
+        "another git holds the worktree's index, so it is behind its branch until the next sync; "
+        f"if no git runs there: rm '{lock}'"
+    )
 
 
 class _Index:
