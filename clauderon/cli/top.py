@@ -37,9 +37,12 @@ def top(
             if found:
                 out.records(*frame.table(found, width))
             return
-        if not (stdin_is_terminal() and sys.stdout.isatty() and sys.stderr.isatty()):
+        drawable = os.environ.get("TERM", "dumb") != "dumb"
+        if not (drawable and stdin_is_terminal() and sys.stdout.isatty() and sys.stderr.isatty()):
             raise UsageError(
-                "top", "it needs a terminal for its input, output and errors", hint="clauderon top --once"
+                "top",
+                "it needs a terminal that can be drawn on, for its input, output and errors",
+                hint="clauderon top --once",
             )
         from clauderon.session.feed import Feed
         from clauderon.top.app import Top

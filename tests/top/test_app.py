@@ -24,6 +24,7 @@ from clauderon.top.acting import Said
 from clauderon.top.app import Top
 from tests.standins.cli import Cli
 from tests.standins.fleet import Fleet
+from tests.standins.terminal import on_a_terminal
 
 _HOSTILE = (
     b"\x1b]0;owned\x07\x1b]52;c;AAAA\x07\x1b[2J[bold]markup[/] [/]\r\n\xff\xe2\x80\xae evil\r\n\x9b2J\x1bPq#"
@@ -263,3 +264,11 @@ def test_on_a_terminal_of_80_columns_and_8_colours(
     assert b"[48;2;" not in seen.sent
     seen.type(b"q")
     assert seen.child.wait(20) == 0
+
+
+def test_a_terminal_that_cannot_be_drawn_on_gets_a_sentence(cli: Cli, fleet: Fleet) -> None:
+    environ = {**cli.environment(), "PATH": fleet.environ["PATH"], "TERM": "dumb"}
+    seen = on_a_terminal(cli.command("top"), environ=environ, stdout=True)
+    assert seen.status == 2
+    assert "hint: clauderon top --once" in seen.shown
+    assert "\x1b" not in seen.shown

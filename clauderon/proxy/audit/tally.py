@@ -1,7 +1,7 @@
 """How much each session asked for, counted from the audit: read on from where the last count ended.
 
-A count of a hundred MB takes a second, so it is kept beside the audit. What was counted before its file was rotated
-away stays counted.
+A count of a hundred MB takes more than a second, so it is kept beside the audit. What was counted before its file
+was rotated away stays counted.
 Reads the audit, writes the kept count alone.
 """
 
@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -97,7 +96,7 @@ class Count:
         while block := file.read(_BLOCK):
             block = rest + block
             end = block.rfind(b"\n") + 1
-            for session, tally in _tallied(block[:end]):
+            for session, tally in _tallied(block[:end]).items():
                 before = self._tallies.get(session)
                 self._tallies[session] = tally if before is None else _plus(before, tally)
             rest = block[end:]
@@ -125,24 +124,31 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _tallied(block: bytes) -> Iterator[tuple[str, Tally]]:
-    """Session ids, and what a line says. A line of another form is left out."""
-    for found in _LINE.finditer(block):
-        when, kind, session, up, down, refused, tail = found.groups()
-        many = _TIMES.search(tail)
-        times = int(many[1]) if many else 1
-        was_refused = refused == b"true"
-        yield (
-            session.decode(errors="replace"),
-            Tally(
-                times if kind != b"connection" else 0,
-                times if was_refused else 0,
-                times if not was_refused and _FAILED in tail else 0,
-                int(up),
-                int(down),
-                _seconds(when),
-            ),
-        )
+def _tallied(block: bytes) -> dict[str, Tally]:
+    """What these lines say, by session id. A line of another form is left out."""
+    sums: dict[bytes, list[int]] = {}
+    last: dict[bytes, bytes] = {}
+    for when, kind, session, up, down, refused, tail in _LINE.findall(block):
+        found = sums.get(session)
+        if found is None:
+            found = sums[session] = [0, 0, 0, 0, 0]
+        times = 1
+        if tail and (many := _TIMES.search(tail)):
+            times = int(many[1])
+        if kind != b"connection":
+            found[0] += times
+        if refused == b"true":
+            found[1] += times
+        elif tail and _FAILED in tail:
+            found[2] += times
+        found[3] += int(up)
+        found[4] += int(down)
+        if when > last.get(session, b""):  # all in one form, so they compare as text
+            last[session] = when
+    return {
+        session.decode(errors="replace"): Tally._make((*found, _seconds(last.get(session, b""))))
+        for session, found in sums.items()
+    }
 
 
 def _plus(one: Tally, other: Tally) -> Tally:

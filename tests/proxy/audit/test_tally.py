@@ -53,10 +53,8 @@ def counted(records: list[AuditRecord]) -> dict[str, list[int]]:
 def test_every_line_the_proxy_writes_is_understood(records: list[AuditRecord]) -> None:
     """Whatever a container puts into a path, a host or an error: a record counts once, and as what it was."""
     line = Lines().line
-    sums: dict[str, list[int]] = {}
-    for session, tally in _tallied("".join(map(line, records)).encode()):
-        into = sums.setdefault(session, [0] * 5)
-        into[:] = [a + b for a, b in zip(into, tally[:5], strict=True)]
+    found = _tallied("".join(map(line, records)).encode())
+    sums = {session: list(tally[:5]) for session, tally in found.items()}
     assert sums == counted(records)
 
 
