@@ -18,6 +18,7 @@ from clauderon.doctor.forms import SHORTEST, Form, Search, forms
 from clauderon.proxy import service
 from clauderon.proxy.secrets import credentials
 from clauderon.proxy.secrets import source as secret_source
+from clauderon.proxy.secrets.credentials import Secret
 from clauderon.record import Session
 from clauderon.session.context import Context
 
@@ -94,6 +95,8 @@ def wanted(context: Context) -> Known:
         located = credentials.locate(credential, context.home, context.environ)
         if located.secret is not None and not located.problem:
             secrets[credential.name] = located.secret
+        if located.login is not None and located.login.refresh:
+            secrets[f"{credential.name}, refresh token"] = Secret(located.login.refresh)
     missing = [(name, "held by the proxy alone") for name in held if name not in secrets]
     missing += [("leaks", problem) for problem in problems]
     all_forms: list[Form] = []

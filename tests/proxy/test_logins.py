@@ -171,9 +171,10 @@ def test_twenty_sessions_and_a_second_home_at_the_end_of_a_token_renew_once(
 
 def test_a_token_is_renewed_before_it_ends(lending: Service, issuer: Issuer) -> None:
     path = keep("claude", issuer.claude_login(8))
-    lending.session("one")
+    session = lending.session("one")
     lending.ensure()
-    eventually(lambda: issuer.asked, "a renewal without any request")
+    assert lent(lending, session) == 200
+    eventually(lambda: issuer.asked, "a renewal before the next request")
     eventually(lambda: issuer.refresh in path.read_text(), "the new token in the client's file")
     assert len(issuer.asked) == 1
 
@@ -253,6 +254,26 @@ def test_a_session_cannot_reach_a_token_endpoint(lending: Service, issuer: Issue
             assert token.encode() not in said
     assert issuer.asked == []
     assert issuer.bearers == []
+
+
+def test_a_token_that_nobody_uses_is_left_to_its_client(lending: Service, issuer: Issuer) -> None:
+    path = keep("claude", issuer.claude_login(1))
+    before = path.read_bytes()
+    lending.session("one")
+    lending.ensure()
+    time.sleep(3)
+    assert issuer.asked == []
+    assert path.read_bytes() == before
+
+
+def test_a_read_only_session_is_answered_as_any_other(lending: Service, issuer: Issuer) -> None:
+    keep("claude", issuer.claude_login(-1))
+    session = lending.session("one", access_mode="read-only")
+    lending.ensure()
+    assert lent(lending, session, ("platform.claude.com", "/v1/oauth/token")) == 200
+    headers = {"content-type": "application/json"}
+    assert lending.request(session, *CLAUDE, method="POST", body=b"{}", **headers)[0] == 200
+    assert len(issuer.asked) == 1
 
 
 def test_a_revoked_login_says_what_to_type_and_disturbs_nobody_else(lending: Service, issuer: Issuer) -> None:

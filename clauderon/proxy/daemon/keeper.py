@@ -46,6 +46,7 @@ class Held:
         self.login = login
         self._keeper = keeper
         self._refused = False
+        self.used = False
         life = 0.0 if login.expires_at is None else max(0.0, login.expires_at - time.time())
         self._early = min(EARLY_S, life * EARLY_SHARE)
 
@@ -54,6 +55,7 @@ class Held:
         return self._refused or self._ends_within(self._early)
 
     def is_stale(self) -> bool:
+        self.used = True  # by a request: what nobody uses is left to its client
         return self._refused or self._ends_within(min(SOON_S, self._early))
 
     def _ends_within(self, seconds: float) -> bool:
@@ -119,7 +121,7 @@ class Keeper:
 
     def _look(self) -> None:
         for held in list(self._held.values()):
-            if held.login.refresh and held.is_due() and not self._failure(held):
+            if held.used and held.login.refresh and held.is_due() and not self._failure(held):
                 self.start(held)
 
     def may_force(self, held: Held) -> bool:
@@ -162,7 +164,9 @@ class Keeper:
         if state in ("renewed", "adopted"):
             self._failed.pop(held.client, None)
             await self._reload()
-            return ""
+            if self._held.get(held.client) is not held:
+                return ""
+            why = "what was put in its place cannot be read"
         text = f"the login of {client.title} could not be renewed: {why}"
         if state == "revoked":
             text = f"the login of {client.title} has ended ({why}); log in again on the host: {client.again}"

@@ -133,14 +133,14 @@ def _forward(
             shared.headers = shared.credentials.headers
             shared.table = request_table(shared.headers)
             head = parse_request(head.wire, shared.table)
+        if grant.lease is not None and key.secure and (waits := leased(grant, grant.lease, head.target)):
+            return waits
         problem = session.rules.request_problem(head, grant)
         if problem is not None:
             raise problems.refusal(problem)
         if head.upgrade and grant.may_come_back:
             _check_upgrade(grant, key.host, head.upgrade)
         if key.secure:
-            if grant.lease is not None and (waits := leased(grant, grant.lease, head.target)):
-                return waits
             if grant.value is not None:
                 if grant.is_lent_at(head.target):
                     injected = b"%b: %b%b" % (grant.header, grant.value, grant.more)

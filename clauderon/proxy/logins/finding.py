@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from clauderon import files
 from clauderon.proxy.logins.claude import CLAUDE
 from clauderon.proxy.logins.client import Client, Content, Login
 from clauderon.proxy.logins.codex import CODEX, CODEX_KEY
@@ -69,7 +70,16 @@ def gh(environ: Mapping[str, str]) -> tuple[str, ...]:
         config = f"{base}/gh"
     places = environ.get("PATH", "").split(":")
     there = any(place.startswith("/") and os.access(f"{place}/gh", os.X_OK) for place in places)
-    return GH_ARGV if there and Path(config, "hosts.yml").is_file() else ()
+    return GH_ARGV if there and _is_logged_in(Path(config, "hosts.yml")) else ()
+
+
+def _is_logged_in(hosts: Path) -> bool:
+    """Whether `gh` has ever had a token for github.com: otherwise it would complain at every session."""
+    try:
+        lines = files.read(hosts, 1 << 20).splitlines()
+    except OSError:
+        return False
+    return any(line.startswith(b"github.com:") for line in lines)
 
 
 def again(name: str) -> str:

@@ -122,9 +122,8 @@ class InKeychain(NamedTuple):
     def read(self) -> Content | None:
         """None where there is no such item, or no keychain. Raises BadLogin."""
         try:
-            answer = proc.run(
-                self.find_argv(), env=os.environ, cwd="/", timeout_s=KEYCHAIN_S, ok=None, aloud=False
-            )
+            asked = proc.start(self.find_argv(), env=os.environ, cwd="/")
+            answer = asked.result(timeout_s=KEYCHAIN_S, ok=None, aloud=False)
         except ClauderonError as error:
             raise BadLogin(f"macOS's keychain did not answer: {error.why}") from None
         return parse(answer.stdout) if answer.status == 0 else None
@@ -134,7 +133,8 @@ class InKeychain(NamedTuple):
         hexed = json.dumps(content).encode().hex()
         line = f'add-generic-password -U -a "{self.user}" -s "{self.item}" -X "{hexed}"\n'
         try:
-            proc.run((self.program, "-i"), env=os.environ, cwd="/", stdin=line.encode(), timeout_s=KEYCHAIN_S)
+            told = proc.start((self.program, "-i"), env=os.environ, cwd="/", stdin=line.encode())
+            told.result(timeout_s=KEYCHAIN_S, aloud=False)
         except ClauderonError as error:
             raise OSError(errno.EIO, f"macOS's keychain did not take it: {type(error).__name__}") from None
 

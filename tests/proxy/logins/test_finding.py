@@ -156,7 +156,11 @@ def test_a_key_of_codex_is_lent_and_not_renewed(tmp_path: Path, home: Home) -> N
 def test_gh_is_asked_where_it_is_and_was_logged_in(tmp_path: Path) -> None:
     environ = {"HOME": str(tmp_path), "PATH": str(tmp_path / "bin")}
     assert finding.gh(environ) == ()
-    put(tmp_path / ".config/gh/hosts.yml", "github.com:\n")
+    put(tmp_path / ".config/gh/hosts.yml", "github.example.com:\n    user: me\n")
+    put(tmp_path / "bin/gh", "#!/bin/sh\n", 0o755)
+    assert finding.gh(environ) == ()
+    (tmp_path / "bin/gh").unlink()
+    put(tmp_path / ".config/gh/hosts.yml", "github.com:\n    user: me\n")
     assert finding.gh(environ) == ()
     put(tmp_path / "bin/gh", "#!/bin/sh\n", 0o755)
     assert finding.gh(environ) == ("gh", "auth", "token", "--hostname", "github.com")
