@@ -73,6 +73,9 @@ class _Engine:
     def volume_list(self, _label: str) -> dict[str, str]:
         return {}
 
+    def volumes_left(self, _home: str) -> dict[str, str]:
+        return {}
+
     def inspect(self, *_names: str) -> Any:
         return SimpleNamespace(networks=())
 
