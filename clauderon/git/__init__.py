@@ -7,4 +7,5 @@ from clauderon.git.call import version as version
 from clauderon.git.environment import environment as environment
 from clauderon.git.repository import Remote as Remote
 from clauderon.git.repository import Repository as Repository
+from clauderon.git.repository import remotes_read as remotes_read
 from clauderon.git.repository import repository_read as repository_read

@@ -182,6 +182,13 @@ def repository_read(
     )
 
 
+def remotes_read(path: Path, environ: Mapping[str, str]) -> tuple[Remote, ...]:
+    """The remotes of the user's repository, as git's configuration has them now. Raises BackendError."""
+    argv = ["git", "config", "--list", "-z"]
+    child = proc.start(argv, env=environment(environ), cwd=path)
+    return parse_settings(child.result(timeout_s=READ_TIMEOUT_S).stdout).remotes
+
+
 # Places in the list of objects asked for.
 _HEAD, _BASE, _GITMODULES, _ATTRIBUTES, _OURS, _BRANCHES = 0, 1, 2, 3, 4, 6
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import names, spec
+from clauderon import git, names, spec
 from clauderon.agents import registry
 from clauderon.docker import failures
 from clauderon.docker.parse import ContainerDetail
 from clauderon.errors import ClauderonError, CommandFailed, Conflict
 from clauderon.proxy import service
+from clauderon.proxy.policy import repositories
 from clauderon.record import Session
 from clauderon.session import launch, promotion, proxy_notify, resources
 from clauderon.session.context import Context, lock
@@ -53,7 +55,12 @@ def refresh(context: Context, name: str, *, policy: str | None = None) -> Refres
         proxy_notify.bring_up(context)
         old = _current(context, session)
         runs = old is None or old.running
-        session = context.store.update(session.id, state="refreshing", step=RUNNING if runs else STOPPED)
+        session = context.store.update(
+            session.id,
+            state="refreshing",
+            step=RUNNING if runs else STOPPED,
+            remotes=_remotes(context, session),
+        )
         try:
             if old is not None:
                 with slow(context.report, f"Stopping {session.name}"):
@@ -68,6 +75,16 @@ def refresh(context: Context, name: str, *, policy: str | None = None) -> Refres
             raise
         session = context.store.update(session.id, state="running", step="")
     return Refreshed(session, old is None or old.image_id != around.image.id)
+
+
+def _remotes(context: Context, session: Session) -> tuple[str, ...]:
+    """The repositories that the remotes name by now; as before where the repository cannot be read."""
+    try:
+        found = git.remotes_read(Path(session.repo), context.environ)
+    except (ClauderonError, OSError) as error:
+        context.report.warn(f"the remotes of {session.repo} could not be read, and stay as they were: {error}")
+        return session.remotes
+    return repositories.of_remotes(found)
 
 
 def _finish_interrupted(context: Context, session: Session) -> None:

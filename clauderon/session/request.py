@@ -160,7 +160,7 @@ def plan(context: Context, request: Request) -> Plan:
         git_dir=str(repository.common_dir),
         base=repository.base_commit,
         tracks=tuple(sorted(repository.tracks)),
-        remotes=repositories.of_urls(url for each in repository.remotes for url in (each.url, each.push_url)),
+        remotes=repositories.of_remotes(repository.remotes),
         created_at=now,
         updated_at=now,
     )

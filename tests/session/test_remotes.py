@@ -14,7 +14,7 @@ from clauderon.config import load
 from clauderon.paths import Home
 from clauderon.proxy.daemon import snapshot
 from clauderon.record import Session
-from clauderon.session import request
+from clauderon.session import refresh, request
 from clauderon.session.context import Context
 from clauderon.store import Store
 
@@ -74,3 +74,20 @@ def test_a_record_without_remotes_is_as_earlier_versions_have_it(session: Sessio
     earlier = session.changed(remotes=())
     assert '"remotes"' not in earlier.to_json()
     assert Session.from_json(earlier.to_json()) == earlier
+
+
+def test_a_refresh_takes_the_remotes_that_the_repository_has_by_now(
+    home: Home, repo: Path, session: Session
+) -> None:
+    """Also those of a session that an earlier version made, which kept none."""
+    subprocess.run(["git", "-C", str(repo), "remote", "remove", "upstream"], check=True)
+    subprocess.run(
+        ["git", "-C", str(repo), "remote", "set-url", "origin", "https://git.test:8443/a/B.git"], check=True
+    )
+    warned: list[str] = []
+    context = cast(
+        Context, SimpleNamespace(environ=dict(os.environ), report=SimpleNamespace(warn=warned.append))
+    )
+    assert refresh._remotes(context, session) == ("git.test:8443/a/B",)
+    assert refresh._remotes(context, session.changed(repo=str(home.root / "gone"))) == session.remotes
+    assert len(warned) == 1 and "could not be read" in warned[0]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Protocol
 from urllib.parse import unquote
 
 from clauderon.proxy.policy.hosts import HostError, parse_authority
@@ -34,8 +35,21 @@ def of_url(url: str) -> str:
     return _form(host, USUAL_PORT, path) if scheme.lower() in ("ssh", "git+ssh", "git") else ""
 
 
-def of_urls(urls: Iterable[str]) -> tuple[str, ...]:
+class Remote(Protocol):
+    """A remote, with where it is fetched from and pushed to."""
+
+    @property
+    def url(self) -> str:
+        """Where it is fetched from."""
+
+    @property
+    def push_url(self) -> str:
+        """Where it is pushed to."""
+
+
+def of_remotes(remotes: Iterable[Remote]) -> tuple[str, ...]:
     """The repositories that these name, each once."""
+    urls = (url for each in remotes for url in (each.url, each.push_url))
     return tuple(dict.fromkeys(filter(None, map(of_url, urls))))
 
 
