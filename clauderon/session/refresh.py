@@ -82,7 +82,9 @@ def _remotes(context: Context, session: Session) -> tuple[str, ...]:
     try:
         found = git.remotes_read(Path(session.repo), context.environ)
     except (ClauderonError, OSError) as error:
-        context.report.warn(f"the remotes of {session.repo} could not be read, and stay as they were: {error}")
+        context.report.warn(
+            f"the remotes of {session.repo} could not be read, and stay as they were: {error}"
+        )
         return session.remotes
     return repositories.of_remotes(found)
 
