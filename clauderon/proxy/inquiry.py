@@ -137,6 +137,7 @@ class _Asker:
 
     agreed: bytes | None = None
     judged_by: Rules | None = None
+    metered = False
     verdict: Verdict
     source = ""
     host = ""

@@ -6,12 +6,20 @@ from clauderon.proxy.dataplane.session import Session
 from clauderon.proxy.http.problem import Problem
 from clauderon.proxy.http.request import RequestHead
 from clauderon.proxy.usage.apis import Api
-from clauderon.proxy.usage.meter import Meter, Metering
+from clauderon.proxy.usage.meter import Metering
 from clauderon.proxy.usage.spending import Stop
 
 
-def check(session: Session, meter: Meter, host: str, head: RequestHead) -> None:
-    """Raises Problem for a request to `host`, one of the meter's, that a budget stops."""
+def is_metered(session: Session, host: str) -> bool:
+    """Whether what is asked of this host is counted."""
+    meter = session.shared.meter
+    return meter is not None and host in meter.hosts
+
+
+def check(session: Session, host: str, head: RequestHead) -> None:
+    """Raises Problem for a request to a host that is metered, if a budget stops it."""
+    meter = session.shared.meter
+    assert meter is not None
     stop = meter.stop(session.policy.id, host, head.method, head.target, bool(head.upgrade))
     if stop is not None:
         raise _problem(stop, meter.hosts[host])

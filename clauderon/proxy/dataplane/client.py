@@ -33,8 +33,8 @@ class Client(Wire):
     """One client connection. `host` is empty until a CONNECT made it a tunnel to that host and `port`."""
 
     __slots__ = (
-        "agreed", "exchange", "host", "judged_by", "key", "mode", "pending", "port", "running", "session", "sni",
-        "source", "trying", "tunnel", "verdict",
+        "agreed", "exchange", "host", "judged_by", "key", "metered", "mode", "pending", "port", "running", "session",
+        "sni", "source", "trying", "tunnel", "verdict",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, session: Session) -> None:
@@ -53,6 +53,7 @@ class Client(Wire):
         # What the judge remembers of the tunnel.
         self.agreed: bytes | None = None
         self.judged_by: Rules | None = None
+        self.metered = False
         self.verdict: Verdict
         self.source = ""
         self.trying: asyncio.Task[None] | None = None

@@ -18,7 +18,7 @@ from clauderon.proxy.net.upstream import Key, Upstream
 from clauderon.proxy.net.wire import Data
 from clauderon.proxy.policy.grant import Grant, Lease
 from clauderon.proxy.policy.hosts import format_authority
-from clauderon.proxy.usage.meter import Meter, Metering
+from clauderon.proxy.usage.meter import Metering
 
 DIALLING = 2  # the reason for not reading a client: there is nowhere to send it yet
 _SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
@@ -30,6 +30,10 @@ class Front(Tunnelled, Protocol):
     @property
     def session(self) -> Session:
         """The session that the request belongs to."""
+
+    @property
+    def metered(self) -> bool:
+        """Whether models answer where the request goes."""
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -83,12 +87,13 @@ class Exchange:
             if grant.needles is not None:
                 # What was sent with a credential may come back to a request without one, over plain HTTP for instance.
                 response.mask(grant.needles, streams=grant.model_api)
-        meter = client.session.shared.meter
-        if meter is not None and key.host in meter.hosts:
-            self._meter(meter)
+        if client.metered:
+            self._meter()
 
-    def _meter(self, meter: Meter) -> None:
+    def _meter(self) -> None:
         """Count what a model is asked, if this request asks one."""
+        meter = self.client.session.shared.meter
+        assert meter is not None
         head, policy = self.head, self.client.session.policy
         self._metering = self.response.observer = meter.begin(
             (policy.id, policy.name, policy.group),

@@ -34,11 +34,12 @@ class Asker(Protocol):
     source: its address. host, port, key: of the tunnel it is in, `host` empty outside of one. sni: a server name in
     the tunnel's handshake that is not `host`.
     What the judge remembers of a tunnel: agreed, the last Host that agreed with it; verdict, on its host, of the
-    rules judged_by.
+    rules judged_by; metered, whether models answer there.
     """
 
     agreed: bytes | None
     judged_by: Rules | None
+    metered: bool
     verdict: Verdict
 
     @property
@@ -105,6 +106,9 @@ def tunnelled(asker: Asker, head: RequestHead) -> Judged | Page:
     if asker.judged_by is not rules:
         asker.verdict = rules.decide(asker.host, asker.port)
         asker.judged_by = rules
+        asker.metered = budgets.is_metered(asker.session, asker.host)
+    if asker.metered and asker.verdict.problem is None:
+        budgets.check(asker.session, asker.host, head)
     return _forward(asker.session, head, asker.key, asker.verdict, first_line)
 
 
@@ -115,9 +119,6 @@ def _forward(
     if verdict.problem is not None:
         raise problems.refusal(verdict)
     shared = session.shared
-    meter = shared.meter
-    if meter is not None and key.host in meter.hosts and not session.main:
-        budgets.check(session, meter, key.host, head)
     grant = None if session.main else shared.credentials.grant(key.host, key.port)
     if verdict.finer:
         lent = grant.name if grant is not None and grant.value is not None and key.secure else ""
@@ -212,6 +213,9 @@ def _absolute(asker: Asker, head: RequestHead) -> Judged | Page:
     if head.host is None:
         first += b"\r\nHost: " + authority
     verdict = session.rules.decide(host, port)
+    asker.metered = not session.main and budgets.is_metered(session, host)
+    if asker.metered and verdict.problem is None:
+        budgets.check(session, host, head)
     return _forward(session, head, Key(session.policy.id, False, host, port), verdict, first)
 
 

@@ -86,6 +86,7 @@ class Asking:
     sni: str = ""
     agreed: bytes | None = None
     judged_by: Rules | None = None
+    metered: bool = False
     verdict: Verdict = UNJUDGED
 
     @property
