@@ -20,6 +20,7 @@ from clauderon.doctor.check import Check, fail, ok, size_text, warn
 from clauderon.errors import ClauderonError
 from clauderon.git import version as git_version
 from clauderon.paths import Home
+from clauderon.proxy.secrets.credentials import Description
 from clauderon.record import Session
 from clauderon.store import Store
 
@@ -136,17 +137,25 @@ def credentials(settings: Config, home: Home, environ: Mapping[str, str]) -> Che
 
     name = "credentials"
     rows = {row.name: row for row in table.describe(settings, home, environ, service.held(home))}
+    ended = [row for row in rows.values() if row.problem and row.origin.startswith("login of ")]
     for row in rows.values():
-        if row.problem:
+        if row.problem and row not in ended:
             return fail(name, f"{row.name}: {row.problem}", "clauderon config credentials")
     agent = settings.agents[settings.general.default_agent]
-    set_ones = [row.name for row in rows.values() if row.set]
+    set_ones = [_shown(row) for row in rows.values() if row.set]
     found = f"set: {', '.join(set_ones)}" if set_ones else "none is set"
     if agent.credentials and not any(rows[c].set for c in agent.credentials if c in rows):
         first = settings.credentials[agent.credentials[0]]
         mend = f"export {first.env[0]}=..." if first.env else "clauderon config credentials"
         return warn(name, f"{found}; {agent.name} needs {' or '.join(agent.credentials)}", mend)
+    if ended:
+        return warn(name, f"{found}; {ended[0].name}: {ended[0].problem}", "clauderon config credentials")
     return ok(name, found)
+
+
+def _shown(row: Description) -> str:
+    """With what a login is valid until."""
+    return row.name if row.expires_at is None else f"{row.name} ({row.origin})"
 
 
 def disk(home: Home) -> Check:

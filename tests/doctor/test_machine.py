@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from functools import partial
@@ -207,3 +208,21 @@ def _until_docker(home: Home) -> list[Check]:
         if check.name == "proxy":
             break
     return found
+
+
+def test_a_login_on_the_host_is_set_and_says_until_when(home: Home, tmp_path: Path) -> None:
+    kept = tmp_path / ".claude/.credentials.json"
+    kept.parent.mkdir()
+    login = {
+        "accessToken": "test-not-a-real-token",
+        "refreshToken": "",
+        "expiresAt": (time.time() + 60) * 1000,
+    }
+    kept.write_text(json.dumps({"claudeAiOauth": login}))
+    check = machine.credentials(SETTINGS, home, {"HOME": str(tmp_path)})
+    assert check.outcome == "ok"
+    assert "anthropic-oauth (login of Claude Code, valid until 2" in check.found
+    kept.write_text(json.dumps({"claudeAiOauth": {**login, "expiresAt": 1}}))
+    check = machine.credentials(SETTINGS, home, {"HOME": str(tmp_path), "ANTHROPIC_API_KEY": "sk-ant-test-1"})
+    assert check.outcome == "warn"
+    assert "claude /login" in check.found
