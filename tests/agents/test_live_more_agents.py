@@ -6,11 +6,13 @@ print and resume.
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,14 +25,21 @@ from tests.standins.model_process import ModelApi
 
 __all__ = ["checkout", "live", "model"]
 pytestmark = [pytest.mark.live, pytest.mark.slow]
-ASKED_FOR = os.environ.get("CLAUDERON_TEST_AGENTS", "").split()
-# What each shows once it reads the keyboard.
-READY = {"opencode": "ctrl+p", "copilot": "/workspace", "qwen": "YOLO"}
 # A terminal of opencode's takes some ten seconds, and ten times that on a busy machine.
 SLOW_S = 180.0
 PROMPT = '--help "it\'s"\n\nx\n'
-# What each makes of it.
-ASKED = {"opencode": PROMPT, "copilot": PROMPT.rstrip(), "qwen": f"{PROMPT}\n\n"}
+
+
+def told(agent: str, name: str) -> Any:
+    """What the agent's own test says of it: READY, what it shows once it reads the keyboard, and ASKED, what it makes of
+    PROMPT where that is something else. None where it says nothing.
+    """
+    return getattr(importlib.import_module(f"tests.known.agents.test_{agent}"), name, None)
+
+
+ASKED_FOR = os.environ.get("CLAUDERON_TEST_AGENTS", "").split()
+if ASKED_FOR == ["all"]:
+    ASKED_FOR = [name for name in AGENTS if told(name, "READY")]
 
 
 @pytest.fixture
@@ -61,7 +70,7 @@ def test_it_prints_its_answer(live: Engine, model: ModelApi, checkout: Path, ima
     data = done.json["data"]
     assert data["result"].strip() == "Done: turn 1 is committed."
     assert data["conversation"] and data["turns"] == 2
-    assert model.turns()[0]["prompt"] == ASKED[agent]
+    assert model.turns()[0]["prompt"] == (told(agent, "ASKED") or PROMPT)
     assert log_of(checkout, f"clauderon/{printed}")[0] == "Add a greeting"
 
 
@@ -73,7 +82,7 @@ def resumes(live: Engine, model: ModelApi, checkout: Path, image: str, agent: st
     live.cli.ok("stop", name)
     live.cli.ok("start", name)
     with terminal(live.cli.command("attach", name), live.environ) as person:
-        assert person.shows(READY[agent]), bytes(person.shown)
+        assert person.shows(told(agent, "READY")), bytes(person.shown)
         person.type("turn two please")
         assert person.shows("turn two please"), bytes(person.shown)
         deadline = time.monotonic() + SLOW_S

@@ -31,7 +31,7 @@ CASES = [
     ("clauderon start fix-bug fix-d", {"fix-docs"}, {"fix-bug"}),
     ("clauderon delete ", {"fix-bug", "fix-docs", "kept"}, set()),
     ("clauderon unarchive ", {"kept"}, {"fix-bug"}),
-    ("clauderon create --agent c", {"claude", "codex", "copilot"}, {"gemini"}),
+    ("clauderon create --agent c", {"claude", "codex"}, {"gemini"}),
     ("clauderon create --pull-policy ", {"always", "if-not-present", "never"}, {"fix-bug"}),
     ("clauderon create --repo . --net", {"--network"}, {"--name"}),
     ("clauderon proxy st", {"start", "status", "stop"}, {"fix-bug", "run"}),

@@ -20,6 +20,9 @@ from tests.known.starts import commands
 Make = Callable[..., Session]
 Find = Callable[[str], Agent]
 PRINTED = Path(__file__).parent / "printed"
+# For tests/agents/test_live_more_agents.py.
+READY = "/workspace"
+ASKED = '--help "it\'s"\n\nx'
 
 
 def read(output: str) -> Answer:

@@ -18,6 +18,8 @@ from tests.known.starts import commands
 Make = Callable[..., Session]
 Find = Callable[[str], Agent]
 PRINTED = Path(__file__).parent / "printed"
+# For tests/agents/test_live_more_agents.py.
+READY = "ctrl+p"
 
 
 def read(output: str) -> Answer:

@@ -173,15 +173,13 @@ def test_describe_says_what_is_set_and_from_where_and_never_the_value(home: Home
         "x-mine",
     )
     assert rows["anthropic-oauth"].set is False
-    assert {name: row.kind for name, row in rows.items() if name != "mine"} == {
+    kinds = {
         "anthropic": "api-key",
         "anthropic-oauth": "oauth",
         "openai": "bearer",
         "chatgpt": "bearer",
         "google": "api-key",
-        "copilot": "bearer",
-        "copilot-user": "bearer",
-        "dashscope": "bearer",
         "github": "bearer",
         "github-git": "basic",
     }
+    assert {name: rows[name].kind for name in kinds} == kinds
