@@ -115,6 +115,9 @@ def test_the_files_deny_list_is_stronger_and_that_is_said(context: Any) -> None:
     network.deny(context, "one", "*.example.com", save=False)
     notes = network.allow(context, "one", "a.example.com", save=False).notes
     assert len(notes) == 1 and "deny *.example.com" in notes[0]
+    assert notes[0].endswith("clauderon network allow one '*.example.com'")
+    network.allow(context, "one", "*.example.com", save=False)
+    assert _said(context, "GET", "https://a.example.com/")[0] == "allowed"
 
 
 def test_what_is_saved_keeps_the_files_comments(context: Any) -> None:

@@ -213,6 +213,8 @@ class Rules:
         for pattern in self._deny:
             if pattern.matches(host, port):
                 fix = f'remove "{pattern.text}" from [network] deny'
+                if pattern.text in self.policy.own_deny:
+                    fix = f"clauderon network allow {self.policy.name} '{pattern.text}'"
                 return Verdict(f"deny {pattern.text}", f"{host} is on this session's deny list", fix)
         return None
 

@@ -22,6 +22,7 @@ class SessionPolicy:
     rules:  finer than a host, in the form of `netrules.joined`.
     unsafe: the container was given what undoes its protection; for the status alone.
     group: the session's, for what it used; empty for none.
+    own_deny: those of `deny` that are the session's own, not the configuration's.
     own_allow: the list is the session's own (`--allow`), not the configuration's.
     """
 
@@ -33,6 +34,7 @@ class SessionPolicy:
     allow: tuple[str, ...] | None
     deny: tuple[str, ...]
     own_allow: bool = False
+    own_deny: tuple[str, ...] = ()
     unsafe: bool = False
     group: str = ""
     remotes: tuple[str, ...] = ()
@@ -55,6 +57,7 @@ def of_session(session: Session, network: Network, git: Git, *, hidden: bool) ->
         allow=session.allow if own else network.allow,
         deny=tuple(dict.fromkeys((*session.deny, *network.deny))),
         own_allow=own,
+        own_deny=session.deny,
         unsafe=bool(session.unsafe),
         group=session.group,
         remotes=session.remotes,
