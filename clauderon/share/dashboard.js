@@ -303,6 +303,12 @@ events.onmessage = (event) => {
   if (route().view === "sessions") showSessions();
 };
 events.onerror = () => say("clauderon dashboard does not answer");
-setInterval(() => { if (!document.hidden) refreshSession(); }, 3000);
+// A long audit takes long to read: the longer an answer took, the later is the next question.
+async function keepAsking() {
+  const began = Date.now();
+  if (!document.hidden) await refreshSession();
+  setTimeout(keepAsking, Math.max(3000, 5 * (Date.now() - began)));
+}
+setTimeout(keepAsking, 3000);
 setInterval(() => { if (!document.hidden && route().view === "usage") showUsage(); }, 15000);
 turn();

@@ -6,7 +6,9 @@ import asyncio
 import base64
 import contextlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -127,5 +129,8 @@ async def opened(place: Path) -> AsyncIterator[Page]:
         child.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(10)
-        child.kill()
+        # Its helpers would write into their directory while it is being removed.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+        shutil.rmtree(place, ignore_errors=True)
