@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 
 # Longer than any session, and still a date that every client can write (2100-01-01).
 FAR_S = 4102444800
+_URL_SAFE = str.maketrans("+/", "-_", "=")
 LIFE_S = 365 * 86400
 CLAUDE_ACCESS = "sk-ant-oat01-clauderon-placeholder-the-proxy-has-the-real-token"
 CLAUDE_REFRESH = "sk-ant-ort01-clauderon-placeholder-the-host-has-the-real-token"
@@ -30,5 +31,6 @@ def codex_token(plan: str, account: str) -> str:
         "https://api.openai.com/auth": auth,
     }
     parts = (json.dumps(part).encode() for part in ({"alg": "none", "typ": "JWT"}, claims))
-    coded = (base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+    # Not with `base64`, whose import costs every command a millisecond.
+    coded = (binascii.b2a_base64(part, newline=False).decode().translate(_URL_SAFE) for part in parts)
     return ".".join((*coded, "clauderon-placeholder"))
