@@ -14,7 +14,7 @@ from clauderon.config import load
 from clauderon.paths import Home
 from clauderon.proxy.daemon import snapshot
 from clauderon.record import Session
-from clauderon.session import refresh, request
+from clauderon.session import query, refresh, request
 from clauderon.session.context import Context
 from clauderon.store import Store
 
@@ -91,3 +91,13 @@ def test_a_refresh_takes_the_remotes_that_the_repository_has_by_now(
     assert refresh._remotes(context, session) == ("git.test:8443/a/B",)
     assert refresh._remotes(context, session.changed(repo=str(home.root / "gone"))) == session.remotes
     assert len(warned) == 1 and "could not be read" in warned[0]
+
+
+def test_the_status_says_how_far_forges_credentials_go(home: Home, session: Session) -> None:
+    text = '[credentials.github]\nscope = "any"\n[credentials.work]\nhosts = ["git.test"]\nenv = "WORK"\nrepositories = ["a/b"]\n'
+    home.config.write_text(text + '[git]\npush = ["refs/heads/agents/*"]\n')
+    context = cast(Context, SimpleNamespace(config=load(home, {})))
+    said = query._lent(context, session)
+    assert said["credential_scope"] == ["github: any", "github-git: any", "work: session"]
+    assert said["push_to"] == [*session.remotes, "a/b"]
+    assert said["push_refs"] == ["refs/heads/clauderon/one", "refs/heads/agents/*"]
