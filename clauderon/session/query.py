@@ -249,12 +249,14 @@ def status(context: Context, name: str) -> tuple[View, dict[str, Any]]:
 
 
 def _lent(context: Context, session: Session) -> dict[str, Any]:
-    """How far the credentials go that are lent for a session's own repositories, and which are lent for everything."""
+    """How far the credentials of forges go: for the session's own repositories, which it names, or for everything."""
     credentials = context.config.credentials.values()
     listed = [path for each in credentials if each.is_scoped for path in each.repositories]
     return {
         "credential_scope": [
-            f"{each.name}: {'session' if each.is_scoped else 'any'}" for each in credentials
+            f"{each.name}: {'session' if each.is_scoped else 'any'}"
+            for each in credentials
+            if each.is_scoped or each.scope
         ],
         "push_to": [*session.remotes, *listed],
         "push_refs": [f"refs/heads/{session.branch}", *context.config.git.push],
