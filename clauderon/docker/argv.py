@@ -185,9 +185,19 @@ def inspect_argv(names: Collection[str]) -> list[str]:
     return ["inspect", "--format", "{{json .}}", *map(operand, names)]
 
 
+# All of it would be ten kilobytes, the log of its health checks among them.
+_DETAIL = ",".join(
+    f'"{path.rpartition(".")[2]}":{{{{json .{path}}}}}'
+    for path in (
+        *("Id", "Name", "Image", "Config.Labels", "NetworkSettings.Networks"),
+        *("State.Running", "State.ExitCode", "State.OOMKilled", "State.Error", "State.StartedAt"),
+    )
+)
+
+
 def container_inspect_argv(name: str) -> list[str]:
-    """`docker container inspect` of one container."""
-    return ["container", "inspect", "--format", "{{json .}}", operand(name)]
+    """`docker container inspect` of one container, as one JSON object of what `ContainerDetail` has."""
+    return ["container", "inspect", "--format", "{" + _DETAIL + "}", operand(name)]
 
 
 def network_create_argv(name: str, *, subnet: str, internal: bool, labels: Mapping[str, str]) -> list[str]:

@@ -143,21 +143,19 @@ def _state_of(status: str) -> str:
 
 
 def parse_container_inspect(text: str) -> ContainerDetail:
-    """The answer of `docker container inspect` for one container."""
+    """The answer of `docker container inspect` for one container, in the format that `argv` asks for."""
     item = json_lines(text)[0]
-    state = item["State"]
-    networks = (item.get("NetworkSettings") or {}).get("Networks") or {}
     return ContainerDetail(
         id=item["Id"],
         name=item["Name"].removeprefix("/"),
-        running=bool(state["Running"]),
-        exit_status=int(state["ExitCode"]),
-        oom_killed=bool(state.get("OOMKilled")),
-        error=state.get("Error") or "",
+        running=bool(item["Running"]),
+        exit_status=int(item["ExitCode"]),
+        oom_killed=bool(item["OOMKilled"]),
+        error=item["Error"] or "",
         image_id=item["Image"],
-        started_at=state.get("StartedAt", ""),
-        ip=next((_address(network) for network in networks.values()), ""),
-        labels=item["Config"].get("Labels") or {},
+        started_at=item["StartedAt"] or "",
+        ip=next((_address(network) for network in (item["Networks"] or {}).values()), ""),
+        labels=item["Labels"] or {},
     )
 
 

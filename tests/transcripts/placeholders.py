@@ -25,8 +25,9 @@ SHAPES: dict[str, str] = {
     "SHORT": r"[0-9a-f]{12}",
     "ID": r"[0-9a-f]{12}",
     "TMP": r"tmp[a-z0-9_]{8}",
-    # Only an address that clauderon chose: those that docker chooses are the same at every recording.
+    # An address that clauderon chose, and the network that docker chose, which depends on what was there before.
     "IP": r"198\.18\.\d{1,3}\.\d{1,3}",
+    "NET": r"198\.18\.\d{1,3}(?=\.\d)",
 }
 # Kinds with a fixed value: the scenario's directory and the engine's, and the programs of all agents in a row, so that
 # one more of them is no new recording.
@@ -163,5 +164,6 @@ def fake(kind: str, number: int) -> str:
         "SPAN": f"{number + 1} seconds",
         "TMP": f"tmp{number:08d}",
         "IP": f"198.18.255.{number}",
+        "NET": f"198.18.{number}",
     }
     return values[kind]

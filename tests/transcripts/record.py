@@ -7,9 +7,9 @@ volumes and ports, and nothing of the machine's.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -24,7 +24,7 @@ from tests.transcripts import format as transcript_format
 from tests.transcripts import placeholders
 from tests.transcripts.format import Entry, Transcript
 from tests.transcripts.recorder import Recorder, real_tools
-from tests.transcripts.replayer import Replayer
+from tests.transcripts.replayer import Replayer, load
 from tests.transcripts.scenario import RECORDINGS, SECRETS, EngineState, Scenario, Scene, all_scenarios
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -99,6 +99,7 @@ def record(one: Scenario, host: str, engine_dir: Path) -> Transcript:
             real_tools(path),
             (*SECRETS.values(), *person_secrets()),
             {"WORK": str(work), "ENGINE": str(engine_dir), "AGENTS": placeholders.PROGRAMS},
+            compared=one.real,
         )
 
         def engine_is(state: EngineState) -> None:
@@ -120,7 +121,21 @@ def record(one: Scenario, host: str, engine_dir: Path) -> Transcript:
         }
         if one.real:
             header["real"] = " ".join(one.real)
-        return recorder.transcript(header)
+        if not one.after:
+            return recorder.transcript(header)
+        return _begun(recorder.transcript({**header, "after": one.after}), one)
+
+
+def _begun(transcript: Transcript, one: Scenario) -> Transcript:
+    """`transcript` without the calls of the scenario that it begins with. Raises AssertionError if it does not."""
+    first = load(one.path.with_stem(one.after)).entries
+    for ordinal, (mine, theirs) in enumerate(zip(transcript.entries, first, strict=False), 1):
+        assert mine == theirs, (
+            f"call {ordinal} is not that of {one.after}; record that one first, or take `after` away:\n"
+            f"{_line(mine)}\n{mine}\n{theirs}"
+        )
+    assert len(transcript.entries) >= len(first), f"shorter than {one.after}"
+    return dataclasses.replace(transcript, shared=len(first))
 
 
 def person_secrets() -> list[str]:
@@ -168,12 +183,8 @@ def differences(old: Transcript, new: Transcript) -> list[str]:
     return found
 
 
-# docker picks the subnet, and which one depends on the scenarios before.
-_SUBNET = re.compile(r"\b198\.18\.\d{1,3}\.")
-
-
 def _line(entry: Entry) -> str:
-    return _SUBNET.sub("198.18.*.", " ".join(placeholders.show(word) for word in entry.argv))
+    return " ".join(placeholders.show(word) for word in entry.argv)
 
 
 def _shape(entry: Entry) -> Any:
@@ -198,7 +209,8 @@ def chosen(names: list[str]) -> list[Scenario]:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise SystemExit(f"no scenario {unknown[0]}; there are: {', '.join(known)}")
-    return [known[name] for name in names or known]
+    # First those that others begin with.
+    return sorted((known[name] for name in names or known), key=lambda one: bool(one.after))
 
 
 def main(arguments: list[str]) -> int:
@@ -229,7 +241,7 @@ def main(arguments: list[str]) -> int:
 def _record_one(one: Scenario, host: str, engine_dir: Path) -> str:
     transcript = record(one, host, engine_dir)
     RECORDINGS.mkdir(exist_ok=True)
-    aside = one.path.with_suffix(".new")
+    aside = one.path.with_name(f".{one.path.name}")
     aside.write_text(transcript_format.render(transcript))
     try:
         # What was just recorded must also replay; only then does it take the old one's place.
@@ -243,7 +255,7 @@ def _record_one(one: Scenario, host: str, engine_dir: Path) -> str:
 
 
 def _drift_one(one: Scenario, host: str, engine_dir: Path) -> str:
-    old = transcript_format.parse(one.path.read_text())
+    old = load(one.path)
     found = differences(old, record(one, host, engine_dir))
     return "\n  ".join(["changed", *found]) if found else f"ok, {len(old.entries)} calls"
 

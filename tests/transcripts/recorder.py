@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from clauderon.git.environment import HARDENED
 from tests.transcripts import placeholders, replayer
 from tests.transcripts.format import Entry, Transcript
 
@@ -56,6 +57,8 @@ class Recorder:
     """bin_dir: goes first on PATH. real: tool to the path of the real one. secrets: must never be seen.
 
     fixed: values of WORK and ENGINE. add: extra environment a tool gets. user: uid to run the tools as.
+    compared: tools that will answer for real in a replay. What they say on stderr differs from version to version
+    and is not recorded.
     """
 
     bin_dir: Path
@@ -64,6 +67,7 @@ class Recorder:
     fixed: dict[str, str]
     add: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     user: int | None = None
+    compared: tuple[str, ...] = ()
     _calls: list[_Call] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stirred: float = 0.0
@@ -184,7 +188,10 @@ class Recorder:
         numbering = placeholders.Numbering(self.fixed)
         entries = tuple(self._entry(call, position[call.after], numbering) for call in ordered)
         kinds = " ".join(numbering.kinds)
-        return Transcript({**header, "placeholders": kinds} if kinds else dict(header), entries)
+        used: dict[str, tuple[str, ...]] = (
+            {"hardened": HARDENED} if any(call.begun["argv"][0] == "git" for call in calls) else {}
+        )
+        return Transcript({**header, "placeholders": kinds} if kinds else dict(header), entries, used)
 
     def _entry(self, call: _Call, after: int, numbering: placeholders.Numbering) -> Entry:
         answer = call.answer
@@ -204,7 +211,7 @@ class Recorder:
             stdin=() if digest else numbering.pieces(stdin.decode("utf-8", "surrogateescape"), ours=True),
             stdin_digest=digest,
             stdout=theirs(answer["stdout"]),
-            stderr=theirs(answer["stderr"]),
+            stderr=() if call.begun["argv"][0] in self.compared else theirs(answer["stderr"]),
             signals=tuple(answer["signals"]),
             outcome=answer["outcome"],
         )

@@ -20,6 +20,11 @@ TOOLS = ("docker", "git")
 HERE = Path(__file__).parent
 
 
+def load(path: Path) -> Transcript:
+    """The transcript at `path`, with the calls of those beside it that come first."""
+    return transcript_format.parse(path.read_text(), lambda name: load(path.parent / f"{name}.transcript"))
+
+
 def install(bin_dir: Path, tools: Mapping[str, str] | tuple[str, ...] = TOOLS) -> None:
     """Put the program on a PATH directory, once for each tool; compiled ahead, since it starts at every call."""
     bin_dir.mkdir(parents=True, exist_ok=True)
@@ -50,6 +55,8 @@ def initial_values(transcript: Transcript, fixed: Mapping[str, str]) -> dict[tup
     ours: set[tuple[str, int]] = set()
     for entry in transcript.entries:
         said_by_us = [*entry.argv, entry.cwd, *entry.env, entry.stdin]
+        if entry.tool in transcript.real:
+            said_by_us.append(entry.stdout)
         ours |= {p for text in said_by_us for p in text if not isinstance(p, str) and p not in values}
         for text in (entry.stdout, entry.stderr):
             for piece in text:
@@ -64,7 +71,7 @@ class Replayer:
     def __init__(self, path: Path, bin_dir: Path, fixed: Mapping[str, str], search_path: str) -> None:
         self.path = path
         self.bin_dir = bin_dir
-        self.transcript = transcript_format.parse(path.read_text())
+        self.transcript = load(path)
         real = {tool: shutil.which(tool, path=search_path) for tool in self.transcript.real}
         assert all(real.values()), f"{path.name} needs these tools: {', '.join(real)}"
         install(bin_dir)

@@ -38,6 +38,7 @@ class Scenario:
 
     engine: `down` is a socket that is not there, `denied` one that belongs to somebody else.
     fault:  nobody can record it; the transcript in `faults/` was made by hand, for this reason.
+    after:  the scenario that this one begins with, call by call; its transcript has the rest alone.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Scenario:
     real: tuple[str, ...] = ()
     engine: EngineState = "up"
     fault: str = ""
+    after: str = ""
 
     @property
     def path(self) -> Path:
@@ -55,14 +57,14 @@ _SCENARIOS: dict[str, Scenario] = {}
 
 
 def scenario(
-    *, real: tuple[str, ...] = (), engine: EngineState = "up", fault: str = ""
+    *, real: tuple[str, ...] = (), engine: EngineState = "up", fault: str = "", after: str = ""
 ) -> Callable[[Callable[[Scene], None]], Callable[[Scene], None]]:
     """Register a function under its own name."""
 
     def register(play: Callable[[Scene], None]) -> Callable[[Scene], None]:
         name = play.__name__
         assert name not in _SCENARIOS, f"two scenarios are called {name}"
-        _SCENARIOS[name] = Scenario(name, play, real, engine, fault)
+        _SCENARIOS[name] = Scenario(name, play, real, engine, fault, after)
         return play
 
     return register

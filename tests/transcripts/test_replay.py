@@ -21,3 +21,10 @@ def test_replay(one: Scenario, tmp_path: Path) -> None:
 def test_every_recording_has_its_scenario() -> None:
     files = {path.name for directory in (RECORDINGS, FAULTS) for path in directory.iterdir()}
     assert files == {one.path.name for one in SCENARIOS.values()}
+
+
+def test_no_line_is_longer_than_a_screen() -> None:
+    """A transcript is read in review."""
+    files = [path for directory in (RECORDINGS, FAULTS) for path in directory.iterdir()]
+    longest = {path.name: max(map(len, path.read_text().splitlines())) for path in files}
+    assert {name: length for name, length in longest.items() if length > 200} == {}

@@ -165,7 +165,11 @@ def unexpected(directory: str, call: Call, wanted: list[dict[str, Any]]) -> NoRe
         message += f"  stdin {entry['stdin_digest'] or entry['stdin']!r}\n"
     if not wanted:
         message += "nothing more was expected here\n"
-    with open(os.path.join(directory, "unexpected"), "a") as file:
+    fail(directory, message)
+
+
+def fail(directory: str, message: str) -> NoReturn:
+    with open(os.path.join(directory, "unexpected"), "a", errors="surrogateescape") as file:
         file.write(message)
     write(2, message.encode("utf-8", "surrogateescape"))
     os._exit(UNEXPECTED)
@@ -185,13 +189,29 @@ def finish(entry: dict[str, Any], values: Values) -> Any:
     return entry["outcome"]
 
 
-def run_for_real(argv: list[str], stdin: bytes, real: str) -> int | str:
+def run_for_real(argv: list[str], stdin: bytes, real: str) -> tuple[int | str, bytes]:
     """The call was the expected one; its effects on files are wanted, so the real tool answers."""
     import subprocess
 
-    child = subprocess.Popen([real, *argv[1:]], stdin=subprocess.PIPE)
-    child.communicate(stdin)
-    return child.returncode if child.returncode >= 0 else signal.Signals(-child.returncode).name[3:]
+    child = subprocess.Popen([real, *argv[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    said, _ = child.communicate(stdin)
+    write(1, said)
+    status = child.returncode
+    return status if status >= 0 else signal.Signals(-status).name[3:], said
+
+
+def compare(
+    state: State, entry: dict[str, Any], outcome: int | str, said: bytes, shapes: dict[str, str]
+) -> None:
+    """Fail where a real tool answered otherwise than it was recorded."""
+    text = said.decode("utf-8", "surrogateescape")
+    if outcome == entry["outcome"] and matches(entry["stdout"], text, state.values, shapes):
+        return
+    fail(
+        state.directory,
+        f"transcript: answered otherwise than recorded\n  {entry['line']}\n"
+        f"  status {outcome}, recorded {entry['outcome']}\n  {said[:2000]!r}\n  recorded: {entry['stdout']!r}\n",
+    )
 
 
 def replay(directory: str, argv: list[str]) -> NoReturn:
@@ -213,8 +233,14 @@ def replay(directory: str, argv: list[str]) -> NoReturn:
         else:
             unexpected(directory, call, [entries[index] for index in ready])
     entry = entries[index]
-    outcome = run_for_real(argv, call[3], real[tool]) if tool in real else finish(entry, values)
+    said = None
+    if tool in real:
+        outcome, said = run_for_real(argv, call[3], real[tool])
+    else:
+        outcome = finish(entry, values)
     with State(directory) as state:
+        if said is not None:
+            compare(state, entry, outcome, said, shapes)
         state.ended.append(index + 1)
     if isinstance(outcome, str):
         signum = getattr(signal, "SIG" + outcome)

@@ -41,7 +41,7 @@ def create_print_then_logs_and_wait(scene: Scene) -> None:
         assert (answer.status, answer.text.split()) == (3, ["NAME", "STATUS", "fix", "3"]), answer
 
 
-@scenario(real=("git",))
+@scenario(real=("git",), after="create_first")
 def sync_diff_and_merge(scene: Scene) -> None:
     scene.configure()
     repo = scene.repo()
@@ -56,7 +56,7 @@ def sync_diff_and_merge(scene: Scene) -> None:
     assert git("status", "--porcelain", cwd=repo) == ""
 
 
-@scenario(real=("git",))
+@scenario(real=("git",), after="create_first")
 def upload_is_in_the_sessions_directory(scene: Scene) -> None:
     scene.configure()
     scene.repo()
@@ -70,7 +70,7 @@ def upload_is_in_the_sessions_directory(scene: Scene) -> None:
     assert file.read_bytes() == b"\x89PNG"
 
 
-@scenario(real=("git",))
+@scenario(real=("git",), after="create_first")
 def reconcile_adopts_what_the_database_lost(scene: Scene) -> None:
     scene.configure()
     scene.repo()
@@ -85,7 +85,7 @@ def reconcile_adopts_what_the_database_lost(scene: Scene) -> None:
         assert (row["name"], row["state"]) == ("fix", "running")
 
 
-@scenario(real=("git",))
+@scenario(real=("git",), after="create_first")
 def delete_rescues_what_was_not_merged(scene: Scene) -> None:
     scene.configure()
     repo = scene.repo()
@@ -100,7 +100,7 @@ def delete_rescues_what_was_not_merged(scene: Scene) -> None:
     assert not scene.home.worktree("fix").exists()
 
 
-@scenario(real=("git",))
+@scenario(real=("git",), after="create_first")
 def create_and_the_name_is_in_use(scene: Scene) -> None:
     scene.configure()
     repo = scene.repo()

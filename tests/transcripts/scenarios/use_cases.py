@@ -26,7 +26,7 @@ def create_first(scene: Scene) -> None:
     assert git("status", "--porcelain", cwd=scene.home.worktree("fix")) == ""
 
 
-@scenario(real=("git",))
+@scenario(real=("git",), after="create_first")
 def create_again(scene: Scene) -> None:
     """The usual case, everything there: one question, one worktree, one `docker run`."""
     scene.configure()
@@ -107,7 +107,7 @@ def _every_command_explains(scene: Scene, why: str, hint: str) -> None:
     assert scene.home.worktree("fix").is_dir()
 
 
-@scenario(real=("git",))
+@scenario(real=("git",), after="create_first")
 def the_engine_goes_down(scene: Scene) -> None:
     scene.configure()
     scene.repo()
@@ -117,7 +117,7 @@ def the_engine_goes_down(scene: Scene) -> None:
         _every_command_explains(scene, "the Docker engine cannot be reached", "docker info\n")
 
 
-@scenario(real=("git",))
+@scenario(real=("git",), after="create_first")
 def the_socket_is_denied(scene: Scene) -> None:
     scene.configure()
     scene.repo()
@@ -129,7 +129,7 @@ def the_socket_is_denied(scene: Scene) -> None:
         )
 
 
-@scenario(real=("git",))
+@scenario(real=("git",), after="create_first")
 def the_life_of_a_session(scene: Scene) -> None:
     scene.configure()
     repo = scene.repo()
