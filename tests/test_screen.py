@@ -8,8 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clauderon.cli.logs import _say_new
-from clauderon.output import Output
 from clauderon.screen import Screen, size_of
 from clauderon.visible import is_hidden
 
@@ -116,12 +114,3 @@ def test_the_size_is_guessed_from_where_the_cursor_was_sent() -> None:
     assert size_of(b"plain") == (80, 24)
     assert size_of(b"\x1b[40;132Hx\x1b[1;40r") == (132, 40)
     assert size_of(b"\x1b[999;999H") == (500, 200)
-
-
-def test_lines_are_followed_once_and_again_when_they_have_changed(capsys: pytest.CaptureFixture[str]) -> None:
-    out, screen, said = Output(), Screen(20, 3), list[str]()
-    for data in (b"1\r\n2\r\n", b"3\r\n4\r\n5\r\n", b"\x1b[2A\rFOUR\x1b[2B", b"\r\n6"):
-        screen.feed(data)
-        said = _say_new(out, said, screen.scrolled(), screen.settled())
-    _say_new(out, said, screen.scrolled(), screen.lines())
-    assert capsys.readouterr().out.split() == ["1", "2", "3", "4", "5", "FOUR", "6"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clauderon import airlock
-from clauderon.airlock import aside, closing
+from clauderon.airlock import closing
 from clauderon.airlock.removal import remove_tree
 from clauderon.paths import Home
 from tests.airlock.world import World, open_session
@@ -72,23 +72,6 @@ def test_a_delete_of_clean_work_killed_while_it_removes_rescues_nothing(
     killed_while_removing(world, monkeypatch, 1)
     assert world.delete() == ()
     assert world.refs() == {}
-
-
-def test_what_could_not_be_rescued_is_still_moved_aside_after_a_kill(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tree = world.inside("rev-parse", "HEAD^{tree}")
-    (world.private / world.branch).write_text("ab" * 20 + "\n")
-    world.write("uncommitted.txt", "work\n")
-    first = world.rescue()
-    monkeypatch.setattr(aside, "free", lambda _: (_ for _ in ()).throw(Killed))
-    with pytest.raises(Killed):
-        world.close()
-    monkeypatch.undo()
-    assert world.delete() == first
-    assert (Path(first[-1]) / "inside/refs").is_dir()
-    assert (Path(first[-1]) / "worktree/uncommitted.txt").exists()
-    del tree
 
 
 def test_work_after_a_rescue_that_was_not_followed_by_a_removal_is_rescued_too(world: World) -> None:

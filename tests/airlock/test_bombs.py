@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import os
-import time
 import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from clauderon.airlock import landing, leftout, quarantine
-from clauderon.airlock.loose import copy_loose
-from clauderon.airlock.packs import copy_pack
-from clauderon.errors import BackendError, ClauderonError, Refused
+from clauderon.errors import Refused
+from tests.airlock.bounds import AT_ONCE_S, MIB, git_dir, timed
 from tests.airlock.forging import (
     BLOB,
-    TREE,
     commit_of,
     copies,
     copies_name,
@@ -26,27 +20,11 @@ from tests.airlock.forging import (
     loose,
     name_of,
     pack,
-    pack_header,
     point,
     tree_of,
     whole,
 )
 from tests.airlock.world import World
-
-MIB = 1 << 20
-# Two git processes, and directories to look at; not seconds.
-AT_ONCE_S = 0.6
-
-
-def git_dir(world: World) -> Path:
-    return world.repo / ".git"
-
-
-def timed(call: Callable[[], object]) -> float:
-    start = time.monotonic()
-    with pytest.raises(ClauderonError):
-        call()
-    return time.monotonic() - start
 
 
 def deltas(world: World, *, base: bytes, times: int, count: int) -> list[str]:
@@ -103,37 +81,6 @@ def test_deltas_of_what_the_user_has_stay_small_outside(world: World) -> None:
     assert disk_bytes(git_dir(world)) - before < 3 * MIB
 
 
-def test_a_session_cannot_make_the_repository_grow_far_beyond_what_it_holds_itself(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Trees that are deltas of one that is not carried go whole: a bound on all of a session's syncs together.
-    Seen to fail with no bound.
-    With no bound, each sync of a few hundred bytes takes another MiB."""
-    monkeypatch.setattr(landing, "GROWTH", MIB)
-    blob = loose(world.private, "blob", b"x")
-    base = b"".join(
-        entry("100644", b"%06d" % number + os.urandom(40).hex().encode(), blob) for number in range(8000)
-    )
-    extras = [entry("100644", b"z%d" % number, blob) for number in range(9)]
-    pack(world.private, [whole(TREE, base), *(copies(base, 1, extra, TREE) for extra in extras)])
-    before, tip = disk_bytes(git_dir(world)), world.session.base
-    with pytest.raises(Refused, match="far more than inside"):
-        for extra in extras:
-            tip = commit_of(world, copies_name(base, 1, extra, TREE), tip)
-            point(world, tip)
-            world.sync()
-    assert disk_bytes(git_dir(world)) - before < 3 * MIB
-    assert timed(world.sync) < AT_ONCE_S
-
-
-def test_an_ordinary_commit_is_still_stored_loose(world: World) -> None:
-    world.commit("one.txt")
-    world.inside("gc", "--quiet")
-    commit = world.commit("two.txt")
-    assert world.sync().new == commit
-    assert not list((git_dir(world) / "objects/pack").glob("*.pack"))
-
-
 def test_a_loose_object_of_gigabytes_is_refused_by_its_header_each_time_at_once(world: World) -> None:
     """With the size believed only after inflating it: 10 s at each sync, from 4 MB.
 
@@ -149,107 +96,6 @@ def test_a_loose_object_of_gigabytes_is_refused_by_its_header_each_time_at_once(
     path.write_bytes(data)
     assert timed(world.sync) < 2
     assert timed(world.sync) < AT_ONCE_S
-
-
-def test_an_object_that_is_not_what_its_name_says_is_inflated_once(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With nothing remembered each sync inflates it again. Seen to fail when nothing was remembered."""
-    looked: list[str] = []
-    real = copy_loose
-
-    def counted(*args: object, **options: object) -> bool:
-        looked.append(str(args[3]))
-        return bool(real(*args, **options))  # type: ignore[arg-type]
-
-    monkeypatch.setattr(quarantine, "copy_loose", counted)
-    forged = loose(world.private, "blob", bytes(8 * MIB), name="ab" * 20)
-    for number in range(3):
-        commit = world.commit(f"{number}.txt")
-        assert world.sync().new == commit
-    assert looked.count(forged) == 1
-    loose(world.private, "blob", b"other", name=forged)
-    world.commit("more.txt")
-    world.sync()
-    assert looked.count(forged) == 2
-
-
-def test_a_damaged_pack_is_indexed_once_and_said_each_time(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Seen to fail when nothing was remembered."""
-    looked: list[object] = []
-    real = copy_pack
-
-    def counted(*args: Any, **options: Any) -> int:
-        looked.append(args)
-        return real(*args, **options)
-
-    monkeypatch.setattr(quarantine, "copy_pack", counted)
-    pack(world.private, [whole(BLOB, b"x"), pack_header(5, 3) + zlib.compress(b"abc")])
-    for number in range(3):
-        world.commit(f"{number}.txt")
-        (note,) = world.sync().notes
-        assert note == "a pack inside is damaged and was skipped: an entry is of no kind that git knows"
-    assert len(looked) == 1
-
-
-def test_crowds_of_damaged_objects_are_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen to fail without the bound."""
-    monkeypatch.setattr(leftout, "MOST", 20)
-    world.commit()
-    for number in range(30):
-        loose(world.private, "blob", b"x", name=f"{number:040x}")
-    with pytest.raises(Refused, match="damaged objects"):
-        world.sync()
-
-
-@pytest.mark.parametrize("count", [3, 150])
-def test_a_refused_history_leaves_nothing_in_the_users_repository(world: World, count: int) -> None:
-    """git leaves `tmp_pack_*` behind when it refuses a pack: with no landing place, one more at each sync.
-
-    Seen to fail when the landing place was not removed.
-    """
-    blobs = [loose(world.private, "blob", os.urandom(10000)) for _ in range(count)]
-    # Not in order, which git refuses when it has the whole pack already.
-    content = entry("100644", b"z", blobs[0])
-    content += b"".join(entry("100644", b"%06d" % number, oid) for number, oid in enumerate(blobs))
-    point(world, commit_of(world, loose(world.private, "tree", content), world.session.base))
-    before = sorted(path for path in git_dir(world).rglob("*") if "objects" in path.parts)
-    with pytest.raises(BackendError, match="refuses"):
-        world.sync()
-    assert timed(world.sync) < AT_ONCE_S
-    assert sorted(path for path in git_dir(world).rglob("*") if "objects" in path.parts) == before
-
-
-def test_what_a_kill_left_at_the_landing_place_goes_with_the_next_sync(world: World) -> None:
-    """Seen to fail when the landing place was not removed."""
-    left = landing.place(git_dir(world), world.side)
-    (left / "pack").mkdir(parents=True)
-    (left / "pack/tmp_pack_abcdef").write_bytes(bytes(1000))
-    world.commit()
-    world.sync()
-    assert not left.exists()
-
-
-def test_a_refusal_is_forgotten_when_anything_changes(world: World) -> None:
-    blob = loose(world.private, "blob", b"x")
-    bad = loose(world.private, "tree", entry("100644", b"b", blob) + entry("100644", b"a", blob))
-    point(world, commit := commit_of(world, bad, world.session.base))
-    assert timed(world.sync) > 0
-    world.host("config", "receive.fsck.treeNotSorted", "ignore")
-    assert world.sync().new == commit
-
-
-def test_a_missing_object_is_looked_for_again_once_one_arrives(world: World) -> None:
-    hidden = b"not there yet"
-    tree = loose(world.private, "tree", entry("100644", b"a", name_of("blob", hidden)))
-    point(world, commit := commit_of(world, tree, world.session.base))
-    for _ in range(2):
-        with pytest.raises(BackendError, match="incomplete"):
-            world.sync()
-    loose(world.private, "blob", hidden)
-    assert world.sync().new == commit
 
 
 @pytest.mark.parametrize("kind", ["commit", "tag"])

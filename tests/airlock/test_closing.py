@@ -12,26 +12,14 @@ import pytest
 from clauderon import airlock, proc
 from clauderon.airlock import closing
 from clauderon.airlock.layout import host_side
-from clauderon.airlock.refs import update_refs
-from clauderon.errors import BackendError, Conflict
+from clauderon.errors import Conflict
 from clauderon.paths import Home
+from tests.airlock.left import traces
 from tests.airlock.world import World, call, open_session
 
 
 class Killed(BaseException):
     """SIGKILL, as far as Python can play it: nothing after it runs but `finally`."""
-
-
-def traces(world: World) -> list[str]:
-    """What is left of the session anywhere."""
-    found = [str(path) for path in (world.worktree, world.private, world.side.root) if os.path.lexists(path)]
-    found += [name for name in world.refs("refs") if "rescue" not in name and "fix" in name]
-    found += [str(path) for path in (world.repo / ".git/worktrees").glob("*")]
-    if "claude.json" in (world.repo / ".git/info/exclude").read_text():
-        found.append("info/exclude")
-    if "clauderon/" in (world.repo / ".git/config").read_text():
-        found.append("config")
-    return found
 
 
 def test_nothing_of_the_session_is_left(world: World) -> None:
@@ -293,110 +281,6 @@ def test_the_repository_gone_leaves_nothing_at_home(world: World) -> None:
     assert world.close() is False
     for path in (world.worktree, world.private, world.side.root):
         assert not path.exists()
-
-
-@pytest.mark.parametrize("which", ["worktree", "private", "both"])
-def test_links_swapped_in_for_the_directories_are_not_followed(
-    world: World, tmp_path: Path, which: str
-) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "precious").write_text("x")
-    for name, directory in (("worktree", world.worktree), ("private", world.private)):
-        if which in (name, "both"):
-            shutil.rmtree(directory)
-            directory.symlink_to(outside)
-    world.close()
-    assert traces(world) == []
-    assert (outside / "precious").exists()
-
-
-def test_links_below_are_removed_as_links(world: World, tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    (outside / "sub").mkdir(parents=True)
-    (outside / "sub/precious").write_text("x")
-    for top in (world.worktree, world.private, world.side.root):
-        (top / "out").symlink_to(outside)
-        (top / "deep").mkdir()
-        (top / "deep/out").symlink_to(outside / "sub")
-        (top / "deep/loop").symlink_to(".")
-    world.close()
-    assert traces(world) == []
-    assert (outside / "sub/precious").exists()
-
-
-def test_a_directory_swapped_for_a_link_during_the_removal_is_not_followed(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from clauderon.airlock import removal
-
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "precious").write_text("x")
-    victim = world.worktree / "victim"
-    victim.mkdir()
-    real = removal._unlink
-
-    def unlink_then_swap(name: str, directory: int) -> bool:
-        gone = real(name, directory)
-        if name == "victim" and not gone:
-            # It was seen to be a directory; now it is something else.
-            victim.rmdir()
-            victim.symlink_to(outside)
-        return gone
-
-    monkeypatch.setattr(removal, "_unlink", unlink_then_swap)
-    with pytest.raises(BackendError):
-        world.close()
-    monkeypatch.setattr(removal, "_unlink", real)
-    world.close()
-    assert (outside / "precious").exists()
-    assert traces(world) == []
-
-
-def test_read_only_and_closed_directories_are_removed(world: World) -> None:
-    for mode in (0o000, 0o500, 0o400, 0o100):
-        directory = world.worktree / f"mode{mode:o}" / "inner"
-        directory.mkdir(parents=True)
-        (directory / "file").write_text("x")
-        directory.chmod(mode)
-        directory.parent.chmod(mode)
-    world.close()
-    assert traces(world) == []
-
-
-def test_files_of_another_user_are_named_with_the_command_that_removes_them(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from clauderon.airlock import removal
-
-    def refuse(*_args: object, **_kwargs: object) -> bool:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(removal, "_unlink", refuse)
-    with pytest.raises(BackendError, match="another user") as caught:
-        world.close()
-    assert caught.value.hint == f"sudo rm -rf '{world.worktree}'"
-
-
-def test_refs_that_keep_moving_are_not_deleted_blindly(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody commits to the branch on the host between the judgement and the removal."""
-    world.commit()
-    world.sync()
-    world.host("merge", "--quiet", world.session.branch)
-    real = update_refs
-    moved: list[str] = []
-
-    def move_first(*args: object) -> None:
-        if not moved:
-            commit = world.host("commit-tree", "HEAD^{tree}", "-p", world.branch, "-m", "Last minute")
-            world.host("update-ref", world.branch, commit)
-            moved.append(commit)
-        real(*args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(closing, "update_refs", move_first)
-    assert world.close() is True
-    assert world.refs("refs/heads")[world.branch] == moved[0]
 
 
 def test_a_close_that_was_killed_before_its_last_step_leaves_no_empty_directory_to_the_next(

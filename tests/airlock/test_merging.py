@@ -8,17 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from clauderon.airlock import joining, merging
 from clauderon.errors import BackendError, CommandFailed, Conflict, Refused, UsageError
+from tests.airlock.checkouts import unchanged
 from tests.airlock.world import World, call
-
-
-def unchanged(world: World) -> tuple[str, str, str]:
-    return (
-        world.host("rev-parse", "HEAD"),
-        world.host("status", "--porcelain"),
-        (world.repo / "README.md").read_text(),
-    )
 
 
 def test_a_clean_checkout_is_moved_forward(world: World) -> None:
@@ -66,28 +58,6 @@ def test_squashing_makes_one_commit(world: World, message: str | None) -> None:
     body = world.host("log", "-1", "--format=%B")
     assert body.strip() == message if message else "First" in body
     assert (world.repo / "two.txt").exists()
-
-
-@pytest.mark.parametrize("squash", [False, True])
-@pytest.mark.parametrize("before_2_38", [False, True])
-def test_a_conflict_leaves_the_checkout_as_it_was(
-    world: World, squash: bool, before_2_38: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if before_2_38:
-        monkeypatch.setattr(merging, "join", joining._join_before_2_38)
-    world.commit("README.md", "theirs\n")
-    world.commit("harmless.txt")
-    world.sync()
-    (world.repo / "README.md").write_text("ours\n")
-    world.host("commit", "--quiet", "--all", "-m", "Ours")
-    (world.repo / "src/hello.txt").write_text("my own change\n")
-    before = unchanged(world)
-    with pytest.raises(Conflict, match=r"both sides changed README\.md") as caught:
-        world.merge(squash=squash)
-    assert caught.value.hint == f"git -C '{world.repo}' merge clauderon/fix"
-    assert unchanged(world) == before
-    assert not (world.repo / "harmless.txt").exists()
-    assert not (world.repo / ".git/MERGE_HEAD").exists()
 
 
 @pytest.mark.parametrize("how", ["changed", "staged", "untracked"])
@@ -172,18 +142,6 @@ def test_a_merge_git_cannot_commit_is_taken_back(world: World) -> None:
         with pytest.raises(CommandFailed):
             world.merge(squash=squash)
         assert unchanged(world) == before
-
-
-def test_names_in_a_conflict_are_safe_to_print(world: World) -> None:
-    name = "a\x1b[31m\nb"
-    world.commit(name, "theirs\n")
-    world.sync()
-    (world.repo / name).write_text("ours\n")
-    world.host("add", "--all")
-    world.host("commit", "--quiet", "-m", "Ours")
-    with pytest.raises(Conflict) as caught:
-        world.merge()
-    assert str(caught.value).replace("\n", "").isprintable()
 
 
 def test_nothing_of_the_callers_environment_redirects_the_merge(world: World, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from clauderon.airlock.personal import _content
-from clauderon.git.personal import attributes_files, excludes_file
 from clauderon.paths import Home
 from tests.airlock.world import World, call, open_session
 
@@ -110,17 +109,3 @@ def test_a_clauderon_note_in_the_exclude_file_does_not_add_up(repo: Path, home: 
     open_session(repo, home)
     world = open_session(repo, home, name="other", session_id="ba9876543210")
     assert (world.private / "info/exclude").read_text().count("/.claude.json\n") <= 2
-
-
-def test_where_a_persons_files_are() -> None:
-    env, top = {"HOME": "/h"}, Path("/top")
-    assert excludes_file(None, env, top) == Path("/h/.config/git/ignore")
-    assert excludes_file(None, {**env, "XDG_CONFIG_HOME": "/x"}, top) == Path("/x/git/ignore")
-    assert excludes_file(None, {**env, "XDG_CONFIG_HOME": ""}, top) == Path("/h/.config/git/ignore")
-    assert excludes_file("~/mine", env, top) == Path("/h/mine")
-    assert excludes_file("mine", env, top) == Path("/top/mine")
-    assert excludes_file(":(optional)/a/b", env, top) == Path("/a/b")
-    assert (
-        excludes_file("", env, top) is excludes_file(None, {}, top) is excludes_file("~/x", {}, top) is None
-    )
-    assert attributes_files("/a", env, top)[-1] == Path("/a")

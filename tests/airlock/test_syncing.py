@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from clauderon import airlock, proc
-from clauderon.airlock import carry
 from clauderon.airlock.layout import own_ref
 from clauderon.errors import BackendError, Conflict
 from clauderon.paths import Home
-from tests.airlock.world import World, call, open_session
+from tests.airlock.world import World, open_session
 
 
 def test_a_commit_inside_is_on_the_host_branch_after_sync(world: World) -> None:
@@ -58,18 +57,6 @@ def test_housekeeping_inside_does_not_hinder_a_sync(world: World, gc: tuple[str,
     world.inside(*gc)
     assert world.sync().new == third == world.tip()
     world.host("fsck", "--strict")
-
-
-def test_many_objects_arrive_as_one_pack_and_few_as_loose_objects(world: World) -> None:
-    packs = Path(world.session.git_dir) / "objects" / "pack"
-    world.commit("few.txt")
-    world.sync()
-    assert not list(packs.glob("*.pack"))
-    for number in range(150):
-        world.write(f"many/{number}.txt", str(number))
-    commit = world.commit("many/last.txt")
-    assert world.sync().new == commit
-    assert len(list(packs.glob("*.pack"))) == 1
 
 
 def test_an_amended_commit_replaces_the_one_that_was_synced(world: World) -> None:
@@ -179,22 +166,6 @@ def test_refs_in_the_reftable_format_are_named_as_the_reason(world: World) -> No
     assert "reftable" in result.notes[0]
 
 
-def test_a_merge_with_history_fetched_inside_comes_over_whole(world: World, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    call("git", "clone", "--quiet", str(world.repo), str(other), cwd=tmp_path)
-    for number in range(120):
-        (other / f"{number}.txt").write_text(str(number))
-    call("git", "add", "--all", cwd=other)
-    call("git", "commit", "--quiet", "--message", "Elsewhere", cwd=other)
-    world.commit("mine.txt")
-    world.inside("fetch", "--quiet", str(other), "HEAD")
-    world.inside("merge", "--quiet", "--no-edit", "FETCH_HEAD")
-    result = world.sync()
-    assert result.outcome == "advanced"
-    assert world.show(world.tip(), "119.txt") == "119"
-    world.host("fsck", "--strict")
-
-
 def test_what_somebody_staged_on_the_host_stays_staged(world: World) -> None:
     world.commit("inside.txt")
     (world.worktree / "staged.txt").write_text("by hand\n")
@@ -251,27 +222,6 @@ def test_two_sessions_on_one_repository_do_not_mix(repo: Path, home: Home) -> No
     assert (first.tip(), second.tip()) == (one, two)
 
 
-def test_a_branch_that_moves_on_the_host_during_the_sync_is_not_overwritten(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from clauderon.airlock import bringing
-
-    inside = world.commit("inside.txt")
-    real = carry.carry
-
-    def carry_then_move(*args: object, **kwargs: object) -> object:
-        carried = real(*args, **kwargs)  # type: ignore[arg-type]
-        monkeypatch.setattr(bringing, "carry", real)
-        world.host("commit", "--quiet", "--allow-empty", "--message", "Meanwhile", cwd=world.worktree)
-        return carried
-
-    monkeypatch.setattr(bringing, "carry", carry_then_move)
-    result = world.sync()
-    assert result.outcome == "diverged"
-    assert world.host("log", "-1", "--format=%s", world.branch) == "Meanwhile"
-    assert world.refs()[own_ref("fix", "incoming")] == inside
-
-
 def test_a_lock_held_elsewhere_is_a_conflict(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from clauderon.airlock import syncing
 
@@ -280,49 +230,3 @@ def test_a_lock_held_elsewhere_is_a_conflict(world: World, monkeypatch: pytest.M
     with syncing.locked(world.side, "fix"), pytest.raises(Conflict):
         world.sync()
     assert world.sync().outcome == "advanced"
-
-
-def test_a_sync_killed_before_the_index_followed_is_finished_by_the_next(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from clauderon.airlock import syncing
-
-    commit = world.commit("inside.txt")
-    (world.worktree / "staged.txt").write_text("by hand\n")
-    world.host("add", "staged.txt", cwd=world.worktree)
-    with monkeypatch.context() as patch:
-        patch.setattr(syncing, "follow", lambda *_args, **_kwargs: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            world.sync()
-    assert world.tip() == commit
-    assert "D  inside.txt" in world.host("status", "--porcelain", cwd=world.worktree)
-    assert world.sync().outcome == "up-to-date"
-    assert world.host("status", "--porcelain", cwd=world.worktree) == "A  staged.txt"
-    assert not world.side.following.exists()
-
-
-def test_the_users_own_exceptions_from_fsck_hold(world: World) -> None:
-    tree = world.inside("rev-parse", "HEAD^{tree}")
-    text = f"tree {tree}\nparent {world.session.base}\nauthor A <a@example.test> 1 +0000\ncommitter A<a@b> 1 +0000\n\nx\n"
-    commit = world.inside("hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=text)
-    (world.private / world.branch).write_text(f"{commit}\n")
-    with pytest.raises(BackendError, match="refuses"):
-        world.sync()
-    world.host("config", "receive.fsck.missingSpaceBeforeEmail", "ignore")
-    assert world.sync().new == commit
-
-
-def test_a_repository_that_cannot_be_written_is_said_to_be(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from clauderon.errors import CommandFailed
-
-    world.commit()
-
-    def full(*_args: object, **_options: object) -> None:
-        raise CommandFailed(["git"], 128, b"", b"fatal: write error: No space left on device\n")
-
-    monkeypatch.setattr(proc, "pipe", full)
-    with pytest.raises(BackendError, match="cannot be written") as caught:
-        world.sync()
-    assert "No space left" in caught.value.detail

@@ -13,7 +13,6 @@ import pytest
 from clauderon.cli import app, common
 from clauderon.cli import run as cli_run
 from clauderon.output import Output
-from clauderon.paths import Home
 from tests.standins.cli import Cli
 
 OWN = ["attach", "shell", "exec", "wait"]
@@ -51,24 +50,6 @@ def test_a_bug_is_not_taken_for_the_status_of_what_ran(
     monkeypatch.setattr(signal, "signal", lambda *_words: None)
     assert cli_run.run([*LINES.get(command, ["list"])]) == status
     assert "clauderon: bug: KeyError" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("command", ["attach", "shell", "logs"])
-def test_a_name_left_out_is_said_by_the_command_that_misses_it(cli: Cli, home: Home, command: str) -> None:
-    answer = cli(command)
-    assert answer.error.startswith(f"clauderon: {command}: there is no session\n")
-
-
-@pytest.mark.parametrize(
-    "line", ["nosuch ls -la --json", "-T nosuch ls --tty", "nosuch -T ls -- --json", "nosuch -- ls --json"]
-)
-def test_the_options_of_a_command_in_the_container_are_its_own(cli: Cli, home: Home, line: str) -> None:
-    home.config.write_text('[docker]\ncommand = "/nonexistent/docker"\n')
-    answer = cli("exec", *line.split())
-    assert (answer.status, answer.text) == (125, "")
-    assert answer.error.startswith("clauderon: /nonexistent/docker: ")
-    assert "\nclauderon: /nonexistent/docker: " in cli("--debug", "exec", *line.split()).error
-    assert "option" in cli("exec", "-x", "nosuch", "ls").error
 
 
 def test_a_signal_that_is_ignored_stays_ignored(cli: Cli) -> None:

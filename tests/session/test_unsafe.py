@@ -8,187 +8,16 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clauderon import runoptions
-from clauderon.config.builtin_credentials import BUILTIN_CREDENTIALS
-from clauderon.config.schema import Agent, Config
-from clauderon.config.schema import Docker as DockerConfig
-from clauderon.docker.parse import Objects, Volume
+from clauderon.config.schema import Agent
 from clauderon.errors import UsageError
-from clauderon.paths import Home
-from clauderon.record import Session
 from clauderon.session import unsafe
-from clauderon.session.context import Context
-from clauderon.store import Store
-
-_VOLUMES = {
-    "plain": Volume("plain", "", {}),
-    "disguised": Volume("disguised", "", {}, options={"type": "none", "o": "bind", "device": "/"}),
-    "nfs": Volume("nfs", "", {}, driver="plugin"),
-    "bound": Volume("bound", "", {}, options={"type": "tmpfs", "o": "size=1g,bind", "device": "/"}),
-    "sized": Volume("sized", "", {}, options={"type": "tmpfs", "o": "size=1g,uid=1000", "device": "tmpfs"}),
-    "memory": Volume("memory", "", {}, options={"type": "tmpfs", "device": "tmpfs"}),
-}
-
-
-class _Engine:
-    def inspect_by_kind(self, names: list[str]) -> Objects:
-        return Objects(volumes=tuple(_VOLUMES[name] for name in names if name in _VOLUMES))
-
-
-class Stage:
-    """A home directory with what people have in theirs, a repository, and a session to be made."""
-
-    def __init__(self, root: Path) -> None:
-        self.user = root / "me"
-        self.home = Home(self.user / ".clauderon")
-        self.repo = self.user / "project"
-        for made in (
-            ".ssh",
-            ".cache/pip",
-            ".cargo/registry",
-            "data/sub",
-            "project/.git/objects",
-            "project/src",
-        ):
-            (self.user / made).mkdir(parents=True)
-        (self.repo / ".git/refs").mkdir()
-        (self.repo / ".git/HEAD").write_text("ref: refs/heads/main\n")
-        self.home.create()
-        self.environ = {"HOME": str(self.user), "PATH": f"{self.user}/bin:/usr/bin"}
-        self.store = Store.open(self.home)
-
-    def session(self, **changes: Any) -> Session:
-        plain = Session(
-            id="0123456789ab", name="x", state="creating", step="", port=3101, repo=str(self.repo),
-            git_dir=str(self.repo / ".git"), branch="b", base="c" * 40, agent="claude", image="img", created_at=1.0,
-            updated_at=1.0,
-        )  # fmt: skip
-        return plain.changed(**changes)
-
-    def context(self, *, unsafe_file: bool = False) -> Context:
-        config = Config(docker=DockerConfig(unsafe=unsafe_file), credentials=BUILTIN_CREDENTIALS)
-        return Context(self.home, config, self.environ, _Engine(), self.store, None)  # type: ignore[arg-type]
-
-    def reasons(self, *extra_args: str, **changes: Any) -> tuple[str, ...]:
-        return unsafe.reasons(self.context(), self.session(extra_args=extra_args, **changes))
-
-    def volume(self, item: str) -> tuple[str, ...]:
-        return self.reasons(volumes=(item,))
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return Stage(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        *("/", "//", "/.", "/..", "/etc", "/etc/", "/etc/../etc", "/etc/ssh", "/proc", "/proc/1/root", "/sys", "/dev"),
-        *("/dev/kvm", "/boot", "/run", "/var/run", "/var/run/docker.sock", "/run/containerd", "/var", "/var/lib/docker"),
-        *("{me}", "{me}/", "{me}/..", "{me}/../me", "{me}/.clauderon", "{me}/.clauderon/worktrees/other", "{me}/.ssh"),
-        *("{me}/.config", "{me}/.bashrc", "{me}/.aws/credentials", "{me}/.nobody-knows-this", "{me}/project"),
-        *("{me}/project/.git", "{me}/project/.git/hooks", "{me}/project/src/../.git", "{me}/data/../.ssh"),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("mode", ["", ":ro"])
-def test_a_source_that_gives_a_protected_place_is_refused(stage: Stage, source: str, mode: str) -> None:
-    assert stage.volume(f"{source.format(me=stage.user)}:/x{mode}")
-
-
-@pytest.mark.parametrize(
-    ("item"),
-    [
-        *(
-            "{me}/data:/data",
-            "{me}/data/sub:/data:ro",
-            "{me}/project/src:/src",
-            "plain:/data",
-            "memory:/data",
-            "sized:/data",
-            "/data",
-        ),
-        *(
-            "{me}/.cache/pip:/pip:ro",
-            "{me}/.cargo/registry:/r:ro",
-            "/usr/share:/share:ro",
-            "{me}/data:/data:z",
-        ),
-        *(
-            "{me}/not-yet:/data",
-            "unheard-of:/data",
-            "{me}/data:/clauderon/home/.cache",
-            "{me}/data:/opt/data",
-        ),
-    ],
-)
-def test_what_gives_nothing_protected_is_let_through(stage: Stage, item: str) -> None:
-    assert stage.volume(item.format(me=stage.user)) == ()
-
-
-@pytest.mark.parametrize(
-    "item",
-    [
-        *(
-            "/usr/local:/x",
-            "{me}/bin:/x",
-            "{me}/.cache/pip:/x",
-            "{me}/.cargo/registry:/x",
-            "{me}/data:/x:rshared",
-        ),
-        *(
-            "{me}/data:/x:slave",
-            "{me}/data:/x:U",
-            "{me}/data:/x:dev",
-            "clauderon-cargo-git:/x",
-            "disguised:/x",
-        ),
-        *(
-            "disguised:/x:ro",
-            "bound:/x:ro",
-            "nfs:/x",
-            "{me}/data:/etc",
-            "{me}/data:/etc/clauderon",
-            "{me}/data:/clauderon/session",
-        ),
-        *(
-            "{me}/data:/workspace/.git",
-            "{me}/data:/workspace",
-            "{me}/data:/workspace/x/../.git",
-            "{me}/data:/proc/1",
-        ),
-        *(
-            "{me}/data:/clauderon",
-            "{me}/data:/",
-            "/clauderon/git",
-            "/etc/ssl/certs",
-            "{me}/data:/etc/resolv.conf",
-        ),
-        *(".:/x", "./data:/x", "a/b:/x", "~:/x", "~/.ssh:/x", "$HOME/.ssh:/x"),
-    ],
-)
-def test_a_mount_that_undoes_something_is_refused(stage: Stage, item: str) -> None:
-    assert stage.volume(item.format(me=stage.user))
-
-
-def test_a_symlink_is_what_it_leads_to(stage: Stage) -> None:
-    (stage.user / "link").symlink_to("/etc")
-    (stage.user / "data/link").symlink_to(stage.home.root)
-    (stage.user / "away").symlink_to(stage.user / "data/link")
-    assert stage.volume(f"{stage.user}/link:/x")
-    assert stage.volume(f"{stage.user}/link/ssh:/x:ro")
-    assert stage.volume(f"{stage.user}/away/worktrees:/x")
-    assert stage.volume(f"{stage.user}/data/sub/../link:/x")
-    (stage.user / "fine").symlink_to(stage.user / "data/sub")
-    assert stage.volume(f"{stage.user}/fine:/x") == ()
-    (stage.user / "settings").symlink_to(stage.user / ".nobody-knows-this")
-    assert stage.volume(f"{stage.user}/settings:/x:ro")
+from tests.session.given_stage import Stage
 
 
 def test_a_home_reached_by_another_name_is_the_same(stage: Stage, tmp_path: Path) -> None:
@@ -242,22 +71,6 @@ def test_a_repository_is_read_but_not_written(stage: Stage) -> None:
         (bare / made).mkdir(parents=True)
     (bare / "HEAD").touch()
     assert stage.volume(f"{bare}:/x") and stage.volume(f"{bare}/hooks:/x")
-
-
-def test_what_a_container_can_turn_into_a_symlink_is_refused(stage: Stage) -> None:
-    """Session a writes data; b mounts data/sub; a puts a symlink to / there; the next start of b follows it."""
-    stage.store.add(
-        stage.session(id="a" * 12, name="a", port=0, volumes=(f"{stage.user}/data:/data",)), range(1, 9)
-    )
-    assert stage.volume(f"{stage.user}/data/sub:/x:ro")
-    assert stage.volume(f"{stage.user}/data:/x") == ()
-
-
-def test_and_the_other_way_round(stage: Stage) -> None:
-    below = (f"{stage.user}/data/sub:/data:ro",)
-    stage.store.add(stage.session(id="a" * 12, name="a", port=0, volumes=below), range(1, 9))
-    assert stage.volume(f"{stage.user}/data:/x")
-    assert stage.volume(f"{stage.user}/data:/x:ro") == ()
 
 
 def test_what_became_unsafe_since_is_refused_at_the_next_start(stage: Stage) -> None:

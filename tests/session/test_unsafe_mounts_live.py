@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clauderon.session import protected
-from tests.session.test_unsafe import Stage
+from tests.session.given_stage import Stage
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(os.getuid() != 0, reason="mounting takes root")]
 

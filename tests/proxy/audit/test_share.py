@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,35 +17,12 @@ from clauderon.proxy.audit.log import AuditLog
 from clauderon.proxy.audit.reader import read
 from clauderon.proxy.audit.record import AuditRecord
 from tests.proxy.audit.records import record
-
-REFUSED: dict[str, Any] = {"refused": True, "status": 403, "rule": "not allowed"}
+from tests.proxy.audit.refused import REFUSED, _files, _written
 
 
 @pytest.fixture(autouse=True)
 def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(share, "_REST_S", 0.0)
-
-
-def _written(
-    path: Path, records: Iterator[AuditRecord] | list[AuditRecord], **limits: int
-) -> list[dict[str, Any]]:
-    """What is read back of what was written, in batches as the thread finds them."""
-    log = AuditLog(path, **{"max_bytes": 1 << 26, "keep": 4, **limits})
-    for number, each in enumerate(records):
-        log.write(each._replace(time=time.time()))
-        if number % 50 == 0:
-            log._drain()
-    log._drain(everything=True)
-    log._close()
-    return list(read(path))
-
-
-def _stands_for(line: dict[str, Any]) -> int:
-    return int(line.get("repeated", line.get("others", 1)))
-
-
-def _files(path: Path) -> list[Path]:
-    return [path, *audit.rotated_paths(path)]
 
 
 @given(st.text(max_size=4000), st.text(max_size=4000), st.binary(max_size=4000), st.text(max_size=500))
@@ -68,44 +43,6 @@ def test_a_path_of_bytes_that_are_no_text_makes_a_line_of_two_kilobytes_at_most(
     line = AuditLog(Path("unused"), max_bytes=1, keep=1)._line(record(path=path, **REFUSED))
     assert len(line) < 2048
     assert json.loads(line)["cut"] is True
-
-
-def test_the_same_refusal_is_counted(path: Path) -> None:
-    """Seen to fail with a line for each: 10,000 of them."""
-    lines = _written(path, [record(**REFUSED)] * 10_000)
-    assert len(lines) < 500
-    assert sum(_stands_for(line) for line in lines) == 10_000
-    assert lines[0].keys() == _written(path.with_name("x"), [record()])[0].keys(), "the first is as ever"
-
-
-def test_different_refusals_are_counted_by_their_rule(path: Path) -> None:
-    """The attack: 40,140 refused requests with paths of 2 KiB. Seen to fail with a line for each: 80 MB."""
-    flood = [record(n, "evil", **REFUSED)._replace(path=f"/{n}" + "\udcff" * 300) for n in range(40_140)]
-    flood[20_000:20_000] = [record(n, "good") for n in range(30)]
-    lines = _written(path, flood)
-    evil = [line for line in lines if line["session"] == "evil"]
-    assert sum(_stands_for(line) for line in evil) == 40_140
-    assert sum(file.stat().st_size for file in _files(path)) < 4 << 20
-    assert len([line for line in lines if line["session"] == "good"]) == 30
-
-
-@pytest.mark.parametrize("change", [{}, {"credential": "github", **REFUSED}], ids=["passed", "lent"])
-def test_what_passed_or_was_lent_a_credential_always_has_its_line(path: Path, change: dict[str, Any]) -> None:
-    assert len(_written(path, [record(1, **change)] * 3000)) == 3000
-
-
-def test_failures_are_counted_as_refusals_are(path: Path) -> None:
-    lines = _written(path, [record(error="client-tls", kind="connection", status=0)] * 5000)
-    assert len(lines) < 300 and sum(_stands_for(line) for line in lines) == 5000
-
-
-def test_counts_are_each_sessions_own(path: Path) -> None:
-    _lines = _written(
-        path,
-        [record(n, "evil", **REFUSED) for n in range(3000)]
-        + [record(n, "good", **REFUSED) for n in range(100)],
-    )
-    assert len([line for line in _lines if line["session"] == "good"]) == 100
 
 
 @pytest.mark.parametrize("keep", [0, 1, 3])

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import ssl
 import stat
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 
-from clauderon.errors import BackendError
 from clauderon.paths import Home
 from clauderon.proxy.ca import authority, leaves
-from clauderon.proxy.ca import record as ca_record
-from tests.proxy.ca.handshakes import STRICT, handshake, trusting
+from tests.proxy.ca.handshakes import handshake, trusting
 from tests.transcripts.scenario import RECORDINGS
 
 DAY_S = 86_400
@@ -98,50 +92,6 @@ def test_ensure_again_changes_nothing_and_imports_nothing(made: Home) -> None:
     assert answer.stdout == "[]\n"
 
 
-def test_the_ca_is_valid_from_yesterday_for_two_years_and_signs_nothing_but_leaves(made: Home) -> None:
-    certificate = x509.load_pem_x509_certificate(made.ca_cert.read_bytes())
-    lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
-    assert lifetime.days == 731
-    constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    assert constraints.critical
-    assert constraints.value.ca
-    assert constraints.value.path_length == 0
-
-
-def test_renewal_comes_in_time_and_keeps_the_key(made: Home) -> None:
-    first = authority.ensure(made)
-    due = first.not_after - ca_record.RENEW_BEFORE_S
-    assert authority.ensure(made, now=due - 1).fingerprint == first.fingerprint
-    renewed = authority.ensure(made, now=due + 1)
-    assert renewed.key == first.key
-    assert renewed.not_after > first.not_after
-    # Containers that hold the old certificate go on until it is about to expire.
-    assert not renewed.outdated(first.fingerprint, due)
-    assert renewed.outdated(first.fingerprint, first.not_after - DAY_S)
-
-
-def test_a_leaf_of_the_renewed_ca_verifies_against_the_old_certificate(made: Home) -> None:
-    old_cert = made.root / "old-container.pem"
-    shutil.copy(made.ca_cert, old_cert)
-    before = authority.ensure(made)
-    made.ca_cert.unlink()  # made anew for the same key, as a renewal does
-    after = authority.ensure(made)
-    assert (after.key, after.fingerprint != before.fingerprint) == (before.key, True)
-    context = ssl.create_default_context(cafile=str(old_cert))
-    context.verify_flags |= STRICT
-    handshake(leaves.Authority.load(made), "a.example.com", context)
-
-
-def test_a_lost_key_means_a_new_ca_and_every_container_needs_a_refresh(made: Home) -> None:
-    first = authority.ensure(made)
-    made.ca_key.unlink()
-    second = authority.ensure(made)
-    assert second.key != first.key
-    assert second.outdated(first.fingerprint, time.time())
-    assert not second.outdated(second.fingerprint, time.time())
-    assert second.outdated("never seen", time.time())
-
-
 @pytest.mark.parametrize(
     "damage", ["proxy-ca-key.pem", "proxy-ca.pem", "proxy-ca.json", "ca-bundle.pem", "truststore.p12"]
 )
@@ -168,11 +118,6 @@ def test_an_expired_ca_is_renewed(made: Home) -> None:
     first = authority.ensure(made)
     second = authority.ensure(made, now=first.not_after + DAY_S)
     assert second.not_after > first.not_after + DAY_S
-
-
-def test_a_clock_before_the_ca_is_reported(made: Home) -> None:
-    with pytest.raises(BackendError, match="clock"):
-        authority.ensure(made, now=time.time() - 30 * DAY_S)
 
 
 def test_two_first_commands_make_one_ca(home: Home) -> None:

@@ -9,6 +9,8 @@ import zlib
 from typing import Any
 
 from clauderon.proxy.usage.amounts import Usage
+from clauderon.proxy.usage.dialects import Dialect
+from clauderon.proxy.usage.reader import Answer
 
 
 def compact(value: Any) -> bytes:
@@ -144,3 +146,12 @@ def pieces(body: bytes, cuts: list[int]) -> list[bytes]:
     """The body in pieces that end at these offsets."""
     places = [0, *sorted(cut % (len(body) + 1) for cut in cuts), len(body)]
     return [body[a:b] for a, b in itertools.pairwise(places)]
+
+
+def read(
+    dialect: Dialect, streamed: bool, parts: list[bytes], coding: str = "", complete: bool = True
+) -> Usage:
+    answer = Answer(dialect, streamed, coding)
+    for part in parts:
+        answer.feed(part)
+    return answer.end(complete)

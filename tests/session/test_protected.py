@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.session.test_unsafe import Stage
+from tests.session.given_stage import Stage
 
 
 @pytest.fixture
