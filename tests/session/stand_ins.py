@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -41,11 +41,12 @@ class Said:
 
 
 class Engine:
-    """containers, images: what there is, by name and id. `called`: every other verb with its arguments."""
+    """containers, images: what there is, by name and id. verbs: how others answer; called: those that have no answer."""
 
     def __init__(self) -> None:
         self.containers: dict[str, ContainerDetail] = {}
         self.images: dict[str, Image] = {}
+        self.verbs: dict[str, Callable[..., Any]] = {}
         self.called: list[tuple[str, tuple[Any, ...]]] = []
 
     @property
@@ -62,7 +63,7 @@ class Engine:
         def call(*arguments: Any, **_options: Any) -> Any:
             self.called.append((verb, arguments))
 
-        return call
+        return self.verbs.get(verb, call)
 
 
 def detail(name: str = "clauderon-fix", **changes: Any) -> ContainerDetail:

@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from clauderon import figures
 from clauderon.paths import Home
 from clauderon.session.overview import overview
 from clauderon.store import Store
 from clauderon.top import frame
-from clauderon.top.panes import request_line
 from tests.standins.cli import Cli
 from tests.standins.fleet import Fleet
 
@@ -23,24 +19,6 @@ _HOSTILE = "\x1b]0;owned\x07\x1b[2J[red]x[/red]\u202e\r\n\x9b31m"
 @pytest.fixture
 def fleet(home: Home, tmp_path: Path) -> Fleet:
     return Fleet(home, tmp_path / "fleet")
-
-
-@given(st.floats(0, 1e15), st.sampled_from([1000, 1024]))
-def test_an_amount_takes_five_columns_at_most(amount: float, unit: int) -> None:
-    assert 1 <= len(figures.short(amount, unit)) <= 5
-
-
-@pytest.mark.parametrize(
-    ("dollars", "unpriced", "text"),
-    [(0, 0, "$0.00"), (2.731, 0, "$2.73"), (0.0012, 0, "$0.0012"), (2.7, 3, "$2.70+"), (0, 3, "?")],
-)
-def test_a_cost_that_is_not_known_is_never_nothing(dollars: float, unpriced: int, text: str) -> None:
-    assert figures.money(dollars, unpriced) == text
-
-
-@given(st.lists(st.floats(-10, 1e12), max_size=40))
-def test_bars_are_as_wide_as_asked(values: list[float]) -> None:
-    assert len(figures.bars(values, 8)) == 8
 
 
 @pytest.mark.parametrize("width", range(30, 200, 7))
@@ -93,12 +71,3 @@ def test_orders(fleet: Fleet) -> None:
     assert names("age") == ["a", "b", "c"]
     assert names("cpu") == ["c", "a", "b"]
     assert names("cost") == names("tokens") == ["c", "a", "b"]
-
-
-@given(
-    st.dictionaries(st.sampled_from(["time", "host", "path", "method", "rule", "error", "status"]), st.text())
-)
-def test_a_line_about_a_request_drives_nothing(record: dict[str, str]) -> None:
-    for more in ({}, {"refused": True}):
-        line = request_line({**record, **more})
-        assert line.isprintable() or not line
