@@ -28,7 +28,7 @@ def test_as_text_it_has_the_cause_and_a_hint() -> None:
 
 
 def test_as_json_it_is_what_a_models_client_reads() -> None:
-    answer = json.loads(render(REFUSED, as_json=True).split(b"\r\n\r\n")[1])
+    answer = json.loads(render(REFUSED, shape="anthropic").split(b"\r\n\r\n")[1])
     assert answer["type"] == "error"
     assert answer["error"] == {
         "type": "permission_error",
@@ -48,7 +48,7 @@ def test_an_answer_to_head_has_no_body_and_says_its_length() -> None:
 
 @given(st.text(), st.text(), st.sampled_from([b"GET", b"CONNECT"]), st.booleans())
 def test_no_words_make_another_header(what: str, fix: str, method: bytes, as_json: bool) -> None:
-    wire = render(Problem(502, "x", what, fix), method=method, as_json=as_json)
+    wire = render(Problem(502, "x", what, fix), method=method, shape="anthropic" if as_json else "")
     head, _, body = wire.partition(b"\r\n\r\n")
     assert [line.split(b":")[0] for line in head.split(b"\r\n")[1:]] == [
         b"Content-Type", b"Content-Length", b"Cache-Control", b"X-Clauderon-Refusal", b"Connection",
