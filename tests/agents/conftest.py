@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clauderon.agents import registry
+from clauderon.agents import binary, registry
+from clauderon.agents.image import ImageFacts
 from clauderon.config.builtin_agents import BUILTIN_AGENTS
 from clauderon.config.schema import Agent, Config
+from clauderon.paths import Home
 from clauderon.record import Session
+from tests.agents.fetching import CLAUDE, FACTS, Ensure, Told
 from tests.agents.inside import CONVERSATION, SHELLS, Container
+from tests.agents.sources import Source, served
 
 
 @pytest.fixture
@@ -59,3 +63,26 @@ def container(request: pytest.FixtureRequest, tmp_path: Path) -> Container:
     root = tmp_path / "inside"
     root.mkdir()
     return Container(root, [found, *words[1:]], os.environ["PATH"])
+
+
+@pytest.fixture
+def told() -> list[Told]:
+    return []
+
+
+@pytest.fixture
+def channel() -> Iterator[Source]:
+    with served(Source()) as source:
+        yield source
+
+
+@pytest.fixture
+def ensure(home: Home, channel: Source, told: list[Told], tmp_path: Path) -> Ensure:
+    """`binary.ensure` with the channel of the test, and no npm."""
+    environ = {"PATH": str(tmp_path / "no-npm"), "HOME": str(tmp_path), "CLAUDERON_RELEASES_URL": channel.url}
+
+    def call(agent: Agent = CLAUDE, facts: ImageFacts = FACTS, **changes: object) -> Path:
+        options = {"environ": environ, "progress": lambda *facts: told.append(Told(*facts)), **changes}
+        return binary.ensure(home, agent, facts, **options)  # type: ignore[arg-type]
+
+    return call

@@ -9,7 +9,7 @@ import pytest
 
 from tests.agents.live_help import wait_until
 from tests.agents.sources import Source, publish_package, served
-from tests.agents.test_binary import npm_environ
+from tests.agents.test_npm import npm_environ
 from tests.standins.engine import Engine
 from tests.standins.repository import make_repo
 

@@ -16,7 +16,7 @@ from clauderon.config.schema import Agent
 from clauderon.errors import ClauderonError
 from clauderon.paths import Home
 from tests.agents.sources import Source, publish_package, served
-from tests.agents.test_binary import npm_environ
+from tests.agents.test_npm import npm_environ
 
 pytestmark = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
 PLAIN = ImageFacts(arch="x64", programs={"sh": "/bin/sh"})
