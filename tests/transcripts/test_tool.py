@@ -56,6 +56,22 @@ def test_it_says_what_was_recorded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "status", "same"), [("main", 0, True), ("other", 0, False), ("main", 1, False), ("", 0, False)]
+)
+def test_what_a_real_tool_answers_is_compared(tmp_path: Path, said: str, status: int, same: bool) -> None:
+    """Seen to fail without `compare`: whatever git answered, and however it ended, the replay passed."""
+    answer = f"1| {said}\n" if said else ""
+    call = f"\n@ <WORK>\n& LC_ALL=C\n$ git check-ref-format --branch main\n{answer}? {status}\n"
+    stage = Stage(tmp_path, f"# real: git\n{call}")
+    assert stage("git", "check-ref-format", "--branch", "main")[:2] == (0 if same else 97, b"main\n")
+    if same:
+        stage.replayer.check()
+        return
+    with pytest.raises(AssertionError, match="answered otherwise than recorded"):
+        stage.replayer.check()
+
+
+@pytest.mark.parametrize(
     ("argv", "options"),
     [
         (("docker", "ps", "-a"), {}),
