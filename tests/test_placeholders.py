@@ -20,7 +20,7 @@ def decoded(part: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("plan", "shown"), [("pro", "pro"), ("", "plus")])
 def test_codex_reads_its_plan_out_of_it(plan: str, shown: str) -> None:
-    head, claims, signature = placeholders.codex_token(plan).split(".")
+    head, claims, signature = placeholders.codex_token(plan, "0" * 8).split(".")
     assert decoded(head)["alg"] == "none"
     assert decoded(claims)["https://api.openai.com/auth"]["chatgpt_plan_type"] == shown
     assert decoded(claims)["exp"] > time.time() + placeholders.LIFE_S

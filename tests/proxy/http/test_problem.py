@@ -22,7 +22,7 @@ def test_a_refusal_of_policy_is_told_from_a_failure() -> None:
 
 def test_as_text_it_has_the_cause_and_a_hint() -> None:
     head, body = render(REFUSED).split(b"\r\n\r\n")
-    assert body == b"clauderon: evil.test is not allowed\nhint: clauderon config show\n"
+    assert body == b"clauderon: evil.test is not allowed\nrule: allow\nhint: clauderon config show\n"
     assert head.startswith(b"HTTP/1.1 403 Forbidden\r\n")
     assert b"X-Clauderon-Refusal: host-not-allowed" in head and b"Connection: close" in head
 
@@ -33,7 +33,7 @@ def test_as_json_it_is_what_a_models_client_reads() -> None:
     assert answer["error"] == {
         "type": "permission_error",
         "code": "host-not-allowed",
-        "message": "clauderon: evil.test is not allowed. clauderon config show",
+        "message": "clauderon: evil.test is not allowed. rule: allow. hint: clauderon config show",
     }
 
 
@@ -43,7 +43,7 @@ def test_a_refused_connect_says_the_cause_in_its_status_line() -> None:
 
 def test_an_answer_to_head_has_no_body_and_says_its_length() -> None:
     head, body = render(REFUSED, method=b"HEAD", close=False).split(b"\r\n\r\n")
-    assert body == b"" and b"Content-Length: 64" in head and b"close" not in head
+    assert body == b"" and b"Content-Length: 76" in head and b"close" not in head
 
 
 @given(st.text(), st.text(), st.sampled_from([b"GET", b"CONNECT"]), st.booleans())

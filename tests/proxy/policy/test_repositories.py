@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clauderon.proxy.policy.repositories import of_path, of_url, of_urls
+from clauderon.proxy.policy.repositories import of_path, of_url
 
 
 @pytest.mark.parametrize(
@@ -38,11 +38,6 @@ from clauderon.proxy.policy.repositories import of_path, of_url, of_urls
 )
 def test_a_url_names_one_repository_or_none(url: str, named: str) -> None:
     assert of_url(url) == named
-
-
-def test_each_is_named_once_and_paths_of_this_machine_not_at_all() -> None:
-    urls = ("git@github.com:a/b", "/srv/x", "https://github.com/A/B.git", "https://github.com/a/c")
-    assert of_urls(urls) == ("github.com/a/b", "github.com/a/c")
 
 
 @given(st.text(max_size=20))
