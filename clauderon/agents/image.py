@@ -115,7 +115,7 @@ class ImageFacts(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """Plain values, fit for JSON; `from_dict` reads them back."""
         lists = {key: list(getattr(self, key) or ()) for key in _LISTS if getattr(self, key) is not None}
-        return {**self._asdict(), "programs": dict(self.programs), **lists}
+        return {**self._asdict(), "programs": dict(self.programs), "asked": list(PROGRAMS), **lists}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ImageFacts:
@@ -127,7 +127,7 @@ class ImageFacts(NamedTuple):
 
 def is_older(values: Mapping[str, Any]) -> bool:
     """Whether these kept facts are of a version that asked the image less."""
-    return "passwd" not in values
+    return "passwd" not in values or values.get("asked") != list(PROGRAMS)
 
 
 def probe_script() -> str:

@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from clauderon.agents.image import ImageFacts, parse_image_facts, probe_script, warnings
+from clauderon.agents.image import ImageFacts, is_older, parse_image_facts, probe_script, warnings
 from clauderon.errors import BackendError
 
 ALPINE = """\
@@ -97,3 +97,10 @@ def test_the_questions_need_nothing_but_sh(shell: list[str], bare: bool, tmp_pat
 def test_what_is_missing_is_said_only_when_it_is() -> None:
     assert warnings(ImageFacts(programs={"git": "/usr/bin/git", "curl": "/usr/bin/curl"})) == ()
     assert len(warnings(ImageFacts())) == 2
+
+
+def test_facts_of_an_image_are_asked_anew_when_there_is_another_agent() -> None:
+    """Else an image's own opencode was not seen by a clauderon that had looked into the image before it knew opencode."""
+    kept = parse_image_facts("clauderon-probe=1\n").to_dict()
+    assert not is_older(json.loads(json.dumps(kept)))
+    assert is_older({**kept, "asked": kept["asked"][1:]})
