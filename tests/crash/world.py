@@ -185,6 +185,7 @@ class World:
 
     def facts(self) -> dict[str, list[str]]:
         """All there is, with the ids of sessions replaced by their names; the same world has the same facts."""
+        self.settle()  # the proxy may be bringing a commit over
         ids = {session.id: f"<{session.name}>" for session in self.sessions()}
 
         def plain(text: str) -> str:
