@@ -212,6 +212,7 @@ def _context(home: Home, store: Store, label: str = "") -> Context:
         inspect=lambda *_names: SimpleNamespace(networks=()),
         network_list=lambda _labels: [],
         volume_list=lambda _label: {},
+        volumes_left=lambda _home: {},
     )
     config = SimpleNamespace(
         proxy=SimpleNamespace(session_port_range=range(3100, 3200)),
