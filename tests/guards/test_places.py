@@ -1,11 +1,69 @@
-"""Where tests are: none in a file so long that nobody finds it."""
+"""Where tests are: those of a module in the file of its name, and none in a file so long that nobody finds it."""
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
+PACKAGE = TESTS.parent / "clauderon"
 MOST_LINES = 400
+
+# Modules that need no file of tests of their own, as patterns, each with the reason.
+NO_LOGIC = {
+    "cli/*.py": "typer's options and a call: bats/contract.bats runs every command, tests/cli what is more",
+    "*/__init__.py": "what its folder is for, and names of others",
+}
+# Modules that are tested through others as yet, by where. This list may only get shorter.
+FROM_AFAR: dict[str, tuple[str, ...]] = {
+    "shell": ("__main__.py",),
+    "agents": ("agents/template.py",),
+    "airlock": tuple(
+        f"airlock/{name}.py" for name in ("blobs", "manifest", "shadow", "staging", "workbench")
+    ),
+    "caching": ("caching/lending.py",),
+    "config": tuple(f"config/{name}.py" for name in ("builtin_credentials", "schema", "whole")),
+    "dashboard": ("dashboard/answers.py", "proxy/audit/aside.py"),
+    "known": tuple(f"known/{name}.py" for name in ("kind", "rows", "start")),
+    "proxy": (
+        "proxy/daemon/keeper.py",
+        *(f"proxy/dataplane/{name}.py" for name in ("budgets", "gated", "leasing", "model_tunnel", "pages")),
+        "proxy/dataplane/problems.py",
+        "proxy/inquiry.py",
+        *(f"proxy/logins/{name}.py" for name in ("asking", "claude", "client", "codex", "locks", "store")),
+        "proxy/policy/forge_api.py",
+        "proxy/policy/gate.py",
+        "proxy/secrets/in_file.py",
+        "proxy/usage/spending.py",
+    ),
+    "session": tuple(f"session/{name}.py" for name in ("budget", "counted_work", "half_merged", "telling")),
+    "transcripts/scenarios": tuple(
+        f"session/{name}.py" for name in ("create", "dry_run", "launch", "remove", "resources")
+    ),
+    "top": ("session/feed.py", "top/acting.py", "top/asking.py", "top/sessions.py"),
+}
+
+
+def has_logic(path: Path) -> bool:
+    """Whether anything in it is done, not only named."""
+    found = ast.walk(ast.parse(path.read_text()))
+    return any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in found)
+
+
+def test_a_module_with_logic_has_tests_in_a_file_of_its_name() -> None:
+    missing = set()
+    for path in PACKAGE.rglob("*.py"):
+        place = path.relative_to(PACKAGE)
+        tests = TESTS / place.parent / f"test_{place.name}"
+        if has_logic(path) and not tests.exists() and not any(map(place.match, NO_LOGIC)):
+            missing.add(str(place))
+    known = {module for modules in FROM_AFAR.values() for module in modules}
+    assert sorted(missing - known) == [], "write tests/<package>/test_<module>.py"
+    assert sorted(known - missing) == [], "take it from the list"
+
+
+def test_what_is_tested_from_afar_is_tested_somewhere() -> None:
+    assert [place for place in FROM_AFAR if not any((TESTS / place).glob("*.py"))] == []
 
 
 def test_a_test_file_is_short() -> None:
