@@ -8,7 +8,7 @@ import typer
 
 from clauderon import proc
 from clauderon.cli import common
-from clauderon.errors import BackendError
+from clauderon.errors import BackendError, Interrupted
 from clauderon.output import stdin_is_terminal
 
 
@@ -37,9 +37,10 @@ def dashboard(
             out.note("Open it in a browser on this machine. Enter: another address. Ctrl-C: end.")
 
         try:
-            asyncio.run(serve(Feed(context), context.home, port, said, listens=stdin_is_terminal()))
+            number = asyncio.run(serve(Feed(context), context.home, port, said, listens=stdin_is_terminal()))
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             raise BackendError(
                 f"dashboard 127.0.0.1:{port}", why, hint="clauderon dashboard --port 0"
             ) from error
+    raise Interrupted(number)

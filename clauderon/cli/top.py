@@ -10,7 +10,7 @@ import typer
 
 from clauderon import proc
 from clauderon.cli import common
-from clauderon.errors import UsageError
+from clauderon.errors import Interrupted, UsageError
 from clauderon.output import stdin_is_terminal
 from clauderon.session.overview import overview
 from clauderon.top import frame
@@ -49,4 +49,6 @@ def top(
 
         # What is waited for would be said in the middle of the screen.
         proc.told_to(lambda _words: None)
-        Top(Feed(context)).run()
+        number = Top(Feed(context)).run()
+        if number:
+            raise Interrupted(number)

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -28,6 +29,7 @@ from clauderon.top.panes import output_lines
 
 LOOK_S, MEASURE_S, PING_S = 1.0, 5.0, 15.0
 _MOST_STREAMS = 16
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _SHARE = Path(__file__).parent.parent / "share"
 _FILES = {
     "/": ("dashboard.html", "text/html"),
@@ -205,11 +207,23 @@ def _said(rule: str) -> str:
 
 async def serve(
     feed: Feed, home: paths.Home, port: int, said: Callable[[str], None], *, listens: bool
-) -> None:
-    """Serve until cancelled. said: told each address. listens: whether a line on stdin asks for another. Raises OSError
-    for a port that is taken."""
+) -> int:
+    """Serve until a signal ends it; returns its number. said: told each address. listens: whether a line on stdin asks
+    for another. Raises OSError for a port that is taken.
+
+    The loop itself takes the signals: an exception of a handler's is swallowed where a callback is running.
+    """
     dashboard = Dashboard(feed, home)
     loop = asyncio.get_running_loop()
+    ended: asyncio.Future[int] = loop.create_future()
+
+    def end(number: int) -> None:
+        if not ended.done():
+            ended.set_result(number)
+
+    for each in ENDING:
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            loop.add_signal_handler(each, end, int(each))
 
     def asked() -> None:
         if os.read(0, 4096):
@@ -221,7 +235,7 @@ async def serve(
         said(await dashboard.start(port))
         if listens:
             loop.add_reader(0, asked)
-        await asyncio.Event().wait()
+        return await ended
     finally:
         if listens:
             loop.remove_reader(0)

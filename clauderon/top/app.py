@@ -6,6 +6,8 @@ never taken for markup, and drives no terminal.
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import time
 from collections.abc import Callable
 from typing import ClassVar
@@ -29,7 +31,7 @@ LOOK_S, MEASURE_S = 1.0, 4.0
 _REST = 3.0
 
 
-class Top(App[None]):
+class Top(App[int]):
     """All sessions, and the selected one closely."""
 
     CSS = """
@@ -83,7 +85,10 @@ class Top(App[None]):
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
-        """Begin to look."""
+        """Begin to look. A signal ends the app: an exception of its handler could be swallowed by the loop."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                asyncio.get_running_loop().add_signal_handler(number, self.exit, int(number))
         self.theme = "ansi-dark"
         self.table.focus()
         self.set_interval(min(self.look_s, 0.25), self._tick)
@@ -129,6 +134,8 @@ class Top(App[None]):
     # Showing
 
     def _show(self, look: Look) -> None:
+        if not self.query("#summary"):
+            return  # it is ending
         if frame.calling({one.view.session.id: one for one in self.last.sessions}, look.sessions):
             self.bell()
         self.last = look
@@ -149,7 +156,11 @@ class Top(App[None]):
         self.query_one("#tabs", Static).update(Text(f"{name}  {tabs}  order (n): {self.order}", no_wrap=True))
 
     def _show_pane(self, session_id: str, which: str, found: Pane) -> None:
-        if (session_id, which) != (self.selected, self.which) or found == self._pane:
+        if (
+            (session_id, which) != (self.selected, self.which)
+            or found == self._pane
+            or not self.query("#text")
+        ):
             return
         self._pane = found
         text = "\n".join(found.lines)
