@@ -7,6 +7,7 @@ import contextlib
 import os
 import pty
 import select
+import signal
 import subprocess
 import termios
 import time
@@ -272,3 +273,17 @@ def test_a_terminal_that_cannot_be_drawn_on_gets_a_sentence(cli: Cli, fleet: Fle
     assert seen.status == 2
     assert "hint: clauderon top --once" in seen.shown
     assert "\x1b" not in seen.shown
+
+
+def test_a_signal_ends_it_and_the_terminal_is_as_before(
+    fleet: Fleet, terminal: Callable[[int, int], Terminal]
+) -> None:
+    fleet.add("one", 1)
+    seen = terminal(80, 24)
+    seen.until(lambda shown: "1 session" in shown)
+    seen.child.send_signal(signal.SIGTERM)
+    assert seen.child.wait(20) == 128 + signal.SIGTERM
+    with contextlib.suppress(OSError):  # how Linux says that the other side is closed
+        while select.select([seen.ours], [], [], 0.2)[0]:
+            seen.sent += os.read(seen.ours, 65536)
+    assert seen.sent.rfind(b"\x1b[?1049l") > seen.sent.rfind(b"\x1b[?1049h")
