@@ -36,22 +36,24 @@ def bring(
     planted: paths at which a planted repository may come along.
     """
     what = f"sync {session.name}"
-    quarantine = Quarantine(side, common_dir=common_dir, env=env, name=session.name)
+    partial = bool(settings.promisor)
+    quarantine = Quarantine(side, common_dir=common_dir, env=env, name=session.name, known=not partial)
     quarantine.mirror(inside)
     _require_commit(side, common_dir, session, env, new)
-    carry(
+    carried = carry(
         common_dir,
         quarantine.objects,
         *sources(side),
         tips=[new],
         known=known,
         env=env,
-        partial=bool(settings.promisor),
+        partial=partial,
         side=side,
         fsck=settings.fsck,
         what=what,
         planted=planted,
     )
+    quarantine.drop(carried.blobs)
     return tuple(quarantine.notes)
 
 

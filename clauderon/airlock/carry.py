@@ -44,10 +44,11 @@ _PACK = ("pack-objects", "-q", "--stdout", "--delta-base-offset", "--depth=4095"
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """How many objects were not there before, and which commits among them, newest first."""
+    """How many objects were not there before, and which commits among them, newest first, and files' contents."""
 
     objects: int
     commits: tuple[str, ...]
+    blobs: tuple[str, ...] = ()
 
 
 def carry(
@@ -110,7 +111,7 @@ def carry(
         ) from error
     except OSError as error:
         raise _not_written(what, common_dir, str(error)) from error
-    return Carried(len(new.oids), tuple(new.commits))
+    return Carried(len(new.oids), tuple(new.commits), tuple(new.blobs))
 
 
 class NotWritten(BackendError):

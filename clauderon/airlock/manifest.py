@@ -24,7 +24,7 @@ class Manifest:
     """New objects.
 
     oids:    all of them, commits newest first.
-    commits: those that are commits, newest first. trees: name and size.
+    commits: those that are commits, newest first. trees: name and size. blobs: files' contents.
     disk:    bytes they take where they lie now.
     loose:   bytes they would take one by one: a delta as much as it makes, at most.
     size:    bytes of their content.
@@ -35,6 +35,7 @@ class Manifest:
     oids: list[str] = field(default_factory=list)
     commits: list[str] = field(default_factory=list)
     trees: list[tuple[str, int]] = field(default_factory=list)
+    blobs: list[str] = field(default_factory=list)
     disk: int = 0
     loose: int = 0
     size: int = 0
@@ -68,6 +69,8 @@ def manifest(
             found.commits.append(oid)
         elif kind == "tree":
             found.trees.append((oid, size))
+        elif kind == "blob":
+            found.blobs.append(oid)
         found.disk += disk
         found.size += size
         found.loose += disk if base is None else size

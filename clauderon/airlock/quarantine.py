@@ -2,6 +2,7 @@
 
 A loose object is copied only if its content has the name it goes by; a pack is copied and indexed afresh. Side
 files (indexes, bitmaps, alternates, commit graphs) are never taken. The copies cannot change while git reads them.
+Files' contents that the user's repository has already are not copied; once carried over, they are copied no longer.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from clauderon.airlock.bounds import Bounds as Bounds
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.leftout import MOST, LeftOut
 from clauderon.airlock.loose import copy_loose
@@ -35,27 +36,6 @@ _INDEXING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What one session may make the host copy and inflate; beyond it is refused, not attempted.
-
-    copied:    bytes of files.
-    inflated:  bytes of content in any case; of that `free` bytes, and `ratio` times what the files take, since a
-               few bytes can be made to expand to any number.
-    structure: bytes of one commit, tag or tree.
-    files:     number of files, and of objects in packs.
-    left_free: bytes of the disk.
-    """
-
-    copied: int = 16 << 30
-    inflated: int = 64 << 30
-    free: int = 1 << 30
-    ratio: int = 64
-    structure: int = 64 << 20
-    files: int = 4_000_000
-    left_free: int = 256 << 20
-
-
 class NoRoom(Refused):
     """The disk is nearly full; another time it may not be."""
 
@@ -71,13 +51,16 @@ class Quarantine:
         env: Mapping[str, str],
         name: str,
         bounds: Bounds | None = None,
+        known: bool = False,
     ) -> None:
+        """known: leave out the blobs that the repository has. Not for a partial clone, which would fetch the others."""
         self.objects = side.objects
         self._left_out = LeftOut(side.left_out)
         self._common_dir = common_dir
         self._env = untrusting(env)
         self._name = name
         self._bounds = bounds or Bounds()
+        self._known = known
         self._copied = 0
         self._inflated = 0
         self._objects = 0
@@ -99,29 +82,56 @@ class Quarantine:
             self._left_out.keep()
 
     def _mirror_loose(self, inside: Inside) -> None:
+        missing: dict[str, list[str]] = {}
         present = 0
         for number in range(256):
             fan = f"{number:02x}"
             with opened(inside.root, ("objects", fan)) as directory:
                 names = set() if directory is None else set(names_in(directory, self._bounds.files + 1))
-                present += len(names)
-                if present > self._bounds.files:
-                    raise self._too_much(f"more than {self._bounds.files} object files")
-                self._mirror_fan(directory, fan, names, inside.oid_chars)
+            present += len(names)
+            if present > self._bounds.files:
+                raise self._too_much(f"more than {self._bounds.files} object files")
+            lacking = self._lacking(fan, names, inside.oid_chars)
+            if lacking:
+                missing[fan] = lacking
+        known = self._blobs_there(fan + name for fan, names in missing.items() for name in names)
+        for fan, lacking in missing.items():
+            with opened(inside.root, ("objects", fan)) as directory:
+                if directory is not None:
+                    self._copy_fan(directory, fan, (name for name in lacking if fan + name not in known))
 
-    def _mirror_fan(self, directory: int | None, fan: str, names: set[str], oid_chars: int) -> None:
+    def _lacking(self, fan: str, names: set[str], oid_chars: int) -> list[str]:
+        """Drop the copies of what is gone inside; returns the names that have none."""
         target = self.objects / fan
         have = set(names_in(target))
         for gone in have - names:
             (target / gone).unlink(missing_ok=True)
-        for name in names - have:
-            if directory is None or len(name) != oid_chars - 2 or name.strip("0123456789abcdef"):
-                continue
+        return [
+            name for name in names - have if len(name) == oid_chars - 2 and not name.strip("0123456789abcdef")
+        ]
+
+    def _blobs_there(self, oids: Iterable[str]) -> set[str]:
+        """Those of these objects that the user's repository has, and that are files' contents."""
+        asked = list(oids) if self._known else []
+        if not asked:
+            return set()
+        git = Git(self._common_dir, self._env)
+        found = git.described("%(objectname) %(objecttype)", asked)
+        return {line[:-5] for line in found if line.endswith(" blob")}
+
+    def _copy_fan(self, directory: int, fan: str, names: Iterable[str]) -> None:
+        for name in names:
             descriptor = open_regular(directory, name)
             if descriptor is None:
                 continue
             with open(descriptor, "rb") as file:
-                self._copy_loose(file.fileno(), file.read, target / name, fan + name)
+                self._copy_loose(file.fileno(), file.read, self.objects / fan / name, fan + name)
+
+    def drop(self, blobs: Iterable[str]) -> None:
+        """Take away copies of what the user's repository has by now; where `known` is not asked for, nothing."""
+        if self._known:
+            for oid in blobs:
+                (self.objects / oid[:2] / oid[2:]).unlink(missing_ok=True)
 
     def _copy_loose(self, descriptor: int, read: Callable[[int], bytes], target: Path, oid: str) -> None:
         found = os.fstat(descriptor)

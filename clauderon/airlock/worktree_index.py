@@ -23,6 +23,9 @@ from clauderon.record import Session
 # The container can keep git waiting (a fifo, an endless file, swapped in at the right moment).
 _TIMEOUT_S = 120.0
 _ATTEMPTS = 5
+# An index of some thousands of files, and how many changed ones are a small step then.
+_LARGE_BYTES = 1 << 20
+_FEW = 100
 # In an index.lock: that it is ours, and so stale for whoever holds the session's flock.
 _MARK = b"clauderon\n"
 
@@ -116,11 +119,19 @@ class _Index:
         if moved.status:
             return False
         # Only a matter of speed: without it the next `git status` looks into more files.
-        with contextlib.suppress(CommandTimeout):
-            self._call("update-index", "-q", "--refresh")
+        if not self._is_small_step(old, new):
+            with contextlib.suppress(CommandTimeout):
+                self._call("update-index", "-q", "--refresh")
         shield(self._admin, self._worktree, self._env, self._copy)
         self._copy.replace(self._index)
         return True
+
+    def _is_small_step(self, old: str | None, new: str) -> bool:
+        """Whether looking into the files that changed costs less than looking at all files there are."""
+        if old is None or self._copy.stat().st_size < _LARGE_BYTES:
+            return False
+        changed = self._call("diff-tree", "-r", "--no-renames", "--name-only", "-z", old, new, "--")
+        return changed.status == 0 and changed.stdout.count(b"\0") < _FEW
 
     def _call(self, *words: str) -> Completed:
         git = Git(self._admin, self._env, self._worktree, timeout_s=_TIMEOUT_S)

@@ -219,3 +219,60 @@ def test_a_pack_that_claims_billions_of_objects_is_left_out(world: World) -> Non
     result = world.sync()
     assert result.new == commit
     assert any("damaged" in note for note in result.notes)
+
+
+def copies(world: World) -> set[str]:
+    found = (path.relative_to(world.side.objects) for path in world.side.objects.rglob("*") if path.is_file())
+    return {str(path).replace("/", "") for path in found}
+
+
+def stored_inside(world: World, text: str) -> str:
+    """A blob that git inside stores once more, as it does where it cannot touch the user's."""
+    oid = call("git", "hash-object", "-w", "--stdin", cwd=world.worktree, stdin=text, env=alone(world))
+    assert (world.private / "objects" / oid[:2] / oid[2:]).exists()
+    return oid
+
+
+def alone(world: World) -> dict[str, str]:
+    return {"GIT_DIR": str(world.private), "GIT_ALTERNATE_OBJECT_DIRECTORIES": ""}
+
+
+def test_what_the_repository_has_is_not_copied(world: World) -> None:
+    """A hundred blobs that are there already, as after an `add --renormalize` on objects that are borrowed
+    read-only. Without the question to the user's repository each is copied and hashed."""
+    for number in range(100):
+        world.host("hash-object", "-w", "--stdin", stdin=f"{number}\n")
+    known = {stored_inside(world, f"{number}\n") for number in range(100)}
+    commit = world.commit("new.txt", "new\n")
+    assert world.sync().new == commit
+    assert not copies(world) & known
+    new = world.inside("rev-parse", "HEAD:new.txt")
+    assert copies(world) == {commit, world.inside("rev-parse", "HEAD^{tree}")}
+    assert world.host("cat-file", "-t", new) == "blob"  # carried, and copied no longer
+
+
+def test_a_blob_that_the_user_has_lost_is_copied_again(world: World) -> None:
+    world.commit("one.txt", "one\n")
+    world.sync()
+    one = world.inside("rev-parse", "HEAD:one.txt")
+    world.commit("two.txt", "two\n")
+    world.sync()
+    for name in world.refs("refs"):
+        if name.startswith(("refs/heads/clauderon", "refs/clauderon")) and not name.endswith("/base"):
+            world.host("update-ref", "-d", name)
+    world.side.synced.unlink()
+    (world.repo / ".git/objects" / one[:2] / one[2:]).unlink()
+    commit = world.commit("three.txt", "three\n")
+    assert world.sync().new == commit
+    assert world.show(commit, "one.txt") == "one"
+
+
+def test_under_the_name_of_what_the_user_has_nothing_of_the_containers_is_read(world: World) -> None:
+    oid = world.host("hash-object", "-w", "--stdin", stdin="theirs\n")
+    forged = world.private / "objects" / oid[:2] / oid[2:]
+    forged.parent.mkdir(exist_ok=True)
+    forged.write_bytes(b"not an object")
+    commit = world.commit("same.txt", "same\n")
+    assert world.sync().new == commit
+    assert oid not in copies(world)
+    assert world.host("cat-file", "blob", oid) == "theirs"
