@@ -74,7 +74,7 @@ def _main(argv: list[str]) -> int:
         status = env.run(argv)
         if status is not None:
             return status
-    if argv[:1] in (["list"], ["create"]) and not {"--help", "-h"} & set(argv):
+    if argv[:1] in (["list"], ["create"], ["status"]) and not {"--help", "-h"} & set(argv):
         from clauderon.cli.prefetch import asking
 
         with asking(argv, os.environ):

@@ -9,6 +9,15 @@ from collections.abc import Iterable
 
 from clauderon.visible import is_hidden
 
+# Names that are no part of a repository in any spelling: of visible ASCII without a backslash, and with another first
+# letter than `.git`, `git~1`, `HEAD`, `objects`, `refs` and `commondir` have. Most are, and this is asked of each.
+_BEGIN = frozenset(".gGhHoOrRcC")
+
+
+def is_ordinary(name: str) -> bool:
+    """Whether a name can be passed over: neither `is_dotgit` nor `is_part` takes it."""
+    return name[0] not in _BEGIN and "\\" not in name and name.isascii() and name.isprintable()
+
 
 def folded(name: str) -> str:
     """`name` as the most lenient file system takes it: no letter case, no code points that HFS+ ignores, and of

@@ -21,7 +21,7 @@ from clauderon.airlock.private_refs import Inside
 from clauderon.airlock.quarantine import Quarantine
 from clauderon.airlock.refs import ref_patterns
 from clauderon.airlock.rescue_refs import Kept, labelled, read_lines, record, write_lines
-from clauderon.airlock.snapshot import Place, Snapshot, take
+from clauderon.airlock.snapshot import Snapshot, changes, take
 from clauderon.airlock.status import place_of
 from clauderon.airlock.submodule_work import keep
 from clauderon.airlock.syncing import common_dir_of, locked
@@ -187,9 +187,7 @@ class _Rescue:
         except ClauderonError as error:
             self.refusals += 1
             if self.refusals > _MOST_REFUSALS:
-                self.lost.append(
-                    f"{len(tips)} more: after {_MOST_REFUSALS} refusals nothing was tried any more"
-                )
+                self.lost.append(f"{len(tips)} more: after {_MOST_REFUSALS} refusals nothing was tried")
                 return set()
             if len(tips) == 1:
                 self.lost.append(f"{tips[0]}: {error}: {error.detail}")
@@ -237,8 +235,8 @@ class _Rescue:
         in another form; after a plain reset they are nowhere else."""
         if tip is None:
             return {}
-        where = own_ref(self.session.name, "was")
-        words = ("for-each-ref", "--format=%(objectname) %(refname)", f"--contains={tip}", where)
+        wanted = (f"--contains={tip}", own_ref(self.session.name, "was"))
+        words = ("for-each-ref", "--format=%(objectname) %(refname)", *wanted)
         answer = Git(self.common_dir, self.env).call(*words, ok=None)
         found = parse_refs(answer.stdout) if answer.status == 0 else {}
         return {name.removeprefix(own_ref(self.session.name, "")): oid for name, oid in found.items()}
@@ -250,15 +248,16 @@ class _Rescue:
         try:
             place = place_of(self.home, self.session, self.environ)
             self.lost += [f"closed to us: {path!a}" for path in open_up(place.worktree)]
-            snapshot = take(place, self.side, self._host_head(place), also=asked_for(place, self.side))
+            host = Git(place.admin, self.env).text("rev-parse", "HEAD^{commit}")
+            also, found = asked_for(place, self.side), changes(place)
+            if host == head and not (also or found.any):
+                return None
+            snapshot = take(place, self.side, host, also=also, found=found)
         except (ClauderonError, OSError) as error:
             self.lost.append(f"the worktree's uncommitted changes could not be read: {error}")
             return None
         self.lost += [f"left out: {reason}" for reason in snapshot.left_out]
         return None if snapshot.tree == self.bench.tree(head) else snapshot
-
-    def _host_head(self, place: Place) -> str:
-        return Git(place.admin, self.env).text("rev-parse", "HEAD^{commit}")
 
     def _commit(self, snapshot: Snapshot, parents: list[str]) -> str:
         count = len(snapshot.changes.modified) + len(snapshot.changes.untracked)

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +38,11 @@ class Changes:
 
     modified: tuple[bytes, ...]
     untracked: tuple[bytes, ...]
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any such path."""
+        return bool(self.modified or self.untracked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +80,11 @@ class Place:
         return Git(self.admin, env, self.worktree, timeout_s=_STATUS_TIMEOUT_S)
 
 
-def changes(place: Place) -> Changes:
-    """Ask git, hardened, what differs from the branch; ignored files and our own mount points are left out."""
+def changes(place: Place, beside: Callable[[], object] = lambda: None) -> Changes:
+    """Ask git, hardened, what differs from the branch; ignored files and our own mount points are left out.
+
+    beside: done while git looks.
+    """
     words = (
         "status",
         "--porcelain=v2",
@@ -86,7 +94,13 @@ def changes(place: Place) -> Changes:
         "--no-renames",
     )
     with _seeing_index(place) as env:
-        answer = place.git(env).call(*words)
+        looking = place.git(env).start(*words)
+        try:
+            beside()
+        except BaseException:
+            looking.stop()
+            raise
+        answer = looking.result(timeout_s=_STATUS_TIMEOUT_S)
     found = parse_status(answer.stdout)
     return Changes(tuple(foreign(place, found.modified)), tuple(foreign(place, found.untracked)))
 
@@ -156,6 +170,7 @@ def take(
     file_bytes: int = FILE_BYTES,
     whole: bool = True,
     also: tuple[bytes, ...] = (),
+    found: Changes | None = None,
 ) -> Snapshot:
     """Make a tree of `head` with everything uncommitted on top; its new objects are in `side.snapshot`.
 
@@ -163,10 +178,11 @@ def take(
     whole:      leave nothing: open closed files, and take untracked repositories along, file by file, their `.git`
                 as `.git.rescued`.
     also:       ignored files to take along.
+    found:      what `changes` has found just now.
     """
     remove_tree(side.snapshot)
     side.snapshot.mkdir(parents=True)
-    found = changes(place)
+    found = found or changes(place)
     found = dataclasses.replace(found, untracked=(*found.untracked, *also))
     making = _Making(place, side, head, file_bytes)
     root = os.open(place.worktree, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

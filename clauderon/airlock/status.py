@@ -63,11 +63,11 @@ class State:
 def state(home: paths.Home, session: Session, environ: Mapping[str, str]) -> State:
     """Look at a session's branch and worktree. Raises BackendError when the repository or the worktree is gone."""
     place = place_of(home, session, environ)
-    there = planted(place.worktree, place.admin)
+    there: list[str] = []
     ref, git = branch_ref(session), Git(place.common_dir, place.env).offline()
     counting = git.start(*apart_words(session.base, ref))
     unmerged = git.start("rev-list", "--count", ref, *beside(session), "--")
-    found = changes(place)
+    found = changes(place, lambda: there.extend(planted(place.worktree, place.admin)))
     with locked(host_side(home, session.id), session.name):
         works, _ = look(home, session, place.common_dir, place.env)
         trees = linked.look(home, session, place.common_dir, place.env)
@@ -168,7 +168,12 @@ def diff(
             env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = alternates(side.snapshot)
         words = diff_words(session.base, new, stat=stat, name_only=name_only, person=person)
         # In a directory of ours: git would read `.gitattributes` in its current directory.
-        output = Git(place.common_dir, env, cwd=side.root).call(*words).stdout
-        autorun = brings(place.common_dir, session.base, new, env=env)
-        found = planted_between(place.common_dir, session.base, new, env=env)
+        comparing = Git(place.common_dir, env, cwd=side.root).start(*words)
+        try:
+            autorun = brings(place.common_dir, session.base, new, env=env)
+            found = planted_between(place.common_dir, session.base, new, env=env)
+        except BaseException:
+            comparing.stop()
+            raise
+        output = comparing.result(timeout_s=TIMEOUT_S).stdout
     return Difference(output, autorun, found)

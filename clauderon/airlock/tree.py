@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from clauderon.airlock.gitlike import is_dotgit, makes_repository
+from clauderon.airlock.gitlike import is_dotgit, is_ordinary, makes_repository
 from clauderon.airlock.private_refs import names_in, open_dir, open_regular, opened, read_file
 from clauderon.airlock.removal import make_enterable
 
@@ -35,15 +35,17 @@ def planted(worktree: Path, admin: Path | None) -> tuple[str, ...]:
                 here = []
                 for entry in entries:
                     seen += 1
-                    path = f"{relative}/{entry.name}" if relative else entry.name
-                    if is_dotgit(entry.name):
-                        if relative or entry.name != ".git":
-                            found.append(path)
+                    name = entry.name
+                    wanted = not is_ordinary(name)
+                    if wanted and is_dotgit(name):
+                        if relative or name != ".git":
+                            found.append(f"{relative}/{name}" if relative else name)
                         continue
                     is_directory = entry.is_dir(follow_symlinks=False)
-                    here.append((entry.name, is_directory))
+                    if wanted:
+                        here.append((name, is_directory))
                     if is_directory:
-                        waiting.append(path)
+                        waiting.append(f"{relative}/{name}" if relative else name)
             if makes_repository(here):
                 found.append(relative or ".")
         except OSError:

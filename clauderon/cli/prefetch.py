@@ -14,6 +14,7 @@ from clauderon.docker import Docker, argv
 from clauderon.errors import ClauderonError
 from clauderon.paths import Home
 from clauderon.quick.env import option
+from clauderon.store import Store
 
 _asked: Docker | None = None
 
@@ -28,6 +29,10 @@ def asking(words: Sequence[str], environ: Mapping[str, str]) -> Iterator[None]:
         docker = Docker.of(settings.docker, environ)
         if words[0] == "list":
             docker.foresee(argv.container_list_argv({spec.LABEL_HOME: str(home.root)}), "list containers")
+        elif words[0] == "status":
+            session_id = _id_of(home, words)
+            if session_id:
+                docker.foresee(argv.container_list_argv({spec.LABEL_ID: session_id}), "list containers")
         else:
             docker.foresee(argv.inspect_argv(_create_needs(words, settings)), "inspect")
         _asked = docker
@@ -47,6 +52,16 @@ def docker(settings: Config, environ: Mapping[str, str]) -> Docker:
     if _asked is not None and _asked.is_as(made):
         return _asked
     return made
+
+
+def _id_of(home: Home, words: Sequence[str]) -> str:
+    """The id of the session that is named, "" for none."""
+    name = next((word for word in words[1:] if not word.startswith("-")), "")
+    if not home.database.exists():
+        return ""
+    with Store.open(home) as store:
+        session = store.get(name)
+    return session.id if session else ""
 
 
 def _create_needs(words: Sequence[str], settings: Config) -> list[str]:

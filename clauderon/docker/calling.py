@@ -136,10 +136,8 @@ class Caller:
         self._refuse_after_hang()
         argv = self.argv(*words)
         try:
-            return proc.run(
-                argv,
-                env=self.env,
-                stdin=stdin,
+            # By `start`: `run` would import plumbum, which takes longer than most of docker's answers.
+            return proc.start(argv, env=self.env, stdin=stdin).result(
                 timeout_s=timeout_s,
                 settle_s=SETTLE_S,
                 aloud=aloud,

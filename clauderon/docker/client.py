@@ -88,10 +88,18 @@ class Docker(Caller):
 
     def container_remove(self, name: str) -> bool:
         """Stop at once and remove; False if there was none."""
+        return self.container_remove_start(name)()
+
+    def container_remove_start(self, name: str) -> Callable[[], bool]:
+        """Begin `container_remove`; the answer is a call away."""
         return self._unless_missing(*argv.container_remove_argv(name), what=f"remove {name}")
 
     def container_stop(self, name: str, grace_s: int) -> bool:
         """Ask to end, kill after `grace_s` seconds; False if there is none."""
+        return self.container_stop_start(name, grace_s)()
+
+    def container_stop_start(self, name: str, grace_s: int) -> Callable[[], bool]:
+        """Begin `container_stop`; the answer is a call away."""
         return self._unless_missing(*argv.container_stop_argv(name, grace_s), what=f"stop {name}")
 
     def container_start(self, name: str) -> None:
@@ -213,7 +221,7 @@ class Docker(Caller):
 
     def network_remove(self, name: str) -> bool:
         """Remove a network; False if there was none. Raises BackendError."""
-        return self._unless_missing(*argv.network_remove_argv(name), what=f"remove network {name}")
+        return self._unless_missing(*argv.network_remove_argv(name), what=f"remove network {name}")()
 
     def volume_create(self, name: str, labels: Mapping[str, str]) -> None:
         """Create a volume, or leave an existing one as it is. Raises BackendError."""
@@ -221,7 +229,7 @@ class Docker(Caller):
 
     def volume_remove(self, name: str) -> bool:
         """Remove a volume; False if there was none. Raises BackendError."""
-        return self._unless_missing(*argv.volume_remove_argv(name), what=f"remove volume {name}")
+        return self._unless_missing(*argv.volume_remove_argv(name), what=f"remove volume {name}")()
 
     def volume_list(self, label: str) -> dict[str, str]:
         """Names of the volumes with this label, and its value of each."""
@@ -274,11 +282,17 @@ class Docker(Caller):
     def _listed(self, words: Sequence[str], what: str) -> list[parse.Container]:
         return parse.parse_container_list(self.run(*words, what=what).text)
 
-    def _unless_missing(self, *words: str, what: str) -> bool:
-        try:
-            self.attempt(*words, timeout_s=ACT_TIMEOUT_S)
-        except CommandFailed as failure:
-            if failures.is_missing(failure):
-                return False
-            raise failures.explain(failure, what) from failure
-        return True
+    def _unless_missing(self, *words: str, what: str) -> Callable[[], bool]:
+        """Begin to do something to what may not be there; called, the answer says whether it was."""
+        pending = self.start(*words, what=what)
+
+        def done() -> bool:
+            try:
+                pending.bare_result(timeout_s=ACT_TIMEOUT_S)
+            except CommandFailed as failure:
+                if failures.is_missing(failure):
+                    return False
+                raise failures.explain(failure, what) from failure
+            return True
+
+        return done

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from clauderon import airlock, limits, names, spec
 from clauderon.agents import setup
-from clauderon.docker.parse import Container
+from clauderon.docker.parse import Container, parse_container_list
 from clauderon.errors import EXIT_TIMEOUT, ClauderonError, Refused
 from clauderon.record import Session
 from clauderon.session import disk, genuine, lost, unheard
@@ -142,7 +142,9 @@ def states(context: Context, timeout_s: float) -> dict[str, str]:
 
 def view(context: Context, session: Session) -> View:
     """One session's view."""
-    containers = context.docker.container_list({spec.LABEL_ID: session.id})
+    # By `start`, which knows what was foreseen.
+    pending = context.docker.container_list_start({spec.LABEL_ID: session.id})
+    containers = parse_container_list(pending.result().text)
     current = next((c for c in containers if c.name == names.container(session.name)), None)
     return _view(context, session, current)
 

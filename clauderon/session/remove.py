@@ -71,8 +71,10 @@ def delete(
             step = _KEEP_HOME if keep_home else "container"
             session = context.store.update(session.id, state="deleting", step=step)
         with slow(context.report, f"Stopping {session.name}"):
-            for container in containers:
-                context.docker.container_stop(container.id, STOP_GRACE_S)
+            stopping = [context.docker.container_stop_start(one.id, STOP_GRACE_S) for one in containers]
+
+            for stopped in stopping:
+                stopped()
         # Rescue with the container stopped and still there: nothing moves any more, nothing is gone yet.
         _sync_if_possible(context, session)
         promotion.promote(context, session)
@@ -80,11 +82,13 @@ def delete(
             context.report.note(f"Not kept: {going}")
         rescued = airlock.rescue(context.home, session, context.environ)
         _say_kept(context, session, rescued)
-        for container in containers:
-            context.docker.container_remove(container.id)
+        # They are stopped, and all that is kept of them is kept: what is theirs on this machine goes meanwhile.
+        removing = [context.docker.container_remove_start(one.id) for one in containers]
         home = _home_goes(context, session, keep_home)
         _clear_touched(context, session)
         kept = airlock.close(context.home, session, context.environ, say=context.report.note)
+        for removed in removing:
+            removed()
         _forget(context, session)
         telling.tell(context, session, "delete", rescued=len(rescued))
     return Deleted(session, rescued, kept, home)
