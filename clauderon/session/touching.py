@@ -6,7 +6,6 @@ data. Docker Desktop, rootless engines and podman do not; sessions there borrow 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,7 +92,7 @@ def left(context: Context) -> list[str]:
 def _key(context: Context) -> str:
     docker = context.docker
     return "overlay:" + (
-        docker.context or docker.env.get("DOCKER_HOST") or os.environ.get("DOCKER_CONTEXT", "")
+        docker.context or docker.env.get("DOCKER_HOST") or docker.env.get("DOCKER_CONTEXT", "")
     )
 
 

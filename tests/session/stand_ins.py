@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, cast
 
 from clauderon.docker import Docker
@@ -42,6 +43,9 @@ class Said:
 
 class Engine:
     """containers, images: what there is, by name and id. verbs: how others answer; called: those that have no answer."""
+
+    context = ""
+    env: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self) -> None:
         self.containers: dict[str, ContainerDetail] = {}
