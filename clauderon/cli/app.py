@@ -13,8 +13,8 @@ from typer.core import TyperGroup
 
 HELP = """Run coding agents in containers, on branches of their own, with credentials they never hold.
 
-Each session has a git worktree, a Docker container around it, and a proxy on this machine that lends it what
-it needs. Start with:
+Each session has a git worktree, a Docker container around it, and a proxy on this machine that adds your
+credentials to its requests. Start with:
 
   clauderon create --repo ~/project --prompt "Fix the bug"
 
@@ -101,9 +101,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("events", "events", "events", _LIFE, brief="Print what happened to sessions; follow it."),
     Command("reconcile", "lifecycle", "reconcile", _HOUSE, brief="Finish or undo what killed commands left."),
     Command("clean-cache", "cache", "clean_cache", _HOUSE, brief="Show or remove the shared cache volumes."),
-    Command(
-        "doctor", "doctor", "doctor", _HOUSE, brief="Check everything a session needs, and how to fix it."
-    ),
+    Command("doctor", "doctor", "doctor", _HOUSE, brief="Check what a session needs; say how to fix it."),
     Command(
         "build", "image", "build", _HOUSE, group="image", brief="Build an image that has what agents expect."
     ),

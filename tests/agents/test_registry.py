@@ -26,7 +26,7 @@ def test_an_unknown_agent_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(UsageError, match="'claude'") as caught:
         registry.find(CONFIG, "cluade")
     assert caught.value.hint == "clauderon create --agent claude ..."
-    with pytest.raises(UsageError, match=", ".join((*AGENTS, "scripted"))):
+    with pytest.raises(UsageError, match=", ".join(sorted((*AGENTS, "scripted")))):
         registry.find(CONFIG, "zzzz\n")
 
 

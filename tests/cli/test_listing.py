@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,10 @@ def test_any_filter_is_read_or_refused(text: str) -> None:
     except UsageError:
         return
     assert wanted.filters[0].key in COLUMNS
+
+
+def test_the_page_names_every_column() -> None:
+    """Seen to fail with a column missing from the page, where `list --help` sends people."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "looking.md").read_text()
+    sentence = page.partition("The columns are ")[2].partition("\n\n")[0]
+    assert re.findall(r"`(\w+)`", sentence) == list(COLUMNS)

@@ -116,9 +116,9 @@ AGENT = Known(
     tried="1.0.102",
     notes=(
         "Its token is `COPILOT_GITHUB_TOKEN`. A `GH_TOKEN` is not sent to its model's hosts.",
-        "Where both are set, GitHub is asked with the latter who the person is.",
+        "Where both are set, `GH_TOKEN` answers GitHub's question who you are.",
         "It unpacks itself at the first start of a session: some seconds, and 235 MB in the session's home.",
-        "It leaves blanks away at both ends of a prompt, and says no tokens and no cost.",
+        "It strips blanks from both ends of a prompt, and reports neither tokens nor cost.",
         "A prompt over 120 KiB runs its first turn headless; then the terminal opens on it.",
         "`list` shows `working` from its start to its end.",
     ),

@@ -100,7 +100,7 @@ AGENT = Known(
     plan=True,
     tried="0.61.0",
     notes=(
-        "It leaves blanks away at both ends of a prompt.",
+        "It strips blanks from both ends of a prompt.",
         "A prompt over 120 KiB runs its first turn headless; then the terminal opens on it.",
         "`list` shows `working` from its start to its end.",
     ),
