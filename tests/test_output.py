@@ -93,7 +93,20 @@ def test_the_audit_is_one_harmless_line_a_request(cli: Cli, home: Home) -> None:
 
 
 # Their stdout is the container's, a stream, or a text for another program.
-NO_FORMAT = {"attach", "shell", "exec", "logs", "diff", "env", "path", "shell-init", "proxy run"}
+NO_FORMAT = {
+    "attach",
+    "shell",
+    "exec",
+    "logs",
+    "diff",
+    "env",
+    "path",
+    "shell-init",
+    "proxy run",
+    "top",
+    "dashboard",
+    "report",
+}
 
 
 def test_every_command_that_answers_speaks_three_formats() -> None:

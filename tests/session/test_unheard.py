@@ -62,5 +62,5 @@ def test_it_is_begun_where_its_container_runs(
     monkeypatch.setattr(setup, "set_mode", lambda _home, _session, mode: modes.append(mode))
     engine.containers["clauderon-fix"] = detail(running=running)
     assert unheard.begin(context, waiting) is running
-    assert [verb for verb, _ in engine.called] == ["run"] * running
+    assert [verb for verb, _ in engine.called] == ["attempt"] * running
     assert modes == ["agent"]

@@ -328,7 +328,8 @@ class Exchange:
         """The upstream's response makes no sense, or must not pass."""
         refused = bool(error.rule)
         fix = HTTP2_FIX.format(self.key.host) if error.code == "upstream-http2" else ""
-        self.fail(Problem(502, error.code, f"{self.key.host} sent {error}", fix, refused, error.rule))
+        what = f"{self.key.host} sent {error}"
+        self.fail(Problem(502, error.code, what, fix, refused, error.rule, hushed=True))
 
     def fail(self, problem: Problem) -> None:
         """Answer the client ourselves, or cut the response if it has begun."""

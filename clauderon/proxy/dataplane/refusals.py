@@ -91,7 +91,7 @@ def shape(client: Refused, head: RequestHead) -> str:
 
 def completed(problem: Problem) -> Problem:
     """The same, with what an agent may do instead, where the rule that refused it did not say."""
-    if problem.refused and not problem.instead:
+    if problem.refused and not problem.hushed and not problem.instead:
         problem.instead = _INSTEAD.get(problem.code, "")
     return problem
 

@@ -54,7 +54,8 @@ class Problem(Exception):
     """Why a request is not served.
 
     status: what the client is answered. code: one word for the audit and for scripts. what: the cause; fix: what to
-    change, or empty. refused: by policy rather than by failure. rule: for the audit.
+    change, or empty. refused: by policy rather than by failure. rule: which one it was. hushed: that is for the audit
+    alone, since it would tell a client what it must not learn.
     instead: what may be done without a change, or empty. answer: type and body in the client's own protocol.
     """
 
@@ -66,6 +67,12 @@ class Problem(Exception):
     rule: str = ""
     instead: str = ""
     answer: tuple[str, bytes] | None = None
+    hushed: bool = False
+
+    @property
+    def told_rule(self) -> str:
+        """The rule, where the client may know it."""
+        return self.rule if self.refused and not self.hushed else ""
 
     @classmethod
     def by_policy(cls, status: int, code: str, rule: str, what: str, fix: str = "") -> Problem:
@@ -79,7 +86,7 @@ def _error(problem: Problem, shape: str) -> dict[str, object]:
     The message has all of it: most clients show nothing else, to a person or to a model.
     """
     what = _UNPRINTABLE.sub("?", problem.what)[:400]
-    rule = f"rule: {problem.rule}" if problem.refused and problem.rule else ""
+    rule = f"rule: {problem.told_rule}" if problem.told_rule else ""
     instead = f"instead: {problem.instead[:600]}" if problem.instead else ""
     hint = f"hint: {problem.fix[:600]}" if problem.fix else ""
     message = ". ".join(filter(None, (f"clauderon: {what}", rule, instead, hint)))
@@ -92,7 +99,7 @@ def _error(problem: Problem, shape: str) -> dict[str, object]:
         return {"error": {**error, "param": None}}
     if shape == "plain":
         # The clients of most APIs, of forges among them, show a `message` at the top.
-        parts = {"rule": problem.rule, "instead": problem.instead, "hint": problem.fix}
+        parts = {"rule": problem.told_rule, "instead": problem.instead, "hint": problem.fix}
         return {
             "message": message,
             "type": "error",
@@ -120,8 +127,8 @@ def render(problem: Problem, *, method: bytes = b"GET", shape: str = "", close: 
         kind = "application/json"
     else:
         body = f"clauderon: {what}\n".encode()
-        if problem.refused and problem.rule:
-            body += f"rule: {problem.rule[:200]}\n".encode("utf-8", "replace")
+        if problem.told_rule:
+            body += f"rule: {problem.told_rule[:200]}\n".encode("utf-8", "replace")
         if problem.instead:
             body += f"instead: {problem.instead[:600]}\n".encode("utf-8", "replace")
         if fix:
