@@ -94,7 +94,7 @@ clauderon_as() {
     local -a words as=()
     local depth=1
     read -ra words <<<"$1"
-    case ${words[0]} in config | proxy | image | rescue) depth=2 ;; esac
+    case ${words[0]} in config | proxy | image | rescue | network) depth=2 ;; esac
     case $2 in
     json) as=(--json) ;;
     tsv) as=(--format tsv) ;;
