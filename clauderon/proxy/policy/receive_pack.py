@@ -16,6 +16,8 @@ _LONGEST = 65520
 _HEX = re.compile(rb"[0-9a-fA-F]{4}")
 _COMMAND = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) (refs/[!-~\x80-\xff]+)")
 _SHALLOW = re.compile(rb"shallow (?:[0-9a-f]{40}|[0-9a-f]{64})")
+# As git sends them. Servers read what comes behind another NUL or control character each in their own way.
+_CAPABILITIES = re.compile(rb"[ -~\x80-\xff]*\n?")
 _SIGNATURE = b"-----BEGIN "
 _PUSH_OPTION = b"push-option "
 _FLUSH = b"0000"
@@ -108,7 +110,12 @@ class Reader:
             text = line.removesuffix(b"\n")
             if _SHALLOW.fullmatch(text) is not None:
                 return
-        self.capabilities |= set(capabilities.rstrip(b"\n").split())
+        said = set(capabilities.split())
+        # To git a capability with a value is that capability as well.
+        values = any(word.startswith(b"push-options=") for word in said)
+        if _CAPABILITIES.fullmatch(capabilities) is None or values:
+            raise Malformed("capabilities of another form than git's")
+        self.capabilities |= said
         if self._certificate:
             raise Malformed("a command beside a signed push")
         if text == b"push-cert" and not self.commands:

@@ -61,6 +61,8 @@ def outcome(
     return True
 
 
+# git reads an option there, and a reader that has not seen the capability a pack.
+HIDDEN_OPTION = pkt(b"repo.private=false") + b"0000" + PACK
 ALLOWED = {
     "a push": push(OWN),
     "a new branch": push(OWN, old=NONE),
@@ -100,6 +102,10 @@ REFUSED = {
     "signed, a command behind the signature": certificate(OWN).replace(b"0008abc\n", pkt(b"-----BEGIN PGP SIGNATURE-----\n")),
     "the probe, and a push behind it": b"0000" + push(b"refs/heads/main"),
     "a delimiter instead of a flush": push(OWN).replace(b"0000PACK", b"0001PACK"),
+    "options, the capability with a value": push(OWN, more=b" push-options=1", pack=HIDDEN_OPTION),
+    "options, the capability before another NUL": push(OWN, more=b" push-options\0x", pack=HIDDEN_OPTION),
+    "options, the capability before a control character": push(OWN, more=b" push-options\x01", pack=HIDDEN_OPTION),
+    "options, the capability behind a form feed": push(OWN, more=b" x\x0cpush-options", options=(b"ci.skip",)),
     "shallow with a NUL": push(OWN, before=(b"shallow " + OLD + b"\0push-options",)),
     "an error": pkt(b"ERR no") + push(OWN),
     "a length with a sign": b"+04f" + push(OWN)[4:],
