@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from clauderon.known.table import LENT
+from clauderon.proxy.policy import fine_rules
 from clauderon.proxy.usage import dialects
 from clauderon.proxy.usage.dialects import Dialect
 
@@ -37,11 +38,11 @@ HOSTS: dict[str, Api] = {
     "cloudcode-pa.googleapis.com": GEMINI,
 } | {host: APIS[lent.api] for lent in LENT.values() if lent.api for host in lent.credential.hosts}
 _ENDS = {
-    "anthropic": ("/v1/messages",),
-    "openai": ("/responses", "/responses/compact", "/chat/completions", "/completions", "/embeddings"),
-    "gemini": (":generateContent", ":streamGenerateContent"),
+    "anthropic": (b"/v1/messages",),
+    "openai": (b"/responses", b"/responses/compact", b"/chat/completions", b"/completions", b"/embeddings"),
+    "gemini": (b":generatecontent", b":streamgeneratecontent"),
 }
-
+_READING = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
 # What is billed as well and says nothing of its cost in its answer: batches, pictures, sound, calls.
 _UNCOUNTED = {
@@ -50,9 +51,8 @@ _UNCOUNTED = {
         rb"/(batches|images/[a-z]+|audio/[a-z]+|videos(/[^/]+/remix)?|fine_tuning/jobs|runs|realtime(/[a-z_]+)*)$"
     ),
     "gemini": re.compile(
-        rb":(batchGenerateContent|predict|predictLongRunning|(async)?(batch)?embedContents?|generateAnswer"
-        rb"|asyncBatchEmbedContent|streamRawPredict|rawPredict)$|[./]BidiGenerateContent(Constrained)?$|/interactions$",
-        re.IGNORECASE,
+        rb":(batchgeneratecontent|predict|predictlongrunning|(async)?(batch)?embedcontents?|generateanswer"
+        rb"|asyncbatchembedcontent|streamrawpredict|rawpredict)$|[./]bidigeneratecontent(constrained)?$|/interactions$"
     ),
 }
 
@@ -65,17 +65,28 @@ def asked(api: Api, method: bytes, target: bytes, upgrade: bool = False) -> bool
 
     target: the request's target in origin form, query and all.
     """
-    if method != b"POST" and not (upgrade and method == b"GET"):
+    if not _asks(method, upgrade):
         return False
-    path = target.partition(b"?")[0].rstrip(b"/")
-    return path.endswith(tuple(end.encode() for end in _ENDS[api.name]))
+    paths = _paths(target)
+    return not paths or any(path.endswith(_ENDS[api.name]) for path in paths)
 
 
 def uncounted(api: Api, method: bytes, target: bytes, upgrade: bool = False) -> bool:
     """Whether a request is one that the API bills and whose cost nobody can read from its answer."""
-    if method != b"POST" and not (upgrade and method == b"GET"):
-        return False
-    return _UNCOUNTED[api.name].search(target.partition(b"?")[0].rstrip(b"/")) is not None
+    return _asks(method, upgrade) and any(map(_UNCOUNTED[api.name].search, _paths(target)))
+
+
+def _asks(method: bytes, upgrade: bool) -> bool:
+    """Some servers take `post` for POST, and PUT with a field that says so."""
+    return method not in _READING or (upgrade and method == b"GET")
+
+
+def _paths(target: bytes) -> list[bytes]:
+    """In lower case, in every way that a server may read it; without a query. [] where these are too many."""
+    try:
+        return [path.rstrip(b"/").lower() for path in fine_rules.readings(target.partition(b"?")[0])]
+    except fine_rules.Unclear:
+        return []
 
 
 def model_named(target: bytes) -> str:
