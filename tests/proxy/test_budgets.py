@@ -94,6 +94,27 @@ def test_the_refusal_has_the_apis_own_shape_and_says_what_to_type(
         assert error["code"] == words[0]
 
 
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("api.anthropic.com", b"/v1/chat/completions"),
+        ("generativelanguage.googleapis.com", b"/v1beta/openai/chat/completions"),
+        ("api.individual.githubcopilot.com", b"/chat/completions"),
+        ("api.githubcopilot.com", b"/v1/messages"),
+        ("api.anthropic.com", b"/v1/message%73"),
+    ],
+)
+def test_no_other_way_to_the_same_model_goes_round_a_budget(
+    rig: Rig, meter: Meter, host: str, path: bytes
+) -> None:
+    """Seen to fail in each of these ways: the answer came, and was not even counted."""
+    rig.upstream(host, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    limit(meter, CENTS)
+    meter.spending.spend("one", "", CENTS)
+    head, _ = rig.ask(ASK % (path, host.encode()), host)
+    assert b"budget" in head and head[9:10] == b"4"
+
+
 def test_what_costs_nothing_goes_on(rig: Rig, meter: Meter) -> None:
     rig.upstream("api.anthropic.com", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
     limit(meter, CENTS)
@@ -110,6 +131,13 @@ def test_what_costs_nothing_goes_on(rig: Rig, meter: Meter) -> None:
         ("api.openai.com", b"/v1/images/generations"),
         ("api.openai.com", b"/v1/threads/thread_1/runs"),
         ("api.openai.com", b"/v1/audio/speech?x=1"),
+        ("api.anthropic.com", b"/v1/sessions"),
+        ("api.anthropic.com", b"/v1/sessions/session_1/events"),
+        ("api.openai.com", b"/v1/videos/edits"),
+        ("api.openai.com", b"/v1/realtime/calls/rtc_u1-x/accept"),
+        ("chatgpt.com", b"/backend-api/wham/tasks"),
+        ("api.individual.githubcopilot.com", b"/agents/swe/v1/jobs/owner/repo"),
+        ("generativelanguage.googleapis.com", b"/v1beta/openai/images/generations"),
         ("generativelanguage.googleapis.com", b"/v1beta/models/veo:predictLongRunning"),
         ("generativelanguage.googleapis.com", b"/v1beta/models/x:batchGenerateContent"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from clauderon.known.table import LENT
@@ -29,30 +30,62 @@ OPENAI = Api("openai", dialects.openai, "openai", 400)
 GEMINI = Api("gemini", dialects.gemini, "google", 400)
 APIS = {api.name: api for api in (ANTHROPIC, OPENAI, GEMINI)}
 
-# The hosts of the three and those that come with an agent, and how the paths end that a model answers.
-HOSTS: dict[str, Api] = {
-    "api.anthropic.com": ANTHROPIC,
-    "api.openai.com": OPENAI,
-    "chatgpt.com": OPENAI,
-    "generativelanguage.googleapis.com": GEMINI,
-    "cloudcode-pa.googleapis.com": GEMINI,
-} | {host: APIS[lent.api] for lent in LENT.values() if lent.api for host in lent.credential.hosts}
+
+class Hosts(Mapping[str, Api]):
+    """By host; an entry `*.example.com` is for every name below it."""
+
+    def __init__(self, entries: Mapping[str, Api]) -> None:
+        self._entries = entries
+
+    def __getitem__(self, host: str) -> Api:
+        found = self._entries.get(host)
+        while found is None:
+            _, dot, host = host.partition(".")
+            if not dot:
+                raise KeyError(host)
+            found = self._entries.get(f"*.{host}")
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+# The hosts of the three and those that come with an agent.
+HOSTS = Hosts(
+    {
+        "api.anthropic.com": ANTHROPIC,
+        "api.openai.com": OPENAI,
+        "chatgpt.com": OPENAI,
+        "generativelanguage.googleapis.com": GEMINI,
+        "cloudcode-pa.googleapis.com": GEMINI,
+    }
+    | {host: APIS[lent.api] for lent in LENT.values() if lent.api for host in lent.credential.hosts}
+)
+# How the paths end that a model answers, by the API whose dialect it is. Each API's hosts know some of the others' too.
 _ENDS = {
     "anthropic": (b"/v1/messages",),
     "openai": (b"/responses", b"/responses/compact", b"/chat/completions", b"/completions", b"/embeddings"),
     "gemini": (b":generatecontent", b":streamgeneratecontent"),
 }
+_ANY_END = tuple(end for ends in _ENDS.values() for end in ends)
 _READING = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
 # What is billed as well and says nothing of its cost in its answer: batches, pictures, sound, calls.
 _UNCOUNTED = {
-    "anthropic": re.compile(rb"/v1/(messages/batches|complete)$"),
+    "anthropic": re.compile(
+        rb"/v1/(messages/batches|complete)$|/sessions(/[^/]+/events)?$|/experimental/[a-z]+_prompt$"
+    ),
     "openai": re.compile(
-        rb"/(batches|images/[a-z]+|audio/[a-z]+|videos(/[^/]+/remix)?|fine_tuning/jobs|runs|realtime(/[a-z_]+)*)$"
+        rb"/(batches|images/[a-z]+|audio/[a-z]+|videos(/[^/]+/remix|/[a-z]+)?|fine_tuning/jobs|runs|realtime(/[\w-]+)*"
+        rb"|chatkit/sessions|memories/[a-z_]+|wham/tasks|agents/.*/jobs(/.*)?|messages/batches)$"
     ),
     "gemini": re.compile(
         rb":(batchgeneratecontent|predict|predictlongrunning|(async)?(batch)?embedcontents?|generateanswer"
         rb"|asyncbatchembedcontent|streamrawpredict|rawpredict)$|[./]bidigeneratecontent(constrained)?$|/interactions$"
+        rb"|/openai/(batches|images/[a-z]+|audio/[a-z]+|videos)$|/cachedcontents$|/tunedmodels$"
     ),
 }
 
@@ -60,7 +93,7 @@ _UNCOUNTED = {
 _MODEL = re.compile(rb"/models/([\w.-]{1,128}):")
 
 
-def asked(api: Api, method: bytes, target: bytes, upgrade: bool = False) -> bool:
+def asked(method: bytes, target: bytes, upgrade: bool = False) -> bool:
     """Whether a request is one that a model answers: a POST to such a path, or a WebSocket on it.
 
     target: the request's target in origin form, query and all.
@@ -68,7 +101,14 @@ def asked(api: Api, method: bytes, target: bytes, upgrade: bool = False) -> bool
     if not _asks(method, upgrade):
         return False
     paths = _paths(target)
-    return not paths or any(path.endswith(_ENDS[api.name]) for path in paths)
+    return not paths or any(path.endswith(_ANY_END) for path in paths)
+
+
+def dialect(api: Api, target: bytes) -> Dialect:
+    """In which one a model of this API answers such a request."""
+    paths = _paths(target)
+    named = (APIS[name] for name, ends in _ENDS.items() if any(path.endswith(ends) for path in paths))
+    return next(named, api).dialect
 
 
 def uncounted(api: Api, method: bytes, target: bytes, upgrade: bool = False) -> bool:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from clauderon.proxy.usage.amounts import UNKNOWN, Usage
-from clauderon.proxy.usage.apis import HOSTS, Api, asked, model_named, uncounted
+from clauderon.proxy.usage.apis import HOSTS, Api, asked, dialect, model_named, uncounted
+from clauderon.proxy.usage.dialects import Dialect
 from clauderon.proxy.usage.guess import UNKNOWN_PRICE, guess
 from clauderon.proxy.usage.prices import Price, Prices
 from clauderon.proxy.usage.reader import Answer
@@ -48,7 +49,7 @@ class Meter:
     def stop(self, session: str, host: str, method: bytes, target: bytes, upgrade: bool) -> Stop | None:
         """Why a budget stops this request, or None. session: its id; host: one of `hosts`."""
         api = self.hosts[host]
-        if asked(api, method, target, upgrade):
+        if asked(method, target, upgrade):
             return self.spending.stop(session)
         if uncounted(api, method, target, upgrade) and self.spending.is_limited(session):
             what = "there is a budget, and what this request costs cannot be counted"
@@ -71,9 +72,9 @@ class Meter:
         session: id, name, group; lent: the credential; length: of the request's body, as far as it is known.
         """
         api = self.hosts.get(host)
-        if api is None or not asked(api, method, target, upgrade):
+        if api is None or not asked(method, target, upgrade):
             return None
-        return Metering(self, session, api, lent, upgrade, length, model_named(target))
+        return Metering(self, session, api, lent, upgrade, length, model_named(target), dialect(api, target))
 
     def write_begin(self, session: tuple[str, str, str], api: Api, one: str, length: int) -> None:
         """A request begins: what is kept of it if this process is killed."""
@@ -148,11 +149,13 @@ class Metering:
         upgrade: bool,
         length: int,
         model: str,
+        dialect: Dialect,
     ) -> None:
         self._meter = meter
         self._session = session
         self._api = api
         self._lent = lent
+        self._dialect = dialect
         self._model = model  # as the request names it, if it does so in its path
         self._answer: Answer | None = None
         self._messages: Messages | None = None
@@ -201,11 +204,11 @@ class Metering:
         status = int(match[1]) if match else 0
         if status == 101:
             extensions = found.get(b"sec-websocket-extensions", b"").decode("latin-1")
-            self._messages = Messages(self._api.dialect, extensions)
+            self._messages = Messages(self._dialect, extensions)
         elif 200 <= status < 300:
             streamed = found.get(b"content-type", b"").lower().startswith(b"text/event-stream")
             coding = found.get(b"content-encoding", b"").decode("latin-1")
-            self._answer = Answer(self._api.dialect, streamed, coding)
+            self._answer = Answer(self._dialect, streamed, coding)
         else:
             self._refused = True
         self._meter.limits(self._api, self._lent, fields)
