@@ -44,6 +44,10 @@ _OPEN = {
     kind: re.compile("|".join(f"(?:{methods}) {path}" for methods, path in rows))
     for kind, rows in _WRITES.items()
 }
+# A line that GitLab obeys (a quick action): `/merge` merges, `/tag` below a commit makes a tag.
+_COMMAND_LINE = re.compile(
+    r"(?:\A|[\r\n\v\f\x85\u2028\u2029]|\\n)[^\S\r\n\v\f\x85\u2028\u2029]*(/[A-Za-z_]+)(?=\s|\\n|\Z)"
+)
 # About nobody's repository.
 _NEUTRAL = frozenset(
     {b"/", b"/user", b"/rate_limit", b"/meta", b"/versions", b"/api/v4/user", b"/api/v4/version"}
@@ -70,6 +74,17 @@ def about(path: bytes) -> About | None:
             repository = re.sub(r"%2f", "/", match[1].decode("ascii"), flags=re.IGNORECASE)
             return About(kind, repository, match[2][1:].decode("ascii"))
     return None
+
+
+def command_in(value: object) -> str:
+    """The first line that GitLab would obey in a text, or in any text of a JSON document; "" for none."""
+    if isinstance(value, str):
+        match = _COMMAND_LINE.search(value)
+        return match[1] if match is not None else ""
+    if isinstance(value, dict):
+        value = list(value.values())
+    found = map(command_in, value) if isinstance(value, list) else ()
+    return next(filter(None, found), "")
 
 
 def is_neutral(path: bytes) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from clauderon.proxy.http.problem import Problem
-from clauderon.proxy.policy import graphql, receive_pack
+from clauderon.proxy.policy import forge_api, graphql, receive_pack
 
 _RULE = "credential-scope"
 _MOST_DOCUMENT = 1 << 20
@@ -70,7 +70,7 @@ class PushGate:
     def _decide(self) -> None:
         reader = self._reader
         reasons = {command.ref: self._reason(command) for command in reader.commands}
-        option = next((each for each in reader.options if not each.startswith(_OPTIONS)), None)
+        option = next((each for each in reader.options if not _is_open(each)), None)
         if option is not None:
             said = option.partition(b"=")[0][:80].decode("utf-8", "replace")
             reasons = {
@@ -134,6 +134,14 @@ class DocumentGate:
             self._check(bytes(self._body))
         except graphql.Unclear as error:
             raise self._unclear(str(error)) from None
+
+
+def _is_open(option: bytes) -> bool:
+    """A description may hold a line that GitLab obeys."""
+    name, _, value = option.partition(b"=")
+    return option.startswith(_OPTIONS) and not (
+        name.endswith(b"description") and forge_api.command_in(value.decode("utf-8", "replace"))
+    )
 
 
 def _fits(pattern: bytes, ref: bytes) -> bool:

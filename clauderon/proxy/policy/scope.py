@@ -79,7 +79,7 @@ def judge(head: RequestHead, grant: Grant, host: str, port: int, reach: Reach) -
     match = _GIT.fullmatch(path)
     if match is not None:
         return _git(request, match[1].decode("ascii"), match[2], fields)
-    return _api(request)
+    return _api(request, fields)
 
 
 def _git(request: _Request, repository: str, service: bytes, fields: read_only.Fields) -> Gate | None:
@@ -113,7 +113,7 @@ def _git(request: _Request, repository: str, service: bytes, fields: read_only.F
     raise _refusal(request, f"{_method(request.head)} of {service.decode('ascii', 'replace')[:80]}")
 
 
-def _api(request: _Request) -> Gate | None:
+def _api(request: _Request, fields: read_only.Fields) -> Gate | None:
     about = forge_api.about(request.path)
     own = about is not None and request.is_own(about.path, host=forge_api.forge(request.host))
     scope = request.grant.scope
@@ -127,7 +127,14 @@ def _api(request: _Request) -> Gate | None:
         raise _refusal(request, f"{method} that is not surely about this session's repository", _OWN_REMOTE)
     if not about.is_open_write(request.head.method):
         raise _refusal(request, f"{method} of {about.rest[:80] or 'the repository itself'}", _WORK)
-    return None
+    if about.kind != "gitlab":
+        return None
+    if request.query:
+        raise _refusal(request, f"{method} with a query, where the text has to be read", _JSON_BODY)
+    if request.head.length == 0:
+        return None
+    _plain_json(request, fields)
+    return DocumentGate(_commands_nothing, lambda why: _refusal(request, why, _JSON_BODY))
 
 
 def _graphql(request: _Request, fields: read_only.Fields) -> Gate | None:
@@ -184,12 +191,23 @@ def _is_lfs_download(body: bytes) -> None:
         raise graphql.Unclear("an upload to another repository")
 
 
+def _commands_nothing(body: bytes) -> None:
+    """Raises Unclear for a text with a line that GitLab obeys."""
+    try:
+        command = forge_api.command_in(graphql.json_object(body))
+    except RecursionError:
+        raise graphql.Unclear("the body is not JSON of a usual depth") from None
+    if command:
+        raise graphql.Unclear(f"a text with a line that is a command to GitLab ({command[:40]})")
+
+
 def _method(head: RequestHead) -> str:
     return head.method.decode("ascii", "replace")
 
 
 _OWN_REMOTE = "use a repository that is a remote of this session; a remote added inside does not make it one"
 _WORK = "pull requests, comments, reviews and check runs of this session's repository are open"
+_JSON_BODY = "a JSON body whose texts have no line like /merge"
 _REST = "the REST API of this session's repository is open, for pull requests, comments and reviews: gh api"
 
 

@@ -94,6 +94,7 @@ REFUSED = {
     "old and new of two kinds": push(OWN, new=b"b" * 64),
     "an option that merges": push(OWN, options=(b"merge_request.merge_when_pipeline_succeeds",)),
     "an option that changes a setting": push(OWN, options=(b"ci.skip", b"repo.private=false")),
+    "a description that GitLab obeys": push(OWN, options=(b"merge_request.description=x\\n/target_branch prod",)),
     "signed, another branch": certificate(b"refs/heads/main"),
     "signed, two": certificate(OWN, b"refs/heads/main"),
     "signed, with an option that merges": certificate(OWN, head=b"push-option merge_request.auto_merge\n"),
