@@ -100,7 +100,7 @@ AGENT = Known(
                 hosts=("api.github.com",),
                 env=_VARIABLES,
                 file="copilot_github_token",
-                paths=("/copilot_internal",),
+                paths=("/copilot_internal/user",),
             ),
             placeholder="",
             variables=(),

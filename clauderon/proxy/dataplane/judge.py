@@ -20,7 +20,7 @@ from clauderon.proxy.http.request import (
     split_target,
 )
 from clauderon.proxy.net.upstream import Key
-from clauderon.proxy.policy import scope
+from clauderon.proxy.policy import minting, scope
 from clauderon.proxy.policy.grant import Grant
 from clauderon.proxy.policy.hosts import PROBE_HOST, HostError, format_authority, parse_authority
 from clauderon.proxy.policy.rules import Rules, Verdict
@@ -139,6 +139,8 @@ def _forward(
         problem = session.rules.request_problem(head, grant)
         if problem is not None:
             raise problems.refusal(problem)
+        if grant.value is not None and key.secure and minting.is_minting(key.host, head.target):
+            raise problems.minting(grant, key)
         if head.upgrade and grant.may_come_back:
             _check_upgrade(grant, key.host, head.upgrade)
         if key.secure:

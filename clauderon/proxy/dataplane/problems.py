@@ -33,6 +33,12 @@ def no_credential(grant: Grant, key: Key) -> Problem:
     return Problem.by_policy(401, "no-credential", "no-credential", what, grant.hint)
 
 
+def minting(grant: Grant, key: Key) -> Problem:
+    """The host would answer with another secret."""
+    what = f"{key.host} would answer with a secret in the place of the credential {grant.name}"
+    return Problem.by_policy(403, "mints-a-secret", "mints-a-secret", what, "ask for it on the host")
+
+
 def refusal(verdict: Verdict) -> Problem:
     """What a verdict refuses."""
     # `not allowed` and `allow nothing` are one refusal; of the others the first word says which rule.

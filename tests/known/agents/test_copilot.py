@@ -56,7 +56,7 @@ def test_its_token_makes_no_model_of_the_rest_of_github() -> None:
         host for host in BUILTIN_CREDENTIALS["copilot"].hosts if not host.endswith(".githubcopilot.com")
     ] == []
     assert not BUILTIN_CREDENTIALS["copilot-user"].model_api
-    assert BUILTIN_CREDENTIALS["copilot-user"].paths == ("/copilot_internal",)
+    assert BUILTIN_CREDENTIALS["copilot-user"].paths == ("/copilot_internal/user",)
     names = list(BUILTIN_CREDENTIALS)
     assert names.index("github") < names.index("copilot-user")
 

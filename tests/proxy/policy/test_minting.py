@@ -1,0 +1,48 @@
+"""No host is asked for a secret of the container's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from clauderon.proxy.policy.minting import is_minting
+from tests.proxy.rig import Rig
+
+KEY = "/api/oauth/claude_cli/create_api_key"
+COPILOT = "/copilot_internal/v2/token"
+
+
+@pytest.mark.parametrize(
+    ("host", "target", "expected"),
+    [
+        ("api.anthropic.com", KEY, True),
+        ("api.anthropic.com", "/api/oauth/claude_cli/create_api_ke%79?x", True),
+        ("api.anthropic.com", "/api//oauth/claude_cli/x/../create_api_key", True),
+        ("api.anthropic.com", f"https://api.anthropic.com{KEY}", True),
+        ("api.anthropic.com", "https://api.anthropic.com/v1/oauth/token", True),
+        ("api.anthropic.com", "/%00" + KEY, True),
+        ("api.anthropic.com", "/api/oauth/profile", False),
+        ("api.anthropic.com", "/api/oauth/usage?token=1", False),
+        ("api.anthropic.com", "/v1/messages/count_tokens", False),
+        ("api.github.com", COPILOT, True),
+        ("api.github.com", "/copilot_internal/user", False),
+        ("api.github.com", "/repos/o/r/contents/token", False),
+        ("other.test", KEY, False),
+    ],
+)
+def test_which_requests_are_answered_with_a_secret(host: str, target: str, expected: bool) -> None:
+    assert is_minting(host, target.encode()) is expected
+
+
+@pytest.mark.parametrize(
+    ("method", "host", "path"), [("POST", "api.anthropic.com", KEY), ("GET", "api.github.com", COPILOT)]
+)
+def test_a_key_made_of_a_login_does_not_get_into_a_container(
+    rig: Rig, method: str, host: str, path: str
+) -> None:
+    """Seen to fail without the judge's question: the new key was in the answer, and the mask does not know it."""
+    upstream = rig.upstream(host, b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nsk-ant-new-1")
+    rig.grants.add(host, header=b"authorization")
+    request = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    head, body = rig.ask(request, host)
+    assert head.startswith(b"HTTP/1.1 403") and b"sk-ant-new-1" not in body
+    assert b"x-clauderon-refusal: mints" in head.lower() and not upstream.peers
