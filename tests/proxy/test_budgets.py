@@ -190,6 +190,28 @@ def test_answers_whose_usage_cannot_be_read_are_not_free(rig: Rig, meter: Meter)
     assert statuses == [b"200", b"402", b"402"]
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_what_a_model_does_in_the_background_is_not_free(rig: Rig, meter: Meter, streamed: bool) -> None:
+    """Seen to fail: it counted as the few bytes that say it has begun, and a GET had the answer."""
+    response = {"object": "response", "status": "queued", "background": True, "model": "gpt-5", "usage": None}
+    said_first: dict[str, object] = (
+        {"type": "response.created", "response": response} if streamed else response
+    )
+    body, kind = json.dumps(said_first).encode(), b"application/json"
+    if streamed:
+        body, kind = b"data: %b\n\n" % body, b"text/event-stream"
+    answered = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (
+        kind,
+        len(body),
+        body,
+    )
+    rig.upstream("api.openai.com", answered)
+    limit(meter, NANO)  # 128000 tokens at 10 dollars a million are more
+    request = ASK % (b"/v1/responses", b"api.openai.com")
+    statuses = [rig.ask(request, "api.openai.com")[0][9:12] for _ in range(2)]
+    assert statuses == [b"200", b"400"]
+
+
 def test_twenty_sessions_of_a_group_overspend_by_what_was_in_flight(rig: Rig, meter: Meter) -> None:
     """Twenty ask at once, again and again; at most twenty answers come after the limit."""
     at_once = 20

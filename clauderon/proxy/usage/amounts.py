@@ -12,6 +12,7 @@ class Usage(NamedTuple):
     """Tokens by what they cost. `known` is False where an answer was cut or could not be read: then they are the least.
 
     input: tokens that no cache had; cache_write: written for five minutes, cache_write_1h: for an hour.
+    coming: what the output may come to behind this answer, where the model goes on in the background.
     """
 
     model: str = ""
@@ -21,6 +22,7 @@ class Usage(NamedTuple):
     cache_write_1h: int = 0
     output: int = 0
     known: bool = True
+    coming: int = 0
 
     @property
     def tokens(self) -> int:

@@ -61,6 +61,9 @@ def _anthropic_usage(so_far: Usage, message: Message) -> Usage:
     return usage
 
 
+# No model answers with more.
+_MOST_OUTPUT = 128_000
+_OPENAI_FIRST = ("response.created", "response.queued", "response.in_progress")
 _OPENAI_LAST = ("response.completed", "response.incomplete", "response.failed")
 
 
@@ -69,9 +72,15 @@ def openai(so_far: Reading, message: Message) -> Reading:
     answer = message
     kind = message.get("type")
     if isinstance(kind, str) and kind.startswith("response."):
-        if kind not in _OPENAI_LAST:
+        if kind not in (*_OPENAI_FIRST, *_OPENAI_LAST):
             return so_far
         answer = message["response"]
+    if answer.get("background") is True and answer.get("status") in ("queued", "in_progress"):
+        # The answer is asked for later, by a GET, or never.
+        most = count(answer, "max_output_tokens") or _MOST_OUTPUT
+        return Reading(Usage(model=_name(answer.get("model")), coming=most))
+    if kind in _OPENAI_FIRST:
+        return so_far
     said = answer.get("usage")
     if said is None:
         return so_far

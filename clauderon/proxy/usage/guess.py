@@ -19,5 +19,5 @@ def guess(usage: Usage, price: Price, up: int, down: int, *, streamed: bool) -> 
     """Billionths of a dollar beyond what `usage` says. up, down: bytes of the request and of its answer."""
     said = usage.input + usage.cache_read + usage.cache_write + usage.cache_write_1h
     answered = down // (_STREAMED_BYTES if streamed else _BYTES)
-    rest = Usage(input=0 if said else up // _BYTES, output=max(answered - usage.output, 0))
+    rest = Usage(input=0 if said else up // _BYTES, output=max(answered - usage.output, usage.coming, 0))
     return price.cost(rest)
