@@ -67,6 +67,8 @@ def decide(rules: tuple[FineRule, ...], head: RequestHead, credential: str) -> F
     overriding = read_only.override(path, read_only.fields_of(head))
     if overriding is not None:
         raise Unclear(f"there is {overriding}")
+    if head.method != head.method.upper():
+        raise Unclear("its method is not in upper case")  # Django, Werkzeug and others take `post` for POST
     found = [_first(rules, head.method, each, credential) for each in readings(target[0])]
     if len({None if rule is None else rule.allows for rule in found}) > 1:
         raise Unclear("its path can be read in two ways, and the rules tell them apart")

@@ -48,6 +48,7 @@ CASES = [
     (ONE, "POST /v2//x", "open"),
     (ONE, "GET /V1", "open"),
     (ONE, "OPTIONS *", "open"),
+    (ONE, "delete /v3", "refused: ambiguous"),
     (("deny api.test /secret",), "GET /secret/", "refused: ambiguous"),
     (("deny api.test /secret",), "GET /s%65cret", "refused: deny api.test /secret"),
     (("deny api.test /secret",), "GET /x/%2e%2e/secret", "refused: ambiguous"),
