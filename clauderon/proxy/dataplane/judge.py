@@ -121,7 +121,10 @@ def _forward(
     shared = session.shared
     grant = None if session.main else shared.credentials.grant(key.host, key.port)
     if verdict.finer:
-        lent = grant.name if grant is not None and grant.value is not None and key.secure else ""
+        is_lent = (
+            grant is not None and grant.value is not None and key.secure and grant.is_lent_at(head.target)
+        )
+        lent = grant.name if grant is not None and is_lent else ""
         verdict = session.rules.request(verdict, head, lent)
         if verdict.problem is not None:
             raise problems.refusal(verdict)

@@ -211,3 +211,14 @@ def test_rules_apply_in_a_tunnel_that_is_open_and_to_plain_http(rig: Rig) -> Non
         plain = rig.connect()
         plain.send(method + b" http://plain.test/x HTTP/1.1\r\nHost: plain.test\r\n\r\n")
         assert plain.message()[0][9:12] == status
+
+
+def test_where_a_credential_is_not_lent_its_rule_does_not_apply(rig: Rig) -> None:
+    """Seen to fail: the rule opened all of the host, not just what is below the credential's paths."""
+    rig.upstream()
+    rig.grants.add("api.test", name="work", paths=(b"/own",))
+    rig.session(rules=("allow api.test credential=work", "deny api.test"))
+    client = rig.tunnel()
+    for path, status in ((b"/own/x", b"200"), (b"/other", b"403"), (b"/own/../other", b"403")):
+        client.send(b"GET " + path + b" HTTP/1.1\r\nHost: api.test\r\n\r\n")
+        assert client.message()[0][9:12] == status, path
