@@ -47,6 +47,8 @@ def mutations_of_body(body: bytes) -> set[str]:
 
 def mutations_of_query(query: bytes) -> set[str]:
     """The same for what is after a URL's `?`. Raises Unclear."""
+    if b";" in query:
+        raise Unclear("a `;`, which parts parameters to some servers")  # Rack before 3, PHP by a setting
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict")
     except ValueError:

@@ -83,6 +83,7 @@ def test_the_parameters_of_a_url_are_read_as_well() -> None:
     assert graphql.mutations_of_query(b"query=mutation%7BdeleteIt%7D") == {"deleteIt"}
     for query in (
         b"query=%7Ba%7D&query=mutation%7BdeleteIt%7D",
+        b"query=%7Ba%7D%23;query=mutation%7BdeleteIt%7D",  # to us a comment, to Rack a second document
         b"id=abc",
         b"query=%7Ba%7D&id=1",
         b"a",
