@@ -8,9 +8,12 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes
 
 from clauderon.proxy.http.needles import Needles
+from clauderon.proxy.http.request import split_target
 
 # What a server may rewrite before it looks at a path.
 _UNCLEAR = re.compile(rb"[%\\;]|/\.|//")
+
+_LAYERS = 4  # of percent-encoding that are looked through
 
 
 class Lease(Protocol):
@@ -100,6 +103,14 @@ class Grant:
         """Whether a request for this target is one that a login's client makes to its issuer, however it is spelled."""
         if not self.asking:
             return False
-        path = unquote_to_bytes(target.partition(b"?")[0]).lower()
-        plain = b"/".join(part for part in path.split(b"/") if part not in (b"", b"."))
-        return b"/" + plain in self.asking
+        path = split_target(target)[0]
+        for _ in range(_LAYERS):
+            path = unquote_to_bytes(path)
+        kept: list[bytes] = []
+        for part in path.lower().replace(b"\\", b"/").split(b"/"):
+            part = part.partition(b";")[0]
+            if part == b"..":
+                del kept[-1:]
+            elif part not in (b"", b"."):
+                kept.append(part)
+        return b"/" + b"/".join(kept) in self.asking

@@ -28,3 +28,23 @@ def test_a_secret_comes_back_only_where_one_was_sent(grant: Grant, may: bool) ->
 def test_printing_one_shows_no_secret() -> None:
     grant = Grant("a", b"x-api-key", SECRET.encode(), Needles(SECRET), hint="set A")
     assert SECRET not in repr(grant) + str(dataclasses.replace(grant, name="b"))
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("/v1/oauth/token?x", True),
+        ("//v1/./oauth/%74oken/", True),
+        ("/v1/oauth/%2574oken", True),
+        ("/v1/oauth/x/../token", True),
+        ("/v1/oauth/token;x", True),
+        ("/v1\\oauth\\token", True),
+        ("https://issuer.test/v1/oauth/token", True),
+        ("/v1/oauth/tokens", False),
+        ("/v1/oauth", False),
+        ("/x?/v1/oauth/token", False),
+    ],
+)
+def test_a_question_to_the_issuer_is_known_in_every_spelling(target: str, expected: bool) -> None:
+    """Seen to fail for the URL, `..` and two layers: such a question travelled."""
+    assert Grant("a", b"x", None, asking=(b"/v1/oauth/token",)).is_asking(target.encode()) is expected
