@@ -37,6 +37,7 @@ ALLOWED = {
     "proxy/usage/websocket.py": ("codex", "the comment says who speaks to a model over a WebSocket"),
     "choices.py": (r"codex-key|claude|codex", "whose logins on the host can be lent"),
     "config/keys.py": (r"codex-key|claude|codex", "the same"),
+    "proxy/policy/minting.py": ("copilot_internal", "a path of a forge's API"),
     "placeholders.py": (r"[\w./-]+", "what lies inside in the place of such a login"),
     "proxy/logins/claude.py": (r"[\w./-]+", "what one client's login on the host is like"),
     "proxy/logins/codex.py": (r"[\w./-]+", "the same"),

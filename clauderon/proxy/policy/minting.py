@@ -11,9 +11,9 @@ import re
 from clauderon.proxy.policy import fine_rules
 
 _MINTING = {
-    # Claude Code makes a key of a login so, where there is no subscription.
+    # A client makes an API key of a login here, where there is no subscription.
     "api.anthropic.com": re.compile(rb"/oauth/.*(?:api_?key|token)"),
-    # Copilot's own token, which the hosts of its models take.
+    # A token that the hosts of its models take.
     "api.github.com": re.compile(rb"/copilot_internal/.*token"),
 }
 
