@@ -370,6 +370,15 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("cache_write", checks.dollars, "For tokens written to it for five minutes; absent: as `input`."),
         Key("cache_write_1h", checks.dollars, "For an hour; absent: as `cache_write`."),
     ),
+    "notify": (
+        Key(
+            "desktop",
+            checks.flag,
+            "Whether a session that waits, is done, failed or used up its budget shows a notification on this desktop "
+            "(`notify-send`, on macOS `osascript`), where there is no hook for it.",
+            env="CLAUDERON_NOTIFY_DESKTOP",
+        ),
+    ),
     "hooks": (
         Key(
             "on_create",

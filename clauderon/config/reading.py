@@ -23,6 +23,7 @@ from clauderon.config.schema import (
     Limits,
     ModelPrice,
     Network,
+    Notify,
     Proxy,
     SessionLimits,
 )
@@ -244,5 +245,6 @@ def _build(values: Values, agent_names: set[str], origins: Mapping[str, str]) ->
             if section.startswith("prices.")
         },
         hooks=Hooks(**values.get("hooks", {})),
+        notify=Notify(**values.get("notify", {})),
         origins=origins,
     )

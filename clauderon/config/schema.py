@@ -125,6 +125,12 @@ class Hooks(NamedTuple):
     on_delete: str = ""
 
 
+class Notify(NamedTuple):
+    """`[notify]`."""
+
+    desktop: bool = False
+
+
 class Config(NamedTuple):
     """The merged configuration. `origins` says of each dotted key where its value came from.
 
@@ -142,4 +148,5 @@ class Config(NamedTuple):
     limits: SessionLimits = SessionLimits()
     prices: Mapping[str, ModelPrice] = NOTHING
     hooks: Hooks = Hooks()
+    notify: Notify = Notify()
     origins: Mapping[str, str] = NOTHING

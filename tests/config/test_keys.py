@@ -35,6 +35,7 @@ def test_every_field_has_a_key_and_every_key_a_field() -> None:
         "git": schema.Git,
         "limits": schema.SessionLimits,
         "prices.<name>": schema.ModelPrice,
+        "notify": schema.Notify,
         "hooks": schema.Hooks,
     }
     assert list(keys.SECTIONS) == list(classes)

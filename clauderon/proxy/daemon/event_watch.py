@@ -28,6 +28,25 @@ MOST_WAITING = 100
 DEADLINE_S = 60.0
 # A container writes what it does: it must not have a hook run with every look.
 SESSION_REST_S = 10.0
+# What the desktop is told where there is no hook. A container's words are a program's words here, never the shell's.
+_DESKTOP = """
+about=${CLAUDERON_EVENT_SESSION:-$CLAUDERON_EVENT_OF}
+case $CLAUDERON_EVENT in
+waiting) said="waits for ${CLAUDERON_EVENT_WAITING_FOR:-you}" ;;
+done) said="is done" ;;
+failed) said="failed (${CLAUDERON_EVENT_EXIT_STATUS:-?})" ;;
+budget)
+    said="used up its budget"
+    case $CLAUDERON_EVENT_SHARE in 0*) said="used 80 % of its budget" ;; esac
+    ;;
+esac
+if command -v osascript >/dev/null; then
+    exec osascript -e 'on run words' -e 'display notification (item 2 of words) with title (item 1 of words)' \\
+        -e 'end run' -- "clauderon: $about" "$said"
+fi
+exec notify-send --app-name=clauderon -- "clauderon: $about" "$said"
+"""
+_ON_DESKTOP = ("on_waiting", "on_done", "on_failed", "on_budget")
 _RUN = 'exec >>"$1" 2>&1; printf "%s\\n" "$CLAUDERON_EVENT_JSON" | eval "$2"'
 
 
@@ -68,9 +87,11 @@ class EventWatch:
     def set_config(self, raw: str) -> None:
         """The hooks of this config.toml; of one that cannot be read, those of the last."""
         with contextlib.suppress(ClauderonError):
-            hooks = config.load(self._home, self._environ, raw=raw.encode()).hooks
+            read = config.load(self._home, self._environ, raw=raw.encode())
+            desktop = dict.fromkeys(_ON_DESKTOP, _DESKTOP) if read.notify.desktop else {}
+            own = {name: command for name, command in read.hooks._asdict().items() if command}
             self._hooks = {
-                name: command for name, command in hooks._asdict().items() if command and name != "on_create"
+                name: command for name, command in {**desktop, **own}.items() if name != "on_create"
             }
 
     def look(self) -> None:

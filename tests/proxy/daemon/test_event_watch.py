@@ -150,3 +150,62 @@ def test_a_configuration_that_cannot_be_read_keeps_the_hooks_there_were(
 def test_the_hook_of_create_is_not_run_a_second_time(home: Home, watch: EventWatch) -> None:
     watch.set_config("[hooks]\non_create = 'false'\n")
     assert watch._hooks == {}
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "text"),
+    [
+        ("waiting permission", "", "waits for permission"),
+        ("done", "0\n", "is done"),
+        ("done", "3\n", "failed (3)"),
+    ],
+)
+def test_the_desktop_is_told_where_it_was_asked_for(
+    home: Home, watch: EventWatch, tmp_path: Path, word: str, status: str, text: str
+) -> None:
+    told_there = notifier(tmp_path, watch)
+    watch.set_config("[notify]\ndesktop = true\n")
+    says(home, "working")
+    watch.look()
+    says(home, word, status)
+    eventually(watch.look, lambda: told_there.exists() and not watch._running)
+    assert told_there.read_text() == f"--app-name=clauderon|--|clauderon: fix-bug|{text}|\n"
+
+
+def test_a_hook_of_ones_own_is_run_in_the_desktops_place(
+    home: Home, watch: EventWatch, tmp_path: Path
+) -> None:
+    told_there = notifier(tmp_path, watch)
+    mark = tmp_path / "mark"
+    watch.set_config(f"[notify]\ndesktop = true\n[hooks]\non_waiting = 'touch {mark}'\n")
+    says(home, "working")
+    watch.look()
+    says(home, "waiting answer")
+    eventually(watch.look, lambda: mark.exists() and not watch._running)
+    assert not told_there.exists()
+
+
+def test_the_desktop_is_left_alone_unless_asked_for(home: Home, watch: EventWatch, tmp_path: Path) -> None:
+    watch.set_config("")
+    assert watch._hooks == {}
+
+
+def notifier(tmp_path: Path, watch: EventWatch) -> Path:
+    """A `notify-send` that writes its words down; where."""
+    where = tmp_path / "told"
+    place = tmp_path / "bin"
+    place.mkdir()
+    (place / "notify-send").write_text(
+        f"#!/bin/sh\nprintf '%s|' \"$@\" >{where}.part\necho >>{where}.part\nmv {where}.part {where}\n"
+    )
+    (place / "notify-send").chmod(0o755)
+    watch._environ = {**watch._environ, "PATH": f"{place}:/usr/bin:/bin"}
+    return where
+
+
+def eventually(look: Look, done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < end
+        look()
+        time.sleep(0.02)
