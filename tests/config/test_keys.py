@@ -80,6 +80,7 @@ def test_every_variable_overrides_its_key(tmp_path: Path, section: str, key: key
         "mode": "proxied",
         "path": "/opt/agent",
         "upstream_ca": "/etc/ca.pem",
+        "desktop": "true",
     }
     numbers = (
         "pids",
@@ -100,5 +101,5 @@ def test_every_variable_overrides_its_key(tmp_path: Path, section: str, key: key
     loaded = load(tmp_path, **{name: raw})
     place = section.replace("<name>", "claude")
     rows = {row.key: row for row in config.show(loaded)}
-    assert str(rows[f"{place}.{key.name}"].value) == raw
+    assert str(rows[f"{place}.{key.name}"].value).lower() == raw.lower()
     assert rows[f"{place}.{key.name}"].origin == f"env {name}"
