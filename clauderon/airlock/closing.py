@@ -39,11 +39,13 @@ def close(
     *,
     keep_branch: bool = False,
     say: Callable[[str], None] = lambda _: None,
+    last: Callable[[], None] = lambda: None,
 ) -> bool:
     """Remove everything `open_worktree` and `make_private` made; returns whether the branch was kept.
 
-    The container must be gone. keep_branch: leave the branch even if its commits are held elsewhere.
-    say: called with a sentence for a person about what stays in the repository.
+    The container must have ended. keep_branch: leave the branch even if its commits are held elsewhere.
+    say: called with a sentence for a person about what stays in the repository. last: called when all is gone but our
+    notes, by which a delete that is repeated knows what the first one has kept.
     Works when the user's repository is gone, and goes on where a killed one stopped. Raises BackendError when files
     cannot be removed, with the command that can.
     """
@@ -55,6 +57,7 @@ def close(
     made = admin is not None or side.root.is_dir() or home.git_dir(session.id).is_dir()
     if not made and not _was_opening(session):
         # Never came to be, or is gone: a worktree or branch of that name would be somebody else's.
+        last()
         _drop_if_empty(side.root.parent)
         return False
     kept = False
@@ -63,6 +66,7 @@ def close(
         _clear_directories(home, session, environ)
         if repository_there and common_dir is not None:
             kept = _Close(home, session, common_dir, admin, environ, say).run(keep_branch)
+        last()
         remove_tree(side.root)
     _drop_if_empty(side.root.parent)
     return kept

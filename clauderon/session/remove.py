@@ -86,9 +86,12 @@ def delete(
         removing = [context.docker.container_remove_start(one.id) for one in containers]
         home = _home_goes(context, session, keep_home)
         _clear_touched(context, session)
-        kept = airlock.close(context.home, session, context.environ, say=context.report.note)
-        for removed in removing:
-            removed()
+
+        def removed() -> None:
+            for one in removing:
+                one()
+
+        kept = airlock.close(context.home, session, context.environ, say=context.report.note, last=removed)
         _forget(context, session)
         telling.tell(context, session, "delete", rescued=len(rescued))
     return Deleted(session, rescued, kept, home)
