@@ -159,20 +159,22 @@ def test_an_empty_directory_of_another_user_is_removed_and_a_full_one_is_said(tm
     from tests.airlock.world import becoming
 
     top = tmp_path / "top"
-    for name in ("touched/work/work", "touched/upper", "touched/other/work"):
-        (top / name).mkdir(parents=True)
-    (top / "touched/other/work/#1").write_text("a whiteout\n")
+    upper, empty, full = (top / "touched" / name for name in ("upper", "work", "other"))
+    upper.mkdir(parents=True)
+    for place in (empty, full):
+        (place / "work").mkdir(parents=True)
+    (full / "work" / "#1").write_text("a whiteout\n")
     for path in (tmp_path, *tmp_path.parents):
         if path.stat().st_mode & 0o005 != 0o005:  # pytest's own, one more of them in a worker
             path.chmod(0o755)
     for path in (top, *top.rglob("*")):
         os.chown(path, 1000, 1000)
     os.chown(tmp_path, 1000, 1000)
-    for path in (top / "touched/work/work", top / "touched/other/work"):
+    for path in (empty / "work", full / "work"):
         os.chown(path, 0, 0)
         path.chmod(0)
     with becoming((1000, 1000)):
-        airlock.remove_tree(top / "touched/work")
+        airlock.remove_tree(empty)
         with pytest.raises(BackendError, match="another user"):
             airlock.remove_tree(top)
     airlock.remove_tree(top)
