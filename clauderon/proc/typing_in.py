@@ -77,7 +77,10 @@ def _typed(ours: int, child: subprocess.Popen[bytes], text: bytes, leave: bytes)
 
 
 def _read(ours: int, for_s: float, *, until_quiet_s: float | None = None) -> None:
-    """Take away what is shown, so that whoever writes it does not wait. until_quiet_s: as long as nothing came."""
+    """Take away what is shown, so that whoever writes it does not wait. until_quiet_s: as long as nothing came.
+
+    Raises OSError once nobody is there any more: the program has ended, if not quite yet for `poll`.
+    """
     end = time.monotonic() + for_s
     while True:
         left = max(0.0, end - time.monotonic())
@@ -86,10 +89,7 @@ def _read(ours: int, for_s: float, *, until_quiet_s: float | None = None) -> Non
         )
         if not ready:
             return
-        try:
-            if not os.read(ours, 65536):
-                return
-        except OSError:  # the other side is closed
-            return
+        if not os.read(ours, 65536):
+            raise OSError("the other side is closed")  # Linux says so itself
         if time.monotonic() > end:
             return  # it never falls silent
