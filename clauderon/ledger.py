@@ -17,24 +17,13 @@ from typing import Any, NamedTuple
 
 from clauderon.errors import BackendError
 from clauderon.paths import Home
-from clauderon.usage_journal import numbers
+from clauderon.usage_journal import COUNTED, numbers
 
 HOUR_S = 3600
 BUSY_TIMEOUT_S = 5.0
 # A journal is done with when its successor exists and nobody has written to it for so long.
 _QUIET_S = 60.0
-SUMS = (
-    "requests",
-    "unknown",
-    "unpriced",
-    "input",
-    "cache_read",
-    "cache_write",
-    "cache_write_1h",
-    "output",
-    "nano",
-    "guessed",
-)
+SUMS = (*COUNTED, "guessed")
 _SCHEMA = f"""
 CREATE TABLE usage (
     session TEXT NOT NULL, name TEXT NOT NULL, team TEXT NOT NULL, api TEXT NOT NULL, model TEXT NOT NULL,

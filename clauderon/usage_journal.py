@@ -15,6 +15,18 @@ from typing import Any
 from clauderon.paths import Home
 
 ROTATE_BYTES = 4 << 20
+# What a line counts, beside what it is about: whole numbers that are added up.
+COUNTED = (
+    "requests",
+    "unknown",
+    "unpriced",
+    "input",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "output",
+    "nano",
+)
 
 
 class Journal:

@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from clauderon import visible
+from clauderon.usage_journal import COUNTED
 
-SUMS = (
-    "requests",
-    "unknown",
-    "unpriced",
-    "input",
-    "cache_read",
-    "cache_write",
-    "cache_write_1h",
-    "output",
-    "nano",
-)
 # The names come from answers: more of them than there are models are counted together.
 _MOST_MODELS = 200
 _LONGEST = 100
@@ -34,8 +24,8 @@ class Totals:
         api, model = str(record["api"]), visible.line(str(record["model"]))[:_LONGEST] or "unknown"
         if (api, model) not in self._sums and len(self._sums) >= _MOST_MODELS:
             model = OTHERS
-        sums = self._sums.setdefault((api, model), dict.fromkeys(SUMS, 0))
-        for name in SUMS:
+        sums = self._sums.setdefault((api, model), dict.fromkeys(COUNTED, 0))
+        for name in COUNTED:
             value = record.get(name, 0)
             sums[name] += value if isinstance(value, int) else 0
 
