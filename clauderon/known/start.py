@@ -114,9 +114,9 @@ class Place(NamedTuple):
 
 
 def parsed(data: bytes | None) -> dict[str, Any]:
-    """A JSON object, or an empty one for what is none (the agent was killed writing it)."""
+    """A JSON object, or an empty one for what is none: the agent was killed writing it, or nests without end."""
     try:
         value = json.loads(data or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
