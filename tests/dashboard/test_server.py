@@ -17,8 +17,6 @@ import pytest
 
 from clauderon.dashboard.server import Dashboard
 from clauderon.paths import Home
-from clauderon.proxy.audit.aside import Aside
-from clauderon.proxy.audit.log import AuditLog
 from clauderon.session.feed import Feed
 from clauderon.store import Store
 from tests.standins.cli import Cli
@@ -185,35 +183,6 @@ async def test_it_listens_on_loopback_alone(fleet: Fleet) -> None:
         runner = page.dashboard._runner
         assert runner is not None
         assert [address[0] for address in runner.addresses] == ["127.0.0.1"]
-
-
-def test_whoever_asks_without_end_does_not_fill_the_audit(home: Home) -> None:
-    aside = Aside(home.audit, 1)
-    for _ in range(1000):
-        aside.refused("GET", "/", "no-cookie")
-    assert 50 <= len(home.audit.read_text().splitlines()) < 70
-    aside._left = 1.0
-    aside.refused("GET", "/", "no-cookie")
-    last = json.loads(home.audit.read_text().splitlines()[-1])
-    assert last["others"] >= 930
-
-
-def test_lines_from_aside_are_not_cut_by_the_proxys_own(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write that fails takes its own half away, and no line that another added meanwhile. Seen to cut it."""
-    log = AuditLog(home.audit, max_bytes=1 << 20, keep=1)
-    log._append(b'{"a": 1}\n')
-    Aside(home.audit, 1).refused("GET", "/", "no-cookie")
-    kept = home.audit.read_bytes()
-
-    def full(_descriptor: int, _data: bytes) -> int:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr("clauderon.proxy.audit.log.os.write", full)
-        with pytest.raises(OSError, match="No space"):
-            log._append(b'{"b": 1}\n')
-    assert home.audit.read_bytes() == kept
-    log._close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
