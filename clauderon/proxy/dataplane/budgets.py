@@ -20,7 +20,7 @@ def check(session: Session, host: str, head: RequestHead) -> None:
     """Raises Problem for a request to a host that is metered, if a budget stops it."""
     meter = session.shared.meter
     assert meter is not None
-    stop = meter.stop(session.policy.id, host, head.method, head.target, bool(head.upgrade))
+    stop = meter.stop(session.policy.id, host, head)
     if stop is not None:
         raise _problem(stop, meter.hosts[host])
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from clauderon.known.table import LENT
-from clauderon.proxy.policy import fine_rules
+from clauderon.proxy.http.request import RequestHead, split_target
+from clauderon.proxy.policy import fine_rules, read_only
 from clauderon.proxy.usage import dialects
 from clauderon.proxy.usage.dialects import Dialect
 
@@ -73,20 +74,28 @@ _ENDS = {
 _ANY_END = tuple(end for ends in _ENDS.values() for end in ends)
 _READING = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
-# What is billed as well and says nothing of its cost in its answer: batches, pictures, sound, calls.
-_UNCOUNTED = {
-    "anthropic": re.compile(
-        rb"/v1/(messages/batches|complete)$|/sessions(/[^/]+/events)?$|/experimental/[a-z]+_prompt$"
-    ),
-    "openai": re.compile(
-        rb"/(batches|images/[a-z]+|audio/[a-z]+|videos(/[^/]+/remix|/[a-z]+)?|fine_tuning/jobs|runs|realtime(/[\w-]+)*"
-        rb"|chatkit/sessions|memories/[a-z_]+|wham/tasks|agents/.*/jobs(/.*)?|messages/batches)$"
-    ),
-    "gemini": re.compile(
-        rb":(batchgeneratecontent|predict|predictlongrunning|(async)?(batch)?embedcontents?|generateanswer"
-        rb"|asyncbatchembedcontent|streamrawpredict|rawpredict)$|[./]bidigeneratecontent(constrained)?$|/interactions$"
-        rb"|/openai/(batches|images/[a-z]+|audio/[a-z]+|videos)$|/cachedcontents$|/tunedmodels$"
-    ),
+# Of those paths the ones that these APIs are known to have, and what else is known to cost nothing. Whatever is in
+# neither may be billed without saying so in its answer: batches, pictures, sound, calls, agents in the vendor's cloud.
+_COUNTED = re.compile(
+    rb"(/v1|/v1beta/openai|/compatible-mode/v1|/backend-api/codex)?/(messages|responses(/compact)?|(chat/)?completions"
+    rb"|embeddings)|/v1/engines/[^/:]+/completions|(/v\w+/(models|tunedmodels)/[^/:]+|/v1internal):(stream)?generatecontent"
+)
+_FREE_METHODS = _READING | {b"DELETE"}
+_EVERYWHERE = rb"/v1/messages/count_tokens|(/compatible-mode)?/v1/files|/v1/(logs|metrics|traces)"
+_FREE = {
+    name: re.compile(_EVERYWHERE + b"|" + paths)
+    for name, paths in {
+        "anthropic": rb"/v1/messages/batches/[^/]+/cancel|/v1/oauth/token|/v1/privacy-consents(/[a-z]+)?"
+        rb"|/api/(event_logging(/v\d+)?/batch|eval/[\w.-]+|hello|claude_cli_feedback|claude_code_grove"
+        rb"|claude_code_shared_session_transcripts|oauth/(account|claude_cli)/[a-z_]+"
+        rb"|claude_code/(metrics|(user_)?settings|policy_limits|team_memory|notification/preferences))",
+        "openai": rb"/v1/(moderations|batches/[^/]+/cancel|uploads(/[^/]+/(parts|complete|cancel))?"
+        rb"|conversations(/[^/]+(/items)?)?)|(/v1|/backend-api/codex)/responses/(input_tokens|[^/]+/cancel)"
+        rb"|/backend-api/(codex/analytics-events/events|ps/mcp|wham/apps)"
+        rb"|/telemetry|/mcp(/[\w/-]+)?|/models/(session|[^/]+/policy)",
+        "gemini": rb"/v\w+/models/[^/:]+:count(text|message)?tokens|(/upload)?/v\w+(/openai)?/files"
+        rb"|/v1internal:(counttokens|loadcodeassist|onboarduser|(fetch|get|list|record|retrieve|set)[a-z]+)",
+    }.items()
 }
 
 
@@ -111,9 +120,20 @@ def dialect(api: Api, target: bytes) -> Dialect:
     return next(named, api).dialect
 
 
-def uncounted(api: Api, method: bytes, target: bytes, upgrade: bool = False) -> bool:
-    """Whether a request is one that the API bills and whose cost nobody can read from its answer."""
-    return _asks(method, upgrade) and any(map(_UNCOUNTED[api.name].search, _paths(target)))
+def uncounted(api: Api, head: RequestHead) -> bool:
+    """Whether nobody knows that a request is counted or free, in every way that a server may read it."""
+    target = b"?".join(part for part in split_target(head.target) if part)
+    if head.upgrade and head.upgrade.lower() != b"websocket":
+        return True  # nobody reads what follows
+    paths = _paths(target)
+    if _asks(head.method, bool(head.upgrade)) and paths and all(map(_COUNTED.fullmatch, paths)):
+        return False
+    if head.upgrade or read_only.override(target, read_only.fields_of(head)) is not None:
+        return True
+    if head.method in _FREE_METHODS:
+        return False
+    free = _FREE[api.name]
+    return not paths or not all(_COUNTED.fullmatch(path) or free.fullmatch(path) for path in paths)
 
 
 def _asks(method: bytes, upgrade: bool) -> bool:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from clauderon.proxy.http.request import RequestHead
 from clauderon.proxy.usage.amounts import UNKNOWN, Usage
 from clauderon.proxy.usage.apis import HOSTS, Api, asked, dialect, model_named, uncounted
 from clauderon.proxy.usage.dialects import Dialect
@@ -46,12 +47,15 @@ class Meter:
         self.spending = Spending()
         self.spending.priced = lambda api, model: self.prices.of(api, model) is not None
 
-    def stop(self, session: str, host: str, method: bytes, target: bytes, upgrade: bool) -> Stop | None:
+    def stop(self, session: str, host: str, head: RequestHead) -> Stop | None:
         """Why a budget stops this request, or None. session: its id; host: one of `hosts`."""
-        api = self.hosts[host]
-        if asked(method, target, upgrade):
-            return self.spending.stop(session)
-        if uncounted(api, method, target, upgrade) and self.spending.is_limited(session):
+        if not self.spending.is_limited(session):
+            return None
+        if asked(head.method, head.target, bool(head.upgrade)):
+            stop = self.spending.stop(session)
+            if stop is not None:
+                return stop
+        if uncounted(self.hosts[host], head):
             what = "there is a budget, and what this request costs cannot be counted"
             return Stop("budget-uncounted", what, "docs/usage.md says which requests can")
         return None
