@@ -91,7 +91,7 @@ PROXY: dict[str, set[str]] = {
     "net": {"policy", "http"},
     "ca": set(),
     "audit": set(),
-    "usage": {"policy"},
+    "usage": {"policy", "http"},
     "policy": {"http"},
     "http": set(),
     "status": set(),

@@ -67,12 +67,14 @@ class Lent(_Said):
     """A credential, and what an agent finds in its place: `placeholder`, in each of the `variables`.
 
     api: how its hosts answer, by a name of `proxy.usage.apis`, for `usage`; "" where that is not known.
+    free: which paths there cost nothing, as telemetry and settings: an expression for whole paths, in lower case.
     """
 
     credential: Credential
     placeholder: str
     variables: tuple[str, ...]
     api: str = ""
+    free: str = ""
 
 
 class Conversation(_Said):

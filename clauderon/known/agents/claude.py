@@ -265,6 +265,9 @@ AGENT = Known(
             ),
             placeholder="sk-ant-api03-clauderon-placeholder-the-proxy-has-the-real-key",
             variables=("ANTHROPIC_API_KEY",),
+            free=r"/api/(event_logging(/v\d+)?/batch|eval/[\w.-]+|hello|claude_cli_feedback|oauth/account/[a-z_]+"
+            r"|claude_code/(metrics|(user_)?settings|policy_limits|team_memory|notification/preferences))"
+            r"|/v1/(logs|metrics|traces|privacy-consents(/[a-z]+)?)",
         ),
         # The same host as `anthropic`: where both are set the API key counts, as in Claude Code itself.
         Lent(

@@ -149,6 +149,7 @@ AGENT = Known(
             ),
             placeholder=placeholders.codex_token("", ""),
             variables=(),
+            free=r"/backend-api/(codex/(analytics-events/events|responses/(input_tokens|[^/]+/cancel))|ps/mcp|wham/apps)",
         ),
     ),
     conversation=Conversation(

@@ -92,6 +92,7 @@ AGENT = Known(
             placeholder="github_pat_clauderonPlaceholderTheProxyHasTheRealToken",
             variables=("COPILOT_GITHUB_TOKEN",),
             api="openai",
+            free=r"/telemetry|/mcp(/[\w/-]+)?|/models/(session|[^/]+/policy)",
         ),
         # There it asks who the person is, and it gets nothing else there: that is for a `github` token.
         Lent(

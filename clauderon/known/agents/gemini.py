@@ -91,6 +91,7 @@ AGENT = Known(
             placeholder="AIza-clauderon-placeholder-proxy-has-real-key",
             # Beside its own the one of the Vercel AI SDK, on which other agents are built.
             variables=("GEMINI_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY"),
+            free=r"/v1internal:(counttokens|loadcodeassist|onboarduser|(fetch|get|list|record|retrieve|set)[a-z]+)",
         ),
     ),
     conversation=Conversation(files=".gemini/tmp/*/chats/session-*", answered='"type":"gemini"'),

@@ -77,28 +77,30 @@ _READING = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 # Of those paths the ones that these APIs are known to have, and what else is known to cost nothing. Whatever is in
 # neither may be billed without saying so in its answer: batches, pictures, sound, calls, agents in the vendor's cloud.
 _COUNTED = re.compile(
-    rb"(/v1|/v1beta/openai|/compatible-mode/v1|/backend-api/codex)?/(messages|responses(/compact)?|(chat/)?completions"
+    rb"(/v1|/v1beta/openai|/compatible-mode/v1|/backend-api/[a-z]+)?/(messages|responses(/compact)?|(chat/)?completions"
     rb"|embeddings)|/v1/engines/[^/:]+/completions|(/v\w+/(models|tunedmodels)/[^/:]+|/v1internal):(stream)?generatecontent"
 )
 _FREE_METHODS = _READING | {b"DELETE"}
-_EVERYWHERE = rb"/v1/messages/count_tokens|(/compatible-mode)?/v1/files|/v1/(logs|metrics|traces)"
 _FREE = {
-    name: re.compile(_EVERYWHERE + b"|" + paths)
-    for name, paths in {
-        "anthropic": rb"/v1/messages/batches/[^/]+/cancel|/v1/oauth/token|/v1/privacy-consents(/[a-z]+)?"
-        rb"|/api/(event_logging(/v\d+)?/batch|eval/[\w.-]+|hello|claude_cli_feedback|claude_code_grove"
-        rb"|claude_code_shared_session_transcripts|oauth/(account|claude_cli)/[a-z_]+"
-        rb"|claude_code/(metrics|(user_)?settings|policy_limits|team_memory|notification/preferences))",
-        "openai": rb"/v1/(moderations|batches/[^/]+/cancel|uploads(/[^/]+/(parts|complete|cancel))?"
-        rb"|conversations(/[^/]+(/items)?)?)|(/v1|/backend-api/codex)/responses/(input_tokens|[^/]+/cancel)"
-        rb"|/backend-api/(codex/analytics-events/events|ps/mcp|wham/apps)"
-        rb"|/telemetry|/mcp(/[\w/-]+)?|/models/(session|[^/]+/policy)",
-        "gemini": rb"/v\w+/models/[^/:]+:count(text|message)?tokens|(/upload)?/v\w+(/openai)?/files"
-        rb"|/v1internal:(counttokens|loadcodeassist|onboarduser|(fetch|get|list|record|retrieve|set)[a-z]+)",
-    }.items()
+    "anthropic": rb"/v1/messages/batches/[^/]+/cancel|/v1/oauth/token",
+    "openai": rb"/v1/(moderations|batches/[^/]+/cancel|uploads(/[^/]+/(parts|complete|cancel))?"
+    rb"|conversations(/[^/]+(/items)?)?|responses/(input_tokens|[^/]+/cancel))",
+    "gemini": rb"/v\w+/models/[^/:]+:count(text|message)?tokens|(/upload)?/v\w+(/openai)?/files",
 }
+_FREE_EVERYWHERE = rb"/v1/messages/count_tokens|(/compatible-mode)?/v1/files"
 
 
+def _free_paths(api: Api) -> re.Pattern[bytes]:
+    """What costs nothing at an API's hosts, with what the agents' own files say of them."""
+    told = (
+        lent.free.encode()
+        for lent in LENT.values()
+        if lent.free and any(HOSTS.get(host.replace("*", "x")) is api for host in lent.credential.hosts)
+    )
+    return re.compile(b"|".join((_FREE_EVERYWHERE, _FREE[api.name], *told)))
+
+
+_FREE_PATHS = {name: _free_paths(api) for name, api in APIS.items()}
 _MODEL = re.compile(rb"/models/([\w.-]{1,128}):")
 
 
@@ -132,7 +134,7 @@ def uncounted(api: Api, head: RequestHead) -> bool:
         return True
     if head.method in _FREE_METHODS:
         return False
-    free = _FREE[api.name]
+    free = _FREE_PATHS[api.name]
     return not paths or not all(_COUNTED.fullmatch(path) or free.fullmatch(path) for path in paths)
 
 

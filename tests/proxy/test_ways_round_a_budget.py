@@ -1,0 +1,88 @@
+"""Requests that would spend and say nothing of it: nothing goes round a budget, and what is free goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from clauderon.proxy.usage.meter import Meter
+from tests.proxy.rig import Rig
+from tests.proxy.test_budgets import CENTS, limit, meter
+from tests.proxy.usage.test_meter import ASK
+
+__all__ = ["meter"]
+
+
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("api.anthropic.com", b"/v1/chat/completions"),
+        ("generativelanguage.googleapis.com", b"/v1beta/openai/chat/completions"),
+        ("api.individual.githubcopilot.com", b"/chat/completions"),
+        ("api.githubcopilot.com", b"/v1/messages"),
+        ("api.anthropic.com", b"/v1/message%73"),
+    ],
+)
+def test_no_other_way_to_the_same_model_goes_round_a_budget(
+    rig: Rig, meter: Meter, host: str, path: bytes
+) -> None:
+    """Seen to fail in each of these ways: the answer came, and was not even counted."""
+    rig.upstream(host, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    limit(meter, CENTS)
+    meter.spending.spend("one", "", CENTS)
+    head, _ = rig.ask(ASK % (path, host.encode()), host)
+    assert b"budget" in head and head[9:10] == b"4"
+
+
+def test_what_costs_nothing_goes_on(rig: Rig, meter: Meter) -> None:
+    rig.upstream("api.anthropic.com", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    limit(meter, CENTS)
+    meter.spending.spend("one", "", CENTS)
+    free = [
+        ASK % (path, b"api.anthropic.com")
+        for path in (b"/v1/messages/count_tokens", b"/api/event_logging/batch")
+    ]
+    for request in (*free, b"GET /api/oauth/profile HTTP/1.1\r\nHost: api.anthropic.com\r\n\r\n"):
+        assert rig.ask(request, "api.anthropic.com")[0].startswith(b"HTTP/1.1 200")
+
+
+def test_a_request_pipelined_behind_a_free_one_is_judged_as_any(rig: Rig, meter: Meter) -> None:
+    """Seen to fail where the judge asked for the first request of a connection alone."""
+    host = b"api.anthropic.com"
+    upstream = rig.upstream(host.decode(), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    limit(meter, CENTS)
+    meter.spending.spend("one", "", CENTS)
+    client = rig.tunnel(host.decode())
+    client.send(b"GET /v1/models HTTP/1.1\r\nHost: %b\r\n\r\n%b" % (host, ASK % (b"/v1/messages", host)))
+    assert [client.message()[0][9:12] for _ in range(2)] == [b"200", b"402"]
+    assert b"/v1/messages" not in upstream.seen
+
+
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("api.anthropic.com", b"/v1/messages/batches"),
+        ("api.openai.com", b"/v1/batches"),
+        ("api.openai.com", b"/v1/images/generations"),
+        ("api.openai.com", b"/v1/threads/thread_1/runs"),
+        ("api.openai.com", b"/v1/audio/speech?x=1"),
+        ("api.anthropic.com", b"/v1/sessions"),
+        ("api.anthropic.com", b"/v1/sessions/session_1/events"),
+        ("api.openai.com", b"/v1/videos/edits"),
+        ("api.openai.com", b"/v1/realtime/calls/rtc_u1-x/accept"),
+        ("chatgpt.com", b"/backend-api/wham/tasks"),
+        ("api.individual.githubcopilot.com", b"/agents/swe/v1/jobs/owner/repo"),
+        ("generativelanguage.googleapis.com", b"/v1beta/openai/images/generations"),
+        ("generativelanguage.googleapis.com", b"/v1beta/models/veo:predictLongRunning"),
+        ("generativelanguage.googleapis.com", b"/v1beta/models/x:batchGenerateContent"),
+    ],
+)
+def test_what_is_billed_and_cannot_be_counted_is_refused_under_a_budget_alone(
+    rig: Rig, meter: Meter, host: str, path: bytes
+) -> None:
+    """Seen to fail without the list: a batch spent what it liked."""
+    rig.upstream(host, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    limit(meter, None)
+    assert rig.ask(ASK % (path, host.encode()), host)[0].startswith(b"HTTP/1.1 200")
+    limit(meter, CENTS)
+    head, body = rig.ask(ASK % (path, host.encode()), host)
+    assert b"budget-uncounted" in head and b"cannot be counted" in body
