@@ -23,7 +23,6 @@ from pathlib import Path
 
 from clauderon import paths
 from clauderon.airlock.layout import CONTAINER_OBJECTS, HostSide, host_side
-from clauderon.airlock.removal import remove_tree
 from clauderon.mount import Mount
 
 # No bitmaps: git warns of a second one. No packs of what nothing names (`.mtimes`): git does not touch those either.
@@ -84,7 +83,10 @@ def lend(home: paths.Home, session_id: str, objects: Sequence[Path]) -> Mount:
     side = host_side(home, session_id)
     if not side.lent.is_dir():
         draft = side.lent.with_name("lent.new")
-        remove_tree(draft)
+        if os.path.lexists(draft):  # of a command that was killed
+            from clauderon.airlock.removal import remove_tree
+
+            remove_tree(draft)
         draft.mkdir(parents=True)
         for number, directory in enumerate(objects):
             if not _link_all(directory, draft, own=number == 0):

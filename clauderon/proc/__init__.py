@@ -18,19 +18,55 @@ Children run in a process group of their own, but for those on our terminal: a C
 them in order.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from clauderon.proc.capture import Running, run, start, stream
 from clauderon.proc.child import Completed, Env, find, operand, stop_unwaited
-from clauderon.proc.detached import attend, daemon, end_all_with
-from clauderon.proc.glancing import glance
-from clauderon.proc.piping import pipe
-from clauderon.proc.pouring import Pour
-from clauderon.proc.terminal import foreground, pass_through, reader_left, replace, until_reader_leaves, visit
 from clauderon.proc.terminal_modes import leave, size
-from clauderon.proc.typing_in import type_into
 from clauderon.proc.waiting import briefly, told_to
+
+if TYPE_CHECKING:
+    from clauderon.proc.detached import attend, daemon, end_all_with
+    from clauderon.proc.glancing import glance
+    from clauderon.proc.piping import pipe
+    from clauderon.proc.pouring import Pour
+    from clauderon.proc.terminal import (
+        foreground,
+        pass_through,
+        reader_left,
+        replace,
+        until_reader_leaves,
+        visit,
+    )
+    from clauderon.proc.typing_in import type_into
+
+# Loaded when first asked for: `create` needs none of these.
+_DOORS = {
+    "Pour": "pouring",
+    "attend": "detached",
+    "daemon": "detached",
+    "end_all_with": "detached",
+    "foreground": "terminal",
+    "glance": "glancing",
+    "pass_through": "terminal",
+    "pipe": "piping",
+    "reader_left": "terminal",
+    "replace": "terminal",
+    "type_into": "typing_in",
+    "until_reader_leaves": "terminal",
+    "visit": "terminal",
+}
 
 __all__ = [
     "Completed", "Env", "Pour", "Running", "attend", "briefly", "daemon", "end_all_with", "find",
     "foreground", "glance", "leave", "operand", "pass_through", "pipe", "reader_left", "replace", "run",
     "size", "start", "stop_unwaited", "stream", "told_to", "type_into", "until_reader_leaves", "visit",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    door = _DOORS.get(name)
+    if door is None:
+        raise AttributeError(name)
+    return getattr(import_module(f"clauderon.proc.{door}"), name)

@@ -17,14 +17,11 @@ from clauderon.record import Session
 from clauderon.session import (
     credential_facts,
     hook,
-    idempotency,
     launch,
     proxy_notify,
-    remove,
     request,
     resources,
     telling,
-    unheard,
     unsafe,
 )
 from clauderon.session.background import Background
@@ -44,19 +41,27 @@ class Created(NamedTuple):
 def create(context: Context, wanted: Request) -> Created:
     """Make a session and start its container. Raises before any side effect, or undoes what was done."""
     key = wanted.idempotency
+    if not key:
+        return Created(_told(context, wanted))
+    from clauderon.session import idempotency
+
     while True:
-        existing = idempotency.made_with(context, key) if key else None
+        existing = idempotency.made_with(context, key)
         if existing is not None:
             idempotency.check_same(context, wanted, existing)
             return Created(existing, existing=True)
         try:
-            session = _create(context, wanted)
-            telling.tell(context, session, "create")
-            return Created(session)
+            return Created(_told(context, wanted))
         except Conflict:
             # Another command with the same key may have been faster: with the name, or with the key itself.
-            if not key or context.store.by_idempotency(key) is None:
+            if context.store.by_idempotency(key) is None:
                 raise
+
+
+def _told(context: Context, wanted: Request) -> Session:
+    session = _create(context, wanted)
+    telling.tell(context, session, "create")
+    return session
 
 
 def _create(context: Context, wanted: Request) -> Session:
@@ -168,6 +173,8 @@ def prepare_only(context: Context, session: Session, prompt: bytes | None, *, at
 def _start(context: Context, plan: Plan, session: Session, around: launch.Surroundings) -> Session:
     session = context.store.update(session.id, step="container")
     if plan.attached:
+        from clauderon.session import unheard
+
         unheard.hold(context, session)
 
     def describe(row: Session) -> ContainerSpec:
@@ -189,6 +196,8 @@ def _serve(context: Context, session: Session) -> None:
 
 def undo(context: Context, session: Session, error: BaseException) -> None:
     """Undo a failed create, in reverse; what cannot be undone is said, and left to the next command."""
+    from clauderon.session import remove
+
     try:
         if session.step == "container":
             # From here on its container is not the session that was asked for, should it come up after all.

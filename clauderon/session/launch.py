@@ -16,13 +16,12 @@ from clauderon.agents.image import ImageFacts
 from clauderon.caching import wanted
 from clauderon.config.schema import Agent
 from clauderon.confined import Tree
-from clauderon.docker import failures
 from clauderon.docker.parse import Image
 from clauderon.errors import BackendError, CommandFailed, UsageError
 from clauderon.mount import Mount
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import credential_facts, own_network, probe, resources, touching, unsafe, volumes
+from clauderon.session import credential_facts, probe, resources, touching, unsafe, volumes
 from clauderon.session.context import Context
 from clauderon.session.resources import Gateway
 
@@ -69,6 +68,8 @@ def surroundings(
             error.hint = first + alternatives(context, session.id)
         raise
     if session.network == "proxied":
+        from clauderon.session import own_network
+
         gateway = own_network.ensure(context, session, found.networks)
     else:
         gateway = resources.ensure_network(context, inspection, found.networks)
@@ -221,6 +222,8 @@ def run(
             resources.proven(context, gateway)
             return session
         except CommandFailed as failure:
+            from clauderon.docker import failures
+
             _remove_unstarted(context, session)
             changed = _less(context, container, failure)
             if changed:
@@ -242,6 +245,8 @@ def run(
 
 def _less(context: Context, asked: spec.ContainerSpec, failure: CommandFailed) -> dict[str, Any]:
     """What to ask of an engine that cannot hold one of the limits, said aloud; empty for any other failure."""
+    from clauderon.docker import failures
+
     cpus = failures.most_cpus(failure)
     if cpus is not None and asked.cpus != cpus:
         context.report.warn(f"the engine has {cpus} CPUs, so a limit of {asked.cpus} does not bind there")

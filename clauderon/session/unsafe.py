@@ -7,16 +7,19 @@ among them. Looks at the disk and, for named volumes, asks the engine; changes n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from clauderon import runoptions
 from clauderon.errors import UsageError
 from clauderon.git.alternates import object_dirs
 from clauderon.record import Session
-from clauderon.session import given, protected
 from clauderon.session.context import Context
+
+if TYPE_CHECKING:
+    from clauderon import runoptions
+    from clauderon.session import given
 
 # Options whose every value is harmless: they narrow, measure, or tell the agent something.
 _SAFE_NAMES = (
@@ -51,6 +54,9 @@ def reasons(context: Context, session: Session) -> tuple[str, ...]:
     of_agent = agent.env if agent is not None else {}
     if not (session.volumes or session.publish or session.env or session.extra_args or of_agent):
         return ()
+    from clauderon import runoptions
+    from clauderon.session import given, protected
+
     git_dir = Path(session.git_dir)
     git_dirs = [git_dir, Path(session.repo) / ".git", *object_dirs(git_dir / "objects")]
     among = protected.places(context.home.root, git_dirs, context.environ)
@@ -102,11 +108,13 @@ def check_again(context: Context, session: Session) -> None:
 
 def _option(rules: given.Rules, option: runoptions.Option) -> str:
     needed = option.name in ("detach", "sig-proxy")  # `create` would wait for the container's end
+    from clauderon import runoptions
+
     if option.name in runoptions.SWITCHES and option.value == "false" and not needed:
         return ""
     if option.name in _SAFE:
         return ""
-    checked = _CHECKED.get(option.name)
+    checked = _of_paths().get(option.name) or _CHECKED.get(option.name)
     if checked is None:
         return f"--{option.name} is not on the list of options that are known to be safe"
     return checked(rules, option.value)
@@ -190,10 +198,14 @@ def _score(_rules: given.Rules, value: str) -> str:
     return "" if re.fullmatch(r"[0-9]{1,4}", value) else "a negative one sends other programs first"
 
 
+def _of_paths() -> Mapping[str, Callable[[given.Rules, str], str]]:
+    """The options that give the container a path."""
+    from clauderon.session import given
+
+    return {"volume": given.volume, "mount": given.mount, "tmpfs": given.tmpfs}
+
+
 _CHECKED: dict[str, Callable[[given.Rules, str], str]] = {
-    "volume": given.volume,
-    "mount": given.mount,
-    "tmpfs": given.tmpfs,
     "env": _env_option,
     "publish": _publish,
     "label": _label,
