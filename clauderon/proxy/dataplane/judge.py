@@ -142,7 +142,8 @@ def _forward(
         problem = session.rules.request_problem(head, grant)
         if problem is not None:
             raise problems.refusal(problem)
-        if grant.value is not None and key.secure and minting.is_minting(key.host, head.target):
+        lends = grant.value is not None and key.secure
+        if lends and minting.is_minting(key.host, head.target, models=grant.model_api):
             raise problems.minting(grant, key)
         if head.upgrade and grant.may_come_back:
             _check_upgrade(grant, key.host, head.upgrade)
