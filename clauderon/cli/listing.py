@@ -58,7 +58,9 @@ def list_(
         list[str] | None,
         typer.Option("--filter", metavar="COLUMN=VALUE", help="Only such; also !=, <, > and *; repeatable."),
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Redraw every second until Ctrl-C.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Redraw every second until Ctrl-C; a bell calls you.")
+    ] = False,
     names: Annotated[bool, typer.Option("--names", help="Only the names, a line each.")] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
@@ -112,11 +114,30 @@ def _rows(context: Context, out: Output, wanted: Wanted, archived: bool) -> list
 
 
 def _watch(context: Context, out: Output, wanted: Wanted, archived: bool, group: str | None) -> None:
+    from clauderon.session.calls import Calls
+
+    term = os.environ.get("TERM", "")
+    drawn = sys.stdout.isatty() and out.format == "table" and term != "dumb"
+    calls = Calls(context.home, group)
     while True:
-        if sys.stdout.isatty() and out.format == "table" and os.environ.get("TERM") != "dumb":
+        if drawn:
             out.text("\x1b[H\x1b[2J")
         _print(context, out, wanted, archived, group)
+        called = calls.read()
+        if drawn and called:
+            out.text(_bell(called, term))
         time.sleep(WATCH_S)
+
+
+def _bell(called: list[str], term: str) -> str:
+    """A bell, and a notification of the desktop's (OSC 9, for rxvt OSC 777) where the terminal may know one.
+
+    A terminal that knows no such sequence prints nothing of it. The Linux console and screen may; tmux passes none on.
+    """
+    if term.startswith(("linux", "screen", "tmux")):
+        return "\a"
+    start = "777;notify;clauderon;" if term.startswith("rxvt") else "9;clauderon: "
+    return "".join(f"\x1b]{start}{text}\a" for text in called) + "\a"
 
 
 def status(

@@ -121,7 +121,7 @@ complete -c clauderon -n '__clauderon_at list' -l group -x -a '(clauderon __comp
 complete -c clauderon -n '__clauderon_at list' -l columns -x -d 'Only these columns, in this order.'
 complete -c clauderon -n '__clauderon_at list' -l sort -x -d 'In this order; -COLUMN: the largest first.'
 complete -c clauderon -n '__clauderon_at list' -l filter -x -d 'Only such; also !=, <, > and *; repeatable.'
-complete -c clauderon -n '__clauderon_at list' -l watch -s w -d 'Redraw every second until Ctrl-C.'
+complete -c clauderon -n '__clauderon_at list' -l watch -s w -d 'Redraw every second until Ctrl-C; a bell calls you.'
 complete -c clauderon -n '__clauderon_at list' -l names -d 'Only the names, a line each.'
 complete -c clauderon -n '__clauderon_at list' -l format -x -a 'table tsv json' -d 'How to print the answer.'
 complete -c clauderon -n '__clauderon_at list' -l json -d 'Short for --format json.'

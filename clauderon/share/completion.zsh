@@ -168,8 +168,8 @@ _clauderon_list() {
         '--columns=[Only these columns, in this order.]:A,B,...: ' \
         '--sort=[In this order; -COLUMN\: the largest first.]:COLUMN: ' \
         '*--filter=[Only such; also !=, <, > and *; repeatable.]:COLUMN=VALUE: ' \
-        '--watch[Redraw every second until Ctrl-C.]' \
-        '-w[Redraw every second until Ctrl-C.]' \
+        '--watch[Redraw every second until Ctrl-C; a bell calls you.]' \
+        '-w[Redraw every second until Ctrl-C; a bell calls you.]' \
         '--names[Only the names, a line each.]' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clauderon import events
 from clauderon.cli.columns import COLUMNS, chosen, parse
+from clauderon.cli.listing import _bell
 from clauderon.errors import UsageError
 from clauderon.paths import Home
 from clauderon.usage_journal import Journal
 from tests.standins.cli import Cli
 from tests.standins.fleet import Fleet
+from tests.standins.terminal import on_a_terminal
 
 
 @pytest.fixture
@@ -170,3 +176,58 @@ def test_the_page_names_every_column() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "looking.md").read_text()
     sentence = page.partition("The columns are ")[2].partition("\n\n")[0]
     assert re.findall(r"`(\w+)`", sentence) == list(COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("term", "expected"),
+    [
+        ("xterm-256color", "\x1b]9;clauderon: asks waits for \\x1b]52;c;AA\\x07\a\x1b]9;clauderon: busy is done\a\a"),
+        ("screen", "\a"),
+        ("dumb", ""),
+    ],
+)  # fmt: skip
+def test_watching_calls_whoever_watches_and_no_container_drives_the_terminal(
+    cli: Cli, fleet: Fleet, term: str, expected: str
+) -> None:
+    """Seen to fail without the call, and with the event's words as they are: the clipboard was set (OSC 52)."""
+    told: list[float] = []
+
+    def tell(shown: str) -> bool:
+        if "busy" in shown and not told:
+            told.append(time.monotonic())
+            hostile = {"session": "asks", "waiting_for": "\x1b]52;c;AA\x07"}
+            events.append(fleet.home, "waiting", hostile)
+            events.append(fleet.home, "done", {"session": "busy", "exit_status": 0})
+            events.append(fleet.home, "stop", {"session": "busy"})
+        if not told:
+            return False
+        called = "\a" in shown if expected else time.monotonic() - told[0] > 2.5
+        return called and shown.rindex("busy") > shown.find("\a")
+
+    seen = on_a_terminal(
+        cli.command("list", "--watch"),
+        environ={**cli.environment(), "TERM": term},
+        stdout=True,
+        interrupt=tell,
+    )
+    assert seen.status == 130
+    drawn = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", seen.shown)
+    assert "".join(re.findall(r"\x1b\][^\a]*\a|\a", drawn)) == expected
+
+
+def test_a_bell_suits_its_terminal() -> None:
+    assert _bell(["a is done", "b is done"], "rxvt-unicode").count("\x1b]777;notify;clauderon;") == 2
+    assert _bell(["a is done", "b is done"], "linux") == _bell(["a is done"], "tmux-256color") == "\a"
+
+
+def test_watching_into_a_pipe_rings_nothing(cli: Cli, fleet: Fleet) -> None:
+    with subprocess.Popen(
+        cli.command("list", "--watch"), stdout=subprocess.PIPE, env=cli.environment(), cwd=cli.cwd
+    ) as child:
+        assert child.stdout is not None
+        shown = child.stdout.readline()
+        events.append(fleet.home, "done", {"session": "busy", "exit_status": 0})
+        while shown.count(b"broken") < 3:
+            shown += child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+    assert b"\a" not in shown and b"\x1b" not in shown
