@@ -14,7 +14,7 @@ SharedCaches = Literal["verified", "repository", "open", "off"]
 LendingScope = Literal["session", "any"]
 FetchScope = Literal["any", "remotes"]
 # Whose logins on the host can be lent: the clients' by name, Codex's key, and what `gh auth token` prints.
-Login = Literal["claude", "codex", "codex-key", "gh"]
+Login = Literal["claude", "codex", "codex-key", "gemini", "gh"]
 
 # What `create --network` takes beside the modes: `proxied`, and every host allowed.
 LEARN = "learn"

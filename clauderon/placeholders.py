@@ -11,6 +11,12 @@ _URL_SAFE = str.maketrans("+/", "-_", "=")
 LIFE_S = 365 * 86400
 CLAUDE_ACCESS = "sk-ant-oat01-clauderon-placeholder-the-proxy-has-the-real-token"
 CLAUDE_REFRESH = "sk-ant-ort01-clauderon-placeholder-the-host-has-the-real-token"
+GEMINI_ACCESS = "ya29.clauderon-placeholder-the-proxy-has-the-real-token"
+GEMINI_REFRESH = "1//clauderon-placeholder-the-host-has-the-real-token"
+GEMINI_SCOPE = (
+    "https://www.googleapis.com/auth/cloud-platform https://www.googleapis.com/auth/userinfo.email"
+    " https://www.googleapis.com/auth/userinfo.profile openid"
+)
 CODEX_REFRESH = "rt_clauderon-placeholder-the-host-has-the-real-token"
 
 

@@ -282,7 +282,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key(
             "login",
             checks.choice(*choices.LOGINS, ""),
-            "Else the login that this client keeps on your machine: `claude`, `codex`, `codex-key`, `gh`; "
+            "Else the login that this client keeps on your machine: `claude`, `codex`, `codex-key`, `gemini`, `gh`; "
             "empty for none.",
         ),
         Key(

@@ -312,11 +312,11 @@ def test_no_credential_is_anywhere_in_the_container(
 
 
 @pytest.fixture
-def image_with_node(live: Engine) -> Iterator[str]:
-    node = shutil.which("node", path=live.environ["PATH"])
+def image_with_node(engine: Engine) -> Iterator[str]:
+    node = shutil.which("node", path=engine.environ["PATH"])
     if node is None:
         pytest.skip("there is no node here to put into an image")
-    context = live.root / "node-image"
+    context = engine.root / "node-image"
     context.mkdir()
     shutil.copy(Path(node).resolve(), context / "node")
     linked = subprocess.run(["ldd", node], capture_output=True, text=True, check=True).stdout
@@ -326,10 +326,10 @@ def image_with_node(live: Engine) -> Iterator[str]:
     (context / "Dockerfile").write_text(
         f"FROM {DEBIAN}\nCOPY node /usr/local/bin/\nCOPY *.so.* /usr/local/lib/\nRUN ldconfig\n"
     )
-    tag = f"clauderon-test:{live.prefix}-node"
-    subprocess.run(["docker", "build", "-q", "-t", tag, str(context)], env=live.environ, check=True)
+    tag = f"clauderon-test:{engine.prefix}-node"
+    subprocess.run(["docker", "build", "-q", "-t", tag, str(context)], env=engine.environ, check=True)
     yield tag
-    live.docker("rmi", "-f", tag)
+    engine.docker("rmi", "-f", tag)
 
 
 def test_gemini_works_in_an_image_with_node_and_resumes(

@@ -352,3 +352,27 @@ def test_codex_finds_a_chatgpt_login_where_one_is_lent(
     kept = json.loads((home.session_home(row.id) / ".codex/auth.json").read_text())
     assert (kept["auth_mode"], kept["OPENAI_API_KEY"]) == ("chatgpt", None)
     assert kept["tokens"]["access_token"] == placeholders.codex_token("pro", "a-1")
+
+
+def test_geminis_way_in_follows_what_is_lent_and_leaves_another_alone(
+    home: Home, session: Make, agent: Find, prepare: Prepare
+) -> None:
+    row = session()
+    folder = home.session_home(row.id) / ".gemini"
+    lent: tuple[dict[str, Any], ...] = (
+        {"credentials": ("google-oauth",), "logins": {"google-oauth": {}}},
+        {"credentials": ("google", "google-oauth"), "logins": {"google-oauth": {}}},
+    )
+    for given, way in (*zip(lent, ("oauth-personal", "gemini-api-key"), strict=True), ({}, "gemini-api-key")):
+        env = prepare(row, agent("gemini"), **given).env
+        settings = json.loads((folder / "settings.json").read_text())
+        assert settings["security"]["auth"]["selectedType"] == way
+        assert ("GEMINI_API_KEY" in env) == (way != "oauth-personal")
+    kept = json.loads((folder / "oauth_creds.json").read_text())
+    assert kept["access_token"] == placeholders.GEMINI_ACCESS
+    assert kept["expiry_date"] == placeholders.FAR_S * 1000
+    settings["security"]["auth"]["selectedType"] = "vertex-ai"
+    settings["ui"] = {"theme": "mine"}
+    (folder / "settings.json").write_text(json.dumps(settings))
+    prepare(row, agent("gemini"), **lent[0])
+    assert json.loads((folder / "settings.json").read_text()) == settings

@@ -27,6 +27,7 @@ from tests.standins.engine import reserved_ports
 from tests.standins.issuer import Issuer
 
 CLAUDE, CHATGPT = ("api.anthropic.com", "/v1/messages"), ("chatgpt.com", "/backend-api/codex/responses")
+GOOGLE = ("cloudcode-pa.googleapis.com", "/v1internal:generateContent")
 
 
 @pytest.fixture
@@ -71,12 +72,41 @@ def lent(service: Service, session: Session, where: tuple[str, str] = CLAUDE) ->
 def test_who_is_logged_in_on_the_host_needs_no_configuration(lending: Service, issuer: Issuer) -> None:
     keep("claude", issuer.claude_login(3600))
     keep("codex", issuer.codex_login(3600))
+    keep("gemini", issuer.gemini_login(3600))
     session = lending.session("one")
-    assert lending.ensure().held == {"anthropic-oauth": "login of Claude Code", "chatgpt": "login of Codex"}
+    assert lending.ensure().held == {
+        "anthropic-oauth": "login of Claude Code",
+        "chatgpt": "login of Codex",
+        "google-oauth": "login of Gemini CLI",
+    }
     assert lent(lending, session) == 200
     assert lent(lending, session, CHATGPT) == 200
     assert issuer.bearers[1][2]["chatgpt-account-id"] == "account-test"
+    assert lent(lending, session, GOOGLE) == 200
     assert issuer.asked == []
+
+
+def test_a_google_login_is_renewed_as_the_client_that_is_installed(
+    lending: Service, issuer: Issuer, home: Home
+) -> None:
+    """Google asks for a password of the client's, which is in every copy of it and in none of ours."""
+    path = keep("gemini", issuer.gemini_login(-1))
+    session = lending.session("one")
+    lending.ensure()
+    status, said = lending.request(session, *GOOGLE, method="POST", body=b"{}")
+    assert (status, b"takes Gemini CLI, which is not installed" in said) == (401, True), said
+    assert issuer.begun == 0
+    # Its own client renews it, and what is lent follows.
+    keep("gemini", issuer.gemini_login(3600))
+    eventually(lambda: lent(lending, session, GOOGLE) == 200, "the client's own token")
+    keep("gemini", issuer.gemini_login(-1))
+    program = home.agents / "gemini/1.0.0/linux-x64/bundle/chunk.js"
+    program.parent.mkdir(parents=True)
+    program.parent.with_name("package.json").write_text("{}")
+    program.write_text(standin.GEMINI_CODE)
+    eventually(lambda: lent(lending, session, GOOGLE) == 200 and issuer.asked, "a renewal")
+    assert len(issuer.asked) == 1
+    assert issuer.refresh in path.read_text()
 
 
 def test_an_explicit_key_comes_before_a_login(lending: Service, issuer: Issuer, home: Home) -> None:
@@ -227,6 +257,9 @@ ENDPOINTS = (
     ("platform.claude.com", "/v1/oauth%2Ftoken"),
     ("platform.claude.com", "/V1/OAuth/Token"),
     ("auth.openai.com", "/oauth/token"),
+    ("oauth2.googleapis.com", "/token"),
+    ("oauth2.googleapis.com", "/./token"),
+    ("oauth2.googleapis.com", "/tokeninfo?access_token=x"),
 )
 
 
@@ -234,6 +267,7 @@ def test_a_session_cannot_reach_a_token_endpoint(lending: Service, issuer: Issue
     """Seen to fail without the answer of our own: the placeholder reached the issuer, which revoked the family."""
     keep("claude", issuer.claude_login(3600))
     keep("codex", issuer.codex_login(3600))
+    keep("gemini", issuer.gemini_login(3600))
     session = lending.session("one")
     lending.ensure()
     body = json.dumps({"grant_type": "refresh_token", "refresh_token": placeholders.CLAUDE_REFRESH}).encode()

@@ -1,6 +1,6 @@
 """An issuer of tokens whose refresh tokens work once: whoever uses one a second time loses the whole family.
 
-Speaks TLS with a CA of its own, for the three clients' hosts, and serves what a model API would say of an access token.
+Speaks TLS with a CA of its own, for the clients' hosts, and serves what a model API would say of an access token.
 """
 
 from __future__ import annotations
@@ -12,19 +12,27 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+import urllib.parse
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import trustme
 
-HOSTS = ("platform.claude.com", "auth.openai.com", "api.anthropic.com", "chatgpt.com")
+HOSTS = (
+    *("platform.claude.com", "auth.openai.com", "api.anthropic.com", "chatgpt.com"),
+    *("oauth2.googleapis.com", "cloudcode-pa.googleapis.com"),
+)
+CLIENT_ID = "123456789012-testnotarealclientatall0.apps.googleusercontent.com"
+CLIENT_SECRET = "GOCSPX-test-not-a-real-secret"
+# As Gemini CLI's package has it.
+GEMINI_CODE = f'var OAUTH_CLIENT_ID = "{CLIENT_ID}";\nvar OAUTH_CLIENT_SECRET = "{CLIENT_SECRET}";\n'
 
 
 @dataclass
 class Issuer:
-    """One family of tokens. asked: the refresh tokens as they came. bearers: (host, path, headers) of other requests.
+    """One family of tokens. begun: how many requests came. asked: the refresh tokens, once they are answered. bearers: (host, path, headers) of other requests.
 
     life_s: of the access tokens it gives. delay_s: before it answers. skew_s: how far its clock is ahead of ours.
     """
@@ -37,6 +45,7 @@ class Issuer:
     status: int = 200  # of every answer that is not 200
     number: int = 0
     revoked: bool = False
+    begun: int = 0
     asked: list[str] = field(default_factory=list)
     bearers: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     ends: dict[str, float] = field(default_factory=dict)
@@ -77,6 +86,7 @@ class Issuer:
 
     def grant(self, refresh: str) -> tuple[int, dict[str, Any]]:
         """What the token endpoint answers."""
+        self.begun += 1
         with self.lock:
             time.sleep(self.delay_s)
             self.asked.append(refresh)
@@ -129,6 +139,23 @@ class Issuer:
             "somethingNew": {"kept": True},
         }
 
+    def gemini_login(self, left_s: float) -> dict[str, Any]:
+        """What Gemini CLI keeps, likewise."""
+        return {
+            "access_token": self.issue(),
+            "refresh_token": self.refresh,
+            "scope": "openid https://www.googleapis.com/auth/cloud-platform",
+            "token_type": "Bearer",
+            "id_token": self.issue(),
+            "expiry_date": int((time.time() + left_s) * 1000),
+            "somethingNew": {"kept": True},
+        }
+
+    @property
+    def logins(self) -> dict[str, Callable[[float], dict[str, Any]]]:
+        """What makes each client's login, by its name."""
+        return {"claude": self.claude_login, "codex": self.codex_login, "gemini": self.gemini_login}
+
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -138,7 +165,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         issuer: Issuer = self.server.issuer  # type: ignore[attr-defined]
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         host = self.headers.get("host", "")
-        if self.path in ("/v1/oauth/token", "/oauth/token"):
+        if self.path == "/token":
+            form = dict(urllib.parse.parse_qsl(body.decode()))
+            known = (form.get("client_id"), form.get("client_secret")) == (CLIENT_ID, CLIENT_SECRET)
+            status, answer = 401, dict[str, Any](error="invalid_client")
+            if known and form.get("grant_type") == "refresh_token":
+                status, answer = issuer.grant(form.get("refresh_token", ""))
+        elif self.path in ("/v1/oauth/token", "/oauth/token"):
             try:
                 refresh = json.loads(body).get("refresh_token", "")
             except ValueError:

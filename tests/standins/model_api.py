@@ -28,6 +28,8 @@ import model_websocket as websocket  # type: ignore[import-not-found]
 from model_parts import CREDENTIAL_HEADERS, HOSTS, Keys, Record, tls  # type: ignore[import-not-found]
 
 CHATGPT = "/backend-api/codex/responses"
+CODE_ASSIST = "/v1internal:"  # what Gemini CLI speaks to with a Google account
+PLAN = {"currentTier": {"id": "standard-tier"}, "cloudaicompanionProject": "test-project"}
 ACCOUNTS = "/backend-api/wham/accounts/check"
 
 
@@ -74,6 +76,7 @@ class Handler(BaseHTTPRequestHandler):
             path in ("/v1/messages", "/v1/responses", CHATGPT)
             or path.endswith("/chat/completions")
             or ":streamGenerateContent" in path
+            or path.startswith(CODE_ASSIST)
             or (path.startswith("/v1beta/") and ":generateContent" in path)
         ):
             if not self._authorised(path, request):
@@ -84,6 +87,8 @@ class Handler(BaseHTTPRequestHandler):
                 self._openai(request)
             elif path.endswith("/chat/completions"):
                 self._chat(request)
+            elif path.startswith(CODE_ASSIST) and not path.endswith("enerateContent"):
+                self._elsewhere(request, PLAN if path == f"{CODE_ASSIST}loadCodeAssist" else {})
             else:
                 self._google(request, stream=":streamGenerateContent" in path)
         elif path == "/v1/messages/count_tokens":
@@ -124,10 +129,14 @@ class Handler(BaseHTTPRequestHandler):
             self._json(200, message)
 
     def _google(self, request: Mapping[str, Any], *, stream: bool) -> None:
+        wrapped = self.path.startswith(CODE_ASSIST)
+        request = request.get("request", {}) if wrapped else request
         talk = answers.google_talk(request)
         step = self.server.behaviour.script.step(talk)
         self._record(request, talk, step)
         answer = answers.google_answer(request, step, talk.tool)
+        if wrapped:
+            answer = {"response": answer, "traceId": "test"}
         if stream:
             self._stream([answer], named=False)
         else:
@@ -315,6 +324,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--openai-key", default=keys.openai)
     parser.add_argument("--google-key", default=keys.google)
     parser.add_argument("--chatgpt-token", default=keys.chatgpt)
+    parser.add_argument("--google-token", default=keys.google_login)
     return parser.parse_args(argv)
 
 
@@ -324,7 +334,7 @@ def main(argv: list[str]) -> int:
     if options.script is not None:
         script = answers.Script.from_json(options.script.read_text())
     given = (options.anthropic_key, options.anthropic_oauth, options.openai_key, options.google_key)
-    keys = Keys(*given, options.chatgpt_token)
+    keys = Keys(*given, options.chatgpt_token, options.google_token)
     bound = [options.bind] if _is_address(options.bind) and options.bind != "0.0.0.0" else []
     server = Server(
         (options.bind, options.port),

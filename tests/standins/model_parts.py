@@ -17,6 +17,8 @@ HOSTS = (
     "api.openai.com",
     "chatgpt.com",
     "generativelanguage.googleapis.com",
+    "cloudcode-pa.googleapis.com",
+    "oauth2.googleapis.com",
     "api.githubcopilot.com",
     "api.github.com",
     "dashscope.aliyuncs.com",
@@ -36,12 +38,15 @@ class Keys:
     openai: str = "sk-test-not-a-real-key-0001"
     google: str = "AIza-test-not-a-real-key-0001"
     chatgpt: str = ""
+    google_login: str = ""
     github: str = "github_pat_test_not_a_real_token_0001"
 
     def accepts(self, path: str, headers: Message) -> bool:
         """Whether a request carries the credential of the API it asks, told by its host, else by its path."""
         host = headers.get("Host", "").partition(":")[0]
         bearer = headers.get("Authorization", "").removeprefix("Bearer ")
+        if host == "cloudcode-pa.googleapis.com":
+            return _same(bearer, self.google_login)
         if host.endswith("googleapis.com") or path.startswith("/v1beta/"):
             return _same(headers.get("x-goog-api-key", ""), self.google)
         if path.startswith("/backend-api/codex/"):

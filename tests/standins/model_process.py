@@ -18,6 +18,8 @@ HOSTS = (
     "api.openai.com",
     "chatgpt.com",
     "generativelanguage.googleapis.com",
+    "cloudcode-pa.googleapis.com",
+    "oauth2.googleapis.com",
     "api.githubcopilot.com",
     "api.github.com",
     "dashscope.aliyuncs.com",

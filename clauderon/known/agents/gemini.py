@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from clauderon import placeholders
 from clauderon.known.kind import PLATFORMS, Conversation, Install, Known, Lent
 from clauderon.known.rows import Credential
 
 if TYPE_CHECKING:
     from clauderon.known.answers import Answer
     from clauderon.known.start import Launch, Place
+
+
+# The ways in, as it calls them.
+_KEY, _LOGIN = "gemini-api-key", "oauth-personal"
 
 
 def _commands(launch: Launch) -> tuple[str, str]:
@@ -38,14 +43,31 @@ def _commands(launch: Launch) -> tuple[str, str]:
 
 
 def _write(place: Place) -> None:
-    """A key as the way in, nothing asked, nothing sent home."""
-    settings = {
-        "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
+    """The way in, a key or a login; nothing asked, nothing sent home."""
+    settings: dict[str, Any] = {
+        "security": {"auth": {}, "folderTrust": {"enabled": False}},
         "general": {"disableAutoUpdate": True, "enableAutoUpdate": False},
         "privacy": {"usageStatisticsEnabled": False},
         "ui": {"hideTips": True},
     }
-    place.once(".gemini/settings.json", json.dumps(settings))
+    kept = place.read_object(".gemini/settings.json") or settings
+    security = kept.get("security")
+    auth = security.get("auth") if isinstance(security, dict) else None
+    # What somebody else has chosen stays; ours follows what is lent.
+    if isinstance(auth, dict) and auth.get("selectedType", _KEY) in (_KEY, _LOGIN):
+        auth["selectedType"] = _KEY if place.login is None else _LOGIN
+        place.home.write(".gemini/settings.json", json.dumps(kept).encode())
+    if place.login is not None:
+        login = {
+            "access_token": placeholders.GEMINI_ACCESS,
+            "refresh_token": placeholders.GEMINI_REFRESH,
+            "scope": placeholders.GEMINI_SCOPE,
+            "token_type": "Bearer",
+            "expiry_date": placeholders.FAR_S * 1000,
+        }
+        place.home.write(".gemini/oauth_creds.json", json.dumps(login).encode(), 0o600)
+        # Without a name there it asks Google for one.
+        place.once(".gemini/google_accounts.json", '{"active": "agent@clauderon.invalid", "old": []}')
 
 
 def _answer(values: list[dict[str, Any]]) -> Answer | None:
@@ -76,7 +98,7 @@ AGENT = Known(
         runtime="node",
         runtime_image="node:22",
     ),
-    credentials=("google",),
+    credentials=("google", "google-oauth"),
     lends=(
         Lent(
             credential=Credential(
@@ -93,6 +115,18 @@ AGENT = Known(
             variables=("GEMINI_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY"),
             free=r"/v1internal:(counttokens|loadcodeassist|onboarduser|(fetch|get|list|record|retrieve|set)[a-z]+)",
         ),
+        # Of a Google account, whose token opens far more than this host.
+        Lent(
+            credential=Credential(
+                name="google-oauth",
+                hosts=("cloudcode-pa.googleapis.com",),
+                login="gemini",
+                paths=("/v1internal",),
+                model_api=True,
+            ),
+            placeholder=placeholders.GEMINI_ACCESS,
+            variables=(),
+        ),
     ),
     conversation=Conversation(files=".gemini/tmp/*/chats/session-*", answered='"type":"gemini"'),
     commands=_commands,
@@ -103,6 +137,7 @@ AGENT = Known(
     notes=(
         "It strips blanks from both ends of a prompt.",
         "A prompt over 120 KiB runs its first turn headless; then the terminal opens on it.",
+        'A Google account that needs a project: `env = { GOOGLE_CLOUD_PROJECT = "..." }` in `[agents.gemini]`.',
         "`list` shows `working` from its start to its end.",
     ),
 )

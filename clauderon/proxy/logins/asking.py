@@ -1,12 +1,17 @@
 """Ask an issuer for new tokens: one request over verified TLS, every byte of the answer kept as it comes.
 
 Goes the way all of the proxy's own connections go (`connect_to`, `upstream_ca`, the upstream proxy). Prints nothing.
+
+The answer is looked at and left in the kernel until all of it is there. So a second process that holds the connection
+(`Line` is forked with all it knows) reads the same answer, if the first is killed at any moment.
 """
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
+import time
 from collections.abc import Callable
 
 from clauderon.proxy.logins.client import Asking
@@ -16,7 +21,10 @@ from clauderon.proxy.policy.hosts import format_authority
 CONNECT_S = 10.0
 # Once it was asked, an issuer is waited for: to leave early is to lose what it answers.
 ANSWER_S = 50.0  # less than a client's lock is believed (`locks.STALE_S`)
-_MOST_BYTES = 1 << 20
+_MOST_BYTES = 128 * 1024  # encrypted; what the kernel holds for us
+_LOOK_S = 0.01
+# How the end of the other side's sending is told, where it can be.
+_OVER = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
 
 
 class Unreachable(Exception):
@@ -27,7 +35,103 @@ class Unanswered(Exception):
     """It was asked, and what it answered never came whole."""
 
 
-def connected(asking: Asking, routes: Routes) -> ssl.SSLSocket:
+class Line:
+    """A connection to an issuer, whose TLS is worked in memory: what arrives stays in the socket."""
+
+    def __init__(self, host: str, raw: socket.socket, context: ssl.SSLContext) -> None:
+        self._host = host
+        self._raw = raw
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._in, self._out, server_hostname=host)
+        self._handshake()
+
+    def close(self) -> None:
+        self._raw.close()
+
+    def written(self, asking: Asking) -> bytes:
+        """The request, encrypted, for `send`."""
+        head = (
+            f"POST {asking.path} HTTP/1.1\r\nHost: {asking.host}\r\nAccept: application/json\r\n"
+            f"Accept-Encoding: identity\r\nUser-Agent: clauderon\r\nConnection: close\r\n"
+            f"Content-Type: {asking.content_type}\r\nContent-Length: {len(asking.body)}\r\n\r\n"
+        )
+        self._tls.write(head.encode() + asking.body)
+        return self._out.read()
+
+    def send(self, request: bytes) -> None:
+        """Raises Unanswered: some of it may have arrived."""
+        try:
+            self._raw.sendall(request)
+        except OSError as error:
+            raise Unanswered(f"{self._host} did not answer: {str(error).lower()}") from None
+
+    def answer(self, is_whole: Callable[[bytes], bool]) -> bytes:
+        """All that it answers, up to its end or until it is whole; nothing of it is taken out of the socket.
+
+        Raises Unanswered.
+        """
+        deadline = time.monotonic() + ANSWER_S
+        poll = select.poll()
+        poll.register(self._raw, select.POLLIN | _OVER)
+        answer, fed = b"", 0
+        try:
+            while time.monotonic() < deadline:
+                events = poll.poll(1000)
+                if not events:
+                    continue
+                over = any(event & _OVER for _, event in events)
+                there = self._raw.recv(_MOST_BYTES, socket.MSG_PEEK)
+                self._in.write(there[fed:])
+                grown, fed = len(there) > fed, len(there)
+                piece, ended = self._decrypted()
+                answer += piece
+                if ended or over or not there or (grown and is_whole(answer)):
+                    return answer
+                if fed >= _MOST_BYTES:
+                    raise Unanswered(f"{self._host} answers without end")
+                if not grown:
+                    time.sleep(_LOOK_S)
+        except OSError as error:
+            if answer:
+                return answer
+            raise Unanswered(f"{self._host} did not answer: {str(error).lower()}") from None
+        raise Unanswered(f"{self._host} did not answer: timed out")
+
+    def _decrypted(self) -> tuple[bytes, bool]:
+        """What the bytes so far say, and whether the issuer has said goodbye. Raises ssl.SSLError."""
+        said = b""
+        while True:
+            try:
+                piece = self._tls.read(65536)
+            except ssl.SSLWantReadError:
+                return said, False
+            except ssl.SSLZeroReturnError:
+                return said, True
+            if not piece:
+                return said, True
+            said += piece
+
+    def _handshake(self) -> None:
+        """Raises OSError."""
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush()
+                data = self._raw.recv(65536)
+                if not data:
+                    raise OSError("it ended the connection") from None
+                self._in.write(data)
+            else:
+                self._flush()
+                return
+
+    def _flush(self) -> None:
+        if self._out.pending:
+            self._raw.sendall(self._out.read())
+
+
+def connected(asking: Asking, routes: Routes) -> Line:
     """A connection to the issuer, on which nothing has been said. Raises Unreachable."""
     target = routes.targets.dial(asking.host, 443)
     proxy = None if target.named else routes.proxy_for(True, asking.host, 443)
@@ -37,42 +141,12 @@ def connected(asking: Asking, routes: Routes) -> ssl.SSLSocket:
         raw = socket.create_connection((host, port), CONNECT_S)
         if proxy is not None:
             _tunnel(raw, format_authority(asking.host, 443), proxy.authorization)
-        secured = routes.context.wrap_socket(raw, server_hostname=asking.host)
+        return Line(asking.host, raw, routes.context)
     except (OSError, UnicodeError) as error:
         if raw is not None:
             raw.close()
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
         raise Unreachable(f"{asking.host} cannot be reached: {str(reason).lower()}") from None
-    secured.settimeout(ANSWER_S)
-    return secured
-
-
-def ask(issuer: ssl.SSLSocket, asking: Asking, take: Callable[[bytes], None]) -> bytes:
-    """Send the request, and hand over every piece of the answer before anything else. Returns all of it.
-
-    Raises Unanswered, and what `take` raises.
-    """
-    head = (
-        f"POST {asking.path} HTTP/1.1\r\nHost: {asking.host}\r\nAccept: application/json\r\n"
-        f"Accept-Encoding: identity\r\nUser-Agent: clauderon\r\nConnection: close\r\n"
-        f"Content-Type: {asking.content_type}\r\nContent-Length: {len(asking.body)}\r\n\r\n"
-    )
-    answer = b""
-    try:
-        issuer.sendall(head.encode() + asking.body)
-        while len(answer) < _MOST_BYTES:
-            piece = issuer.recv(65536)
-            if not piece:
-                return answer
-            take(piece)
-            answer += piece
-    except ssl.SSLEOFError:
-        return answer  # it ended without a goodbye; whether all is there is for the reader of it to say
-    except OSError as error:
-        if answer:
-            return answer
-        raise Unanswered(f"{asking.host} did not answer: {str(error).lower()}") from None
-    raise Unanswered(f"{asking.host} answers without end")
 
 
 def _tunnel(raw: socket.socket, authority: str, authorization: bytes) -> None:

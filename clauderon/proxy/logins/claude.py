@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from clauderon import placeholders
-from clauderon.proxy.logins.client import Asking, Client, Content, Login, home_of, number_of, text_of
+from clauderon.proxy.logins.client import (
+    Asking,
+    Client,
+    Content,
+    Installed,
+    Login,
+    home_of,
+    number_of,
+    text_of,
+)
 
 _FILE = ".credentials.json"
 _KEY = "claudeAiOauth"
@@ -53,7 +62,7 @@ def _parse(content: Content) -> Login | None:
     )
 
 
-def _asking(login: Login) -> Asking:
+def _asking(login: Login, _installed: Installed) -> Asking:
     body = {"grant_type": "refresh_token", "refresh_token": login.refresh, "client_id": _CLIENT_ID}
     scopes = [scope for scope in login.plan.get("scopes", ()) if scope.startswith("user:")]
     if scopes:

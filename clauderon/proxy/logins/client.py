@@ -45,14 +45,26 @@ class Asking(NamedTuple):
         return f"Asking({self.host!r}, {self.path!r})"
 
 
+class Installed(NamedTuple):
+    """Where a client's own program may lie: on the PATH of `environ`, or among the agents that we fetched."""
+
+    environ: Mapping[str, str]
+    agents: Path | None = None
+
+
+class Lacking(Exception):
+    """A login cannot be renewed without its client's program, which is not there. The text says so, for people."""
+
+
 class Client(NamedTuple):
     """A client with a login on the host.
 
     title: its name for people. again: what they type to log in again.
     path: where the login lies, by the environment. keychain: the item on macOS where there is no file, or None.
     parse: the login in the file's content, None where there is none in it.
-    asking: the request that renews it. renewed: the content with an answer's tokens in it, and all else as it was;
-    `now` is when the answer came. Raises ValueError for an answer without a token.
+    asking: the request that renews it. Raises Lacking.
+    renewed: the content with an answer's tokens in it, and all else as it was; `now` is when the answer came. Raises
+    ValueError for an answer without a token.
     locks: directories that the client itself makes while it renews. endpoints: host to paths where it asks.
     answer: what its own call to these is answered inside, by the plan, with no secret in it.
     """
@@ -63,7 +75,7 @@ class Client(NamedTuple):
     path: Callable[[Mapping[str, str]], Path | None]
     keychain: Callable[[Mapping[str, str]], str] | None
     parse: Callable[[Content], Login | None]
-    asking: Callable[[Login], Asking]
+    asking: Callable[[Login, Installed], Asking]
     renewed: Callable[[Content, Mapping[str, Any], float], Content]
     locks: Callable[[Path], tuple[Path, ...]]
     endpoints: Mapping[str, tuple[str, ...]]

@@ -13,6 +13,7 @@ from clauderon.proxy.logins.client import (
     Asking,
     Client,
     Content,
+    Installed,
     Login,
     claims_of,
     home_of,
@@ -66,7 +67,7 @@ def _key(content: Content) -> Login | None:
     return Login(access=key) if key and _parse(content) is None else None
 
 
-def _asking(login: Login) -> Asking:
+def _asking(login: Login, _installed: Installed) -> Asking:
     body = {"client_id": _CLIENT_ID, "grant_type": "refresh_token", "refresh_token": login.refresh}
     return Asking("auth.openai.com", "/oauth/token", "application/json", json.dumps(body).encode())
 

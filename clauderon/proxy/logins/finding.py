@@ -12,11 +12,12 @@ from clauderon import files
 from clauderon.proxy.logins.claude import CLAUDE
 from clauderon.proxy.logins.client import Client, Content, Login
 from clauderon.proxy.logins.codex import CODEX, CODEX_KEY
+from clauderon.proxy.logins.gemini import GEMINI
 from clauderon.proxy.logins.store import BadLogin, InFile, InKeychain, Store
 
-CLIENTS: Mapping[str, Client] = {client.name: client for client in (CLAUDE, CODEX, CODEX_KEY)}
+CLIENTS: Mapping[str, Client] = {client.name: client for client in (CLAUDE, CODEX, CODEX_KEY, GEMINI)}
 # What of an environment says where logins lie: the service is started with it.
-VARIABLES = ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "GH_CONFIG_DIR")
+VARIABLES = ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "GH_CONFIG_DIR")
 # `gh` keeps its own in a file or in a keyring, and knows which.
 GH_ARGV = ("gh", "auth", "token", "--hostname", "github.com")
 
@@ -94,7 +95,7 @@ def is_renewed(name: str) -> bool:
 
 def watched(environ: Mapping[str, str]) -> list[Path]:
     """The files whose change means another login."""
-    return [path for client in (CLAUDE, CODEX) if (path := client.path(environ)) is not None]
+    return [path for client in (CLAUDE, CODEX, GEMINI) if (path := client.path(environ)) is not None]
 
 
 def _is_word(text: str) -> bool:

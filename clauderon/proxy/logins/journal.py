@@ -49,8 +49,8 @@ class Journal:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
     def take(self, data: bytes) -> None:
-        """The next bytes of the answer, as they are; a killed process leaves them to whoever comes next."""
-        os.write(self._descriptor, data)
+        """The answer, as it came; a killed process leaves it to whoever comes next."""
+        os.pwrite(self._descriptor, data, _HEAD_BYTES)
 
     def keep(self) -> None:
         """The answer survives a machine that loses its power. Raises OSError."""
@@ -73,6 +73,11 @@ class Journal:
         except OSError:
             return None
         return parse(data[_HEAD_BYTES:]) if data[:_HEAD_BYTES] == _mark(refresh) else None
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether nothing more can belong to this HTTP answer, as far as it says so itself."""
+    return b"\r\n\r\n" in data and parse(data) is not None
 
 
 def parse(data: bytes) -> Answer | None:

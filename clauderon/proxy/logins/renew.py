@@ -1,8 +1,9 @@
 """Renew one login: the only code that uses a refresh token. A process of its own, which no stop of the proxy reaches.
 
 `python -m clauderon.proxy.logins.renew HOME CLIENT DIGEST`. Prints an outcome as JSON, never a token. What is written
-where, and when: the issuer's answer goes into the journal as it comes, from there into the client's file by rename;
-only then is the journal removed. Whoever is killed between two of these leaves what the next one needs.
+where, and when: the issuer's answer goes into the journal, from there into the client's file by rename; only then is
+the journal removed. Whoever is killed between two of these leaves what the next one needs. Until the answer is in the
+journal there are two of us, of whom either may be killed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -21,8 +23,8 @@ from clauderon import config as configuration
 from clauderon.errors import ClauderonError
 from clauderon.paths import Home
 from clauderon.proxy.logins import asking, finding, locks
-from clauderon.proxy.logins.client import Client, Content, Login
-from clauderon.proxy.logins.journal import Answer, Journal, parse
+from clauderon.proxy.logins.client import Asking, Client, Content, Installed, Lacking, Login
+from clauderon.proxy.logins.journal import Answer, Journal, is_whole, parse
 from clauderon.proxy.logins.store import BadLogin, Store
 from clauderon.proxy.net.routes import Routes
 
@@ -33,8 +35,9 @@ _DEAD = frozenset(
 )
 # A token that ends this soon is as good as ended.
 SOON_S = 30.0
-
-Step = Callable[[str], None]
+# How long a client that was faster than we may take to write down what it was given.
+FASTER_S = 2.0
+_POLL_S = 0.05
 
 
 class Outcome(NamedTuple):
@@ -49,22 +52,27 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def renew(
-    client: Client,
-    store: Store,
-    unusable: str,
-    routes: Callable[[], Routes],
-    *,
-    step: Step = lambda name: None,
-    now: Callable[[], float] = time.time,
-) -> Outcome:
+class Means(NamedTuple):
+    """What a renewal works with. routes: how it goes out. installed: where the client's own program may be.
+
+    guard: makes two of us, before the issuer is asked (`guard`). step: called between any two steps, for tests.
+    """
+
+    routes: Callable[[], Routes]
+    installed: Installed = Installed({})
+    guard: Callable[[], bool] = lambda: False
+    step: Callable[[str], None] = lambda _name: None
+    now: Callable[[], float] = time.time
+
+
+def renew(client: Client, store: Store, unusable: str, means: Means) -> Outcome:
     """Have a login that is good beside the client, by whoever is fastest.
 
-    unusable: the digest of the access token that is not good any more. step: called between any two steps, for tests.
+    unusable: the digest of the access token that is not good any more.
     """
     try:
         with locks.held(store.beside, client.locks(store.beside)) as at_work:
-            return _renew_alone(client, store, unusable, routes, step, now, at_work)
+            return _renew_alone(client, store, unusable, means, at_work)
     except locks.Busy as error:
         return Outcome("failed", f"somebody else is renewing it and does not come to an end ({error})")
     except BadLogin as error:
@@ -74,13 +82,7 @@ def renew(
 
 
 def _renew_alone(
-    client: Client,
-    store: Store,
-    unusable: str,
-    routes: Callable[[], Routes],
-    step: Step,
-    now: Callable[[], float],
-    at_work: Callable[[], None],
+    client: Client, store: Store, unusable: str, means: Means, at_work: Callable[[], None]
 ) -> Outcome:
     content = store.read()
     login = None if content is None else finding.parsed(client, content)
@@ -90,79 +92,107 @@ def _renew_alone(
     left = journal.left(login.refresh) if login.refresh else None
     if left is not None and _is_good(left):
         # Of somebody who was killed: the token in the file is spent, and its successor is here.
-        _write(client, store, content, left, journal, step, now())
+        _write(client, store, content, left, journal, means)
         return Outcome("renewed")
     journal.end()  # what else lies there is of no use to anybody
-    if digest(login.access) != unusable and not _is_over(login, now()):
+    if digest(login.access) != unusable and not _is_over(login, means.now()):
         return Outcome("adopted")
     if not login.refresh:
         return Outcome("revoked", "it has ended, and nothing in it renews it")
-    return _ask(client, store, content, login, journal, routes, step, now, at_work)
-
-
-def _ask(
-    client: Client,
-    store: Store,
-    content: Content,
-    login: Login,
-    journal: Journal,
-    routes: Callable[[], Routes],
-    step: Step,
-    now: Callable[[], float],
-    at_work: Callable[[], None],
-) -> Outcome:
-    request = client.asking(login)
     try:
-        issuer = asking.connected(request, routes())
-    except asking.Unreachable as error:
+        request = client.asking(login, means.installed)
+        line = asking.connected(request, means.routes())
+    except (asking.Unreachable, Lacking) as error:
         return Outcome("failed", str(error))
-    with contextlib.closing(issuer):
+    with contextlib.closing(line):
+        means.step("connected")
+        if store.read() != content:
+            return Outcome("adopted")  # by a client that makes no lock; whoever needs it asks again
         at_work()
-        journal.begin(login.refresh)
-        step("journal made")
-        try:
-            raw = asking.ask(issuer, request, journal.take)
-        except asking.Unanswered as error:
-            journal.end()
-            return Outcome("failed", str(error))
-    step("answer kept")
+        answer = _answer(line, request, journal, login, means)
+        if isinstance(answer, Outcome):
+            return answer
+    if not _is_good(answer):
+        journal.end()
+        return _refused(client, store, login, request.host, answer)
+    _write(client, store, content, answer, journal, means)
+    return Outcome("renewed")
+
+
+def _answer(
+    line: asking.Line, request: Asking, journal: Journal, login: Login, means: Means
+) -> Answer | Outcome:
+    """What the issuer says, in the journal; an outcome where it says nothing that can be read."""
+    journal.begin(login.refresh)
+    means.step("journal made")
+    request_bytes = line.written(request)
+    try:
+        if not means.guard():  # else it was killed who was to send it, and who knows when
+            line.send(request_bytes)
+        means.step("asked")
+        raw = line.answer(is_whole)
+    except asking.Unanswered as error:
+        journal.end()
+        return Outcome("failed", str(error))
+    means.step("answer read")
+    journal.take(raw)
+    means.step("answer kept")
     journal.keep()
-    step("answer durable")
+    means.step("answer durable")
     answer = parse(raw)
     if answer is None:
         journal.end()
         return Outcome("failed", f"{request.host} answered half")
-    if not _is_good(answer):
-        journal.end()
-        return _refused(client, store, login, request.host, answer)
-    _write(client, store, content, answer, journal, step, now())
-    return Outcome("renewed")
+    return answer
+
+
+def guard() -> bool:
+    """Go on as two with one memory: one at work, and this one, which waits. Returns once for each that has to work.
+
+    True where the one at work was killed, and this one has its work to do.
+    """
+    child = os.fork()
+    if child == 0:
+        os.setsid()  # out of reach of what stops our group
+        return False
+    _, status = os.waitpid(child, 0)
+    if os.WIFEXITED(status):
+        os._exit(os.WEXITSTATUS(status))
+    return True
 
 
 def _write(
-    client: Client, store: Store, content: Content, answer: Answer, journal: Journal, step: Step, now: float
+    client: Client, store: Store, content: Content, answer: Answer, journal: Journal, means: Means
 ) -> None:
     """The answer's tokens into the client's file, over what is there now."""
     present = store.read()
     if present is not None and _refresh(client, present) != _refresh(client, content):
-        step("file changed")  # another login, by a person: what we renewed is none of it
+        means.step("file changed")  # another login, by a person: what we renewed is none of it
         journal.end()
         return
-    step("file read")
-    store.replace(client.renewed(present or content, answer.content, now))
-    step("file replaced")
+    means.step("file read")
+    store.replace(client.renewed(present or content, answer.content, means.now()))
+    means.step("file replaced")
     journal.end()
-    step("journal removed")
+    means.step("journal removed")
 
 
 def _refused(client: Client, store: Store, login: Login, host: str, answer: Answer) -> Outcome:
     error = answer.content.get("error")
     code = error.get("code") or error.get("type") if isinstance(error, dict) else error
     code = code if isinstance(code, str) else ""
-    present = store.read()
-    if present is not None and _refresh(client, present) not in ("", login.refresh):
-        return Outcome("adopted")  # the client was faster, without its lock
-    if answer.status in (400, 401, 403) and (code in _DEAD or not code):
+    dead = answer.status in (400, 401, 403) and (code in _DEAD or not code)
+    # A client that makes no lock may have been faster, and not yet have written down what it was given.
+    deadline = time.monotonic() + (FASTER_S if dead and not client.locks(store.beside) else 0.0)
+    while True:
+        with contextlib.suppress(BadLogin):  # it may write in place
+            present = store.read()
+            if present is not None and _refresh(client, present) not in ("", login.refresh):
+                return Outcome("adopted")
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(_POLL_S)
+    if dead:
         return Outcome("revoked", f"{host} does not take it any more ({code or answer.status})")
     return Outcome("failed", f"{host} answered {answer.status}")
 
@@ -183,6 +213,9 @@ def _refresh(client: Client, content: Content) -> str:
 def main(argv: list[str], environ: Mapping[str, str]) -> int:
     """argv: the state directory, the client's name, and the digest of the token that is not good any more."""
     home, name, unusable = Home(Path(argv[0])), argv[1], argv[2]
+    # Who stops the proxy, or all that it has started, does not mean this: what is under way here is soon over.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     client = finding.CLIENTS[name]
     store = finding.store_of(client, environ)
     if store is None:
@@ -193,7 +226,7 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
             return Routes(configuration.load(home, environ).proxy, environ)
 
         try:
-            outcome = renew(client, store, unusable, routes)
+            outcome = renew(client, store, unusable, Means(routes, Installed(environ, home.agents), guard))
         except ClauderonError as error:
             outcome = Outcome("failed", str(error))
     # The worker that waits for this may be gone.

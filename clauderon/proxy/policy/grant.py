@@ -96,7 +96,9 @@ class Grant:
             return True
         path = target.partition(b"?")[0]
         return not _UNCLEAR.search(path) and any(
-            path == below or path.startswith(below.rstrip(b"/") + b"/") for below in self.paths
+            # Google's paths end with what is to be done: `/v1internal:countTokens`.
+            path == below or path.startswith((below.rstrip(b"/") + b"/", below.rstrip(b"/") + b":"))
+            for below in self.paths
         )
 
     def is_asking(self, target: bytes) -> bool:

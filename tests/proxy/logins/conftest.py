@@ -12,9 +12,10 @@ import pytest
 
 from clauderon.config.schema import Proxy
 from clauderon.proxy.logins import finding
+from clauderon.proxy.logins.client import Installed
 from clauderon.proxy.net.routes import Routes
 from tests.standins import issuer as standin
-from tests.standins.issuer import Issuer
+from tests.standins.issuer import GEMINI_CODE, Issuer
 
 
 @pytest.fixture
@@ -41,8 +42,22 @@ class Kept:
         self.path = store.beside
         self._issuer = issuer
 
+    @property
+    def installed(self) -> Installed:
+        """Where the client's program is, of the form that its package has."""
+        agents = self.path.parent.with_name("agents")
+        self.install(agents)
+        return Installed({}, agents)
+
+    def install(self, agents: Path) -> None:
+        program = agents / "gemini/1.0.0/linux-x64/bundle/chunk.js"
+        if self.client.name == "gemini" and not program.exists():
+            program.parent.mkdir(parents=True)
+            program.parent.with_name("package.json").write_text("{}")
+            program.write_text(GEMINI_CODE)
+
     def write(self, left_s: float) -> None:
-        make = {"claude": self._issuer.claude_login, "codex": self._issuer.codex_login}[self.client.name]
+        make = self._issuer.logins[self.client.name]
         self.path.parent.mkdir(exist_ok=True)
         self.path.write_text(json.dumps(make(left_s)))
         self.path.chmod(0o600)
@@ -65,7 +80,7 @@ class Kept:
         return login.refresh
 
 
-@pytest.fixture(params=["claude", "codex"])
+@pytest.fixture(params=["claude", "codex", "gemini"])
 def kept(request: pytest.FixtureRequest, issuer: Issuer) -> Kept:
     """A login that ended a moment ago."""
     made = Kept(request.param, issuer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -14,12 +15,13 @@ from hypothesis import given, strategies
 from clauderon import config
 from clauderon.paths import Home
 from clauderon.proxy.logins import finding
+from clauderon.proxy.logins.client import Installed, Lacking
 from clauderon.proxy.logins.store import InFile, InKeychain
 from clauderon.proxy.secrets import credentials
 from tests.standins.issuer import Issuer
 
 ISSUER = Issuer(0, Path())
-CLAUDE, CODEX = ISSUER.claude_login(3600), ISSUER.codex_login(3600)
+CLAUDE, CODEX, GEMINI = ISSUER.claude_login(3600), ISSUER.codex_login(3600), ISSUER.gemini_login(3600)
 
 
 def put(path: Path, content: object, mode: int = 0o600) -> Path:
@@ -34,6 +36,7 @@ def put(path: Path, content: object, mode: int = 0o600) -> Path:
     [
         ("claude", "CLAUDE_CONFIG_DIR", ".claude", ".credentials.json", CLAUDE),
         ("codex", "CODEX_HOME", ".codex", "auth.json", CODEX),
+        ("gemini", "GEMINI_CLI_HOME", ".", ".gemini/oauth_creds.json", GEMINI),
     ],
 )
 def test_a_login_is_found_where_its_client_keeps_it(
@@ -52,7 +55,7 @@ def test_a_login_is_found_where_its_client_keeps_it(
     assert finding.find(name, {variable: str(tmp_path / "elsewhere")}, "linux") is not None
 
 
-@pytest.mark.parametrize("name", ["claude", "codex"])
+@pytest.mark.parametrize("name", ["claude", "codex", "gemini"])
 def test_what_is_no_file_of_the_persons_own_stops_nobody(tmp_path: Path, name: str) -> None:
     """Seen to fail with an open that waits: a pipe of that name held `create` up for ever."""
     environ = {"HOME": str(tmp_path)}
@@ -87,6 +90,7 @@ def _problem(name: str, environ: dict[str, str]) -> str:
 NAMES = (
     *("claudeAiOauth", "accessToken", "refreshToken", "expiresAt", "scopes", "subscriptionType"),
     *("tokens", "access_token", "id_token", "account_id", "last_refresh", "auth_mode", "OPENAI_API_KEY"),
+    *("refresh_token", "expiry_date", "scope", "type"),
 )
 JSON = strategies.recursive(
     strategies.none()
@@ -115,7 +119,8 @@ def test_no_content_of_a_login_file_breaks_anything(content: object) -> None:
         if login is not None:
             assert login.access.isascii() and login.access.isprintable() and " " not in login.access
             json.dumps(dict(login.plan))
-            client.asking(login)
+            with contextlib.suppress(Lacking):
+                client.asking(login, Installed({}))
             assert login.access not in repr(login)
 
 
@@ -132,11 +137,13 @@ def test_an_ended_login_that_nothing_renews_says_what_to_type(tmp_path: Path, ho
 def test_config_credentials_says_until_when(tmp_path: Path, home: Home) -> None:
     put(tmp_path / ".claude/.credentials.json", CLAUDE)
     put(tmp_path / ".codex/auth.json", ISSUER.codex_login(-60))
+    put(tmp_path / ".gemini/oauth_creds.json", GEMINI)
     settings = config.load(home, {})
     rows = {row.name: row for row in credentials.describe(settings, home, {"HOME": str(tmp_path)})}
     assert rows["anthropic-oauth"].origin.startswith("login of Claude Code, valid until 2")
     assert "renewed at its next use" in rows["chatgpt"].origin
     assert rows["chatgpt"].set
+    assert rows["google-oauth"].origin.startswith("login of Gemini CLI, valid until 2")
     assert ISSUER.refresh not in repr(rows)
     assert not rows["openai"].set
 

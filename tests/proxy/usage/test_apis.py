@@ -48,6 +48,8 @@ from clauderon.proxy.usage.apis import ANTHROPIC, APIS, GEMINI, HOSTS, OPENAI, A
         (b"POST", b"/v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse", False, True),
         (b"POST", b"/v1internal:generateContent", False, True),
         (b"POST", b"/v1beta/models/gemini-3-pro:countTokens", False, False),
+        (b"POST", b"/v1internal:streamGenerateContent?alt=sse", False, True),
+        (b"POST", b"/v1internal:loadCodeAssist", False, False),
     ],
 )
 def test_a_models_requests(method: bytes, target: bytes, upgrade: bool, expected: bool) -> None:
