@@ -28,6 +28,11 @@ def money(dollars: float, unpriced: int = 0) -> str:
     return f"{text}+" if unpriced else text
 
 
+def share(part: float) -> str:
+    """`86%` of a whole, rounded down: only what is whole is `100%`, and more than that is `100%` too."""
+    return f"{min(100, int(max(0.0, part) * 100 + 1e-9))}%"
+
+
 def ago(seconds: float) -> str:
     """`5s`, `12m`, `3h`, `9d`: one unit, rounded down."""
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):

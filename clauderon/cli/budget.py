@@ -11,7 +11,7 @@ from clauderon.cells import Column
 from clauderon.cli import common
 from clauderon.errors import UsageError
 from clauderon.session import budget as budgets
-from clauderon.session.budget import Budget
+from clauderon.session.purse import Budget
 
 _COLUMNS = (
     Column("name", "NAME"),

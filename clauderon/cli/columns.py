@@ -56,6 +56,10 @@ def _budget(row: Row) -> str:
     return f"${row['budget']:.2f}" if row.get("budget") is not None else ""
 
 
+def _used(row: Row) -> str:
+    return figures.share(row["budget_used"]) if row.get("budget_used") is not None else ""
+
+
 class Shown(NamedTuple):
     """A column. field: of the row, for scripts; person: how it is written in a table, None as it is.
 
@@ -91,6 +95,7 @@ COLUMNS: dict[str, Shown] = {
     "tokens": Shown("TOKENS", "tokens", _count("tokens"), "counts"),
     "cost": Shown("COST", "cost", _cost, "counts"),
     "budget": Shown("BUDGET", "budget", _budget),
+    "used": Shown("USED", "budget_used", _used, "counts"),
     "last": Shown("LAST", "last_activity", _last, "counts"),
     "exit_status": Shown("STATUS", "exit_status"),
     "repo": Shown("REPO", "repo"),

@@ -38,6 +38,7 @@ def facts(story: Story) -> list[Fact]:
             "Requests", f"{asked.requests} ({asked.refusals} refused), {figures.short(_bytes(story), 1024)}B"
         ),
         Fact("Usage", used(spent)),
+        Fact("Budget", "; ".join(one.text() for one in about.budgets)),
     ]
     return [fact for fact in values if fact.value]
 

@@ -3,68 +3,35 @@
 from __future__ import annotations
 
 import re
-import time
 from contextlib import AbstractContextManager
-from typing import NamedTuple
 
 from clauderon import filelock, limits, rights
 from clauderon.errors import BackendError, Conflict, UsageError
-from clauderon.ledger import Ledger, Row, midnight
 from clauderon.proxy import service
+from clauderon.session import purse
 from clauderon.session.context import Context
 from clauderon.session.lookup import find
+from clauderon.session.purse import Budget
 
 _WAIT_S = 10.0
-
-
-class Budget(NamedTuple):
-    """kind: session, group or day; who: its name, or today. limit, spent: billionths of a dollar, None for no limit.
-
-    unpriced: models without a price that it used, whose cost nobody knows.
-    """
-
-    kind: str
-    who: str
-    limit: int | None
-    spent: int
-    unpriced: tuple[str, ...] = ()
-
-    @property
-    def left(self) -> int | None:
-        """What may still be spent, None for no limit."""
-        return None if self.limit is None else max(self.limit - self.spent, 0)
 
 
 def of_session(context: Context, name: str) -> Budget:
     """Raises NoSuchSession."""
     session = find(context, name)
-    return _budget(
-        "session", session.name, session.budget, [r for r in _rows(context) if r.session == session.id]
-    )
+    rows = [row for row in purse.totals(context) if row.session == session.id]
+    return purse.of("session", session.name, session.budget, rows)
 
 
 def of_group(context: Context, group: str) -> Budget:
     """Of a group that nothing is in as well: it may have had sessions, or be given some."""
-    rows = [row for row in _rows(context) if row.team == group]
-    return _budget("group", group, _group_text(context, group), rows)
+    rows = [row for row in purse.totals(context) if row.team == group]
+    return purse.of("group", group, purse.group_text(context, group), rows)
 
 
 def every(context: Context) -> list[Budget]:
     """Of every session and group that has one, and of today if that has one."""
-    rows = _rows(context)
-    sessions = context.store.all()
-    found = [
-        _budget("session", one.name, one.budget, [row for row in rows if row.session == one.id])
-        for one in sessions
-        if one.budget
-    ]
-    for group in sorted({one.group for one in sessions if one.group}):
-        text = _group_text(context, group)
-        if text:
-            found.append(_budget("group", group, text, [row for row in rows if row.team == group]))
-    if daily := context.config.limits.daily_budget:
-        found.append(_budget("day", time.strftime("%Y-%m-%d"), daily, [row for row in rows if row.hour]))
-    return found
+    return purse.every(context, context.store.all(), purse.totals(context))
 
 
 def change(context: Context, name: str, text: str) -> Budget:
@@ -83,7 +50,7 @@ def change(context: Context, name: str, text: str) -> Budget:
 def change_group(context: Context, group: str, text: str) -> Budget:
     """As `change`, of all sessions of a group together."""
     with _alone(context):
-        budget = _changed(_group_text(context, group), text, f"budget --group {group}")
+        budget = _changed(purse.group_text(context, group), text, f"budget --group {group}")
         try:
             rights.keep_group_budget(context.home, group, budget)
         except OSError as error:
@@ -114,22 +81,3 @@ def _changed(before: str, text: str, what: str) -> str:
         why = "it has no budget that something could be added to"
         raise Conflict(what, why, hint=f"clauderon {what} {match[2]}")
     return limits.dollars_text((limits.dollars(before) or 0) + amount)
-
-
-def _group_text(context: Context, group: str) -> str:
-    own = rights.group_budget(context.home, group)
-    return context.config.limits.group_budget if own is None else own
-
-
-def _budget(kind: str, who: str, text: str, rows: list[Row]) -> Budget:
-    limit = (limits.dollars(text) or 0) if text else None
-    spent = sum(row.nano + row.guessed for row in rows)
-    return Budget(kind, who, limit, spent, tuple(sorted({row.model for row in rows if row.unpriced})))
-
-
-def _rows(context: Context) -> list[Row]:
-    home = context.home
-    if not home.usage.exists() and not home.usage_journals.exists():
-        return []
-    with Ledger.open(home) as ledger:
-        return ledger.totals(midnight())

@@ -11,15 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from clauderon import ledger
+from clauderon import ledger, limits
 from clauderon.docker.parse import Stats
 from clauderon.ledger import Ledger
 from clauderon.paths import Home
 from clauderon.proxy.audit.tally import Count, Tally
 from clauderon.record import Session
-from clauderon.session import counted_work, query
+from clauderon.session import counted_work, purse, query
 from clauderon.session.context import Context
 from clauderon.session.counted_work import Work
+from clauderon.session.purse import Budget
 from clauderon.session.query import View
 
 _NOTHING = Tally()
@@ -44,7 +45,10 @@ class Spent(NamedTuple):
 
 
 class Overview(NamedTuple):
-    """One session. work, stats: None where they are not known. last_activity: seconds since the epoch, or None."""
+    """One session. work, stats: None where they are not known. last_activity: seconds since the epoch, or None.
+
+    budgets: those that bound it, the one that is spent most first.
+    """
 
     view: View
     work: Work | None
@@ -52,6 +56,7 @@ class Overview(NamedTuple):
     spent: Spent
     stats: Stats | None
     last_activity: float | None
+    budgets: tuple[Budget, ...] = ()
 
     @property
     def word(self) -> str:
@@ -69,6 +74,7 @@ class Overview(NamedTuple):
             "cpu_percent": self.stats.cpu if self.stats else None,
             "memory_bytes": self.stats.memory if self.stats else None,
             **_counted(self.asked, self.spent),
+            **_bounded(self.budgets),
             "last_activity": self.last_activity,
         }
 
@@ -91,6 +97,21 @@ def _counted(asked: Tally, spent: Spent) -> dict[str, Any]:
     }
 
 
+def _bounded(budgets: Sequence[Budget]) -> dict[str, Any]:
+    return {
+        "budget_used": round(budgets[0].share, 4) if budgets else None,
+        "budgets": [
+            {
+                "kind": one.kind,
+                "of": one.who,
+                "spent": one.spent / limits.NANO,
+                "limit": (one.limit or 0) / limits.NANO,
+            }
+            for one in budgets
+        ],
+    }
+
+
 def more_of(context: Context, view: View, *, stats: bool = False) -> dict[str, Any]:
     """Of one session what `overview` adds to its row, but for `ahead`, which `status` has.
 
@@ -106,6 +127,7 @@ def more_of(context: Context, view: View, *, stats: bool = False) -> dict[str, A
         "cpu_percent": found.cpu if found else None,
         "memory_bytes": found.memory if found else None,
         **_counted(asked, spent_by_session(home).get(session.id, Spent())),
+        **_bounded(purse.by_session(context, context.store.all()).get(session.id, ())),
         "last_activity": _last_activity(home, view, asked, time.time()),
     }
 
@@ -129,6 +151,7 @@ def overview(
     views = query.list_sessions(context, archived=archived)
     asked = (count or Count(home.audit, home.audit_tally)).read_on()
     spent = spent_by_session(home)
+    budgets = purse.by_session(context, context.store.all())
     counted = counted_work.finish(context, looking) if work else {}
     used = context.docker.container_stats(_running(views)) if stats else {}
     now = time.time()
@@ -140,6 +163,7 @@ def overview(
             spent.get(view.session.id, Spent()),
             used.get(view.container_id),
             _last_activity(home, view, tally, now),
+            budgets.get(view.session.id, ()),
         )
         for view in views
     ]

@@ -5,7 +5,7 @@ const PARTS = ["timeline", "requests", "diff", "output", "commits", "prompt"];
 const LIST = [
   ["state", "State", ""], ["cpu", "CPU %", "number"], ["memory", "Memory", "number"], ["traffic", "Traffic", "spark"],
   ["requests", "Requests", "number"], ["refusals", "Refused", "number"], ["tokens", "Tokens", "number"],
-  ["cost", "Cost", "number"], ["ahead", "Commits", "number"], ["last", "Last", "number"],
+  ["cost", "Cost", "number"], ["used", "Of budget", "number"], ["ahead", "Commits", "number"], ["last", "Last", "number"],
 ];
 const SVG = "http://www.w3.org/2000/svg";
 const main = document.getElementById("main");
@@ -88,6 +88,7 @@ function showSessions() {
       const cell = make("td", { class: kind, "data-title": title });
       if (key === "traffic") { if (one.traffic.some((value) => value > 0)) cell.append(spark(one.traffic)); }
       else if (key === "state") cell.append(make("span", { class: "state " + one.word }, stateOf(one)));
+      else if (key === "used" && one.budget_used >= 0.8) cell.append(make("strong", { class: "state" + (one.budget_used >= 1 ? " failed" : " waiting") }, one.text.used));
       else cell.append(one.text[key]);
       row.append(cell);
     }

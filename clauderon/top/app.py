@@ -19,6 +19,7 @@ from textual.containers import VerticalScroll
 from textual.events import Resize
 from textual.widgets import DataTable, Footer, Static
 
+from clauderon import visible
 from clauderon.session.feed import Feed, Look
 from clauderon.session.overview import Overview
 from clauderon.top import acting, frame
@@ -153,7 +154,9 @@ class Top(App[int]):
         current = self.current
         name = frame.texts(current)["name"] if current else "no session"
         tabs = "  ".join(f"[{one}]" if one == self.which else f" {one} " for one in PANES)
-        self.query_one("#tabs", Static).update(Text(f"{name}  {tabs}  order (n): {self.order}", no_wrap=True))
+        budgets = "; ".join(one.text() for one in current.budgets) if current else ""
+        words = "  ".join(filter(None, (name, tabs, visible.line(budgets), f"order (n): {self.order}")))
+        self.query_one("#tabs", Static).update(Text(words, no_wrap=True))
 
     def _show_pane(self, session_id: str, which: str, found: Pane) -> None:
         if (

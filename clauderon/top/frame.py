@@ -41,6 +41,7 @@ COLUMNS = (
     Shown("refusals", "REFUSED", 7, 106),
     Shown("tokens", "TOKENS", 6, 72),
     Shown("cost", "COST", 7, 44),
+    Shown("used", "USED", 4, 60),
     Shown("last", "LAST", 4, 80),
     Shown("ahead", "COMMITS", 7, 116),
     Shown("files", "FILES", 5, 124),
@@ -49,15 +50,30 @@ COLUMNS = (
 ORDERS = ("need", "age", "cpu", "tokens", "cost", "name")
 
 
-def columns(width: int) -> list[Shown]:
-    """Those that a terminal of that width has room for."""
-    return [column for column in COLUMNS if column.least <= width]
+def columns(width: int, budgets: bool = True) -> list[Shown]:
+    """Those that a terminal of that width has room for. budgets: whether any session has one."""
+    return [column for column in COLUMNS if column.least <= width and (budgets or column.key != "used")]
 
 
-def name_width(width: int) -> int:
+def name_width(width: int, budgets: bool = True) -> int:
     """What the others leave to the names, within reason; a column's gap and a scroll bar are counted."""
-    rest = width - 1 - sum(column.width + 1 for column in columns(width)[1:])
+    rest = width - 1 - sum(column.width + 1 for column in columns(width, budgets)[1:])
     return max(8, min(rest - 1, 40))
+
+
+def any_budget(found: Iterable[Overview]) -> bool:
+    """Whether any of these sessions is bound by a budget."""
+    return any(one.budgets for one in found)
+
+
+def style(key: str, words: Mapping[str, str]) -> str:
+    """How a cell is painted. words: the texts of its row."""
+    if key == "state":
+        return STYLES.get(words["state"], "")
+    if key == "used" and words["used"]:
+        percent = int(words["used"].removesuffix("%"))
+        return "red" if percent >= 100 else "yellow" if percent >= 80 else ""
+    return ""
 
 
 def texts(one: Overview, traffic: Sequence[float] = (), now: float | None = None) -> dict[str, str]:
@@ -68,7 +84,7 @@ def texts(one: Overview, traffic: Sequence[float] = (), now: float | None = None
     return {
         "name": visible.line(one.view.session.name),
         "state": visible.line(one.word),
-        "for": one.view.waiting_for,
+        "for": one.view.waiting_for or ("budget" if used_up(one) else ""),
         "cpu": f"{one.stats.cpu:.0f}" if one.stats else "",
         "memory": figures.short(one.stats.memory, 1024) if one.stats else "",
         "traffic": figures.bars(traffic, TRAFFIC_WIDTH) if traffic else figures.short(known, 1024),
@@ -76,6 +92,7 @@ def texts(one: Overview, traffic: Sequence[float] = (), now: float | None = None
         "refusals": figures.short(asked.refusals) if asked.refusals else "",
         "tokens": figures.short(spent.tokens) if spent.tokens or spent.requests else "",
         "cost": figures.money(spent.nano / 1e9, spent.unpriced) if spent.requests else "",
+        "used": figures.share(one.budgets[0].share) if one.budgets else "",
         "last": figures.ago((now or time.time()) - last) if last else "",
         "ahead": str(one.work.ahead) if one.work and one.work.ahead is not None else "",
         "files": str(one.work.files) if one.work and one.work.files is not None else "",
@@ -100,18 +117,31 @@ def ordered(found: Iterable[Overview], order: str) -> list[Overview]:
 
 
 def _rank(one: Overview) -> int:
-    return 0 if one.word in _URGENT else 1 if one.word in _BUSY else 2
+    return 0 if one.word in _URGENT or used_up(one) else 1 if one.word in _BUSY else 2
+
+
+def used_up(one: Overview) -> bool:
+    """Whether a budget keeps a session that is not done from its model."""
+    return bool(one.budgets) and one.budgets[0].share >= 1 and one.word in (*_URGENT, *_BUSY)
 
 
 def calling(before: Mapping[str, Overview], found: Iterable[Overview]) -> list[Overview]:
-    """Those that have come to need a person since the look before, by session id."""
-    return [
-        one
-        for one in found
-        if one.word in _URGENT
-        and (last := before.get(one.view.session.id)) is not None
-        and (last.word, last.view.waiting_for) != (one.word, one.view.waiting_for)
-    ]
+    """Those that a person is called for since the look before, by session id.
+
+    One that has come to need a person or is done, and one of whose budget 80 % is spent now, or all of it.
+    """
+    known = [(last, one) for one in found if (last := before.get(one.view.session.id)) is not None]
+    return [one for last, one in known if _is_news(last, one)]
+
+
+def _is_news(last: Overview, one: Overview) -> bool:
+    said = (last.word, last.view.waiting_for) != (one.word, one.view.waiting_for)
+    return (said and one.word in (*_URGENT, "done")) or _level(one) > _level(last)
+
+
+def _level(one: Overview) -> int:
+    share = one.budgets[0].share if one.budgets else 0.0
+    return (share >= 0.8) + (share >= 1)
 
 
 def summary(found: Sequence[Overview]) -> str:
@@ -134,7 +164,7 @@ def table(found: Sequence[Overview], width: int) -> tuple[list[Mapping[str, str]
     """Rows and columns of one frame, for `output.records`."""
     now = time.time()
     shown = [
-        Column(c.key, c.title, STYLES if c.key == "state" else {}, optional=c.key == "for")
-        for c in columns(width)
+        Column(c.key, c.title, STYLES if c.key == "state" else {}, optional=c.key in ("for", "used"))
+        for c in columns(width, any_budget(found))
     ]
     return [texts(one, now=now) for one in ordered(found, "need")], shown

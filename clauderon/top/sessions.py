@@ -22,8 +22,11 @@ class Sessions(DataTable[Text]):
 
     def fill(self, look: Look, order: str, width: int, selected: str) -> str:
         """Show these sessions in a terminal of that width; returns the id of the one that the cursor is on."""
-        columns = frame.columns(width)
-        layout = [(one.key, frame.name_width(width) if one.key == "name" else one.width) for one in columns]
+        budgets = frame.any_budget(look.sessions)
+        names = frame.name_width(width, budgets)
+        layout = [
+            (one.key, names if one.key == "name" else one.width) for one in frame.columns(width, budgets)
+        ]
         rows = frame.ordered(look.sessions, order)
         now = time.time()
         texts = {
@@ -60,7 +63,6 @@ class Sessions(DataTable[Text]):
 
 
 def _cell(name: str, width: int, words: dict[str, str]) -> Text:
-    style = frame.STYLES.get(words["state"], "") if name == "state" else ""
-    text = Text(words[name], style=style, no_wrap=True, overflow="ellipsis")
+    text = Text(words[name], style=frame.style(name, words), no_wrap=True, overflow="ellipsis")
     text.truncate(width, overflow="ellipsis")
     return text

@@ -97,6 +97,16 @@ async def test_figures_grow_while_one_looks(fleet: Fleet) -> None:
         await until(lambda: "api.anthropic.com/v1/[bold]x" in text_of(app, "#text"))
 
 
+async def test_a_budget_shows_how_much_of_it_is_spent(fleet: Fleet) -> None:
+    one = fleet.add("one", 1, budget="5")
+    fleet.use(one, nano=4_310_000_000)
+    async with running(fleet) as (app, _):
+        assert (app.table.shown[one.id]["used"], app.table.shown[one.id]["for"]) == ("86%", "")
+        assert "$4.31 of $5.00" in text_of(app, "#tabs")
+        fleet.use(one, nano=10**9)
+        await until(lambda: app.table.shown[one.id]["for"] == "budget")
+
+
 async def test_a_bell_rings_when_a_session_comes_to_wait(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clauderon.paths import Home
-from clauderon.session.overview import overview
+from clauderon.session.overview import Overview, overview
 from clauderon.store import Store
 from clauderon.top import frame
 from tests.standins.cli import Cli
@@ -71,3 +71,42 @@ def test_orders(fleet: Fleet) -> None:
     assert names("age") == ["a", "b", "c"]
     assert names("cpu") == ["c", "a", "b"]
     assert names("cost") == names("tokens") == ["c", "a", "b"]
+
+
+def test_a_session_at_its_limit_is_said_and_comes_first(cli: Cli, fleet: Fleet) -> None:
+    """Seen to fail: a session that its budget stopped looked like all that work."""
+    fleet.add("works", 1)
+    stopped = fleet.add("stopped", 2, budget="5")
+    near = fleet.add("near", 3, budget="5")
+    over = fleet.add("is-done", 4, budget="5", activity="done")
+    for session, nano in ((stopped, 6 * 10**9), (near, 4_300_000_000), (over, 6 * 10**9)):
+        fleet.use(session, nano=nano)
+    with Store.open(fleet.home) as store:
+        found = overview(fleet.context(store))
+    texts = {one.view.session.name: frame.texts(one) for one in frame.ordered(found, "need")}
+    assert {name: (words["for"], words["used"]) for name, words in texts.items()} == {
+        "stopped": ("budget", "100%"), "works": ("", ""), "near": ("", "86%"), "is-done": ("", "100%"),
+    }  # fmt: skip
+    assert next(iter(texts)) == "stopped"
+    assert [frame.style("used", texts[name]) for name in ("stopped", "near", "works")] == [
+        "red",
+        "yellow",
+        "",
+    ]
+    assert "USED" in cli.ok("top", "--once", env={"PATH": fleet.environ["PATH"]}).text
+
+
+def test_a_person_is_called_for_what_ends_and_for_what_is_spent(fleet: Fleet) -> None:
+    def look() -> dict[str, Overview]:
+        with Store.open(fleet.home) as store:
+            return {one.view.session.id: one for one in overview(fleet.context(store))}
+
+    one, two = fleet.add("one", 1, budget="5"), fleet.add("two", 2)
+    before = look()
+    for nano, called in ((3, []), (1, ["one"]), (0, []), (1, ["one"]), (1, [])):
+        fleet.use(one, nano=nano * 10**9)
+        now = look()
+        assert [found.view.session.name for found in frame.calling(before, now.values())] == called
+        before = now
+    (fleet.home.session_home(two.id) / ".clauderon/activity").write_text("done\n")
+    assert [found.view.session.name for found in frame.calling(before, look().values())] == ["two"]
