@@ -56,9 +56,11 @@ def _until(claims: Content, last_refresh: str) -> float | None:
     if end is None or begin is None:
         return end
     try:
-        written = datetime.fromisoformat(last_refresh.replace("Z", "+00:00")[:26].rstrip("+") + "+00:00")
+        written = datetime.fromisoformat(last_refresh)
     except ValueError:
         return end
+    if written.tzinfo is None:
+        written = written.replace(tzinfo=UTC)
     return written.timestamp() + (end - begin)
 
 
