@@ -18,16 +18,6 @@ NO_LOGIC = {
 FROM_AFAR: dict[str, tuple[str, ...]] = {
     "shell": ("__main__.py",),
     "airlock": tuple(f"airlock/{name}.py" for name in ("manifest", "shadow", "staging", "workbench")),
-    "proxy": (
-        "proxy/daemon/keeper.py",
-        *(f"proxy/dataplane/{name}.py" for name in ("budgets", "gated", "leasing", "model_tunnel", "pages")),
-        "proxy/dataplane/problems.py",
-        "proxy/inquiry.py",
-        *(f"proxy/logins/{name}.py" for name in ("asking", "claude", "client", "codex", "locks", "store")),
-        "proxy/policy/forge_api.py",
-        "proxy/policy/gate.py",
-        "proxy/usage/spending.py",
-    ),
     "session": tuple(f"session/{name}.py" for name in ("budget", "counted_work", "half_merged")),
     "transcripts/scenarios": tuple(
         f"session/{name}.py" for name in ("create", "dry_run", "launch", "remove", "resources")

@@ -18,7 +18,7 @@ from clauderon.proxy.secrets.credentials import Secret
 from clauderon.proxy.secrets.grants import Grants
 from tests.proxy import rig as data_plane
 from tests.proxy import servers
-from tests.proxy.policy.test_receive_pack import pkt
+from tests.proxy.policy.pushes import pkt
 from tests.proxy.rig import Rig
 
 TOKEN = "not-a-real-token-for-the-tests-0001"

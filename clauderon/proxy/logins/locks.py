@@ -88,7 +88,7 @@ def _note(lock: Path, theirs: Sequence[Path]) -> None:
 
 def _remove_ours(lock: Path, theirs: Sequence[Path]) -> None:
     """Away with what a killed holder of our lock left: it cannot be at work, since we have the lock."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, TypeError):
         noted = json.loads(files.read(lock, 1 << 16))
         for path in theirs:
             if _seen(path) in noted:

@@ -174,27 +174,6 @@ def test_gh_is_asked_where_it_is_and_was_logged_in(tmp_path: Path) -> None:
     assert finding.gh(environ | {"GH_CONFIG_DIR": str(tmp_path / "other")}) == ()
 
 
-def test_the_keychain_is_read_and_written_without_a_word_in_an_argv(tmp_path: Path) -> None:
-    """A stand-in for macOS's `security`. Seen to fail with the login as a word of `add-generic-password`."""
-    item, said = tmp_path / "item", tmp_path / "said"
-    program = put(
-        tmp_path / "security",
-        f'#!/bin/sh\necho "$@" >>{said}\n'
-        f"case $1 in -i) cat >{tmp_path}/line ;; *) [ -f {item} ] || exit 44; cat {item} ;; esac\n",
-        0o755,
-    )
-    store = InKeychain("Claude Code-credentials", tmp_path / ".claude/.credentials.json", "me", str(program))
-    assert store.read() is None
-    item.write_text(json.dumps(CLAUDE))
-    assert store.read() == CLAUDE
-    store.replace(CLAUDE)
-    line = (tmp_path / "line").read_text()
-    assert line.startswith('add-generic-password -U -a "me" -s "Claude Code-credentials" -X "')
-    assert bytes.fromhex(line.split('"')[-2]) == json.dumps(CLAUDE).encode()
-    assert ISSUER.refresh not in said.read_text()
-    assert json.dumps(CLAUDE).encode().hex() not in said.read_text()
-
-
 def test_on_macos_the_keychain_is_asked_where_there_is_no_file(tmp_path: Path) -> None:
     environ = {"HOME": str(tmp_path), "USER": "me"}
     store = finding.store_of(finding.CLIENTS["claude"], environ, "darwin")

@@ -1,0 +1,188 @@
+"""Asking an issuer: over verified TLS, through an upstream proxy where there is one, and nothing is lost half-way."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from clauderon import tls
+from clauderon.config.schema import Proxy
+from clauderon.proxy.logins import asking
+from clauderon.proxy.logins.asking import Unanswered, Unreachable
+from clauderon.proxy.logins.client import Asking
+from clauderon.proxy.net.routes import Routes
+
+ASKED = Asking(
+    "issuer.test", "/oauth/token", "application/json", b'{"refresh_token": "not-a-real-token-0001"}'
+)
+Serve = Callable[[ssl.SSLSocket], None]
+
+
+class Server:
+    """An issuer that does as it is told, for one connection. proxied: it expects a CONNECT first."""
+
+    def __init__(self, root: Path, name: str = "issuer.test") -> None:
+        self.ca = trustme.CA()
+        self.ca_file = root / "ca.pem"
+        self.ca.cert_pem.write_to_path(str(self.ca_file))
+        self.head = b""
+        self._name = name
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+
+    @contextlib.contextmanager
+    def serving(self, serve: Serve, *, proxied: bytes = b"") -> Iterator[None]:
+        context = tls.server_context()
+        self.ca.issue_cert(self._name).configure_cert(context)
+
+        def one() -> None:
+            raw, _ = self._listener.accept()
+            with raw, contextlib.suppress(OSError):
+                raw.settimeout(30)
+                if proxied:
+                    while b"\r\n\r\n" not in self.head:
+                        self.head += raw.recv(1)
+                    raw.sendall(proxied)
+                with context.wrap_socket(raw, server_side=True) as secured:
+                    serve(secured)
+
+        thread = threading.Thread(target=one)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join(30)
+            self._listener.close()
+
+    def routes(self, proxy: str = "", *, there: bool = True) -> Routes:
+        there_ = {"issuer.test:443": f"127.0.0.1:{self.port}"} if there else {}
+        return Routes(Proxy(upstream_ca=str(self.ca_file), connect_to=there_, upstream_proxy=proxy), {})
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Server:
+    return Server(tmp_path)
+
+
+def read(secured: ssl.SSLSocket) -> bytes:
+    data = b""
+    while not data.endswith(ASKED.body):
+        data += secured.recv(65536)
+    return data
+
+
+def ask(routes: Routes) -> tuple[bytes, list[bytes]]:
+    """The answer, and the pieces of it as they were handed over."""
+    pieces: list[bytes] = []
+    with asking.connected(ASKED, routes) as issuer:
+        return asking.ask(issuer, ASKED, pieces.append), pieces
+
+
+def test_the_request_is_one_and_every_byte_of_the_answer_is_handed_over(server: Server) -> None:
+    seen = []
+
+    def serve(secured: ssl.SSLSocket) -> None:
+        seen.append(read(secured))
+        secured.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        secured.sendall(b"{}")
+
+    with server.serving(serve):
+        answer, pieces = ask(server.routes())
+    assert answer == b"HTTP/1.1 200 OK\r\n\r\n{}" == b"".join(pieces)
+    head, _, body = seen[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /oauth/token HTTP/1.1\r\nHost: issuer.test\r\n")
+    assert b"Content-Length: %d" % len(ASKED.body) in head and body == ASKED.body
+
+
+def test_an_issuer_of_another_name_is_not_asked(tmp_path: Path) -> None:
+    """The refresh token must not reach it. Seen to be sent with a context that verifies nothing."""
+    server = Server(tmp_path, "other.test")
+    seen: list[bytes] = []
+    serving = server.serving(lambda secured: seen.append(read(secured)))
+    with serving, pytest.raises(Unreachable, match=r"issuer\.test cannot be reached"):
+        asking.connected(ASKED, server.routes())
+    assert seen == []
+
+
+def test_nobody_at_the_address_is_said_with_the_host_and_no_port_of_ours(server: Server) -> None:
+    server._listener.close()
+    with pytest.raises(Unreachable, match=r"issuer\.test cannot be reached: connection refused"):
+        asking.connected(ASKED, server.routes())
+
+
+def test_what_had_come_before_the_line_broke_is_an_answer(server: Server) -> None:
+    """It may hold the only token that works from now on: the issuer has used the old one up."""
+
+    def serve(secured: ssl.SSLSocket) -> None:
+        read(secured)
+        secured.sendall(b"HTTP/1.1 200 OK\r\n\r\n{")
+        raw = secured.detach()
+        socket.close(raw)
+
+    with server.serving(serve):
+        answer, _ = ask(server.routes())
+    assert answer == b"HTTP/1.1 200 OK\r\n\r\n{"
+
+
+def test_an_issuer_that_says_nothing_was_asked_all_the_same(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "ANSWER_S", 0.2)
+    over = threading.Event()
+
+    def serve(secured: ssl.SSLSocket) -> None:
+        read(secured)
+        over.wait(30)
+
+    with server.serving(serve):
+        try:
+            with pytest.raises(Unanswered, match=r"issuer\.test did not answer"):
+                ask(server.routes())
+        finally:
+            over.set()
+
+
+def test_an_answer_without_end_is_given_up(server: Server) -> None:
+    def serve(secured: ssl.SSLSocket) -> None:
+        read(secured)
+        for _ in range(32):
+            secured.sendall(b"x" * 65536)
+
+    with server.serving(serve), pytest.raises(Unanswered, match="answers without end"):
+        ask(server.routes())
+
+
+@pytest.mark.parametrize("user", ["", "me:word@"])
+def test_it_goes_through_the_upstream_proxy_and_tells_that_nothing_but_the_name(
+    server: Server, user: str
+) -> None:
+    proxy = f"http://{user}127.0.0.1:{server.port}"
+
+    def serve(secured: ssl.SSLSocket) -> None:
+        read(secured)
+        secured.sendall(b"HTTP/1.1 200 OK\r\n\r\n{}")
+
+    with server.serving(serve, proxied=b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n"):
+        answer, _ = ask(server.routes(proxy, there=False))
+    assert answer.endswith(b"{}")
+    assert server.head.startswith(b"CONNECT issuer.test:443 HTTP/1.1\r\nHost: issuer.test:443\r\n")
+    assert (b"Proxy-Authorization: Basic " in server.head) == bool(user)
+    assert b"not-a-real-token" not in server.head
+
+
+@pytest.mark.parametrize(
+    "said", [b"HTTP/1.1 407 Authenticate\r\n\r\n", b"HTTP/1.1 2000 OK\r\n\r\n", b"SSH-2.0\r\n\r\n"]
+)
+def test_an_upstream_proxy_that_refuses_is_said_and_the_issuer_is_not_asked(
+    server: Server, said: bytes
+) -> None:
+    serving = server.serving(lambda _secured: None, proxied=said)
+    with serving, pytest.raises(Unreachable, match="the upstream proxy refused a tunnel"):
+        asking.connected(ASKED, server.routes(f"http://127.0.0.1:{server.port}", there=False))
