@@ -41,6 +41,8 @@ class Line:
     def __init__(self, host: str, raw: socket.socket, context: ssl.SSLContext) -> None:
         self._host = host
         self._raw = raw
+        # Nothing is taken out of the socket, so it must have room for the whole of an answer.
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * _MOST_BYTES)
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._in, self._out, server_hostname=host)
         self._handshake()
