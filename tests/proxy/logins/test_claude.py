@@ -10,6 +10,7 @@ import pytest
 
 from clauderon import placeholders
 from clauderon.proxy.logins.claude import CLAUDE
+from clauderon.proxy.logins.client import Installed
 
 OAUTH = {
     "accessToken": "sk-ant-oat01-test-not-a-real-token-0001",
@@ -45,14 +46,14 @@ def test_a_file_without_a_token_has_no_login(content: dict[str, Any]) -> None:
 def test_scopes_of_another_shape_are_left_out(scopes: object) -> None:
     login = CLAUDE.parse(oauth(scopes=scopes))
     assert login is not None and "scopes" not in login.plan
-    assert "scope" not in json.loads(CLAUDE.asking(login).body)
+    assert "scope" not in json.loads(CLAUDE.asking(login, Installed({})).body)
 
 
 def test_the_issuer_is_asked_for_the_scopes_of_a_person_alone() -> None:
     """One of an organisation is not renewed: the issuer refuses the whole request for it."""
     login = CLAUDE.parse(FILE)
     assert login is not None
-    asking = CLAUDE.asking(login)
+    asking = CLAUDE.asking(login, Installed({}))
     assert (asking.host, asking.path) == ("platform.claude.com", "/v1/oauth/token")
     body = json.loads(asking.body)
     assert body["scope"] == "user:inference user:profile"

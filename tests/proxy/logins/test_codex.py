@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from clauderon.proxy.logins.client import Installed
 from clauderon.proxy.logins.codex import CODEX, CODEX_KEY
 from tests.proxy.logins.test_client import jwt
 
@@ -97,7 +98,7 @@ def test_of_a_key_and_a_chatgpt_login_the_login_is_taken() -> None:
 def test_the_issuer_is_told_the_refresh_token_in_the_body_alone() -> None:
     login = CODEX.parse(FILE)
     assert login is not None
-    asking = CODEX.asking(login)
+    asking = CODEX.asking(login, Installed({}))
     assert (asking.host, asking.path) == ("auth.openai.com", "/oauth/token")
     assert json.loads(asking.body)["refresh_token"] == TOKENS["refresh_token"]
     assert asking.host in CODEX.endpoints and asking.path in CODEX.endpoints[asking.host]
