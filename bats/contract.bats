@@ -6,7 +6,7 @@ load helpers
 
 COMMANDS='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait
 upload sync diff merge reconcile clean-cache top dashboard report usage budget events doctor env path shell-init image:build network:check network:suggest network:allow network:deny rescue:list rescue:show rescue:restore rescue:drop proxy:run proxy:start proxy:stop proxy:status
-proxy:log config:show config:paths config:env config:init config:credentials'
+proxy:log config:show config:paths config:env config:init config:credentials secret:set secret:list secret:rm'
 
 register() {
     local my_command

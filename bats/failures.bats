@@ -54,6 +54,9 @@ proxy stop|tsv json|noconfig
 config init|tsv json|noconfig
 config show|tsv json|
 config credentials|tsv json|
+secret set anthropic|tsv json|
+secret list|tsv json|
+secret rm anthropic|tsv json|
 TABLE
 }
 
@@ -94,7 +97,7 @@ clauderon_as() {
     local -a words as=()
     local depth=1
     read -ra words <<<"$1"
-    case ${words[0]} in config | proxy | image | rescue | network) depth=2 ;; esac
+    case ${words[0]} in config | proxy | image | rescue | network | secret) depth=2 ;; esac
     case $2 in
     json) as=(--json) ;;
     tsv) as=(--format tsv) ;;

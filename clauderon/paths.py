@@ -177,6 +177,11 @@ class Home(NamedTuple):
         return self.root / "secrets"
 
     @property
+    def keyring(self) -> Path:
+        """The directory that says which secrets are in the system's keyring; none of them is in it."""
+        return self.root / "keyring"
+
+    @property
     def locks(self) -> Path:
         """The directory of lock files."""
         return self.root / "locks"

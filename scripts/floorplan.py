@@ -102,6 +102,8 @@ PROXY_DOORS = {
     "status",
     "inquiry",
     "secrets.credentials",
+    "secrets.in_file",
+    "secrets.keeping",
     "secrets.source",
     "audit.aside",
     "audit.reader",

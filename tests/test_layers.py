@@ -28,6 +28,7 @@ ONLY_IN = {
     "trustme": r"proxy\.ca\..*",
     "textual": r"top\.(app|asking|sessions)",
     "aiohttp": r"dashboard\.server",
+    "keyring": r"proxy\.secrets\.keyring_child",
     "h11": r"proxy\.daemon\..*",
     "uvloop": r"proxy\..*",
 }
@@ -37,6 +38,7 @@ PROC_IN_PROXY = {
     "proxy.daemon.branch_watch",
     "proxy.daemon.event_watch",
     "proxy.secrets.source",
+    "proxy.secrets.keeping",
     "proxy.daemon.keeper",
     "proxy.logins.store",
 }
@@ -44,6 +46,7 @@ PROC_IN_PROXY = {
 WRITERS = {
     "output": "the writer",
     "__main__": "--version, --help and completion answer before `output` could be imported",
+    "proxy.secrets.keyring_child": "a process of its own, whose stdout its caller reads",
     "quick.env": "env and path answer in a few milliseconds, without typer",
 }
 # Modules over 300 lines, each with the reason why it is one thing.

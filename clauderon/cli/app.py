@@ -135,6 +135,9 @@ COMMANDS: tuple[Command, ...] = (
         group="config",
         brief="Print which credentials are set, and for which hosts.",
     ),
+    Command("set", "secret", "set_", _HOUSE, group="secret", brief="Keep a secret, asked for or from stdin."),
+    Command("list", "secret", "list_", _HOUSE, group="secret", brief="List what is kept, never its value."),
+    Command("rm", "secret", "rm", _HOUSE, group="secret", brief="Remove secrets; they are lent no more."),
     Command("env", "shells", "env", _HOUSE, brief="Print a session's variables for eval."),
     Command("path", "shells", "path", _HOUSE, brief="Print where a file of clauderon is, to source it."),
     Command(
@@ -146,6 +149,7 @@ GROUPS = {
     "rescue": "Bring back work that deleted sessions left.\n\nExample: clauderon rescue list",
     "image": "Build an image for sessions to start from.\n\nExample: clauderon image build",
     "proxy": "Run, start, stop, look at the proxy; read its audit.\n\nExample: clauderon proxy status",
+    "secret": "Keep, list and remove the secrets of credentials.\n\nExample: clauderon secret set anthropic",
     "config": "Show or begin the configuration; see the credentials.\n\nExample: clauderon config show",
 }
 NAMES = tuple(dict.fromkeys(command.group or command.name for command in COMMANDS))

@@ -242,7 +242,12 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "The variable with the secret, or a list: the first one that is set is used.",
         ),
         Key("command", checks.argv, "Else a command that prints it, as a list of words."),
-        Key("file", checks.secret_file, "Else a file of this name in `secrets/`."),
+        Key(
+            "file",
+            checks.secret_file,
+            "Else what `secret set` keeps under this name: in the system's keyring, or as a file in `secrets/`. "
+            "Absent: the credential's name. Credentials with the same name share it.",
+        ),
         Key(
             "model_api",
             checks.flag,

@@ -88,14 +88,19 @@ def unknown_section(dotted: str, document: Mapping[str, Any]) -> str:
     return f"unknown section [{dotted}]; {_nearest(dotted, sections)}"
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The nearest of `known`, or empty."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)), "")
+
+
 def not_one_of(name: str, known: Iterable[str]) -> str:
     """The words for a name that is not one of `known`, with the nearest one."""
     return f"{name!r} is not known; {_nearest(name, list(known))}"
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"the nearest is {close[0]!r}" if close else f"known are {', '.join(known)}"
+    close = nearest(name, known)
+    return f"the nearest is {close!r}" if close else f"known are {', '.join(known)}"
 
 
 def _at(path: Path, line: int, column: int, why: str) -> UsageError:

@@ -220,6 +220,13 @@ def _resolve_paths(values: Values, base: Path | None, environ: Mapping[str, str]
                 table[key.name] = str(start / path)
 
 
+def _with_file(credential: Credential) -> Credential:
+    """A secret can be kept for every credential but one that is a client's login alone."""
+    if credential.file or (credential.login and not credential.env and not credential.command):
+        return credential
+    return credential._replace(file=credential.name)
+
+
 def _build(values: Values, agent_names: set[str], origins: Mapping[str, str]) -> Config:
     # Built-in ones first: of two credentials for one host the first that has a secret counts.
     agents = BUILTIN_AGENTS | {n: Agent(name=n) for n in sorted(agent_names - BUILTIN_AGENTS.keys())}
@@ -233,7 +240,7 @@ def _build(values: Values, agent_names: set[str], origins: Mapping[str, str]) ->
         agents={name: agent._replace(**values.get(f"agents.{name}", {})) for name, agent in agents.items()},
         proxy=Proxy(**values.get("proxy", {})),
         credentials={
-            name: credential._replace(**values.get(f"credentials.{name}", {}))
+            name: _with_file(credential._replace(**values.get(f"credentials.{name}", {})))
             for name, credential in credentials.items()
         },
         network=Network(**values.get("network", {})),

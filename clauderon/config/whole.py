@@ -61,8 +61,13 @@ def check_whole(config: Config, source: Source) -> None:
         section = f"credentials.{credential.name}"
         if not credential.hosts:
             raise refuse(section, "hosts", "a credential of your own needs the hosts that get it")
-        if not (credential.env or credential.command or credential.file or credential.login):
-            raise refuse(section, "env", "a credential of your own needs env, command, file or login")
+        if credential.file == credential.name and f"{section}.file" not in config.origins:
+            others = [other.name for other in config.credentials.values() if other.file == credential.file]
+            if len(others) > 1:  # the hosts of one would get the secret of the other
+                other = next(name for name in others if name != credential.name)
+                raise refuse(
+                    section, "file", f"a file of this name is the secret of {other}; give it another"
+                )
         if "{basic}" in credential.format and not credential.basic_user:
             raise refuse(section, "basic_user", "{basic} in format needs it")
     for rule in map(netrules.parse, config.network.rules):

@@ -12,6 +12,7 @@ the caller's to say. The doors:
     pouring     `Pour`, for one whose output is shown in another form as it comes
     waiting     what is said while one of these does not answer
     typing_in   `type_into`, for a line typed into a program that wants a terminal
+    hidden      `hidden_line`, for what is typed and not shown
     detached    `daemon` and `attend`, for what outlives the call
 
 Children run in a process group of their own, but for those on our terminal: a Ctrl-C reaches us first, and we stop
@@ -29,6 +30,7 @@ from clauderon.proc.waiting import briefly, told_to
 if TYPE_CHECKING:
     from clauderon.proc.detached import attend, daemon, end_all_with
     from clauderon.proc.glancing import glance
+    from clauderon.proc.hidden import NotALine, hidden_line
     from clauderon.proc.piping import pipe
     from clauderon.proc.pouring import Pour
     from clauderon.proc.terminal import (
@@ -43,12 +45,14 @@ if TYPE_CHECKING:
 
 # Loaded when first asked for: `create` needs none of these.
 _DOORS = {
+    "NotALine": "hidden",
     "Pour": "pouring",
     "attend": "detached",
     "daemon": "detached",
     "end_all_with": "detached",
     "foreground": "terminal",
     "glance": "glancing",
+    "hidden_line": "hidden",
     "pass_through": "terminal",
     "pipe": "piping",
     "reader_left": "terminal",
@@ -59,8 +63,8 @@ _DOORS = {
 }
 
 __all__ = [
-    "Completed", "Env", "Pour", "Running", "attend", "briefly", "daemon", "end_all_with", "find",
-    "foreground", "glance", "leave", "operand", "pass_through", "pipe", "reader_left", "replace", "run",
+    "Completed", "Env", "NotALine", "Pour", "Running", "attend", "briefly", "daemon", "end_all_with", "find",
+    "foreground", "glance", "hidden_line", "leave", "operand", "pass_through", "pipe", "reader_left", "replace", "run",
     "size", "start", "stop_unwaited", "stream", "told_to", "type_into", "until_reader_leaves", "visit",
 ]  # fmt: skip
 

@@ -115,6 +115,24 @@ def reload(
     return current._replace(problems=(*problems, *current.problems))
 
 
+def exchange(home: Home, changed: Mapping[str, Given | None]) -> ServiceStatus | None:
+    """Give a running service these secrets at once, and have it forget those of None. Returns None if none runs.
+
+    Raises BackendError if it does not answer, and what it answers: UsageError if the configuration is bad.
+    """
+    if lockfile.holder(home) is None:
+        return None
+    kept = secret_source.plain({name: given for name, given in changed.items() if given is not None})
+    try:
+        body = {"secrets": {**dict.fromkeys(changed), **kept}}
+        return ServiceStatus.from_json(_ask(home, "POST", "/reload", body))
+    except NotListening:
+        return None
+    except ValueError:
+        why = "it runs in another version"
+        raise BackendError("proxy", why, hint="clauderon proxy stop && clauderon proxy start") from None
+
+
 def status(home: Home) -> ServiceStatus | None:
     """What the running service says of itself, or None if none runs. Raises BackendError if it does not answer."""
     try:

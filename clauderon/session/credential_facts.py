@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from clauderon.agents import registry
@@ -54,12 +53,5 @@ def missing(context: Context, agent: Agent) -> str:
     if known is None or not wanted or set(wanted) & set(supplied(context)):
         return ""
     table = context.config.credentials
-    secrets = f"{_short(context.home.secrets, context.environ)}/"
-    hint = credentials.hint(*(table[name] for name in wanted), secrets=secrets)
+    hint = credentials.hint(*(table[name] for name in wanted))
     return f"no credential for {registry.title(agent)}, so its requests will be refused (401); {hint}"
-
-
-def _short(path: Path, environ: Mapping[str, str]) -> str:
-    """As people write it: `~` for their own home."""
-    home = environ.get("HOME")
-    return f"~/{path.relative_to(home)}" if home and path.is_relative_to(home) else str(path)

@@ -47,7 +47,7 @@ def tell_in_silence(context: Context, session_id: str | None) -> None:
 def waits_for(context: Context) -> str:
     """What `tell` would wait for, as a title, or empty."""
     wanted = secret_source.to_fetch(context.config, context.home, context.environ, service.held(context.home))
-    named = ", ".join(f"{name} ({located.argv[0]})" for name, located in wanted.items())
+    named = ", ".join(f"{name} ({located.teller})" for name, located in wanted.items())
     return f"Waiting for the secret of {named}" if named else ""
 
 

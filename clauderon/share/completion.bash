@@ -6,7 +6,7 @@
 _clauderon_known() {
     case $1 in
     '')
-        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge top dashboard report usage budget events reconcile clean-cache doctor env path shell-init network rescue image proxy config'
+        commands='create list status start stop refresh archive unarchive delete set-access-mode attach shell exec logs wait upload sync diff merge top dashboard report usage budget events reconcile clean-cache doctor env path shell-init network rescue image proxy config secret'
         options='--version -V --debug --help'
         ;;
     ' create')
@@ -219,6 +219,21 @@ none'
     ' config credentials')
         options='--format --json --quiet -q --help'
         ;;
+    ' secret')
+        commands='set list rm'
+        options=--help
+        ;;
+    ' secret set')
+        options='--file --format --json --quiet -q --help'
+        arguments='names*'
+        ;;
+    ' secret list')
+        options='--format --json --null -0 --quiet -q --help'
+        ;;
+    ' secret rm')
+        options='--format --json --quiet -q --help'
+        arguments='names*'
+        ;;
     esac
 }
 
@@ -330,6 +345,9 @@ _clauderon_kind() {
     ' config env --format') kind='choice table tsv json' ;;
     ' config init --format') kind='choice table tsv json' ;;
     ' config credentials --format') kind='choice table tsv json' ;;
+    ' secret set --format') kind='choice table tsv json' ;;
+    ' secret list --format') kind='choice table tsv json' ;;
+    ' secret rm --format') kind='choice table tsv json' ;;
     esac
 }
 

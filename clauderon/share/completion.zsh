@@ -68,6 +68,7 @@ _clauderon() {
                 'image:Build an image for sessions to start from.'
                 'proxy:Run, start, stop, look at the proxy; read its audit.'
                 'config:Show or begin the configuration; see the credentials.'
+                'secret:Keep, list and remove the secrets of credentials.'
             )
             _describe -t commands command commands
             ;;
@@ -109,6 +110,7 @@ _clauderon() {
                 image) _clauderon_image ;;
                 proxy) _clauderon_proxy ;;
                 config) _clauderon_config ;;
+                secret) _clauderon_secret ;;
             esac
             ;;
     esac
@@ -840,6 +842,65 @@ _clauderon_config_credentials() {
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
         '(- *)--help[Show the help.]'
+}
+
+_clauderon_secret() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    _arguments -C -s -S \
+        '(- *)--help[Show the help.]' \
+        '1:command:->command' \
+        '*::argument:->argument' && return
+    case $state in
+        command)
+            local -a commands
+            commands=(
+                'set:Keep the secret of a credential: in the system'\''s keyring where one answers, else in a file for you alone.'
+                'list:List the secrets that are kept, where, and as which credential each is lent; never their values.'
+                'rm:Remove secrets from where they are kept. Running sessions are not lent them any more, at once.'
+            )
+            _describe -t commands command commands
+            ;;
+        argument)
+            case $line[1] in
+                set) _clauderon_secret_set ;;
+                list) _clauderon_secret_list ;;
+                rm) _clauderon_secret_rm ;;
+            esac
+            ;;
+    esac
+}
+
+_clauderon_secret_set() {
+    _arguments -s -S \
+        '--file[Keep it in secrets/, whatever keyring there is.]' \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
+        '--json[Short for --format json.]' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
+        '(- *)--help[Show the help.]' \
+        '*:NAME: _clauderon_ask names session'
+}
+
+_clauderon_secret_list() {
+    _arguments -s -S \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
+        '--json[Short for --format json.]' \
+        '--null[End each record with a NUL, for xargs -0.]' \
+        '-0[End each record with a NUL, for xargs -0.]' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
+        '(- *)--help[Show the help.]'
+}
+
+_clauderon_secret_rm() {
+    _arguments -s -S \
+        '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
+        '--json[Short for --format json.]' \
+        '--quiet[No progress on stderr.]' \
+        '-q[No progress on stderr.]' \
+        '(- *)--help[Show the help.]' \
+        '*:NAME...: _clauderon_ask names session'
 }
 
 

@@ -89,7 +89,7 @@ def test_a_credential_of_ones_own_comes_after_the_built_in_ones(tmp_path: Path) 
     loaded = load(tmp_path, text)
     assert list(loaded.credentials) == [*BUILTIN_CREDENTIALS, "aaa"]
     assert loaded.credentials["aaa"] == schema.Credential(
-        name="aaa", hosts=("api.example.com",), env=("A", "B"), model_api=True
+        name="aaa", hosts=("api.example.com",), env=("A", "B"), file="aaa", model_api=True
     )
 
 

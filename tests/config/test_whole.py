@@ -37,7 +37,7 @@ class Unread:
         ),
         ("[agents.claude]\ncredentials = ['antropic']\n", "2:1", "the nearest is 'anthropic'"),
         ("[credentials.own]\nenv = 'X'\n", "1:14", "needs the hosts"),
-        ("[credentials.own]\nhosts = ['a.example']\n", "1:14", "needs env, command, file or login"),
+        ("[credentials.github_token]\nhosts = ['a.example']\n", "1:14", "is the secret of github"),
         (
             "[credentials.own]\nhosts=['a.example']\nenv='X'\nformat='Basic {basic}'\n",
             "1:14",

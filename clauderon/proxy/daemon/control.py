@@ -1,7 +1,8 @@
 """The service's control endpoint: HTTP over a unix socket that only its owner can open. Never on a network.
 
-`GET /status`, `POST /reload` (`{"secrets": {name: [secret, origin]}}`), `POST /offer` (the same, and a reload only if
-one of them is not held yet), `POST /stop`. Answers hold no secret. On h11, since a framework costs the service 14 MiB.
+`GET /status`, `POST /reload` (`{"secrets": {name: [secret, origin]}}`, or null for one to forget), `POST /offer` (the
+same without null, and a reload only if one of them is not held yet), `POST /stop`. Answers hold no secret. On h11,
+since a framework costs the service 14 MiB.
 """
 
 from __future__ import annotations

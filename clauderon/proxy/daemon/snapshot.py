@@ -82,7 +82,7 @@ def read(
     given = {
         name: item
         for name, item in given.items()
-        if name in config.credentials and item.still_applies(config.credentials[name])
+        if name in config.credentials and item.still_applies(config.credentials[name], home)
     }
     secrets = {name: item.secret for name, item in given.items()}
     origins = {name: item.origin for name, item in given.items()}
@@ -135,12 +135,11 @@ def _nano(budget: str) -> int | None:
 
 
 def look(home: Home, environ: Mapping[str, str]) -> tuple[object, ...]:
-    """Something that is another when config.toml, a file in secrets/ or a login on the host has changed. Cheap; reads
-
-    none of them.
+    """Something that is another when config.toml, a file in secrets/, a note of what is in the keyring, or a
+    login on the host has changed. Cheap; reads none of them.
     """
     found: list[object] = []
-    for path in (home.config, *_entries(home.secrets), *finding.watched(environ)):
+    for path in (home.config, *_entries(home.secrets), *_entries(home.keyring), *finding.watched(environ)):
         try:
             now = path.stat()
         except OSError:

@@ -158,7 +158,7 @@ class Worker:
         Raises ClauderonError for a configuration that cannot be used; what is served goes on as it was.
         """
         async with self._reloading:
-            given = {**self._given, **secret_source.parse_plain(secrets)}
+            given = secret_source.taken_over(self._given, secrets)
             self._looked = snapshot.look(*self._place), self._plane.routes.trusted_now()
             fresh = await asyncio.to_thread(snapshot.read, *self._place, given)
             settings = fresh.config.proxy

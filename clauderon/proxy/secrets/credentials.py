@@ -1,4 +1,6 @@
-"""Where each credential's secret comes from, and reading it there: environment, command or `op://`, file, login.
+"""Where each credential's secret comes from, and reading it there.
+
+From the environment, a command or `op://`, the keyring, a file or a login, the first of them that has it.
 
 Starts no process itself: what must be run is named, and its caller runs it, never on the proxy's event loop.
 Nothing here prints a secret, and printing what is here does not show one.
@@ -15,6 +17,7 @@ from clauderon.config.schema import Config, Credential
 from clauderon.paths import Home
 from clauderon.proxy.logins import finding
 from clauderon.proxy.logins.client import Login
+from clauderon.proxy.secrets import ring
 from clauderon.proxy.secrets.in_file import MAX_SECRET_BYTES, BadSecret, file_text
 
 OP_SCHEME = "op://"
@@ -52,8 +55,8 @@ class Secret:
 class Located(NamedTuple):
     """The source that counts for one credential.
 
-    origin: `env NAME`, `command PROGRAM`, `file NAME`, with `op://` before it where that is what it holds;
-            `login of CLIENT`, `gh auth token`; empty where nothing supplies the secret.
+    origin: `env NAME`, `command PROGRAM`, `keyring NAME`, `file NAME`, with `op://` before it where that is
+            what it holds; `login of CLIENT`, `gh auth token`; empty where nothing supplies the secret.
     secret: the value, where reading it needs no process. argv: what prints it, where it does.
     problem: why a source that is there cannot be used. login: whose token the secret is, if it is a login's.
     """
@@ -69,6 +72,11 @@ class Located(NamedTuple):
         """Whether the secret is there, or a command that prints it."""
         return not self.problem and (self.secret is not None or bool(self.argv))
 
+    @property
+    def teller(self) -> str:
+        """Who is waited for where `argv` prints it, in a word; else empty."""
+        return ring.ORIGIN if self.origin.startswith(f"{ring.ORIGIN} ") else next(iter(self.argv), "")
+
 
 class Given(NamedTuple):
     """A secret handed to the service by a command line that found it. `origin` as in `Located`."""
@@ -76,13 +84,15 @@ class Given(NamedTuple):
     secret: Secret
     origin: str
 
-    def still_applies(self, credential: Credential) -> bool:
-        """Whether the configuration still has the source this came from."""
+    def still_applies(self, credential: Credential, home: Home) -> bool:
+        """Whether the source this came from is still one."""
         kind, _, name = self.origin.removeprefix("op:// in ").partition(" ")
         if kind == "env":
             return name in credential.env
         if kind == "command":
             return bool(credential.command)
+        if kind == ring.ORIGIN:
+            return credential.file == name and ring.has(home, name)
         if kind == "gh":
             return credential.login == "gh"
         return credential.file == name
@@ -121,9 +131,9 @@ def parse_secret(text: str) -> Secret:
 def locate(
     credential: Credential, home: Home, environ: Mapping[str, str], host: Mapping[str, str] | None = None
 ) -> Located:
-    """The source that counts: environment, then command, file and login. Cheap; runs nothing but macOS's `security`.
+    """The source that counts: environment, then command, keyring, file and login.
 
-    host: the environment that says where logins are, if it is another.
+    Cheap; runs nothing but macOS's `security`. host: the environment that says where logins are, if it is another.
     """
     for name in credential.env:
         if environ.get(name):
@@ -131,6 +141,10 @@ def locate(
     if credential.command:
         return Located(f"command {os.path.basename(credential.command[0])}", argv=credential.command)  # noqa: PTH119
     if credential.file:
+        if ring.has(home, credential.file):
+            return Located(
+                f"{ring.ORIGIN} {credential.file}", argv=ring.asking_argv(home, "get", credential.file)
+            )
         try:
             text = file_text(home, credential.file)
         except BadSecret as error:
@@ -247,19 +261,19 @@ def from_environ(config: Config, home: Home, environ: Mapping[str, str]) -> dict
     return given
 
 
-def hint(*alternatives: Credential, secrets: str) -> str:
-    """What would supply one of these secrets, in words. secrets: how to call the directory of that name."""
+def hint(*alternatives: Credential) -> str:
+    """What would supply one of these secrets, in words."""
     ways = []
     variables = [credential.env[0] for credential in alternatives if credential.env]
     commands = [credential.command[0] for credential in alternatives if credential.command]
-    files = [credential.file for credential in alternatives if credential.file]
+    kept = [credential.name for credential in alternatives if credential.file]
     logins = [finding.again(credential.login) for credential in alternatives if credential.login]
     if variables:
         ways.append(f"set {' or '.join(variables)} and run `clauderon proxy start`")
     if commands:
         ways.append(f"make {' or '.join(map(repr, commands))} print it and run `clauderon proxy start`")
-    if files:
-        ways.append(f"put it into {' or '.join(files)} in {secrets} (mode 0600)")
+    if kept:
+        ways.append(f"run `clauderon secret set {kept[0]}`")
     if logins:
         ways.append(f"log in on the host: {' or '.join(dict.fromkeys(logins))}")
     return " or ".join(ways)

@@ -26,8 +26,6 @@ ALWAYS_REMOVED = frozenset(
 # Where an entry of `hosts` names no port.
 USUAL_PORT = 443
 _REMEMBERED = 4096
-# Where that is on the host is nothing a container needs to know.
-_SECRETS = "secrets/ of clauderon's state directory"
 
 
 class Lent(NamedTuple):
@@ -76,7 +74,7 @@ class Grants:
                     lacking = unset.setdefault((pattern.host, port), [])
                     lacking.append(credential)
                     if ports[port].value is None:
-                        ports[port] = replace(ports[port], hint=hint(*lacking, secrets=_SECRETS))
+                        ports[port] = replace(ports[port], hint=hint(*lacking))
         for grant in [grant for ports in self._exact.values() for grant in ports.values()]:
             if grant.lease is not None:
                 self._answer_client(grant, grant.lease)

@@ -16,7 +16,7 @@ from clauderon.config.schema import Config
 from clauderon.errors import ClauderonError
 from clauderon.paths import Home
 from clauderon.proxy.logins import finding
-from clauderon.proxy.secrets import credentials
+from clauderon.proxy.secrets import credentials, ring
 from clauderon.proxy.secrets.credentials import Given, Located, Secret
 from clauderon.proxy.secrets.in_file import BadSecret
 
@@ -60,7 +60,7 @@ def collect(
     `environ` and no input. Returns the secrets by name, and a sentence for each that could not be had.
     """
     given = credentials.from_environ(config, home, environ)
-    running: list[tuple[str, Located, proc.Running]] = []
+    running: list[tuple[list[str], Located, proc.Running]] = []
     problems: list[str] = []
     wanted = to_fetch(config, home, environ, held or {}) if fetch else {}
     try:
@@ -89,30 +89,42 @@ def _run(
     wanted: Mapping[str, Located],
     environ: Mapping[str, str],
     home: Home,
-    running: list[tuple[str, Located, proc.Running]],
+    running: list[tuple[list[str], Located, proc.Running]],
     problems: list[str],
 ) -> None:
+    """Start what prints them; once for those credentials that have one secret."""
+    together: dict[tuple[str, ...], list[str]] = {}
     for name, located in wanted.items():
+        together.setdefault(located.argv, []).append(name)
+    for argv, names in together.items():
         try:
-            running.append((name, located, proc.start(located.argv, env=environ, cwd=home.root)))
+            running.append((names, wanted[names[0]], proc.start(argv, env=environ, cwd=home.root)))
         except ClauderonError as error:
-            problems.append(f"credential {name}: {error}")
+            problems += [f"credential {name}: {error}" for name in names]
 
 
 def _take(
-    running: list[tuple[str, Located, proc.Running]], given: dict[str, Given], problems: list[str]
+    running: list[tuple[list[str], Located, proc.Running]], given: dict[str, Given], problems: list[str]
 ) -> None:
-    for name, located, child in running:
+    for names, located, child in running:
+        why = ""
         try:
             answer = child.result(timeout_s=COMMAND_TIMEOUT_S, ok=None)
-            if answer.status != 0:
+            if answer.status == 0:
+                secret = credentials.parse_secret(answer.text)
+                given |= {name: Given(secret, located.origin) for name in names}
+            else:
                 # stderr is the command's to say; a careless one prints the secret there, so only its first line.
                 said = answer.error_text.split("\n")[0][:200]
-                problems.append(f"credential {name}: {located.argv[0]} ended with {answer.status}: {said}")
-            else:
-                given[name] = Given(credentials.parse_secret(answer.text), located.origin)
+                why = f"{located.teller} ended with {answer.status}: {said}"
+                if located.teller == ring.ORIGIN:
+                    why = f"{said}; unlock it, then: clauderon proxy start"
+                    if answer.status == ring.NOT_FOUND:
+                        why = f"the keyring has it no more; to give it again: clauderon secret set {names[0]}"
         except (ClauderonError, BadSecret) as error:
-            problems.append(f"credential {name}: {located.origin}: {error}")
+            why = f"{located.origin}: {error}"
+        if why:
+            problems += [f"credential {name}: {why}" for name in names]
 
 
 def plain(given: Mapping[str, Given]) -> dict[str, Any]:
@@ -128,6 +140,12 @@ def parse_plain(data: Mapping[str, Any]) -> dict[str, Given]:
             raise ValueError(f"credential {name!r}: expected [secret, origin]")
         given[str(name)] = Given(Secret(credentials.parse_secret(item[0]).reveal()), item[1])
     return given
+
+
+def taken_over(held: Mapping[str, Given], data: Mapping[str, Any]) -> dict[str, Given]:
+    """What is held once `data` was handed over: as `plain` has it, with None for what is to be forgotten."""
+    given = parse_plain({name: item for name, item in data.items() if item is not None})
+    return {name: item for name, item in {**held, **given}.items() if data.get(name, ()) is not None}
 
 
 def to_descriptor(given: Mapping[str, Given]) -> int:

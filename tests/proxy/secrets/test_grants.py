@@ -91,7 +91,7 @@ def test_without_a_secret_there_is_a_grant_that_says_what_would_supply_it() -> N
     assert grant.value is None
     assert grant.model_api
     assert "ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN" in grant.hint
-    assert "anthropic_api_key or claude_code_oauth_token in secrets/" in grant.hint
+    assert "`clauderon secret set anthropic`" in grant.hint
 
 
 def test_patterns_match_below_and_the_most_particular_wins() -> None:

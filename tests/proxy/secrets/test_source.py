@@ -138,8 +138,8 @@ def test_the_service_is_started_with_no_credential_in_its_environment() -> None:
 
 def test_a_secret_handed_over_is_forgotten_with_its_source(home: Home) -> None:
     credential = Credential("x", env=("X",), file="x")
-    assert Given(Secret("s"), "env X").still_applies(credential)
-    assert Given(Secret("s"), "op:// in env X").still_applies(credential)
-    assert Given(Secret("s"), "op:// in file x").still_applies(credential)
-    assert not Given(Secret("s"), "env OTHER").still_applies(credential)
-    assert not Given(Secret("s"), "command op").still_applies(credential)
+    assert Given(Secret("s"), "env X").still_applies(credential, home)
+    assert Given(Secret("s"), "op:// in env X").still_applies(credential, home)
+    assert Given(Secret("s"), "op:// in file x").still_applies(credential, home)
+    assert not Given(Secret("s"), "env OTHER").still_applies(credential, home)
+    assert not Given(Secret("s"), "command op").still_applies(credential, home)
