@@ -155,3 +155,8 @@ def destination(value: object) -> str:
     if not 1 <= int(number) <= LAST_PORT:
         raise ValueError(f"{number} is no port")
     return f"[{pattern}]:{int(number)}" if ":" in pattern else f"{pattern}:{int(number)}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 commit`, `2 commits`."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -29,6 +29,9 @@ CONTAINER_CARGO_HOME = "/clauderon/cargo"
 CONTAINER_CA = "/etc/clauderon/proxy-ca.pem"
 CONTAINER_CA_BUNDLE = "/etc/clauderon/ca-bundle.pem"
 CONTAINER_TRUSTSTORE = "/etc/clauderon/truststore.p12"
+# Paths of ours in a worktree; a repository that tracks one of them keeps its own file.
+OUR_PATHS = (".claude.json", ".clauderon")
+OUR_HOOKS = ".clauderon/hooks"
 
 
 def current_directory(what: str) -> Path:

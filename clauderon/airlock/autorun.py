@@ -10,7 +10,6 @@ import json
 import posixpath
 import re
 import sys
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -208,6 +207,8 @@ def _json(content: bytes) -> dict[str, Any]:
 
 
 def _toml(content: bytes) -> dict[str, Any]:
+    import tomllib
+
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):

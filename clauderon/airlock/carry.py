@@ -6,8 +6,8 @@ Moves objects only; refs are the caller's. git runs with the user's repository a
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from clauderon import visible
 from clauderon.airlock.incoming import refuse_planted
@@ -42,8 +42,7 @@ _BOUNDED = (
 _PACK = ("pack-objects", "-q", "--stdout", "--delta-base-offset", "--depth=4095")
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(NamedTuple):
     """How many objects were not there before, and which commits among them, newest first, and files' contents."""
 
     objects: int
@@ -102,12 +101,12 @@ def carry(
         )
     except CommandFailed as error:
         if any(words in error.detail for words in _CANNOT_WRITE):
-            raise _not_written(what, common_dir, printable(error.detail)) from error
+            raise _not_written(what, common_dir, visible.lines(error.detail)) from error
         raise BackendError(
             what,
             "the container's history cannot be carried over: it is incomplete or git refuses it",
             hint="git fsck  # inside the session",
-            detail=printable(error.detail),
+            detail=visible.lines(error.detail),
         ) from error
     except OSError as error:
         raise _not_written(what, common_dir, str(error)) from error
@@ -131,8 +130,3 @@ def _receiver(small: bool, partial: bool, fsck: tuple[str, ...]) -> tuple[str, .
     if small:
         return ("unpack-objects", "-q", "--strict")
     return ("index-pack", "--strict", "--stdin")
-
-
-def printable(text: str) -> str:
-    """A tool's message without what a terminal would act on: names in it may be the container's."""
-    return visible.lines(text)

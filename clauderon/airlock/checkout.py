@@ -11,9 +11,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from clauderon import paths
+from clauderon import paths, visible
 from clauderon.airlock import programs
-from clauderon.airlock.carry import printable
 from clauderon.errors import Refused
 from clauderon.git.call import CheckoutGit, Completed
 from clauderon.git.environment import environment, with_settings
@@ -73,7 +72,7 @@ class Checkout:
 
     def by_hand(self, names: Collection[str] = ()) -> str:
         """A command for somebody who has looked at the branch, or the setting that lets these names run."""
-        listed = ", ".join(f'"{printable(name)}"' for name in sorted({*self._trusted, *names}))
+        listed = ", ".join(f'"{visible.lines(name)}"' for name in sorted({*self._trusted, *names}))
         setting = f"; or let it run: [git] trusted_filters = [{listed}] in config.toml" if names else ""
         return f"git -C '{self.top}' merge {self.session.branch}  # after a look at it{setting}"
 
@@ -96,7 +95,7 @@ class Checkout:
         for name in sorted(stopped.keys() & self.programs.filters):
             raise Refused(
                 self.what,
-                f"filter {printable(name)} of your git configuration applies to {few(stopped[name])}, "
+                f"filter {visible.lines(name)} of your git configuration applies to {few(stopped[name])}, "
                 "and could run what the branch brings",
                 hint=self.by_hand([name]),
             )
@@ -141,7 +140,7 @@ class Checkout:
                 if above & touched:
                     raise Refused(
                         self.what,
-                        f"the branch changes {printable(str(source))}, which your git configuration includes",
+                        f"the branch changes {visible.lines(str(source))}, which your git configuration includes",
                         hint=self.by_hand(),
                     )
 
@@ -168,5 +167,5 @@ class Checkout:
 
 def few(names: list[str]) -> str:
     """The first of a list of names, safe to print."""
-    shown = ", ".join(printable(name) for name in names[:_SHOWN])
+    shown = ", ".join(visible.lines(name) for name in names[:_SHOWN])
     return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from clauderon import paths
-from clauderon.airlock.carry import printable
+from clauderon import paths, visible
 from clauderon.airlock.layout import HostSide, host_side
 from clauderon.airlock.snapshot import Place, foreign
 from clauderon.airlock.status import place_of
@@ -51,5 +50,5 @@ def said(found: Iterable[bytes]) -> str:
     if not names:
         return ""
     tops = list(dict.fromkeys(name.partition("/")[0] + ("/" if "/" in name else "") for name in names))
-    shown = ", ".join(printable(top) for top in tops[:_SHOWN]) + (", ..." if len(tops) > _SHOWN else "")
+    shown = ", ".join(visible.lines(top) for top in tops[:_SHOWN]) + (", ..." if len(tops) > _SHOWN else "")
     return f"{len(names)} ignored file{'' if len(names) == 1 else 's'} ({shown})"

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clauderon import paths
-from clauderon.airlock.carry import printable
+from clauderon import paths, visible
 from clauderon.airlock.layout import HostSide, host_side
 from clauderon.airlock.private_refs import Inside, names_in, open_dir, opened, read_file
 from clauderon.airlock.quarantine import Quarantine
@@ -51,7 +50,7 @@ class Linked:
     @property
     def path(self) -> str:
         """Where the worktree is in the container, printable."""
-        return printable(self.where)
+        return visible.lines(self.where)
 
 
 def look(home: paths.Home, session: Session, common_dir: Path, env: Mapping[str, str]) -> list[Linked]:
@@ -86,7 +85,7 @@ def _entries(inside: Inside, side: HostSide) -> list[Linked]:
         # Files below the session's own worktree are looked at with that.
         if where != paths.WORKSPACE and not where.startswith(f"{paths.WORKSPACE}/"):
             head = detached or (inside.ref(on) if on else None)
-            found.append(Linked(printable(name), where, HostSide(root), head, detached is not None))
+            found.append(Linked(visible.lines(name), where, HostSide(root), head, detached is not None))
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from clauderon.airlock.carry import printable
+from clauderon import visible
 from clauderon.airlock.checkout import Change, Checkout, few
 from clauderon.errors import BackendError, Conflict
 
@@ -102,7 +102,7 @@ class _Move:
             raise
         self._look(into)
         # A filter that failed and is not required: the file is there as it is stored.
-        self._checkout.said = printable(answer.error_text)
+        self._checkout.said = visible.lines(answer.error_text)
 
     def _refuse_in_the_way(self) -> None:
         answer = self._call("read-tree", "--dry-run", "-m", "-u", self._head, self._commit, ok=None)
@@ -113,7 +113,7 @@ class _Move:
             raise Conflict(
                 self._checkout.what,
                 f"the branch brings {few(untracked)}, which no commit of yours holds; nothing was changed",
-                hint=f"mv '{self._checkout.top}/{printable(untracked[0])}' ELSEWHERE   # then merge again",
+                hint=f"mv '{self._checkout.top}/{visible.lines(untracked[0])}' ELSEWHERE   # then merge again",
             )
 
     def _in_the_way(self, said: str) -> Conflict:
@@ -121,7 +121,7 @@ class _Move:
             self._checkout.what,
             "local changes in your checkout are in the way; nothing was changed",
             hint=f"git -C '{self._checkout.top}' stash  # then merge again",
-            detail=printable(said),
+            detail=visible.lines(said),
         )
 
     def _untracked(self) -> list[str]:

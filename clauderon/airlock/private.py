@@ -24,7 +24,7 @@ from clauderon.errors import BackendError, UsageError
 from clauderon.git.alternates import object_dirs
 from clauderon.git.call import Git
 from clauderon.git.environment import without_filters
-from clauderon.git.repository import OUR_HOOKS, Repository
+from clauderon.git.repository import Repository
 from clauderon.git.settings import NOBODY, is_true
 from clauderon.mount import Mount
 from clauderon.record import Session
@@ -109,7 +109,7 @@ def _excluded(repository: Repository) -> str:
     """The lines for our mount points in `.clauderon`; what else a repository has there stays in sight."""
     if ".clauderon" not in repository.tracks:
         return "/.clauderon/\n"
-    hooks = "" if OUR_HOOKS in repository.tracks else f"/{OUR_HOOKS}/\n"
+    hooks = "" if paths.OUR_HOOKS in repository.tracks else f"/{paths.OUR_HOOKS}/\n"
     return f"/.clauderon/uploads/\n{hooks}"
 
 

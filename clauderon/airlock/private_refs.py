@@ -266,3 +266,12 @@ def tip(home: paths.Home, session: Session) -> str | None:
     """The commit the session's branch is at inside, or None; reads one small file, so a watcher may ask often."""
     with Inside.open(home, session) as inside:
         return None if inside is None else inside.ref(branch_ref(session))
+
+
+def has_worktrees(home: paths.Home, session: Session) -> bool:
+    """Whether git inside knows of worktrees beside the session's own (`linked` looks at them)."""
+    with Inside.open(home, session) as inside:
+        if inside is None:
+            return False
+        with opened(inside.root, ("worktrees",)) as directory:
+            return directory is not None and bool(names_in(directory, 1))

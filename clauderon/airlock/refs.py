@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from clauderon.airlock.carry import printable
+from clauderon import visible
 from clauderon.airlock.layout import branch_ref, own_ref
 from clauderon.errors import CommandFailed, Conflict
 from clauderon.git.call import Git
@@ -49,6 +49,6 @@ def update_refs(common_dir: Path, changes: Sequence[Change], environ: Mapping[st
     except CommandFailed as error:
         if "lock" in error.detail or "expected" in error.detail or "already exists" in error.detail:
             raise Conflict(
-                "update refs", "a ref moved meanwhile, or is locked", detail=printable(error.detail)
+                "update refs", "a ref moved meanwhile, or is locked", detail=visible.lines(error.detail)
             ) from error
         raise

@@ -25,7 +25,6 @@ from clauderon.airlock.worktree_index import shield
 from clauderon.errors import Refused
 from clauderon.git.alternates import quoted
 from clauderon.git.call import Git
-from clauderon.git.repository import OUR_PATHS
 from clauderon.record import Session
 
 _ENTRIES = 1_000_000
@@ -89,7 +88,7 @@ def place(
         worktree=tree,
         env=env,
         filters=Git(git, env).settings().filters,
-        tracks=frozenset(OUR_PATHS),
+        tracks=frozenset(paths.OUR_PATHS),
     )
     Git(git, made.reading, tree).call("read-tree", head)
     shield(git, tree, made.reading)

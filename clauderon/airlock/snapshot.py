@@ -7,24 +7,21 @@ nowhere, and git makes blobs of our copies. The objects go to a directory of our
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from clauderon import files
-from clauderon.airlock.blobs import Writer
 from clauderon.airlock.layout import HostSide
 from clauderon.airlock.marked import marked
 from clauderon.airlock.removal import remove_tree
-from clauderon.airlock.staging import Staging
 from clauderon.airlock.tree import Found, files_below, look, storable
 from clauderon.git.alternates import alternates
 from clauderon.git.call import Completed, Git
 from clauderon.git.environment import untrusting, without_filters
-from clauderon.git.repository import OUR_PATHS
+from clauderon.paths import OUR_PATHS
 
 # The container can keep git waiting (a fifo, an endless file, swapped in at the right moment).
 _STATUS_TIMEOUT_S = 120.0
@@ -32,8 +29,7 @@ FILE_BYTES = 4 << 30
 TOTAL_BYTES = 16 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(NamedTuple):
     """What `git status` says of a worktree: paths as bytes; `untracked` ones ending in `/` are nested repositories."""
 
     modified: tuple[bytes, ...]
@@ -45,8 +41,7 @@ class Changes:
         return bool(self.modified or self.untracked)
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """tree: the object name of the worktree's content. left_out: paths that could not be kept, with the reason."""
 
     tree: str
@@ -54,8 +49,7 @@ class Snapshot:
     left_out: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A session's worktree as git on the host is to be called on it.
 
     filters: the user's, to be switched off. disk: settings in place of the user's that deny what the disk can do.
@@ -67,7 +61,7 @@ class Place:
     env: Mapping[str, str]
     filters: tuple[str, ...] = ()
     disk: tuple[tuple[str, str], ...] = ()
-    tracks: frozenset[str] = field(default=frozenset())
+    tracks: frozenset[str] = frozenset()
     oid_bytes: int = 20
 
     @property
@@ -183,7 +177,7 @@ def take(
     remove_tree(side.snapshot)
     side.snapshot.mkdir(parents=True)
     found = found or changes(place)
-    found = dataclasses.replace(found, untracked=(*found.untracked, *also))
+    found = found._replace(untracked=(*found.untracked, *also))
     making = _Making(place, side, head, file_bytes)
     root = os.open(place.worktree, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -209,6 +203,9 @@ class _Making:
     """A tree in the making: what becomes of each path, and an index of ours for the whole."""
 
     def __init__(self, place: Place, side: HostSide, head: str, file_bytes: int) -> None:
+        from clauderon.airlock.blobs import Writer
+        from clauderon.airlock.staging import Staging
+
         self._place = place
         self._side = side
         self._head = head

@@ -6,33 +6,33 @@ Reads the user's repository and the worktree; changes neither.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from clauderon import paths
-from clauderon.airlock import byhand, linked
-from clauderon.airlock.autorun import Autorun, brings
-from clauderon.airlock.carry import printable
+from clauderon import paths, visible
+from clauderon.airlock import byhand
 from clauderon.airlock.disk import corrections
-from clauderon.airlock.incoming import planted_between
 from clauderon.airlock.layout import admin_dir, beside, branch_ref, host_side
-from clauderon.airlock.linked import Linked
+from clauderon.airlock.private_refs import has_worktrees
 from clauderon.airlock.snapshot import Place, changes, take
-from clauderon.airlock.submodule_work import Work, look, pointing
 from clauderon.airlock.syncing import common_dir_of, locked
 from clauderon.airlock.tree import planted
+from clauderon.airlock.worktree_index import may_have_any
 from clauderon.errors import BackendError
 from clauderon.git.alternates import alternates
 from clauderon.git.call import TIMEOUT_S, Git, apart_words, operand, parse_apart
 from clauderon.git.environment import environment, offline
 from clauderon.git.quiet import quiet_config
-from clauderon.git.repository import OUR_PATHS
 from clauderon.record import Session
+
+if TYPE_CHECKING:
+    from clauderon.airlock.autorun import Autorun
+    from clauderon.airlock.linked import Linked
+    from clauderon.airlock.submodule_work import Work
 
 _DIFF_FILE_BYTES = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """A session's work.
 
     ahead, behind: commits only its branch has, and only its base has (after a rewrite).
@@ -69,8 +69,7 @@ def state(home: paths.Home, session: Session, environ: Mapping[str, str]) -> Sta
     unmerged = git.start("rev-list", "--count", ref, *beside(session), "--")
     found = changes(place, lambda: there.extend(planted(place.worktree, place.admin)))
     with locked(host_side(home, session.id), session.name):
-        works, _ = look(home, session, place.common_dir, place.env)
-        trees = linked.look(home, session, place.common_dir, place.env)
+        works, trees = _elsewhere(home, session, place)
     behind, ahead = parse_apart(counting.result(timeout_s=TIMEOUT_S).text)
     return State(
         ahead=ahead,
@@ -78,17 +77,37 @@ def state(home: paths.Home, session: Session, environ: Mapping[str, str]) -> Sta
         unmerged=int(unmerged.result(timeout_s=TIMEOUT_S).text),
         modified=len(found.modified),
         untracked=len(found.untracked),
-        planted=tuple(printable(path) for path in there),
+        planted=tuple(visible.lines(path) for path in there),
         submodules=tuple(work for work in works if work.any),
         linked=tuple(trees),
     )
 
 
+def _elsewhere(home: paths.Home, session: Session, place: Place) -> tuple[list[Work], list[Linked]]:
+    """Work in submodules and in the agent's own worktrees. Most sessions have neither, and pay for no import."""
+    works: list[Work] = []
+    trees: list[Linked] = []
+    if may_have_any(home, session, place.admin):
+        from clauderon.airlock.submodule_work import look
+
+        works, _ = look(home, session, place.common_dir, place.env)
+    if has_worktrees(home, session):
+        from clauderon.airlock import linked
+
+        trees = linked.look(home, session, place.common_dir, place.env)
+    return works, trees
+
+
 def unpushed(home: paths.Home, session: Session, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Sentences about submodules that the session's branch sets to commits which no remote is known to have."""
+    common_dir = common_dir_of(session)
+    if not may_have_any(home, session, admin_dir(common_dir, home.worktree(session.name))):
+        return ()
+    from clauderon.airlock.submodule_work import pointing
+
     env = environment(environ)
     with locked(host_side(home, session.id), session.name):
-        return pointing(home, session, common_dir_of(session), env, session.base, branch_ref(session))
+        return pointing(home, session, common_dir, env, session.base, branch_ref(session))
 
 
 def place_of(home: paths.Home, session: Session, environ: Mapping[str, str]) -> Place:
@@ -115,7 +134,7 @@ def place_of(home: paths.Home, session: Session, environ: Mapping[str, str]) -> 
         env=env,
         filters=settings.filters,
         disk=corrections(settings.checkout, home.root),
-        tracks=frozenset(name for name in own if name in OUR_PATHS),
+        tracks=frozenset(name for name in own if name in paths.OUR_PATHS),
         oid_bytes=len(session.base) // 2,
     )
 
@@ -134,8 +153,7 @@ def diff_words(old: str, new: str, *, stat: bool, name_only: bool, person: bool)
     return (*words, operand(old), operand(new), "--")
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """What a session changed. patch: git's output. autorun: what runs by itself. planted: paths of repositories."""
 
     patch: bytes
@@ -157,6 +175,9 @@ def diff(
 
     committed: leave out what no commit holds. person: for reading, without what only `git apply` needs.
     """
+    from clauderon.airlock.autorun import brings
+    from clauderon.airlock.incoming import planted_between
+
     place = place_of(home, session, environ)
     side = host_side(home, session.id)
     with locked(side, session.name):

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clauderon import paths
-from clauderon.airlock.carry import printable
+from clauderon import paths, visible
 from clauderon.airlock.dropped import Traces, dropped, traces
 from clauderon.airlock.layout import HostSide, admin_dir, branch_ref
 from clauderon.airlock.private_refs import Inside
@@ -20,7 +19,7 @@ from clauderon.airlock.snapshot import Place, changes, take
 from clauderon.airlock.submodules import Submodule, find, opened_inside
 from clauderon.airlock.tree import open_up, planted
 from clauderon.airlock.workbench import Workbench
-from clauderon.airlock.worktree_index import has_submodules
+from clauderon.airlock.worktree_index import may_have_any
 from clauderon.errors import ClauderonError
 from clauderon.git.call import Git, operand
 from clauderon.record import Session
@@ -66,18 +65,13 @@ def look(
     """The work in every submodule that has a git directory inside; and what there is to say beside."""
     worktree = home.worktree(session.name)
     admin = admin_dir(common_dir, worktree)
-    if not _may_have_any(home, session, admin):
+    if not may_have_any(home, session, admin):
         return [], []
     links = {**gitlinks(common_dir, branch_ref(session), env), **gitlinks(common_dir, session.base, env)}
     found = find(home, session, planted(worktree, admin) if worktree.is_dir() else (), links)
     known = set(gitlinks(common_dir, session.base, env).values())
     works = [_one(home, session, each, common_dir, env, known) for each in found.submodules]
     return works, ["there are more submodules inside than are looked at"] if found.truncated else []
-
-
-def _may_have_any(home: paths.Home, session: Session, admin: Path | None) -> bool:
-    """Whether there is a submodule inside, or the host worktree's index has an entry for one; asks no git."""
-    return (home.git_dir(session.id) / "modules").is_dir() or (admin is not None and has_submodules(admin))
 
 
 def _one(
@@ -89,7 +83,7 @@ def _one(
     known: set[str],
 ) -> Work:
     side = shadow_side(home, session, submodule)
-    work = Work(printable(submodule.label), side)
+    work = Work(visible.lines(submodule.label), side)
     remove_tree(side.snapshot)
     try:
         with opened_inside(home, session, submodule, len(session.base)) as inside:
@@ -152,7 +146,7 @@ def pointing(
     home: paths.Home, session: Session, common_dir: Path, env: Mapping[str, str], old: str, new: str
 ) -> tuple[str, ...]:
     """Sentences about submodules that `new` sets to commits which no remote is known to have."""
-    if not _may_have_any(home, session, admin_dir(common_dir, home.worktree(session.name))):
+    if not may_have_any(home, session, admin_dir(common_dir, home.worktree(session.name))):
         return ()
     words = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--ignore-submodules=none")
     answer = Git(common_dir, env).offline().call(*words, operand(old), operand(new), "--", ok=None)
@@ -175,7 +169,7 @@ def pointing(
     for path, oid in changed:
         if oid in alone or oid not in known:
             who = "only the session has" if oid in alone else "nothing here has"
-            what = f"submodule {printable(path)!a} is set to commit {oid[:12]}, which {who}"
+            what = f"submodule {visible.lines(path)!a} is set to commit {oid[:12]}, which {who}"
             said.append(f"{what}: push it from inside, or others cannot check it out")
     return tuple(said)
 

@@ -10,16 +10,13 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from clauderon import filelock, paths
-from clauderon.airlock.bringing import bring
-from clauderon.airlock.layout import HostSide, branch_ref, host_side, own_ref
+from clauderon.airlock.layout import HostSide, admin_dir, branch_ref, host_side, own_ref
 from clauderon.airlock.private_refs import Inside, tip
 from clauderon.airlock.refs import Change, ref_patterns, update_refs
-from clauderon.airlock.refusals import remembered, state_of
-from clauderon.airlock.submodule_work import pointing
-from clauderon.airlock.worktree_index import follow, held
+from clauderon.airlock.worktree_index import follow, held, may_have_any
 from clauderon.errors import BackendError, Conflict
 from clauderon.git.call import REFS, SETTINGS, Git, parse_refs
 from clauderon.git.environment import environment
@@ -32,8 +29,7 @@ _ATTEMPTS = 5
 Outcome = Literal["up-to-date", "advanced", "diverged", "missing"]
 
 
-@dataclass(frozen=True, slots=True)
-class SyncResult:
+class SyncResult(NamedTuple):
     """What a sync did.
 
     outcome:  `advanced` moved the host branch; `up-to-date` had nothing to bring; `diverged` found the host branch
@@ -163,6 +159,9 @@ class _Sync:
             last = refs.get(own_ref(session.name, "synced")) or refs.get(own_ref(session.name, "base"))
             if old is not None and new in (old, last):
                 return self._nothing_new(old, new, last, notes)
+            from clauderon.airlock.bringing import bring
+            from clauderon.airlock.refusals import remembered, state_of
+
             known = [oid for oid in {last, old, *refs.values()} if oid is not None]
             rules = (*settings.fsck, *self.allowed)
             with remembered(self.side.refused, state_of(inside, self.common_dir, new, rules)):
@@ -262,15 +261,17 @@ class _Sync:
         self._write(self.side.following, old or "")
         update_refs(self.common_dir, changes, self.environ)
         notes += self._follow(new)
-        notes += pointing(
-            self.home,
-            self.session,
-            self.common_dir,
-            environment(self.environ),
-            old or self.session.base,
-            new,
-        )
+        notes += self._pointing(old or self.session.base, new)
         return SyncResult("advanced", old, new, gained, notes=notes)
+
+    def _pointing(self, old: str, new: str) -> tuple[str, ...]:
+        if not may_have_any(
+            self.home, self.session, admin_dir(self.common_dir, self.home.worktree(self.session.name))
+        ):
+            return ()
+        from clauderon.airlock.submodule_work import pointing
+
+        return pointing(self.home, self.session, self.common_dir, environment(self.environ), old, new)
 
     def _apart(self, left: str, right: str) -> tuple[int, int]:
         return Git.of(self.common_dir, self.environ).offline().apart(left, right)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from clauderon.airlock.gitlike import is_dotgit, is_ordinary, makes_repository
 from clauderon.airlock.private_refs import names_in, open_dir, open_regular, opened, read_file
@@ -69,8 +69,7 @@ def _is_ours(gitfile: Path, admin: Path | None) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What is at a path: mode as git has it (0o100644, 0o100755, 0o120000), and an open file or a link's text.
 
     A mode of 0 is a file that is closed to us.

@@ -147,6 +147,11 @@ def has_submodules(admin: Path, index: Path | None = None) -> bool:
         return False
 
 
+def may_have_any(home: paths.Home, session: Session, admin: Path | None) -> bool:
+    """Whether there is a submodule inside, or the host worktree's index has an entry for one; asks no git."""
+    return (home.git_dir(session.id) / "modules").is_dir() or (admin is not None and has_submodules(admin))
+
+
 def shield(admin: Path, worktree: Path, env: Mapping[str, str], index: Path | None = None) -> None:
     """Keep every git on the host, ours or the user's, out of submodules of this worktree.
 

@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
-from clauderon import airlock, patchview
+from clauderon import airlock
 from clauderon.cells import Column
 from clauderon.cli import common
 from clauderon.errors import EXIT_AUTORUN
+from clauderon.grammar import counted
 from clauderon.output import colored
 from clauderon.session import collect
 from clauderon.session.context import checkout_lock
 from clauderon.session.delayed_progress import slow
 from clauderon.session.lookup import find
-from clauderon.session.remove import counted
 
 AllowPlanted = Annotated[
     list[str] | None,
@@ -95,6 +95,8 @@ def diff(
                 person=person,
             )
         if person:
+            from clauderon import patchview
+
             out.text(patchview.shown(found.patch, colored(sys.stdout)))
         else:
             out.raw(found.patch)

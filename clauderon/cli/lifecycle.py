@@ -12,7 +12,6 @@ from clauderon.cli import common
 from clauderon.errors import ClauderonError, Declined, UsageError
 from clauderon.output import Output
 from clauderon.record import Session
-from clauderon.session import lifecycle
 from clauderon.session.context import Context
 from clauderon.session.lookup import chosen, find
 
@@ -86,6 +85,8 @@ def start(
 
     Example: clauderon start fix-bug
     """
+    from clauderon.session import lifecycle
+
     _each("start", names, group, lifecycle.start, format_, json, quiet)
 
 
@@ -100,6 +101,8 @@ def stop(
 
     Example: clauderon stop fix-bug
     """
+    from clauderon.session import lifecycle
+
     _each("stop", names, group, lifecycle.stop, format_, json, quiet)
 
 
@@ -114,6 +117,8 @@ def archive(
 
     Example: clauderon archive fix-bug
     """
+    from clauderon.session import lifecycle
+
     _each("archive", names, group, lifecycle.archive, format_, json, quiet)
 
 
@@ -128,6 +133,8 @@ def unarchive(
 
     Example: clauderon unarchive fix-bug
     """
+    from clauderon.session import lifecycle
+
     _each("unarchive", names, group, lifecycle.unarchive, format_, json, quiet)
 
 
@@ -147,6 +154,8 @@ def set_access_mode(
     out = common.speak(format_, json, quiet)
     one_of(mode, ACCESS_MODES, "set-access-mode")
     with common.opened(changing=True) as context:
+        from clauderon.session import lifecycle
+
         session = lifecycle.set_access_mode(context, name, mode)
         out.done({"name": session.name, "access_mode": session.access_mode})
 

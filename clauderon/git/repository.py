@@ -23,11 +23,9 @@ from clauderon.git.quiet import quiet_config
 from clauderon.git.settings import Remote as Remote
 from clauderon.git.settings import parse_settings
 from clauderon.names import branch_problem
+from clauderon.paths import OUR_HOOKS, OUR_PATHS
 
 READ_TIMEOUT_S = 60.0
-# Paths of ours in a worktree; a repository that tracks one of them keeps its own file.
-OUR_PATHS = (".claude.json", ".clauderon")
-OUR_HOOKS = ".clauderon/hooks"
 # Its mode in a tree object.
 _DIRECTORY = b"40000"
 _REV_PARSE = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -16,9 +15,7 @@ from clauderon.errors import Refused, UsageError
 from clauderon.files import draft_name
 from clauderon.record import Session
 from clauderon.session.context import Context
-from clauderon.session.drafts import UPLOAD
 from clauderon.session.lookup import find
-from clauderon.session.source import open_source
 
 
 def sync(context: Context, name: str, *, allowed: Sequence[str] = ()) -> tuple[Session, airlock.SyncResult]:
@@ -46,6 +43,8 @@ def upload(context: Context, name: str, files: Sequence[Path]) -> list[str]:
 
     All are checked before the first is copied; a file of the same name is not overwritten but numbered.
     """
+    from clauderon.session.source import open_source
+
     session = find(context, name)
     for file in files:
         if not file.is_file():
@@ -73,6 +72,10 @@ def upload(context: Context, name: str, files: Sequence[Path]) -> list[str]:
 
 def _copy(file: Path, source: BinaryIO, directory: Path, owner: tuple[int, int] | None) -> str:
     """Copy one file; returns the name it was given. It bears that name only when it is whole."""
+    import secrets
+
+    from clauderon.session.drafts import UPLOAD
+
     draft = directory / draft_name(directory, f"{UPLOAD}{secrets.token_hex(8)}")
     # The container can write here: O_EXCL and O_NOFOLLOW keep a planted link from sending the copy elsewhere.
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from clauderon import names, proc
-from clauderon.agents import answer, setup
+from clauderon.agents import answer, heard, setup
 from clauderon.config.schema import Agent
 from clauderon.errors import EXIT_SIGNAL_BASE, BackendError, Interrupted
 from clauderon.known.answers import Answer
@@ -76,7 +76,7 @@ def collect(context: Context, session: Session, *, began_before: bool = False) -
 
 def _wake(context: Context, session: Session) -> None:
     """Send the line that a create killed before it listened never sent; the logs have what comes of it."""
-    if setup.mode(context.home, session) == "attached":
+    if heard.mode(context.home, session) == "attached":
         words = context.docker.argv(*_words(session, False))
         Background(lambda: proc.start(words, env=context.docker.env, stdin=GO).result(ok=None, aloud=False))
 

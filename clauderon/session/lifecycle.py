@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clauderon import airlock, names, proc
-from clauderon.agents import registry, setup
+from clauderon.agents import heard, registry, setup
 from clauderon.docker import failures, keys
 from clauderon.errors import EXIT_TIMEOUT, BackendError, ClauderonError, CommandFailed, Conflict
 from clauderon.proxy import service
@@ -183,7 +183,7 @@ def wait_finish(context: Context, session: Session, waiting: proc.Running) -> in
             raise failures.no_container(what, session.name) from failure
         raise failures.explain(failure, what) from failure
     # A session woken for `exec` ends with the idle shell's status; the agent's own was written down.
-    recorded = setup.exit_status(context.home, session.id)
+    recorded = heard.exit_status(context.home, session.id)
     status = int(answer.text.strip()) if recorded is None else recorded
     if (context.store.get(session.name) or session).timed_out:
         status = EXIT_TIMEOUT

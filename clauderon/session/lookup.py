@@ -8,7 +8,7 @@ from clauderon import names, rights, spec
 from clauderon.docker.parse import Container
 from clauderon.errors import Conflict, NoSuchSession, UsageError
 from clauderon.record import Session
-from clauderon.session import genuine, own_network
+from clauderon.session import genuine
 from clauderon.session.context import Context, is_locked
 
 
@@ -83,6 +83,8 @@ def in_group(context: Context, group: str) -> list[str]:
 
 def adopt(context: Context, container: Container) -> Session:
     """Put a container's own record back into the database. Raises as `record`."""
+    from clauderon.session import own_network
+
     found = record(context, container, context.store.all())
     own_network.recall(context, found)
     return context.store.add(found)

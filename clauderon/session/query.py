@@ -6,7 +6,7 @@ import time
 from typing import Any, NamedTuple
 
 from clauderon import airlock, limits, names, spec
-from clauderon.agents import setup
+from clauderon.agents import heard
 from clauderon.docker.parse import Container, parse_container_list
 from clauderon.errors import EXIT_TIMEOUT, ClauderonError, Refused
 from clauderon.record import Session
@@ -164,7 +164,7 @@ def _view(context: Context, session: Session, container: Container | None) -> Vi
         if state == "running" and unheard.is_unheard(context.home, session):
             state = "interrupted"
         elif state == "running":
-            activity, waiting_for = setup.said(context.home, session.id)
+            activity, waiting_for = heard.said(context.home, session.id)
         elif state == "exited":
             state, exit_status = _ending(context, session, exit_status)
     return View(session, state, activity, container_id, exit_status, waiting_for=waiting_for)
@@ -174,9 +174,9 @@ def _ending(context: Context, session: Session, container_status: int | None) ->
     """(state, exit status) of a session whose container has ended."""
     if session.timed_out:
         return "timed-out", EXIT_TIMEOUT
-    if setup.activity(context.home, session.id) == "stopped":
+    if heard.activity(context.home, session.id) == "stopped":
         return "stopped", container_status
-    own = setup.exit_status(context.home, session.id)
+    own = heard.exit_status(context.home, session.id)
     if own is None:
         # Its agent did not end by itself: it was stopped, or never came to its end (137 for want of memory, 127, ...).
         return ("stopped" if container_status in _STOPPED else "failed"), container_status

@@ -14,9 +14,10 @@ from clauderon.airlock.rescue_refs import Kept
 from clauderon.caching import wanted
 from clauderon.docker.parse import Container
 from clauderon.errors import BackendError, ClauderonError, Interrupted, Refused
+from clauderon.grammar import counted
 from clauderon.proxy import service
 from clauderon.record import Session
-from clauderon.session import genuine, own_network, probe, promotion, rescues, telling, unheard
+from clauderon.session import genuine, telling, unheard
 from clauderon.session.context import Context, lock
 from clauderon.session.delayed_progress import slow
 from clauderon.session.lookup import find
@@ -77,7 +78,10 @@ def delete(
                 stopped()
         # Rescue with the container stopped and still there: nothing moves any more, nothing is gone yet.
         _sync_if_possible(context, session)
-        promotion.promote(context, session)
+        if wanted.path_of(context.home, session.id).exists():
+            from clauderon.session import promotion
+
+            promotion.promote(context, session)
         if not airlock.keeps_ignored(context.home, session) and (going := _ignored(context, session)):
             context.report.note(f"Not kept: {going}")
         rescued = airlock.rescue(context.home, session, context.environ)
@@ -103,6 +107,8 @@ def _say_kept(context: Context, session: Session, rescued: Sequence[Kept]) -> No
         context.report.note(f"{said}: {ref}")
     refs = [ref.removeprefix(RESCUES) for ref in rescued if ref.startswith(RESCUES)]
     if refs:
+        from clauderon.session import rescues
+
         rescues.note_repository(context, session)
     names = [*refs, *(Path(ref).name for ref in rescued if not ref.startswith(RESCUES))]
     if names:
@@ -177,6 +183,8 @@ def _clear_touched(context: Context, session: Session) -> None:
     try:
         airlock.remove_tree(touched)
     except BackendError:
+        from clauderon.session import probe
+
         probe.empty(context, session, touched)
         airlock.remove_tree(touched)
 
@@ -250,7 +258,9 @@ def _sync_if_possible(context: Context, session: Session) -> None:
 
 def _forget(context: Context, session: Session) -> None:
     home = context.home
-    if session.step != "recorded":
+    if session.step != "recorded" and session.network == "proxied":
+        from clauderon.session import own_network
+
         own_network.remove(context, session)
     for directory in (
         home.session_dir(session.id),
@@ -266,8 +276,3 @@ def _forget(context: Context, session: Session) -> None:
     # A proxy that is down reads the rows when it comes up.
     with suppress(ClauderonError):
         service.reload(home, context.config, context.environ)
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 commit`, `2 commits`."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")

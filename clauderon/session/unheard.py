@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from clauderon import filelock, names, paths
-from clauderon.agents import setup
+from clauderon.agents import heard
 from clauderon.docker import failures
 from clauderon.errors import CommandFailed, CommandTimeout, Conflict
 from clauderon.record import Session
@@ -37,9 +37,9 @@ def hold(context: Context, session: Session) -> None:
 
 def is_unheard(home: paths.Home, session: Session) -> bool:
     """Whether the session's agent, if its container runs, waits for a listener that is gone."""
-    if not session.print_mode or session.state != "running" or setup.mode(home, session) != "attached":
+    if not session.print_mode or session.state != "running" or heard.mode(home, session) != "attached":
         return False
-    if setup.activity(home, session.id):
+    if heard.activity(home, session.id):
         return False  # it has begun
     held = lock_path(home, session.id)
     return not filelock.is_held(held) and (held.exists() or time.time() - session.updated_at > _SCRIPT_S)
@@ -60,6 +60,8 @@ def begin(context: Context, session: Session) -> bool:
         running = detail is not None and detail.running
         if running:
             _wake(context, session, container)
+        from clauderon.agents import setup
+
         setup.set_mode(context.home, session, "agent")
         return running
     return False
@@ -83,5 +85,5 @@ def _wake(context: Context, session: Session, container: str) -> None:
         pass  # it stays to the end of the container
     except CommandFailed as failure:
         # The status is the agent's if that has ended meanwhile.
-        if setup.exit_status(context.home, session.id) is None:
+        if heard.exit_status(context.home, session.id) is None:
             raise failures.explain(failure, f"begin {session.name}") from failure

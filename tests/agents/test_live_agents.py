@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from clauderon.agents import setup
+from clauderon.agents import heard
 from clauderon.config.builtin_credentials import LENT
 from tests.agents.live_help import log_of, share_agents, wait_until
 from tests.agents.terminal import terminal
@@ -101,7 +101,7 @@ def test_an_interactive_agent_works_unasked_and_resumes_the_third_time_as_the_fi
         type_turn(live, model, name, agent, turn)
     assert live.cli("stop", name).status == 0
     # Ended by the signal, not killed when its time was up.
-    assert setup.exit_status(live.home, session_id(live, name)) in (0, 143)
+    assert heard.exit_status(live.home, session_id(live, name)) in (0, 143)
     # The last request carries every turn since the first.
     assert model.turns()[-1]["turn"] == 4
     assert log_of(checkout, f"clauderon/{name}")[:4] == ["Add a greeting"] * 4
@@ -185,7 +185,7 @@ def test_refresh_keeps_the_conversation(live: Engine, model: ModelApi, create: C
 def test_a_refused_credential_is_the_agents_own_failure(live: Engine, create: Create) -> None:
     live.environ["ANTHROPIC_API_KEY"] = "sk-ant-test-not-a-real-key-wrong"
     name = create("go", "--print", status=1)
-    assert setup.exit_status(live.home, session_id(live, name)) == 1
+    assert heard.exit_status(live.home, session_id(live, name)) == 1
 
 
 def test_the_placeholder_of_an_oauth_token_is_one(live: Engine, model: ModelApi, create: Create) -> None:
@@ -214,10 +214,10 @@ def test_hooks_of_the_person_run_beside_ours(live: Engine, model: ModelApi, crea
     name = create("go")
     model.wait_for_answer(1)
     home = live.home.session_home(session_id(live, name))
-    wait_until(lambda: setup.activity(live.home, home.name) == "waiting", "waiting for the person")
+    wait_until(lambda: heard.activity(live.home, home.name) == "waiting", "waiting for the person")
     assert json.loads((home / "hook-saw.json").read_text())["tool_name"] == "Bash"
     assert live.cli("stop", name).status == 0
-    assert setup.activity(live.home, home.name) == "stopped"
+    assert heard.activity(live.home, home.name) == "stopped"
 
 
 def test_the_size_of_the_terminal_reaches_the_agent(live: Engine, model: ModelApi, create: Create) -> None:
@@ -364,7 +364,7 @@ def test_claude_works_where_sh_is_the_only_shell(
     name = create("go", "--image", image_without_bash)
     model.wait_for_answer(1)
     home = live.home.session_home(session_id(live, name))
-    wait_until(lambda: setup.activity(live.home, home.name) == "waiting", "waiting for the person")
+    wait_until(lambda: heard.activity(live.home, home.name) == "waiting", "waiting for the person")
     assert live.cli("delete", "--force", name).status == 0
     assert "Add a greeting" in log_of(checkout, f"refs/clauderon/rescue/{name}")
 

@@ -275,42 +275,6 @@ def test_the_mode_is_for_the_next_start(home: Home, session: Make, agent: Find, 
     assert (home.session_dir(row.id) / "mode").read_text() == "agent\n"
 
 
-@pytest.mark.parametrize(
-    ("written", "believed"),
-    [
-        ("working\n", "working"),
-        ("done", "done"),
-        ("waiting permission\n", "waiting"),
-        ("waiting for godot", ""),
-        ("done answer", ""),
-        ("", ""),
-        ("rm -rf /\n", ""),
-        (b"\xff", ""),
-    ],
-)
-def test_only_known_words_of_a_container_are_believed(
-    home: Home, session: Make, agent: Find, prepare: Prepare, written: str | bytes, believed: str
-) -> None:
-    row = session()
-    prepare(row, agent("claude"))
-    file = home.session_home(row.id) / ".clauderon" / "activity"
-    file.write_bytes(written if isinstance(written, bytes) else written.encode())
-    assert setup.activity(home, row.id) == believed
-
-
-@pytest.mark.parametrize(
-    ("written", "believed"), [("0\n", 0), ("143\n", 143), ("", None), ("-1", None), ("999", None)]
-)
-def test_the_recorded_status_is_a_status(
-    home: Home, session: Make, agent: Find, prepare: Prepare, written: str, believed: int | None
-) -> None:
-    row = session()
-    prepare(row, agent("claude"))
-    assert setup.exit_status(home, row.id) is None
-    (home.session_home(row.id) / ".clauderon" / "status").write_text(written)
-    assert setup.exit_status(home, row.id) == believed
-
-
 def test_who_commits_is_known_in_repositories_that_are_made_inside(
     home: Home, session: Make, agent: Find, prepare: Prepare
 ) -> None:

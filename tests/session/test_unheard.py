@@ -7,7 +7,7 @@ import time
 import pytest
 
 from clauderon import filelock
-from clauderon.agents import setup
+from clauderon.agents import heard, setup
 from clauderon.paths import Home
 from clauderon.record import Session
 from clauderon.session import unheard
@@ -20,8 +20,8 @@ from tests.standins.sessions import a_session
 def waiting(home: Home, context: Context, monkeypatch: pytest.MonkeyPatch) -> Session:
     """A session of `create --print` whose agent has not begun, and whose listener was killed."""
     session = a_session(home, "fix", "0123456789ab")
-    monkeypatch.setattr(setup, "mode", lambda _home, _session: "attached")
-    monkeypatch.setattr(setup, "activity", lambda _home, _id: "")
+    monkeypatch.setattr(heard, "mode", lambda _home, _session: "attached")
+    monkeypatch.setattr(heard, "activity", lambda _home, _id: "")
     unheard.lock_path(home, session.id).parent.mkdir(parents=True, exist_ok=True)
     unheard.lock_path(home, session.id).touch()
     return context.store.update(session.id, print_mode=True)
@@ -38,7 +38,7 @@ def test_others_are_not(home: Home, waiting: Session, change: dict[str, object])
 
 
 def test_one_that_has_begun_is_not(home: Home, waiting: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(setup, "activity", lambda _home, _id: "working")
+    monkeypatch.setattr(heard, "activity", lambda _home, _id: "working")
     assert not unheard.is_unheard(home, waiting)
 
 

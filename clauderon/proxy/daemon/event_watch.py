@@ -112,15 +112,15 @@ class EventWatch:
             self._start(self._waiting.popleft(), now)
 
     def _look_at(self, session_id: str, seen: _Seen, now: float) -> None:
-        from clauderon.agents import setup
+        from clauderon.agents import heard
 
-        said = setup.said(self._home, session_id)
+        said = heard.said(self._home, session_id)
         before, seen.said = seen.said, said
         word, what = said
         if before is None or said == before:
             return
         if word == "done":
-            status = setup.exit_status(self._home, session_id)
+            status = heard.exit_status(self._home, session_id)
             if status is None:
                 seen.said = before  # its status is written a moment later
             else:
