@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import time
@@ -31,6 +32,8 @@ from clauderon.proc.child import (
 
 # A pull or a build says a line every few seconds; one that has not is stuck, or loads a large layer.
 _SILENCE_S = 20.0
+# Every pipe takes as much without waiting for its reader (PIPE_BUF on Linux; POSIX says 512 at the least).
+_AT_ONCE_BYTES = select.PIPE_BUF
 
 
 def run(
@@ -120,7 +123,8 @@ def start(
     """Begin a command without waiting; ask `Running.result` later.
 
     subprocess rather than plumbum: this is what `create` uses while plumbum's import is still under way.
-    A child that prints more than a pipe holds (64 KiB) waits until `result` reads it.
+    A child that prints more than a pipe holds (64 KiB) waits until `result` reads it; of a stdin that a pipe may not
+    hold it has the whole only then.
     """
     try:
         with held_signals() as came:
@@ -131,6 +135,13 @@ def start(
     if came:
         stop(child)
         signal.raise_signal(came[0])
+    if 0 < len(stdin) <= _AT_ONCE_BYTES and child.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):  # it wants none of it; its status and its words say why
+            child.stdin.write(stdin)
+            child.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            child.stdin.close()
+        child.stdin, stdin = None, b""
     return Running(tuple(argv), child, stdin)
 
 

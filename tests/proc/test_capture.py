@@ -77,3 +77,21 @@ def test_a_ctrl_c_reaches_us_and_not_the_child(tmp_path: Path) -> None:
         proc.run([sys.executable, "-c", script], env={**ENV, "PYTHONPATH": os.pathsep.join(sys.path)}).status
         == 0
     )
+
+
+@pytest.mark.parametrize("size", [1, 4096])
+def test_a_few_bytes_of_input_are_with_the_child_before_its_answer_is_asked_for(
+    tmp_path: Path, size: int
+) -> None:
+    copy = tmp_path / "copy"
+    running = proc.start(shell(f"cat >{copy}.new && mv {copy}.new {copy}"), env=ENV, stdin=b"x" * size)
+    while not copy.exists():
+        assert running.child.poll() is None or copy.exists()
+    assert copy.read_bytes() == b"x" * size
+    assert running.result().status == 0
+
+
+def test_a_child_that_wants_none_of_its_input_is_judged_by_its_status() -> None:
+    for size in (1, 4096, 1 << 20):
+        answer = proc.start(shell("exec <&-; exit 3"), env=ENV, stdin=b"x" * size).result(ok=None)
+        assert answer.status == 3

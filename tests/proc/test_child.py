@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import plumbum  # noqa: F401 - here, since its import starts a child that no test is about
 import pytest
 
 from clauderon import proc
@@ -132,3 +133,16 @@ def _interrupted_at(wanted: int, door: Callable[[], object], begun: list[subproc
     finally:
         sys.settrace(None)
     return seen
+
+
+@pytest.mark.parametrize("pidfd", [True, False])
+def test_a_wait_ends_with_its_child_or_with_its_time(monkeypatch: pytest.MonkeyPatch, pidfd: bool) -> None:
+    if not pidfd:
+        monkeypatch.delattr(os, "pidfd_open", raising=False)
+    short, long = (proc.start(["/bin/sleep", seconds], env=ENV) for seconds in ("0.2", "60"))
+    assert short.child.wait(10**9) == 0 and short.child.wait(1) == 0
+    with pytest.raises(subprocess.TimeoutExpired):
+        long.child.wait(0.05)
+    long.child.kill()
+    assert long.child.wait(30) == -signal.SIGKILL
+    assert [one.result(ok=None).status for one in (short, long)] == [0, 128 + signal.SIGKILL]
