@@ -229,6 +229,10 @@ class Output:
             sys.stderr.write(ours + visible.lines(text) + "\n")
             sys.stderr.flush()
 
+    def interrupted(self) -> None:
+        """End the line on which a terminal shows ^C."""
+        self._say("")
+
     # Progress
 
     @contextlib.contextmanager

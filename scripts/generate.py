@@ -19,9 +19,9 @@ import reference  # noqa: E402
 
 def pages() -> dict[Path, str]:
     """Every generated file with the text it should have."""
-    from clauderon.cli import app
+    from clauderon.cli import typed
 
-    application = app.build()
+    application = typed.build()
     tree = commandtree.read(application)
     architecture = ROOT / "docs/architecture.md"
     configuration = ROOT / "docs/configuration.md"

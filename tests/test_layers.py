@@ -21,7 +21,7 @@ ONLY_IN = {
     "plumbum": r"proc\.capture",
     "sh": r"proc\.capture",
     "subprocess": r"proc\..*",
-    "typer": r"cli\..*|cli",
+    "typer": r"cli\.typed",
     "pyte": r"screen",
     "sqlite3": r"store|ledger",
     "fcntl": r"filelock",

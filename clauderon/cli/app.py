@@ -1,4 +1,4 @@
-"""The command tree: which command lives in which file, and the typer application made of them.
+"""The command tree: which command lives in which file.
 
 A run imports the one file its command needs; help and the documentation import all.
 """
@@ -6,10 +6,8 @@ A run imports the one file its command needs; help and the documentation import 
 from __future__ import annotations
 
 import importlib
-from typing import Any, NamedTuple
-
-import typer
-from typer.core import TyperGroup
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 HELP = """Run coding agents in containers, on branches of their own, with credentials they never hold.
 
@@ -155,58 +153,17 @@ GROUPS = {
 NAMES = tuple(dict.fromkeys(command.group or command.name for command in COMMANDS))
 
 
-def build(only: str | None = None) -> typer.Typer:
-    """The application; with `only`, the one command (or group) of that name is in it."""
-    app = _typer(HELP, _Sections)
-    app.callback()(_root)
-    groups: dict[str, typer.Typer] = {}
-    for command in COMMANDS:
-        if only is not None and (command.group or command.name) != only:
-            continue
-        target = app
-        if command.group:
-            if command.group not in groups:
-                groups[command.group] = _typer(GROUPS[command.group])
-                app.add_typer(groups[command.group], name=command.group, rich_help_panel=command.panel)
-            target = groups[command.group]
-        function = getattr(importlib.import_module(f"clauderon.cli.{command.module}"), command.function)
-        target.command(command.name, short_help=command.brief or None, rich_help_panel=command.panel)(
-            function
-        )
-    return app
+def function_of(command: Command) -> Callable[..., None]:
+    """The function behind a command, its module loaded."""
+    module = importlib.import_module(f"clauderon.cli.{command.module}")
+    function: Callable[..., None] = getattr(module, command.function)
+    return function
 
 
-class _Sections(TyperGroup):
-    """Lists its commands under the titles of their panels, as typer does only where it draws boxes."""
+def nearest(typed: str, known: Iterable[str]) -> str:
+    """The one that was probably meant, or ""; the dashes, which all options share, bring nothing near."""
+    import difflib
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        limit = formatter.width - 6 - max(map(len, self.commands))
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for name, command in self.commands.items():
-            if not command.hidden:
-                title = str(getattr(command, "rich_help_panel", "Commands"))
-                sections.setdefault(title, []).append((name, command.get_short_help_str(limit)))
-        for title, rows in sections.items():
-            with formatter.section(title):
-                formatter.write_dl(rows)
-
-
-def _typer(text: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
-    return typer.Typer(
-        cls=cls,
-        help=text,
-        no_args_is_help=True,
-        add_completion=False,
-        rich_markup_mode=None,  # typer draws boxes otherwise
-        pretty_exceptions_enable=False,  # and prints locals, which may hold secrets
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    )
-
-
-def _root(
-    version: bool = typer.Option(False, "--version", "-V", help="Print the version."),
-    debug: bool = typer.Option(False, "--debug", help="Print a traceback when something fails."),
-) -> None:
-    # `__main__` has answered --version and taken --debug out before; they are here for the help.
-    if version:
-        raise typer.Exit
+    bare = {name.lstrip("-"): name for name in known}
+    close = difflib.get_close_matches(typed.lstrip("-"), bare, 1)
+    return bare[close[0]] if close else ""

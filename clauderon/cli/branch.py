@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from clauderon import airlock
 from clauderon.cells import Column
 from clauderon.cli import common
+from clauderon.cli.declared import Argument, Exit, Option
 from clauderon.errors import EXIT_AUTORUN
 from clauderon.grammar import counted
 from clauderon.output import colored
@@ -21,7 +20,7 @@ from clauderon.session.lookup import find
 
 AllowPlanted = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--allow-planted",
         metavar="PATH",
         help="Carry the git repository planted at this path; may be repeated.",
@@ -31,7 +30,7 @@ AllowPlanted = Annotated[
 
 CheckAutorun = Annotated[
     bool,
-    typer.Option("--check-autorun", help="End with status 7 if the branch brings what runs by itself."),
+    Option("--check-autorun", help="End with status 7 if the branch brings what runs by itself."),
 ]
 
 
@@ -69,9 +68,9 @@ def sync(
 
 def diff(
     name: common.NameArgument,
-    stat: Annotated[bool, typer.Option("--stat", help="Only how much changed in which file.")] = False,
-    name_only: Annotated[bool, typer.Option("--name-only", help="Only the changed files' names.")] = False,
-    committed: Annotated[bool, typer.Option("--committed", help="Show only what is committed.")] = False,
+    stat: Annotated[bool, Option("--stat", help="Only how much changed in which file.")] = False,
+    name_only: Annotated[bool, Option("--name-only", help="Only the changed files' names.")] = False,
+    committed: Annotated[bool, Option("--committed", help="Show only what is committed.")] = False,
     check_autorun: CheckAutorun = False,
 ) -> None:
     """Show what the session changed since its start, committed or not.
@@ -107,19 +106,17 @@ def diff(
         if found.autorun:
             out.warn(airlock.autorun_said(name, found.autorun))
     if found.autorun and check_autorun:
-        raise typer.Exit(EXIT_AUTORUN)
+        raise Exit(EXIT_AUTORUN)
 
 
 def merge(
     name: common.NameArgument,
-    message: Annotated[
-        str | None, typer.Option("--message", "-m", help="The merge commit's message.")
-    ] = None,
-    squash: Annotated[bool, typer.Option("--squash", help="One commit instead of the branch's own.")] = False,
+    message: Annotated[str | None, Option("--message", "-m", help="The merge commit's message.")] = None,
+    squash: Annotated[bool, Option("--squash", help="One commit instead of the branch's own.")] = False,
     allow_planted: AllowPlanted = None,
     check_autorun: CheckAutorun = False,
     allow_autorun: Annotated[
-        bool, typer.Option("--allow-autorun", help="Merge it in spite of `[git] refuse_autorun`.")
+        bool, Option("--allow-autorun", help="Merge it in spite of `[git] refuse_autorun`.")
     ] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
@@ -164,7 +161,7 @@ def merge(
 
 def upload(
     name: common.NameArgument,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)],
+    files: Annotated[list[Path], Argument(metavar="FILE...", show_default=False)],
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     null: common.NullOption = False,

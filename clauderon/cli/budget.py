@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import typer
-
 from clauderon import limits, names
 from clauderon.cells import Column
 from clauderon.cli import common
+from clauderon.cli.declared import Argument, Option
 from clauderon.errors import UsageError
 from clauderon.session import budget as budgets
 from clauderon.session.purse import Budget
@@ -25,14 +24,14 @@ _COLUMNS = (
 
 def budget(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="The session's name.", show_default=False)
+        str | None, Argument(metavar="[NAME]", help="The session's name.", show_default=False)
     ] = None,
     amount: Annotated[
-        str | None, typer.Argument(metavar="[AMOUNT]", help="As +5, 10 or none.", show_default=False)
+        str | None, Argument(metavar="[AMOUNT]", help="As +5, 10 or none.", show_default=False)
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option("--group", metavar="GROUP", help="The budget of this group, instead of a session."),
+        Option("--group", metavar="GROUP", help="The budget of this group, instead of a session."),
     ] = None,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,

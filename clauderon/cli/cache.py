@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from clauderon import cache
 from clauderon.cells import Column
 from clauderon.cli import common
+from clauderon.cli.declared import Option
 
 _COLUMNS = (
     Column("volume", "VOLUME"),
@@ -19,7 +18,7 @@ _COLUMNS = (
 
 
 def clean_cache(
-    force: Annotated[bool, typer.Option("--force", "-f", help="Remove the volumes.")] = False,
+    force: Annotated[bool, Option("--force", "-f", help="Remove the volumes.")] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,

@@ -1,16 +1,15 @@
 """What the command files share: the options every answering command has, and the opening of a Context."""
 
-# Without `from __future__ import annotations`, which has typer compile every annotation anew at each start.
+# Without `from __future__ import annotations`: reading the command line would compile every annotation anew.
 
 import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
-import typer
-
 from clauderon import config, spec
 from clauderon.cli import prefetch
+from clauderon.cli.declared import Argument, Option
 from clauderon.errors import UsageError
 from clauderon.output import Output
 from clauderon.paths import Home
@@ -22,19 +21,19 @@ output = Output()
 
 FormatOption = Annotated[
     str,
-    typer.Option("--format", metavar="table|tsv|json", help="How to print the answer.", show_default=False),
+    Option("--format", metavar="table|tsv|json", help="How to print the answer.", show_default=False),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No progress on stderr.")]
-NullOption = Annotated[bool, typer.Option("-0", "--null", help="End each record with a NUL, for xargs -0.")]
-YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Answer yes to the question.")]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The session's name.", show_default=False)]
+JsonOption = Annotated[bool, Option("--json", help="Short for --format json.")]
+QuietOption = Annotated[bool, Option("-q", "--quiet", help="No progress on stderr.")]
+NullOption = Annotated[bool, Option("-0", "--null", help="End each record with a NUL, for xargs -0.")]
+YesOption = Annotated[bool, Option("-y", "--yes", help="Answer yes to the question.")]
+NameArgument = Annotated[str, Argument(metavar="NAME", help="The session's name.", show_default=False)]
 
 NamesArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[NAME]...", help="The sessions' names.", show_default=False)
+    list[str] | None, Argument(metavar="[NAME]...", help="The sessions' names.", show_default=False)
 ]
 GroupOption = Annotated[
-    str | None, typer.Option("--group", metavar="GROUP", help="All sessions of this group, instead of names.")
+    str | None, Option("--group", metavar="GROUP", help="All sessions of this group, instead of names.")
 ]
 
 FORMATS = ("table", "tsv", "json")

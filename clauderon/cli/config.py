@@ -6,11 +6,10 @@ import json as json_module
 import os
 from typing import Annotated, Any
 
-import typer
-
 from clauderon import config, files
 from clauderon.cells import Column
 from clauderon.cli import common
+from clauderon.cli.declared import Option
 from clauderon.errors import Conflict
 
 
@@ -84,7 +83,7 @@ def env(
 
 
 def init(
-    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite an existing file.")] = False,
+    force: Annotated[bool, Option("--force", "-f", help="Overwrite an existing file.")] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Annotated, Any
 
-import typer
-
 from clauderon.cells import Column
 from clauderon.cli import common
+from clauderon.cli.declared import Argument, Exit, Option
 from clauderon.docker import keys
 from clauderon.errors import EXIT_TIMEOUT, NoSuchSession, UsageError
 from clauderon.output import stdin_is_terminal
@@ -18,12 +17,12 @@ from clauderon.session.lookup import chosen
 from clauderon.session.request import duration_s
 
 OptionalName = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="Default: the only session.", show_default=False)
+    str | None, Argument(metavar="[NAME]", help="Default: the only session.", show_default=False)
 ]
 
 DetachKeys = Annotated[
     str,
-    typer.Option(
+    Option(
         "--detach-keys", metavar="KEYS", help="The keys that leave the terminal; the program keeps running."
     ),
 ]
@@ -51,7 +50,7 @@ def attach(
     keys.parse_detach_keys(detach_keys, "attach")
     with common.opened() as context:
         session = lifecycle.running(context, only(context, name, "attach"))
-        raise typer.Exit(lifecycle.attach(context, session, detach_keys))
+        raise Exit(lifecycle.attach(context, session, detach_keys))
 
 
 def shell(name: OptionalName = None, detach_keys: DetachKeys = keys.EXEC) -> None:
@@ -63,7 +62,7 @@ def shell(name: OptionalName = None, detach_keys: DetachKeys = keys.EXEC) -> Non
     with common.opened() as context:
         session = lifecycle.running(context, only(context, name, "shell"), idle=True)
         tty = stdin_is_terminal() and sys.stdout.isatty()
-        raise typer.Exit(
+        raise Exit(
             container_exec.run(
                 context, session, container_exec.SHELL, tty=tty, stdin=True, detach_keys=detach_keys
             )
@@ -72,10 +71,10 @@ def shell(name: OptionalName = None, detach_keys: DetachKeys = keys.EXEC) -> Non
 
 def exec_(
     name: common.NameArgument,
-    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", show_default=False)],
+    command: Annotated[list[str], Argument(metavar="COMMAND...", show_default=False)],
     tty: Annotated[
         bool | None,
-        typer.Option("--tty/--no-tty", "-t/-T", help="Default: when stdin and stdout are terminals."),
+        Option("--tty/--no-tty", "-t/-T", help="Default: when stdin and stdout are terminals."),
     ] = None,
     detach_keys: DetachKeys = keys.EXEC,
 ) -> None:
@@ -93,7 +92,7 @@ def exec_(
         if tty is None:
             tty = stdin_is_terminal() and sys.stdout.isatty()
         stdin = sys.stdin is not None and not sys.stdin.closed
-        raise typer.Exit(
+        raise Exit(
             container_exec.run(context, session, command, tty=tty, stdin=stdin, detach_keys=detach_keys)
         )
 
@@ -101,11 +100,9 @@ def exec_(
 def wait(
     names: common.NamesArgument = None,
     group: common.GroupOption = None,
-    first: Annotated[
-        bool, typer.Option("--any", "--first", help="Return when the first session ends.")
-    ] = False,
+    first: Annotated[bool, Option("--any", "--first", help="Return when the first session ends.")] = False,
     timeout: Annotated[
-        str | None, typer.Option("--timeout", metavar="TIME", help="Give up after 30s, 10m ...; status 124.")
+        str | None, Option("--timeout", metavar="TIME", help="Give up after 30s, 10m ...; status 124.")
     ] = None,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
@@ -135,5 +132,5 @@ def wait(
             f"Not ended within {timeout}: {', '.join(late)}.\n"
             f"hint: clauderon wait {' '.join(late)}   # or end: clauderon stop {' '.join(late)}"
         )
-        raise typer.Exit(EXIT_TIMEOUT)
-    raise typer.Exit(next((status for status in statuses.values() if status), 0))
+        raise Exit(EXIT_TIMEOUT)
+    raise Exit(next((status for status in statuses.values() if status), 0))

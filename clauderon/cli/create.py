@@ -1,15 +1,14 @@
 """`create`."""
 
-# Without `from __future__ import annotations`, which has typer compile every annotation anew at each start.
+# Without `from __future__ import annotations`: reading the command line would compile every annotation anew.
 
 import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from clauderon.cli import common, reach
+from clauderon.cli.declared import Argument, Exit, Option
 from clauderon.errors import UsageError
 from clauderon.known import kind, table
 from clauderon.paths import current_directory
@@ -23,84 +22,78 @@ _OptionalText = str | None
 def create(
     words: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="[PROMPT]", help="What the agent is to do; the same as --prompt.", show_default=False
         ),
     ] = None,
     repo: Annotated[
         Path | None,
-        typer.Option("--repo", metavar="DIR", help="The git repository; default: this directory."),
+        Option("--repo", metavar="DIR", help="The git repository; default: this directory."),
     ] = None,
     untrusted_repo: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--untrusted-repo",
             help="Accept a repository that an agent can write to. git runs what it configures.",
         ),
     ] = False,
     prompt: Annotated[
-        _OptionalText, typer.Option("--prompt", "-p", metavar="TEXT", help="What the agent is to do.")
+        _OptionalText, Option("--prompt", "-p", metavar="TEXT", help="What the agent is to do.")
     ] = None,
     prompt_file: Annotated[
         _OptionalText,
-        typer.Option("--prompt-file", metavar="FILE|-", help="Read the prompt from a file or stdin."),
+        Option("--prompt-file", metavar="FILE|-", help="Read the prompt from a file or stdin."),
     ] = None,
     name: Annotated[
         _OptionalText,
-        typer.Option(
-            "--name", "-n", metavar="NAME", help="The session's name; default: made from the prompt."
-        ),
+        Option("--name", "-n", metavar="NAME", help="The session's name; default: made from the prompt."),
     ] = None,
     backend: Annotated[
         str,
-        typer.Option("--backend", metavar="docker", help="Where the session runs; only docker exists."),
+        Option("--backend", metavar="docker", help="Where the session runs; only docker exists."),
     ] = "docker",
     agent: Annotated[
         _OptionalText,
-        typer.Option("--agent", metavar="NAME", help=f"{', '.join(table.AGENTS)}, or one of your own."),
+        Option("--agent", metavar="NAME", help=f"{', '.join(table.AGENTS)}, or one of your own."),
     ] = None,
-    image: Annotated[
-        _OptionalText, typer.Option("--image", metavar="IMAGE", help="The container's image.")
-    ] = None,
+    image: Annotated[_OptionalText, Option("--image", metavar="IMAGE", help="The container's image.")] = None,
     cpu_limit: Annotated[
         _OptionalText,
-        typer.Option("--cpu-limit", metavar="CPUS", help="CPUs it may use: 4, 0.5, 500m."),
+        Option("--cpu-limit", metavar="CPUS", help="CPUs it may use: 4, 0.5, 500m."),
     ] = None,
     memory_limit: Annotated[
-        _OptionalText, typer.Option("--memory-limit", metavar="SIZE", help="Memory it may use: 8g, 512m.")
+        _OptionalText, Option("--memory-limit", metavar="SIZE", help="Memory it may use: 8g, 512m.")
     ] = None,
     pull_policy: Annotated[
         _OptionalText,
-        typer.Option("--pull-policy", metavar="always|if-not-present|never", help="When to pull."),
+        Option("--pull-policy", metavar="always|if-not-present|never", help="When to pull."),
     ] = None,
     base: Annotated[
-        _OptionalText, typer.Option("--base", metavar="REF", help="Where to start; default: HEAD.")
+        _OptionalText, Option("--base", metavar="REF", help="Where to start; default: HEAD.")
     ] = None,
     branch: Annotated[
         _OptionalText,
-        typer.Option("--branch", metavar="NAME", help="The session's branch; default: clauderon/NAME."),
+        Option("--branch", metavar="NAME", help="The session's branch; default: clauderon/NAME."),
     ] = None,
     print_: Annotated[
-        bool, typer.Option("--print", help="Headless: print the agent's answer, exit with its status.")
+        bool, Option("--print", help="Headless: print the agent's answer, exit with its status.")
     ] = False,
     detach: Annotated[
         bool,
-        typer.Option("--detach", "-d", help="With --print: do not wait for the agent; see wait and logs."),
+        Option("--detach", "-d", help="With --print: do not wait for the agent; see wait and logs."),
     ] = False,
-    attach: Annotated[
-        bool, typer.Option("--attach", "-a", help="Join the agent's terminal at once.")
-    ] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Let the agent plan and change nothing.")] = False,
+    attach: Annotated[bool, Option("--attach", "-a", help="Join the agent's terminal at once.")] = False,
+    plan: Annotated[bool, Option("--plan", help="Let the agent plan and change nothing.")] = False,
     access_mode: reach.AccessModeOption = "read-write",
     network: reach.NetworkOption = None,
     allow: reach.AllowOption = None,
     rule: reach.RuleOption = None,
     env: Annotated[
-        list[str] | None, typer.Option("--env", "-e", metavar="K=V", help="A variable in the container.")
+        list[str] | None, Option("--env", "-e", metavar="K=V", help="A variable in the container.")
     ] = None,
     volume: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--volume",
             "-v",
             metavar="SRC:DST",
@@ -109,35 +102,31 @@ def create(
     ] = None,
     publish: Annotated[
         list[str] | None,
-        typer.Option(
-            "--publish", metavar="PORT", help="Publish a port, in docker's --publish syntax; repeatable."
-        ),
+        Option("--publish", metavar="PORT", help="Publish a port, in docker's --publish syntax; repeatable."),
     ] = None,
     unsafe: Annotated[
         bool,
-        typer.Option(
-            "--unsafe", help="Allow --volume and the like to undo the protection; marks the session."
-        ),
+        Option("--unsafe", help="Allow --volume and the like to undo the protection; marks the session."),
     ] = False,
     timeout: Annotated[
         _OptionalText,
-        typer.Option("--timeout", metavar="TIME", help="With --print: stop the agent after 30m, 2h ..."),
+        Option("--timeout", metavar="TIME", help="With --print: stop the agent after 30m, 2h ..."),
     ] = None,
     budget: Annotated[
         _OptionalText,
-        typer.Option("--budget", metavar="USD", help="US dollars it may spend on models: 5.00 or none."),
+        Option("--budget", metavar="USD", help="US dollars it may spend on models: 5.00 or none."),
     ] = None,
     group: Annotated[
         _OptionalText,
-        typer.Option("--group", metavar="GROUP", help="Its group, which commands can name."),
+        Option("--group", metavar="GROUP", help="Its group, which commands can name."),
     ] = None,
     idempotency_key: Annotated[
         _OptionalText,
-        typer.Option("--idempotency-key", metavar="KEY", help="Create one session for each KEY, not more."),
+        Option("--idempotency-key", metavar="KEY", help="Create one session for each KEY, not more."),
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Print the commands as a script that does the same; make no session."),
+        Option("--dry-run", help="Print the commands as a script that does the same; make no session."),
     ] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
@@ -198,12 +187,12 @@ def create(
         created = create_session(context, request)
         session = created.session
         if print_ and not detach:
-            raise typer.Exit(headless(context, session, created.existing))
+            raise Exit(headless(context, session, created.existing))
         if attach:
             out.note(f"Session {session.name}; leave it with ctrl-p ctrl-q.")
             from clauderon.session import lifecycle
 
-            raise typer.Exit(lifecycle.attach(context, session))
+            raise Exit(lifecycle.attach(context, session))
         if created.existing:
             out.note(f"Session {session.name} was made with this key before.")
         out.value(session.name, _answer(context, session, created.existing))

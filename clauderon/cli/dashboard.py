@@ -1,19 +1,18 @@
 """`dashboard`: all sessions in a browser on this machine."""
 
-# Without `from __future__ import annotations`, which has typer compile every annotation anew at each start.
+# Without `from __future__ import annotations`: reading the command line would compile every annotation anew.
 
 from typing import Annotated
 
-import typer
-
 from clauderon import proc
 from clauderon.cli import common
+from clauderon.cli.declared import Option
 from clauderon.errors import BackendError, Interrupted
 from clauderon.output import stdin_is_terminal
 
 
 def dashboard(
-    port: Annotated[int, typer.Option("--port", metavar="PORT", help="0: a free one.", min=0, max=65535)] = 0,
+    port: Annotated[int, Option("--port", metavar="PORT", help="0: a free one.", min=0, max=65535)] = 0,
     quiet: common.QuietOption = False,
 ) -> None:
     """Serve all sessions to a browser on this machine, until Ctrl-C.

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from clauderon.cells import Column
 from clauderon.cli import common
+from clauderon.cli.declared import Exit, Option
 from clauderon.errors import EXIT_FAILED
 from clauderon.output import paint
 
@@ -24,15 +23,11 @@ _NAME_WIDTH = 18
 
 LeaksOption = Annotated[
     str | None,
-    typer.Option(
-        "--leaks", metavar="NAME", help="Search a session for every credential, and say where one is."
-    ),
+    Option("--leaks", metavar="NAME", help="Search a session for every credential, and say where one is."),
 ]
 TlsOption = Annotated[
     str | None,
-    typer.Option(
-        "--tls", metavar="NAME", help="Try every TLS client of a session's image against the proxy."
-    ),
+    Option("--tls", metavar="NAME", help="Try every TLS client of a session's image against the proxy."),
 ]
 
 
@@ -63,7 +58,7 @@ def doctor(
     if out.format != "table":
         out.records([check.row() for check in checks], _COLUMNS, ok=healthy)
     if not healthy:
-        raise typer.Exit(EXIT_FAILED)
+        raise Exit(EXIT_FAILED)
 
 
 def _asked(leaks_in: str | None, tls_in: str | None) -> Iterator[Check]:

@@ -1,14 +1,13 @@
 """`events`: what happened to sessions."""
 
-# Without `from __future__ import annotations`, which has typer compile every annotation anew at each start.
+# Without `from __future__ import annotations`: reading the command line would compile every annotation anew.
 
 import time
 from typing import Annotated, Any
 
-import typer
-
 from clauderon.cells import Column
 from clauderon.cli import common
+from clauderon.cli.declared import Option
 from clauderon.events import Tail
 
 _COLUMNS = (
@@ -21,12 +20,8 @@ _POLL_S = 0.3
 
 
 def events(
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with what happens from now on.")
-    ] = False,
-    session: Annotated[
-        str | None, typer.Option("--session", metavar="NAME", help="Only this session.")
-    ] = None,
+    follow: Annotated[bool, Option("--follow", "-f", help="Go on with what happens from now on.")] = False,
+    session: Annotated[str | None, Option("--session", metavar="NAME", help="Only this session.")] = None,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from clauderon.cli import common
+from clauderon.cli.declared import Option
 
 
 def build(
-    tag: Annotated[
-        str, typer.Option("--tag", "-t", metavar="NAME", help="The image's name.")
-    ] = "clauderon:latest",
+    tag: Annotated[str, Option("--tag", "-t", metavar="NAME", help="The image's name.")] = "clauderon:latest",
     base: Annotated[
-        str, typer.Option("--base", metavar="IMAGE", help="The Debian or Ubuntu image to start from.")
+        str, Option("--base", metavar="IMAGE", help="The Debian or Ubuntu image to start from.")
     ] = "debian:bookworm",
     with_: Annotated[
-        str | None, typer.Option("--with", metavar="rust|go|java,...", help="Add rust, go, java.")
+        str | None, Option("--with", metavar="rust|go|java,...", help="Add rust, go, java.")
     ] = None,
     default: Annotated[
-        bool, typer.Option("--default", help="Make it the default image in config.toml; do not ask.")
+        bool, Option("--default", help="Make it the default image in config.toml; do not ask.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the Dockerfile; build nothing.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Print the Dockerfile; build nothing.")] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-import typer
-
 from clauderon.cells import Column
 from clauderon.cli import common
+from clauderon.cli.declared import Argument, Option
 from clauderon.errors import ClauderonError, Declined, UsageError
 from clauderon.output import Output
 from clauderon.record import Session
@@ -140,7 +139,7 @@ def unarchive(
 
 def set_access_mode(
     name: common.NameArgument,
-    mode: Annotated[str, typer.Argument(metavar="read-write|read-only", show_default=False)],
+    mode: Annotated[str, Argument(metavar="read-write|read-only", show_default=False)],
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
@@ -164,7 +163,7 @@ def refresh(
     name: common.NameArgument,
     pull_policy: Annotated[
         str | None,
-        typer.Option("--pull-policy", metavar="always|if-not-present|never", help="Default: always."),
+        Option("--pull-policy", metavar="always|if-not-present|never", help="Default: always."),
     ] = None,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
@@ -192,18 +191,14 @@ def refresh(
 def delete(
     names: common.NamesArgument = None,
     group: common.GroupOption = None,
-    force: Annotated[
-        bool, typer.Option("--force", "-f", help="Do not ask. Unmerged work is still kept.")
-    ] = False,
+    force: Annotated[bool, Option("--force", "-f", help="Do not ask. Unmerged work is still kept.")] = False,
     keep_home: Annotated[
         bool,
-        typer.Option(
-            "--keep-home", help="Keep the agent's home (conversation, notes) below ~/.clauderon/rescue/."
-        ),
+        Option("--keep-home", help="Keep the agent's home (conversation, notes) below ~/.clauderon/rescue/."),
     ] = False,
     yes: common.YesOption = False,
     keep_ignored: Annotated[
-        bool, typer.Option("--keep-ignored", help="Keep the files that git ignores as well (.env, caches).")
+        bool, Option("--keep-ignored", help="Keep the files that git ignores as well (.env, caches).")
     ] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
@@ -246,12 +241,10 @@ def delete(
 
 
 def reconcile(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be done.")] = False,
     rebuild: Annotated[
         bool,
-        typer.Option(
-            "--rebuild-database", help="Set a damaged database aside; rebuild it from the containers."
-        ),
+        Option("--rebuild-database", help="Set a damaged database aside; rebuild it from the containers."),
     ] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,

@@ -1,6 +1,6 @@
 """`list` and `status`."""
 
-# Without `from __future__ import annotations`, which has typer compile every annotation anew at each start.
+# Without `from __future__ import annotations`: reading the command line would compile every annotation anew.
 
 import os
 import sys
@@ -8,11 +8,10 @@ import time
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import typer
-
 from clauderon.cells import Column
 from clauderon.cli import common
 from clauderon.cli.columns import STATES, Wanted, chosen, parse, table
+from clauderon.cli.declared import Option
 from clauderon.errors import UsageError
 from clauderon.output import Output
 from clauderon.session import query
@@ -43,25 +42,25 @@ WATCH_S = 1.0
 
 
 def list_(
-    archived: Annotated[bool, typer.Option("--archived", "-a", help="Archived sessions too.")] = False,
+    archived: Annotated[bool, Option("--archived", "-a", help="Archived sessions too.")] = False,
     group: Annotated[
-        str | None, typer.Option("--group", metavar="GROUP", help="Only the sessions of this group.")
+        str | None, Option("--group", metavar="GROUP", help="Only the sessions of this group.")
     ] = None,
     columns: Annotated[
-        str | None, typer.Option("--columns", metavar="A,B,...", help="Only these columns, in this order.")
+        str | None, Option("--columns", metavar="A,B,...", help="Only these columns, in this order.")
     ] = None,
     sort: Annotated[
         str | None,
-        typer.Option("--sort", metavar="COLUMN", help="In this order; -COLUMN: the largest first."),
+        Option("--sort", metavar="COLUMN", help="In this order; -COLUMN: the largest first."),
     ] = None,
     filter_: Annotated[
         list[str] | None,
-        typer.Option("--filter", metavar="COLUMN=VALUE", help="Only such; also !=, <, > and *; repeatable."),
+        Option("--filter", metavar="COLUMN=VALUE", help="Only such; also !=, <, > and *; repeatable."),
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Redraw every second until Ctrl-C; a bell calls you.")
+        bool, Option("--watch", "-w", help="Redraw every second until Ctrl-C; a bell calls you.")
     ] = False,
-    names: Annotated[bool, typer.Option("--names", help="Only the names, a line each.")] = False,
+    names: Annotated[bool, Option("--names", help="Only the names, a line each.")] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     null: common.NullOption = False,
@@ -143,7 +142,7 @@ def _bell(called: list[str], term: str) -> str:
 def status(
     name: common.NameArgument,
     stats: Annotated[
-        bool, typer.Option("--stats", help="CPU and memory too: docker measures for a second or two.")
+        bool, Option("--stats", help="CPU and memory too: docker measures for a second or two.")
     ] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,

@@ -8,11 +8,10 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from clauderon import names, proc, visible
 from clauderon.cli import common
 from clauderon.cli.container import OptionalName, only
+from clauderon.cli.declared import Exit, Option
 from clauderon.docker import failures
 from clauderon.errors import CommandFailed, Refused, UsageError
 from clauderon.output import Output
@@ -31,18 +30,16 @@ _OURS = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
 
 def logs(
     name: OptionalName = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the output.")] = False,
-    tail: Annotated[int | None, typer.Option("--tail", "-n", help="Only the last lines.", min=0)] = None,
+    follow: Annotated[bool, Option("--follow", "-f", help="Follow the output.")] = False,
+    tail: Annotated[int | None, Option("--tail", "-n", help="Only the last lines.", min=0)] = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="Only since TIME: 10m, or a date and time.")
+        str | None, Option("--since", metavar="TIME", help="Only since TIME: 10m, or a date and time.")
     ] = None,
-    timestamps: Annotated[bool, typer.Option("--timestamps", "-t", help="Show timestamps.")] = False,
+    timestamps: Annotated[bool, Option("--timestamps", "-t", help="Show timestamps.")] = False,
     raw: Annotated[
-        bool, typer.Option("--raw", help="The bytes as the agent wrote them, for a file or a pipe.")
+        bool, Option("--raw", help="The bytes as the agent wrote them, for a file or a pipe.")
     ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="With --raw: write them even to a terminal.")
-    ] = False,
+    force: Annotated[bool, Option("--force", help="With --raw: write them even to a terminal.")] = False,
 ) -> None:
     """Print what the agent wrote. For an interactive session: its lines and its screen, as text.
 
@@ -79,13 +76,13 @@ def logs(
                 _follow(out, pour, size)
             else:
                 _print(out, pour, size, tail)
-            raise typer.Exit(pour.status)
+            raise Exit(pour.status)
         if seen and not raw:
             pour = proc.Pour(argv, env=context.docker.env, merged=True)
             _spell_out(out, pour)
-            raise typer.Exit(pour.status)
+            raise Exit(pour.status)
         if follow and not seen:
-            raise typer.Exit(proc.until_reader_leaves(argv, env=context.docker.env))
+            raise Exit(proc.until_reader_leaves(argv, env=context.docker.env))
         context.docker.replace(*words, container)
 
 

@@ -6,18 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from clauderon import files
 from clauderon.cells import Column
 from clauderon.cli import common
+from clauderon.cli.declared import Argument, Option
 from clauderon.errors import UsageError
 from clauderon.session import network
 
 HostArgument = Annotated[
-    str, typer.Argument(metavar="HOST[:PORT]", help="A host, or *.host for all below.", show_default=False)
+    str, Argument(metavar="HOST[:PORT]", help="A host, or *.host for all below.", show_default=False)
 ]
-SaveOption = Annotated[bool, typer.Option("--save", help="Write it to config.toml too, for other sessions.")]
+SaveOption = Annotated[bool, Option("--save", help="Write it to config.toml too, for other sessions.")]
 _LINES = (Column("line", "LINE"), Column("requests", "REQUESTS"), Column("mark", "MARK"))
 _REFUSED = (
     Column("request", "REQUEST"),
@@ -29,8 +28,8 @@ _REFUSED = (
 
 def check(
     name: common.NameArgument,
-    method: Annotated[str, typer.Argument(metavar="METHOD", show_default=False)],
-    url: Annotated[str, typer.Argument(metavar="URL", show_default=False)],
+    method: Annotated[str, Argument(metavar="METHOD", show_default=False)],
+    url: Annotated[str, Argument(metavar="URL", show_default=False)],
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,
@@ -46,12 +45,10 @@ def check(
 
 def suggest(
     name: common.NameArgument,
-    paths: Annotated[
-        bool, typer.Option("--paths", help="Rules with methods and paths instead of hosts.")
-    ] = False,
+    paths: Annotated[bool, Option("--paths", help="Rules with methods and paths instead of hosts.")] = False,
     would_refuse: Annotated[
         Path | None,
-        typer.Option("--would-refuse", metavar="FILE", help="Print what such a list would have refused."),
+        Option("--would-refuse", metavar="FILE", help="Print what such a list would have refused."),
     ] = None,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,

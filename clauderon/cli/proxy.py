@@ -6,11 +6,10 @@ import os
 from datetime import datetime
 from typing import Annotated
 
-import typer
-
 from clauderon import config
 from clauderon.cells import Column, person_text, text_of
 from clauderon.cli import common
+from clauderon.cli.declared import Exit, Option
 from clauderon.errors import BackendError, ClauderonError, NoSuchSession
 from clauderon.paths import Home
 from clauderon.store import Store
@@ -39,7 +38,7 @@ def run() -> None:
 
     home = common.home()
     home.create()
-    raise typer.Exit(supervisor.run(home, config.load(home, os.environ), os.environ))
+    raise Exit(supervisor.run(home, config.load(home, os.environ), os.environ))
 
 
 def start(
@@ -106,11 +105,9 @@ def status(
 
 
 def log(
-    session: Annotated[
-        str | None, typer.Option("--session", metavar="NAME", help="Only this session.")
-    ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the output.")] = False,
-    refused: Annotated[bool, typer.Option("--refused", help="Only what was refused.")] = False,
+    session: Annotated[str | None, Option("--session", metavar="NAME", help="Only this session.")] = None,
+    follow: Annotated[bool, Option("--follow", "-f", help="Follow the output.")] = False,
+    refused: Annotated[bool, Option("--refused", help="Only what was refused.")] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,
     quiet: common.QuietOption = False,

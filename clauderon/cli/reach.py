@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from clauderon.choices import LEARN
+from clauderon.cli.declared import Option
 
 AccessModeOption = Annotated[
-    str, typer.Option("--access-mode", metavar="read-write|read-only", help="What the proxy lets through.")
+    str, Option("--access-mode", metavar="read-write|read-only", help="What the proxy lets through.")
 ]
 NetworkOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--network",
         metavar="open|proxied|learn",
         help="proxied: no way out but the proxy. learn: the same, with every host allowed.",
     ),
 ]
 AllowOption = Annotated[
-    list[str] | None, typer.Option("--allow", metavar="HOST[:PORT]", help="Only these hosts; repeatable.")
+    list[str] | None, Option("--allow", metavar="HOST[:PORT]", help="Only these hosts; repeatable.")
 ]
 RuleOption = Annotated[
     list[str] | None,
-    typer.Option("--rule", metavar="RULE", help="'allow GET api.test /v1/**', or deny ...; repeatable."),
+    Option("--rule", metavar="RULE", help="'allow GET api.test /v1/**', or deny ...; repeatable."),
 ]
 
 

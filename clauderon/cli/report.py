@@ -1,13 +1,12 @@
 """`report`: what sessions did, as one file."""
 
-# Without `from __future__ import annotations`, which has typer compile every annotation anew at each start.
+# Without `from __future__ import annotations`: reading the command line would compile every annotation anew.
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from clauderon.cli import common
+from clauderon.cli.declared import Argument, Option
 from clauderon.errors import BackendError, UsageError
 from clauderon.report.html import html
 from clauderon.report.markdown import markdown
@@ -18,14 +17,14 @@ from clauderon.session.story import stories
 
 def report(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="The sessions.", show_default=False)
+        list[str] | None, Argument(metavar="[NAME]...", help="The sessions.", show_default=False)
     ] = None,
     group: common.GroupOption = None,
     html_: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML page that fetches nothing.")
+        Path | None, Option("--html", metavar="FILE", help="Write one HTML page that fetches nothing.")
     ] = None,
     markdown_: Annotated[
-        bool, typer.Option("--markdown", help="Print Markdown for a pull request's body (the default).")
+        bool, Option("--markdown", help="Print Markdown for a pull request's body (the default).")
     ] = False,
     quiet: common.QuietOption = False,
 ) -> None:

@@ -6,20 +6,19 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from clauderon.cells import Column
 from clauderon.cli import common
+from clauderon.cli.declared import Argument, Option
 from clauderon.session import rescues
 from clauderon.session.query import age_text
 from clauderon.session.rescues import Found
 
 RescueArgument = Annotated[
-    str, typer.Argument(metavar="RESCUE", help="Its name, from `rescue list`.", show_default=False)
+    str, Argument(metavar="RESCUE", help="Its name, from `rescue list`.", show_default=False)
 ]
 RepoOption = Annotated[
     Path | None,
-    typer.Option("--repo", metavar="DIR", help="Only this repository. Default: all that are known."),
+    Option("--repo", metavar="DIR", help="Only this repository. Default: all that are known."),
 ]
 COLUMNS = (
     Column("name", "NAME"),
@@ -142,16 +141,14 @@ def restore(
     name: RescueArgument,
     branch: Annotated[
         str | None,
-        typer.Option("--branch", metavar="BRANCH", help="As a new branch. Default: rescue/RESCUE."),
+        Option("--branch", metavar="BRANCH", help="As a new branch. Default: rescue/RESCUE."),
     ] = None,
     worktree: Annotated[
-        Path | None, typer.Option("--worktree", metavar="DIR", help="In a new git worktree, at its commit.")
+        Path | None, Option("--worktree", metavar="DIR", help="In a new git worktree, at its commit.")
     ] = None,
     into: Annotated[
         str | None,
-        typer.Option(
-            "--into", metavar="SESSION", help="As a branch inside a session, for its agent to merge."
-        ),
+        Option("--into", metavar="SESSION", help="As a branch inside a session, for its agent to merge."),
     ] = None,
     repo: RepoOption = None,
     format_: common.FormatOption = "table",

@@ -5,17 +5,14 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import re
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import typer
-from typer.exceptions import TyperException
-
 from clauderon import proc, streams
-from clauderon.cli import app, common, step
+from clauderon.cli import app, common, parsing, step
+from clauderon.cli.declared import Exit
 from clauderon.errors import (
     EXIT_BUG,
     EXIT_OURS,
@@ -50,6 +47,7 @@ def run(argv: Sequence[str]) -> int:
         streams.silence(1)
         return EXIT_SIGNAL_BASE + signal.SIGPIPE
     except KeyboardInterrupt:
+        common.output.interrupted()
         return EXIT_SIGNAL_BASE + signal.SIGINT
     except Interrupted as error:
         return EXIT_SIGNAL_BASE + error.signum
@@ -125,62 +123,32 @@ def _run(words: list[str], command: str) -> int:
         return step.run(words[1:])
     if command and command not in app.NAMES:
         raise UsageError(command, "no such command", hint=_nearest(command))
-    application: Any = typer.main.get_command(app.build(command or None))
+    call = _plain(words, command)
+    if call is None:
+        from clauderon.cli import typed
+
+        return typed.run(words, command)
     try:
-        status = application.main(args=words, prog_name="clauderon", standalone_mode=False)
-    except typer.Exit as ending:
-        return ending.exit_code
-    except SystemExit as ending:
-        # typer makes a broken pipe the status 1, which is a failure's.
-        if isinstance(ending.__context__, BrokenPipeError):
-            raise ending.__context__ from None
-        raise
-    except typer.Abort:
-        return EXIT_SIGNAL_BASE + signal.SIGINT
-    except TyperException as error:
-        raise _usage(error, command) from error
-    return int(status or 0)
+        call.function(**call.values)
+    except Exit as ending:
+        return ending.status
+    return 0
 
 
-def _usage(error: TyperException, command: str) -> ClauderonError:
-    """typer's complaint as one of ours: what was typed, what is wrong, what to type."""
-    context = getattr(error, "ctx", None)
-    path = context.command_path.removeprefix("clauderon").strip() if context is not None else command
-    message = error.format_message().rstrip(".?").partition(" (Possible options")[0]
-    message, _, _ = message.partition(". Did you mean")
-    if type(error).__name__ == "NoArgsIsHelpError":
-        message = "a command is missing"
-    words = ["clauderon", *path.split()]
-    near = _nearest_known(context, message)
-    hint = " ".join([*words, f"{near}   # did you mean this?" if near else "--help"])
-    return UsageError(path or "clauderon", message[:1].lower() + message[1:], hint=hint)
-
-
-def _nearest_known(context: Any, message: str) -> str:
-    """Of the options or commands at this place the one next to that which typer does not know, or ""."""
-    unknown = re.match(r"No such (option|command):? '?(.*?)'?$", message)
-    if unknown is None or context is None:
-        return ""
-    if unknown[1] == "command":
-        return _nearest_of(unknown[2], context.command.commands)
-    params = context.command.params
-    return _nearest_of(
-        unknown[2], [name for param in params for name in (*param.opts, *param.secondary_opts)]
-    )
+def _plain(words: list[str], command: str) -> parsing.Call | None:
+    """The call of a plain command line; None where typer has to look."""
+    if not command or words[0] != command:
+        return None
+    for each in app.COMMANDS:
+        path = [each.group, each.name] if each.group else [each.name]
+        if words[: len(path)] == path:
+            return parsing.plain(app.function_of(each), words[len(path) :])
+    return None
 
 
 def _nearest(command: str) -> str:
-    near = "" if command == "help" else _nearest_of(command, app.NAMES)
+    near = "" if command == "help" else app.nearest(command, app.NAMES)
     return f"clauderon {near}   # did you mean this?" if near else "clauderon --help"
-
-
-def _nearest_of(typed: str, known: Iterable[str]) -> str:
-    """The one that was probably meant, or ""; the dashes, which all options share, bring nothing near."""
-    import difflib
-
-    bare = {name.lstrip("-"): name for name in known}
-    close = difflib.get_close_matches(typed.lstrip("-"), bare, 1)
-    return bare[close[0]] if close else ""
 
 
 def _with_command_apart(words: list[str]) -> list[str]:

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from clauderon import config, proc
 from clauderon.cells import Column
 from clauderon.cli import common
+from clauderon.cli.declared import Argument, Option
 from clauderon.errors import ClauderonError, UsageError
 from clauderon.paths import Home
 from clauderon.proxy.secrets import keeping
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
 # A list, so that what was typed after the name is ours to answer: an error of the parser's would repeat it.
 CredentialArgument = Annotated[
     list[str],
-    typer.Argument(metavar="NAME", help="A credential, from `config credentials`.", show_default=False),
+    Argument(metavar="NAME", help="A credential, from `config credentials`.", show_default=False),
 ]
 CredentialsArgument = Annotated[
-    list[str], typer.Argument(metavar="NAME...", help="Names, from `secret list`.", show_default=False)
+    list[str], Argument(metavar="NAME...", help="Names, from `secret list`.", show_default=False)
 ]
 _COLUMNS = (
     Column("name", "NAME"),
@@ -41,7 +40,7 @@ _COLUMNS = (
 def set_(
     credential: CredentialArgument,
     in_file: Annotated[
-        bool, typer.Option("--file", help="Keep it in secrets/, whatever keyring there is.")
+        bool, Option("--file", help="Keep it in secrets/, whatever keyring there is.")
     ] = False,
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from clauderon.cli import common
+from clauderon.cli.declared import Argument, Option
 from clauderon.errors import UsageError
 from clauderon.quick import env as quick_env
 from clauderon.quick.shell_syntax import SHELLS
@@ -16,10 +15,10 @@ _SHELLS = "|".join(SHELLS)
 
 def env(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Optional with --unset.", show_default=False)
+        str | None, Argument(metavar="[NAME]", help="Optional with --unset.", show_default=False)
     ] = None,
-    shell: Annotated[str, typer.Option("--shell", metavar=_SHELLS, help="Shell to write for.")] = "sh",
-    unset: Annotated[bool, typer.Option("--unset", help="Print unset statements instead.")] = False,
+    shell: Annotated[str, Option("--shell", metavar=_SHELLS, help="Shell to write for.")] = "sh",
+    unset: Annotated[bool, Option("--unset", help="Print unset statements instead.")] = False,
     json: common.JsonOption = False,
 ) -> None:
     """Print a session's variables as statements to evaluate.
@@ -38,9 +37,9 @@ def env(
 def path(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="sh|mk|bash|zsh|fish|man|home|worktree", show_default=False),
+        Argument(metavar="sh|mk|bash|zsh|fish|man|home|worktree", show_default=False),
     ] = None,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", show_default=False)] = None,
+    name: Annotated[str | None, Argument(metavar="[NAME]", show_default=False)] = None,
 ) -> None:
     """Print the path of the functions for sh, the rules for make, a completion, the man page, a worktree.
 
@@ -52,7 +51,7 @@ def path(
 
 
 def shell_init(
-    shell: Annotated[str, typer.Argument(metavar="[sh|bash|zsh|fish]", help="Default: sh.")] = "sh",
+    shell: Annotated[str, Argument(metavar="[sh|bash|zsh|fish]", help="Default: sh.")] = "sh",
 ) -> None:
     """Print the functions and the completion to source from a shell's start file.
 

@@ -1,15 +1,14 @@
 """`top`: all sessions as they work, on the terminal; or one frame of that."""
 
-# Without `from __future__ import annotations`, which has typer compile every annotation anew at each start.
+# Without `from __future__ import annotations`: reading the command line would compile every annotation anew.
 
 import os
 import sys
 from typing import Annotated
 
-import typer
-
 from clauderon import proc
 from clauderon.cli import common
+from clauderon.cli.declared import Option
 from clauderon.errors import Interrupted, UsageError
 from clauderon.output import stdin_is_terminal
 from clauderon.session.overview import overview
@@ -19,7 +18,7 @@ _WIDTH = 160
 
 
 def top(
-    once: Annotated[bool, typer.Option("--once", help="Print one frame as plain text, and end.")] = False,
+    once: Annotated[bool, Option("--once", help="Print one frame as plain text, and end.")] = False,
 ) -> None:
     """Watch the sessions: what they do, use and cost; and act on them by a key.
 

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-import typer
-
 from clauderon.cells import Column
 from clauderon.choices import one_of
 from clauderon.cli import common
+from clauderon.cli.declared import Argument, Option
 from clauderon.errors import NoSuchSession, UsageError
 from clauderon.ledger import SUMS, Ledger, Row, Window
 from clauderon.output import Output
@@ -32,16 +31,14 @@ _COLUMNS = (
 
 def usage(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these sessions.", show_default=False)
+        list[str] | None, Argument(metavar="[NAME]...", help="Only these sessions.", show_default=False)
     ] = None,
-    by: Annotated[
-        str, typer.Option("--by", metavar="|".join(BY), help="What each line sums up.")
-    ] = "session",
+    by: Annotated[str, Option("--by", metavar="|".join(BY), help="What each line sums up.")] = "session",
     group: Annotated[
-        str | None, typer.Option("--group", metavar="GROUP", help="Only the sessions of this group.")
+        str | None, Option("--group", metavar="GROUP", help="Only the sessions of this group.")
     ] = None,
     since: Annotated[
-        str, typer.Option("--since", metavar="TIME", help="As 12h, 7d or 2026-11-29; default: everything.")
+        str, Option("--since", metavar="TIME", help="As 12h, 7d or 2026-11-29; default: everything.")
     ] = "",
     format_: common.FormatOption = "table",
     json: common.JsonOption = False,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from clauderon.cli import app
+from clauderon.cli import app, typed
 from clauderon.quick import help
 from tests.standins.cli import Cli
 from tests.standins.terminal import on_a_terminal
@@ -20,8 +20,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import commandtree  # type: ignore[import-not-found]  # noqa: E402
 
-APPLICATION = typer.main.get_command(app.build())
-PATHS = [command.path for command in commandtree.walk(commandtree.read(app.build()))]
+APPLICATION = typer.main.get_command(typed.build())
+PATHS = [command.path for command in commandtree.walk(commandtree.read(typed.build()))]
 # Below 52 columns typer makes no line shorter, from 100 on none longer.
 WIDTHS = (1, 40, 60, 72, 76, 78, 79, 80, 81, 90, 98, 99, 100, 101, 250)
 
