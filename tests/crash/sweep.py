@@ -1,27 +1,30 @@
 """Strikes every changing command at every point of its course, and says what was lost or left.
 
-    scripts/crash [--only create,delete] [--how before,after] [--minutes M] [--sample N] [--seed S]
+    scripts/crash [--only create,delete] [--how before,after] [--minutes M] [--sample N] [--seed S] [--resume FILE]
 
-Status 1 if anything was found. A finding names the point, so that `--only COMMAND --at NUMBER --how HOW` brings it back.
+Status 1 if anything was found. A finding names the point's mark, so that `--only COMMAND --at MARK --how HOW` brings it back.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import os
 import random
+import re
 import sys
 import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.crash.courses import COURSES, WENT_FAR, Course
 from tests.crash.promises import Lost
+from tests.crash.tried import Ledger
 from tests.crash.world import Point, World, difference
 from tests.standins.engine import Engine
 
@@ -61,14 +64,15 @@ class Tally:
 def tries(course: Course, points: list[Point], chance: random.Random) -> list[Try]:
     """Every point in every way that its kind allows."""
     found = []
-    # A point's kill "after" is nearly the next one's "before": last, for a sweep whose time is short.
+    # A sweep whose time is short comes to every point once. A kill "after" one is nearly the next one's "before": last.
     for point in points:
         for how in HOWS.get(point.kind, HOWS["file"]):
             recover = "nothing" if how in INTERRUPTED and course.undoes_itself else chance.choice(
                 ("reconcile", "again")
             )  # fmt: skip
             found.append(Try(course, point, how, recover))
-    return sorted(found, key=lambda one: one.how == "after" and one.point.kind != "write")
+    order = {"before": 0, "after": 2}
+    return sorted(found, key=lambda one: 0 if one.point.kind == "write" else order.get(one.how, 1))
 
 
 def survey(world: World, course: Course) -> tuple[list[Point], dict[str, list[str]]]:
@@ -127,6 +131,7 @@ class Sweep:
         self.options = options
         self.chance = random.Random(options.seed)
         self.tally = Tally()
+        self.ledger = Ledger.opened(options.resume)
         self.until = time.monotonic() + options.minutes * 60 if options.minutes else None
 
     def run(self) -> Tally:
@@ -143,6 +148,7 @@ class Sweep:
                 points, before = survey(world, course)
                 if left is None:
                     self.tally.points[course.name] = len(points)
+                    self.ledger.surveyed(course.name, (point.mark for point in points))
                     left = self.chosen(tries(course, points, self.chance))
                 while left and not self.is_over():
                     if not self.one(world, left.pop(0), before):
@@ -158,6 +164,7 @@ class Sweep:
             reached, found = True, [f"{one}: {traceback.format_exc(limit=-3)}"]
         self.tally.tried[one.course.name] += 1
         self.tally.missed += not reached
+        self.ledger.tried(one.course.name, one.point.mark, one.how, reached=reached, found=found)
         for line in found:
             print(f"found: {line}", flush=True)
         self.tally.found += found
@@ -167,22 +174,41 @@ class Sweep:
 
     def chosen(self, all_tries: list[Try]) -> list[Try]:
         options = self.options
-        kept = [one for one in all_tries
-                if (not options.how or one.how in options.how) and options.at[0] <= one.point.number <= options.at[1]]  # fmt: skip
+        which, of = options.shard
+        kept = [
+            one
+            for one in all_tries
+            if (not options.how or one.how in options.how)
+            and options.at(one.point)
+            and _share(one, of) == which - 1
+            and (one.course.name, one.point.mark, one.how) not in self.ledger.known
+        ]
         if options.sample and options.sample < len(kept):
             kept = self.chance.sample(kept, options.sample)
-        which, of = options.shard
-        return kept[which - 1 :: of]
+        return kept
 
     def is_over(self) -> bool:
         return self.until is not None and time.monotonic() > self.until
 
 
-def points(text: str) -> tuple[int, int]:
+def _share(one: Try, of: int) -> int:
+    """Which of so many shares a try belongs to: the same in every run, though its number is not."""
+    return int(hashlib.sha256(f"{one.point.mark} {one.how}".encode()).hexdigest(), 16) % of
+
+
+def everywhere(_point: Point) -> bool:
+    return True
+
+
+def points(text: str) -> Callable[[Point], bool]:
     first, _, last = text.partition("-")
-    if not first.isdecimal() or not (last or first).isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no point such as 12, and no points such as 12-20")
-    return int(first), int(last or first)
+    if first.isdecimal() and (last or first).isdecimal():
+        return lambda point: int(first) <= point.number <= int(last or first)
+    if not re.fullmatch(r"[0-9a-f]{12}\.\d+", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no point such as 12 or 0a1b2c3d4e5f.1, and no points such as 12-20"
+        )
+    return lambda point: point.mark == text
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -198,13 +224,16 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--only", type=words, default=[], metavar="COMMAND,...")
     parser.add_argument("--how", type=words, default=[], help="before, started, after, INT, TERM")
     parser.add_argument(
-        "--at", type=points, default=(0, sys.maxsize), metavar="N|N-M", help="only these points"
+        "--at", type=points, default=everywhere, metavar="MARK|N|N-M", help="only these points"
     )
     parser.add_argument("--sample", type=int, default=0, help="so many tries of each command, by chance")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=0, help="begin nothing new after that")
     parser.add_argument(
         "--shard", type=shard, default=(1, 1), metavar="K/N", help="only the Kth of N equal shares"
+    )
+    parser.add_argument(
+        "--resume", type=Path, metavar="FILE", help="try what FILE does not say was tried, and add to it"
     )
     parser.add_argument("--own-engine", action="store_true", help="nobody else uses this engine's volumes")
     parser.add_argument("--verbose", action="store_true", help="name every try")

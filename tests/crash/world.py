@@ -46,7 +46,7 @@ class Point:
     mark: str = ""
 
     def __str__(self) -> str:
-        return f"point {self.number} ({self.kind} {self.about})"
+        return f"point {self.number} {self.mark} ({self.kind} {self.about})"
 
 
 @dataclass
