@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clauderon.airlock import gitlike, snapshot
+from clauderon.airlock import gitlike, rescuing, snapshot
 from tests.airlock.evil import evil_repository, plant_untracked
 from tests.airlock.world import World, call
 
@@ -130,7 +130,7 @@ def test_a_directory_swapped_for_a_link_between_two_looks_leads_nowhere(
         swap_directory(world, secret)
         return found
 
-    monkeypatch.setattr(snapshot, "changes", change_then_swap)
+    monkeypatch.setattr(rescuing, "changes", change_then_swap)
     assert world.rescue() == ("refs/clauderon/rescue/fix",)
     assert SECRET not in everything_known(world)
     assert world.host("ls-tree", "-r", "--name-only", "refs/clauderon/rescue/fix") == "README.md"
