@@ -129,6 +129,20 @@ class CommandFailed(BackendError):
         self.stderr = stderr
 
 
+class CommandKilled(BackendError):
+    """A child process was ended by a signal: whatever it was asked, that is no answer (`proc`)."""
+
+    code = "command-killed"
+
+    def __init__(self, what: str, signal_name: str, detail: str = "") -> None:
+        super().__init__(
+            what,
+            f"it was ended by {signal_name} before it was done",
+            hint="clauderon reconcile   # then the same command again; dmesg says whether memory ran out",
+            detail=detail,
+        )
+
+
 class CommandTimeout(BackendError):
     """A child process ran longer than its caller allowed and was stopped (`proc`)."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from clauderon.errors import EXIT_SIGNAL_BASE, CommandFailed, CommandTimeout
+from clauderon.errors import CommandFailed, CommandTimeout
 from clauderon.proc import waiting
 from clauderon.proc.child import (
     INTERRUPTED_GRACE_S,
@@ -25,6 +25,7 @@ from clauderon.proc.child import (
     finish,
     held_signals,
     is_nowhere,
+    killed,
     known,
     own,
     stop,
@@ -54,7 +55,7 @@ def run(
     settle_s: how long an interrupted caller lets it end by itself before it is stopped: for a child that has told
     a server to make something, which the server does whether or not the child is there to hear of it.
     aloud, unanswered: as `child.finish` has them.
-    Raises CommandFailed, CommandTimeout (the child is stopped first) and ToolMissing.
+    Raises CommandFailed, CommandKilled, CommandTimeout (the child is stopped first) and ToolMissing.
     """
     if is_nowhere():
         # plumbum cannot be imported there, and git does not start.
@@ -192,7 +193,7 @@ def stream(
         _stop_sh(command)
         raise CommandTimeout(argv[0], f"no end after {timeout_s:g} s", detail="".join(tail)) from error
     except sh.SignalException as error:
-        status = EXIT_SIGNAL_BASE - int(error.exit_code) if error.exit_code < 0 else int(error.exit_code)
+        raise killed(argv, abs(int(error.exit_code)), "".join(tail)) from error
     except BaseException:
         _stop_sh(command, INTERRUPTED_GRACE_S)
         raise

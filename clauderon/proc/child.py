@@ -14,7 +14,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
 
-from clauderon.errors import EXIT_SIGNAL_BASE, CommandFailed, CommandTimeout, ToolMissing, UsageError
+from clauderon.errors import (
+    EXIT_SIGNAL_BASE,
+    CommandFailed,
+    CommandKilled,
+    CommandTimeout,
+    ToolMissing,
+    UsageError,
+)
 from clauderon.proc import waiting
 
 Env = Mapping[str, str]
@@ -167,9 +174,12 @@ def finish(
     *,
     aloud: bool = True,
     unanswered: Callable[[], None] | None = None,
+    ends_by: Collection[int] = (),
 ) -> Completed:
     """Wait for a child and judge its answer; an interrupt lets it settle, then stops it.
 
+    ends_by: signals whose end of it is an answer, as a status is. Any other raises CommandKilled, whatever `ok` allows:
+    a git that was killed has not said "no".
     came: the signals that were held back while it started; the first of them interrupts us now.
     aloud: whether it is said when the child takes long (`waiting`).
     unanswered: called when the child had to be stopped before it answered, in time or before it had settled.
@@ -194,9 +204,18 @@ def finish(
             stop(child, INTERRUPTED_GRACE_S)
         raise
     answer = Completed(argv, status_of(child.returncode), stdout, stderr)
+    if child.returncode < 0 and -child.returncode not in ends_by:
+        raise killed(argv, -child.returncode, answer.error_text)
     if ok is not None and answer.status not in ok:
         raise CommandFailed(argv, answer.status, answer.stdout, answer.stderr)
     return answer
+
+
+def killed(argv: Sequence[str], signum: int, detail: str) -> CommandKilled:
+    """The error for a child that a signal ended."""
+    with contextlib.suppress(ValueError):
+        return CommandKilled(waiting.briefly(argv), signal.Signals(signum).name, detail)
+    return CommandKilled(waiting.briefly(argv), f"signal {signum}", detail)
 
 
 def status_of(returncode: int) -> int:

@@ -49,7 +49,7 @@ def pipe(
         first.stdout.close()  # so that the producer gets SIGPIPE when the consumer ends early
         first.stdout = None
         consumed_by = _Consumer(tuple(consumer), second)
-        produced = finish(tuple(producer), first, stdin, None, None)
+        produced = finish(tuple(producer), first, stdin, None, None, ends_by=(signal.SIGPIPE,))
         consumed = consumed_by.answer()
     # A consumer that fails kills its producer with SIGPIPE; its own message is then the useful one.
     broken_pipe = produced.status == EXIT_SIGNAL_BASE + signal.SIGPIPE
