@@ -64,7 +64,8 @@ class Checkout:
     ) -> Completed:
         """git in the checkout. more: further variables."""
         env = {**(self._sealed or with_settings(self._env, self.programs.pairs)), **(more or {})}
-        return CheckoutGit(self.top, env, timeout_s=_TIMEOUT_S).call(*words, stdin=stdin, ok=ok)
+        git = CheckoutGit(self.top, env, timeout_s=_TIMEOUT_S)
+        return git.write(*words, stdin=stdin, ok=ok)
 
     def setting(self, key: str) -> str:
         """A value of the user's configuration, empty if it has none."""

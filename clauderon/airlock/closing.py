@@ -27,6 +27,7 @@ from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.syncing import locked
 from clauderon.airlock.worktree import drop_exclude
 from clauderon.errors import Conflict
+from clauderon.git.abandoned import remove_old
 from clauderon.git.call import Git
 from clauderon.git.environment import environment, offline
 from clauderon.record import Session
@@ -113,7 +114,6 @@ def _remove_half_written(common_dir: Path, name: str) -> None:
 
 
 _ATTEMPTS = 5
-_STALE_S = 10.0
 _WORTH_SAYING = 1 << 20
 _HALF_WRITTEN_LOOKS = 10
 _HALF_WRITTEN_PAUSE_S = 0.05
@@ -199,14 +199,11 @@ class _Close:
         return int(answer.text) if answer.status == 0 and answer.text.strip().isdigit() else 0
 
     def _break_stale_locks(self) -> None:
-        """Locks on this session's own refs that a git killed with the machine left behind; git never breaks one."""
-        branch = self._common_dir / f"{branch_ref(self._session)}.lock"
+        """Locks that a git killed with the machine, or with us, left behind: those on this session's own refs, and what
+        every removal needs."""
         own = self._common_dir / own_ref(self._session.name, "")
-        for lock in (branch, *own.glob("**/*.lock")):
-            with contextlib.suppress(OSError):
-                # git holds such a lock for milliseconds.
-                if time.time() - lock.stat().st_mtime > _STALE_S:
-                    lock.unlink()
+        refs = [str(lock.relative_to(self._common_dir).with_suffix("")) for lock in own.glob("**/*.lock")]
+        remove_old(self._common_dir, [*refs, branch_ref(self._session), "packed-refs", "config"])
 
     def _must_stay(self, ref: str, wanted: bool) -> bool:
         return wanted or not self._is_ours() or self._is_alone(ref)
@@ -248,12 +245,12 @@ class _Close:
     def _forget_branch(self) -> None:
         """Its section in the configuration, if a `git push -u` on the host made one."""
         words = ("config", "--local", "--remove-section", f"branch.{self._session.branch}")
-        self._git.ok(*words)
+        self._git.write(*words, ok=None)
 
     def _remove_admin(self, admin: Path) -> None:
         """The directory is gone; `worktree remove` takes the entry, and only this one, where `prune` takes all."""
         words = ("worktree", "remove", "--force", "--force", str(self._worktree))
-        if not self._git.ok(*words) and is_at(admin, self._worktree):
+        if self._git.write(*words, ok=None).status and is_at(admin, self._worktree):
             # git refuses, say an entry it finds damaged; the directory is the user's git's, written by the host only.
             remove_tree(admin)
 

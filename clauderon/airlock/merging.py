@@ -19,7 +19,7 @@ from clauderon.airlock.checkout import Checkout
 from clauderon.airlock.incoming import planted_between, refuse
 from clauderon.airlock.joining import join
 from clauderon.airlock.layout import MERGE, branch_ref, host_side
-from clauderon.airlock.moving import is_half_way, move, take_back
+from clauderon.airlock.moving import is_half_way, move, remove_locks, take_back
 from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.syncing import common_dir_of
 from clauderon.errors import BackendError, BringsAutorun, Conflict, UsageError
@@ -107,6 +107,7 @@ def undo_killed(
     undone = False
     for left in killed(home, session.id):
         checkout = Checkout(home, session, environ, trusted, left)
+        remove_locks(checkout)
         if is_half_way(checkout):
             checkout.read_configuration()
             undone = take_back(checkout) or undone

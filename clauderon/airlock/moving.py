@@ -11,6 +11,7 @@ import time
 from clauderon import visible
 from clauderon.airlock.checkout import Change, Checkout, few
 from clauderon.errors import BackendError, Conflict
+from clauderon.git.abandoned import git_dir_of, remove_since
 
 _AT_ONCE = 100
 # In a merge's scratch directory: what it moves from and to.
@@ -47,6 +48,13 @@ def take_back(checkout: Checkout) -> bool:
     checkout.seal(head, commit)
     _Move(checkout, head, commit, changes).take_back()
     return True
+
+
+def remove_locks(checkout: Checkout) -> None:
+    """Remove the locks of a git that was killed along with the merge that `checkout.scratch` was left by."""
+    note = checkout.scratch / _NOTE
+    if note.exists():
+        remove_since(git_dir_of(checkout.top), note.stat().st_mtime)
 
 
 def is_half_way(checkout: Checkout) -> bool:

@@ -42,13 +42,27 @@ def update_refs(common_dir: Path, changes: Sequence[Change], environ: Mapping[st
             )
     words += [b"prepare", b"commit"]
     stdin = b"".join(word + b"\0" for word in words)
+    git = Git.of(common_dir, environ)
+    argv = ("update-ref", "-m", "clauderon: sync", "--create-reflog", "--stdin", "-z")
     try:
-        Git.of(common_dir, environ).call(
-            "update-ref", "-m", "clauderon: sync", "--create-reflog", "--stdin", "-z", stdin=stdin
-        )
+        try:
+            git.write(*argv, stdin=stdin)
+        except CommandFailed as error:
+            # git has waited its time for the lock; a git that was killed left it, together with us or with the machine.
+            if "lock" not in error.detail or not _unlock(common_dir, changes):
+                raise
+            git.write(*argv, stdin=stdin)
     except CommandFailed as error:
         if "lock" in error.detail or "expected" in error.detail or "already exists" in error.detail:
             raise Conflict(
                 "update refs", "a ref moved meanwhile, or is locked", detail=visible.lines(error.detail)
             ) from error
         raise
+
+
+def _unlock(common_dir: Path, changes: Sequence[Change]) -> bool:
+    """Remove the old locks on what git locks to change these refs; whether there was one."""
+    from clauderon.git.abandoned import remove_old
+
+    names = [*(name for name, _, _ in changes), "HEAD", "packed-refs", "reftable/tables.list"]
+    return bool(remove_old(common_dir, names))

@@ -150,12 +150,12 @@ def add_worktree(
     git = git.with_env(without_filters(offline(git.env), git.settings().filters))
     words = ("worktree", "add", "--quiet", "--detach", *(() if files else ("--no-checkout",)))
     try:
-        git.call(*words, str(place), commit)
+        git.write(*words, str(place), commit)
         if not files:
             # An index, so that what is put there shows as the change that it is.
             git.on(admin_dir(common_dir, place) or common_dir).call("read-tree", "HEAD")
     except BaseException:
-        git.ok("worktree", "remove", "--force", str(place))
+        git.write("worktree", "remove", "--force", str(place), ok=None)
         raise
 
 

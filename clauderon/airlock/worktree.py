@@ -49,6 +49,7 @@ class Opening:
         self._here = self.git.on(repository.git_dir)
         self._add = add_words(worktree, branch=branch, base=base)
         self._pin = pin_words(worktree.name, base, fresh=True)
+        self._began = time.time()
         self.adding = self._here.start(*self._add)
         try:
             self.pinning = self.git.start(*self._pin)
@@ -82,7 +83,10 @@ class Opening:
                 os.killpg(self.adding.child.pid, signal.SIGINT)
         self.adding.stop()
         self.pinning.stop()
-        if self.adding.child.returncode < 0:
+        if self.adding.child.returncode < 0 or self.pinning.child.returncode < 0:
+            from clauderon.git.abandoned import remove_since
+
+            remove_since(self.repository.common_dir, self._began)
             # An interrupted git takes its worktree back, by which `close` knows us, and leaves the branch.
             for ref in (f"refs/heads/{self.branch}", own_ref(self.worktree.name, "base")):
                 self.drop(ref)
@@ -100,16 +104,16 @@ class Opening:
             if answer.status == 0 or not worth(self, answer):
                 break
             time.sleep((0.01 + os.urandom(1)[0] / 6400) * (1 + attempt / 4))  # 10 to 50 ms, and longer
-            answer = git.call(*words, ok=None)
+            answer = git.write(*words, ok=None)
         return answer
 
     def drop(self, ref: str) -> None:
         """Delete a ref of ours where it holds nothing but the base."""
-        self.git.ok("update-ref", "-d", ref, self.base)
+        self.git.write("update-ref", "-d", ref, self.base, ok=None)
 
     def drop_worktree(self) -> None:
         """Remove git's entry of the worktree, locked or not."""
-        self.git.ok("worktree", "remove", "--force", "--force", str(self.worktree))
+        self.git.write("worktree", "remove", "--force", "--force", str(self.worktree), ok=None)
 
     def _take_back(self, added: Completed, pinned: Completed) -> None:
         if pinned.status == 0:
@@ -132,7 +136,7 @@ class Opening:
                         "another clauderon home has a session with this name for this repository",
                         hint="clauderon create --name OTHER ...",
                     )
-        self.git.call(*pin_words(name, self.base, fresh=False))
+        self.git.write(*pin_words(name, self.base, fresh=False))
 
 
 def mark_ours(common_dir: Path, worktree: Path, base: str) -> None:

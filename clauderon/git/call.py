@@ -7,10 +7,12 @@ policy: which environment a call needs is for the caller to choose, and so is wh
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from clauderon import proc
+from clauderon.errors import CommandKilled
 from clauderon.git.batch import Batch, parse_batch
 from clauderon.git.environment import HARDENED, OVERRIDDEN, environment, offline, untrusting
 from clauderon.git.settings import Settings, parse_settings
@@ -92,6 +94,21 @@ class Git:
         """
         return self.start(*words, stdin=stdin).result(ok=ok, timeout_s=self._timeout_s)
 
+    def write(self, *words: str, stdin: bytes = b"", ok: Statuses = (0,)) -> Completed:
+        """A call that changes the user's repository: should git be killed in it, its locks go with it. Never for a
+        directory that a container writes to, which would say where to look for them."""
+        began = time.time()
+        try:
+            return self.call(*words, stdin=stdin, ok=ok)
+        except CommandKilled:
+            from clauderon.git import abandoned
+
+            abandoned.remove_since(self._where(), began)
+            raise
+
+    def _where(self) -> Path:
+        return Path(self.git_dir)
+
     def glance(self, *words: str) -> bytes | None:
         """What a call printed, for whoever would rather have no answer than a late or a wrong one: then None."""
         return proc.glance(
@@ -161,6 +178,11 @@ class CheckoutGit(Git):
     def __init__(self, top: Path, env: Mapping[str, str], *, timeout_s: float | None = TIMEOUT_S) -> None:
         super().__init__("", env, cwd=top, timeout_s=timeout_s)
         self._prefix = ("git", "--no-pager", *OVERRIDDEN)
+
+    def _where(self) -> Path:
+        from clauderon.git import abandoned
+
+        return abandoned.git_dir_of(Path(self._cwd))
 
     def with_env(self, env: Mapping[str, str]) -> CheckoutGit:
         """The same in another environment."""
