@@ -97,22 +97,27 @@ def attempt(world: World, one: Try, before: dict[str, list[str]]) -> tuple[bool,
     course.begin(world)
     argv = course.argv(world)
     struck, _ = world.strike(argv, one.point.mark or one.point.number, one.how)
-    where = f"{course.name} {one.how} {one.point}, then {one.recover}"
+    found = []
+    status = struck.answer.status
+    if one.how in INTERRUPTED and status not in (*course.ends, INTERRUPTED[one.how]):
+        found.append(f"{one}: ended with {status}: {struck.answer.error[-300:]}")
+    return struck.point is not None, found + recovered(world, one, argv, before)
+
+
+def recovered(world: World, one: Try, argv: tuple[str, ...], before: dict[str, list[str]]) -> list[str]:
+    """Give the command that comes after a strike, and say what is not as it was then."""
     found = []
     try:
-        status = struck.answer.status
-        if one.how in INTERRUPTED and status not in (*course.ends, INTERRUPTED[one.how]):
-            found.append(f"{where}: ended with {status}: {struck.answer.error[-300:]}")
         if one.recover != "nothing":
             words = ("reconcile",) if one.recover == "reconcile" else argv
             said = world.cli(*words)
-            if said.status not in ((*WENT_FAR, *course.ends) if one.recover == "again" else (0,)):
-                found.append(f"{where}: {said!r}")
-        course.end(world)
-        found += [f"{where}: {line}" for line in difference(before, world.facts())]
+            if said.status not in ((*WENT_FAR, *one.course.ends) if one.recover == "again" else (0,)):
+                found.append(f"{one}: {said!r}")
+        one.course.end(world)
+        found += [f"{one}: {line}" for line in difference(before, world.facts())]
     except AssertionError as error:
-        found.append(f"{where}: {error}")
-    return struck.point is not None, found
+        found.append(f"{one}: {error}")
+    return found
 
 
 @contextlib.contextmanager
@@ -134,6 +139,17 @@ class Sweep:
         self.ledger = Ledger.opened(options.resume)
         self.until = time.monotonic() + options.minutes * 60 if options.minutes else None
 
+    # What another kind of strike does otherwise.
+
+    def survey(self, world: World, course: Course) -> tuple[list[Point], dict[str, list[str]]]:
+        return survey(world, course)
+
+    def tries(self, course: Course, points: list[Point]) -> list[Try]:
+        return tries(course, points, self.chance)
+
+    def attempt(self, world: World, one: Try, before: dict[str, list[str]]) -> tuple[bool, list[str]]:
+        return attempt(world, one, before)
+
     def run(self) -> Tally:
         for course in COURSES:
             if self.options.only and course.name not in self.options.only:
@@ -145,11 +161,11 @@ class Sweep:
         left: list[Try] | None = None
         while left is None or (left and not self.is_over()):
             with new_world(owns_engine=self.options.own_engine) as world:
-                points, before = survey(world, course)
+                points, before = self.survey(world, course)
                 if left is None:
                     self.tally.points[course.name] = len(points)
                     self.ledger.surveyed(course.name, (point.mark for point in points))
-                    left = self.chosen(tries(course, points, self.chance))
+                    left = self.chosen(self.tries(course, points))
                 while left and not self.is_over():
                     if not self.one(world, left.pop(0), before):
                         break
@@ -159,7 +175,7 @@ class Sweep:
     def one(self, world: World, one: Try, before: dict[str, list[str]]) -> bool:
         """Whether the world is as it was."""
         try:
-            reached, found = attempt(world, one, before)
+            reached, found = self.attempt(world, one, before)
         except Exception:  # noqa: BLE001 - what is left in this world may break the harness itself
             reached, found = True, [f"{one}: {traceback.format_exc(limit=-3)}"]
         self.tally.tried[one.course.name] += 1
@@ -218,7 +234,7 @@ def shard(text: str) -> tuple[int, int]:
     return int(which), int(of)
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], kind: type[Sweep] = Sweep) -> int:
     parser = argparse.ArgumentParser(prog="scripts/crash", description=(__doc__ or "").partition("\n")[0])
     words = lambda text: text.split(",")  # noqa: E731
     parser.add_argument("--only", type=words, default=[], metavar="COMMAND,...")
@@ -238,7 +254,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--own-engine", action="store_true", help="nobody else uses this engine's volumes")
     parser.add_argument("--verbose", action="store_true", help="name every try")
     options = parser.parse_args(argv)
-    tally = Sweep(options).run()
+    tally = kind(options).run()
     print(tally)
     return 1 if tally.found else 0
 
