@@ -33,7 +33,8 @@ class Workbench:
 
     def tree(self, commit: str | None) -> str:
         """The id of a commit's tree; empty if there is no such commit."""
-        return self.call("rev-parse", f"{commit}^{{tree}}", ok=None).text.strip()
+        answer = self.call("rev-parse", f"{commit}^{{tree}}", ok=None)
+        return answer.text.strip() if answer.status == 0 else ""
 
     def commit_tree(self, tree: str, parents: Iterable[str], message: str) -> str:
         """Make a commit; its id. Raises GitFailed."""
