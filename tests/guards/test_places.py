@@ -16,13 +16,9 @@ NO_LOGIC = {
 }
 # Modules that are tested through others as yet, by where. This list may only get shorter.
 FROM_AFAR: dict[str, tuple[str, ...]] = {
-    "shell": ("__main__.py",),
-    "airlock": tuple(f"airlock/{name}.py" for name in ("manifest", "shadow", "staging", "workbench")),
-    "session": tuple(f"session/{name}.py" for name in ("budget", "counted_work", "half_merged")),
     "transcripts/scenarios": tuple(
-        f"session/{name}.py" for name in ("create", "dry_run", "launch", "remove", "resources")
+        f"session/{name}.py" for name in ("create", "dry_run", "launch", "remove")
     ),
-    "top": ("session/feed.py", "top/acting.py", "top/asking.py", "top/sessions.py"),
 }
 
 

@@ -13,7 +13,6 @@ from clauderon.session import overview
 from clauderon.session.overview import Overview
 from clauderon.store import Store
 from tests.standins.fleet import Fleet
-from tests.standins.repository import git
 
 
 @pytest.fixture
@@ -71,40 +70,6 @@ def test_any_number_of_sessions_is_one_docker_call_and_one_more_for_cpu_and_memo
 def test_what_it_does_in_a_word(fleet: Fleet, container: dict[str, str], word: str) -> None:
     fleet.add("one", 1, **container)  # type: ignore[arg-type]
     assert seen(fleet)["one"].word == word
-
-
-def test_a_branch_that_did_not_move_is_not_counted_again(fleet: Fleet, tmp_path: Path) -> None:
-    for number in range(1, 4):
-        fleet.add(f"s{number}", number, commits=[f"f{number}"])
-    log = tmp_path / "git-log"
-    program = fleet.bin / "git"
-    program.write_text(f'#!/bin/sh\necho "$*" >>{log}\nPATH=${{PATH#*:}} exec git "$@"\n')
-    program.chmod(0o755)
-    assert [one.row()["ahead"] for one in seen(fleet).values()] == [1, 1, 1]
-    assert len(log.read_text().splitlines()) == 5
-    log.unlink()
-    assert [one.row()["ahead"] for one in seen(fleet).values()] == [1, 1, 1]
-    assert len(log.read_text().splitlines()) == 1  # one repository, one question
-
-
-def test_what_is_gone_is_not_known_and_does_no_harm(fleet: Fleet, repo: Path) -> None:
-    fleet.add("whole", 1, commits=["a"])
-    fleet.add("no-branch", 2)
-    fleet.add("no-base", 3, commits=["b"], base="1" * 40)
-    fleet.add("no-repository", 4, git_dir="/none/.git")
-    found = seen(fleet)
-    assert (found["whole"].row()["ahead"], found["whole"].row()["files"]) == (1, 1)
-    assert found["no-branch"].work is None
-    assert (found["no-base"].row()["ahead"], found["no-base"].row()["files"]) == (None, None)
-    assert found["no-repository"].work is None
-
-
-def test_a_changed_name_of_a_file_may_hold_anything(fleet: Fleet, repo: Path) -> None:
-    one = fleet.add("one", 1)
-    tip = git("rev-parse", "HEAD", cwd=repo).strip()
-    fleet.add("two", 2, commits=[f"{tip}", "a\nb", ":100644 x"])
-    assert seen(fleet)["two"].row()["files"] == 3
-    assert one.base == tip
 
 
 def test_a_container_does_not_date_its_activity_into_the_future(fleet: Fleet) -> None:
