@@ -56,7 +56,7 @@ def test_a_remote_added_inside_is_not_the_sessions(home: Home, session: Session)
     """Seen to fail with the remotes read from the private repository, which the container writes."""
     before = _policy(home, session)
     worktree = home.worktree("one")
-    for directory in (home.session_dir(session.id), worktree, worktree / ".git"):
+    for directory in (home.git_dir(session.id), home.session_dir(session.id), worktree, worktree / ".git"):
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "config").write_text('[remote "evil"]\n\turl = https://github.com/evil/repo\n')
     after = _policy(home, session)
