@@ -178,6 +178,7 @@ def test_a_list_is_tried_on_the_audit_before_it_is_used(context: Any, tmp_path: 
 
 
 def test_a_rule_that_names_no_credential_of_ours_is_an_error(home: Home) -> None:
+    """Seen to fail without the check: such a rule was about nothing."""
     home.config.write_text('[[network.rules]]\naction = "deny"\nhost = "*"\ncredential = "githib"\n')
     with pytest.raises(UsageError, match="github"):
         load(home, {})

@@ -54,12 +54,14 @@ def test_a_question_changes_nothing(document: str) -> None:
 
 @pytest.mark.parametrize(("document", "names"), CHANGES)
 def test_a_mutation_is_known_by_its_own_name(document: str, names: set[str]) -> None:
+    """Seen to fail without the look for a colon: an alias was taken for the name."""
     assert graphql.mutations(document) == names
     assert graphql.mutations_of_body(json.dumps([{"query": "{a}"}, {"query": document}]).encode()) == names
 
 
 @pytest.mark.parametrize("document", UNCLEAR)
 def test_what_is_not_sure_is_refused(document: str) -> None:
+    """Seen to fail with fragments passed over, and with unknown characters skipped."""
     with pytest.raises(graphql.Unclear):
         graphql.mutations(document)
 
@@ -74,6 +76,7 @@ def test_what_is_not_sure_is_refused(document: str) -> None:
     ],
 )  # fmt: skip
 def test_a_body_that_another_may_read_otherwise_is_refused(body: bytes) -> None:
+    """Seen to fail without the look at other keys, and at those that are there twice."""
     with pytest.raises(graphql.Unclear):
         graphql.mutations_of_body(body)
 
@@ -110,6 +113,7 @@ _FIELD = st.tuples(
 def test_a_mutation_hides_nowhere(
     fields: list[tuple[str, str, str]], spaces: list[str], place: int, alias: str
 ) -> None:
+    """Seen to fail without the look for a colon."""
     words = [
         "".join((name, arguments, space, selection))
         for (name, arguments, selection), space in zip(fields, spaces, strict=False)
