@@ -78,9 +78,16 @@ def would_refuse(context: Context, session: Session, found: Iterable[Asked], tex
 
 
 def suggest(found: Iterable[Asked], *, paths: bool) -> tuple[list[Line], list[Line]]:
-    """The list that admits what passed, and what was refused."""
+    """The list that admits what passed, and what was refused.
+
+    A list of hosts lets nothing else through. Rules leave to other lists what they are not about, so their last one
+    refuses the rest.
+    """
     found = list(found)
-    return suggestions.lines(found, paths=paths), suggestions.refused(found)
+    lines = suggestions.lines(found, paths=paths)
+    if paths and lines:
+        lines.append(Line("deny *", 0, "all else"))
+    return lines, suggestions.refused(found)
 
 
 def allow(context: Context, name: str, host: str, *, save: bool) -> Changed:

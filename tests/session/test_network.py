@@ -167,7 +167,7 @@ def test_a_list_is_tried_on_the_audit_before_it_is_used(context: Any, tmp_path: 
     session, found = network.seen(context, "one")
     lines, _ = network.suggest(found, paths=True)
     text = "\n".join(line.text for line in lines)
-    assert text == "allow GET api.test /v1/**\nallow GET api.test /v2"
+    assert text == "allow GET api.test /v1/**\nallow GET api.test /v2\ndeny *"
     assert network.would_refuse(context, session, found, text) == []
     refused = network.would_refuse(context, session, found, "allow GET api.test /v1/*\nb.test")
     assert [(one.request, one.times, one.rule) for one in refused] == [
