@@ -36,6 +36,8 @@ LOCK_REASON = LOCK_MARK + " clauderon delete {name} removes it"
 GIVEN_DRAFT = "given-branch"
 # How a merge's directory among the notes begins; the number of its process follows.
 MERGE = "merge-"
+# How the directory of an overlay that is tried out begins, in clauderon's home. Beside it lies a mark `.NAME.PROCESS`.
+TRIED_OVERLAY = "overlay-"
 
 
 class HostSide(NamedTuple):

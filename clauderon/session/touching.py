@@ -6,6 +6,7 @@ data. Docker Desktop, rootless engines and podman do not; sessions there borrow 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from clauderon import airlock, filelock
 from clauderon.agents import setup
 from clauderon.agents.image import ImageFacts
 from clauderon.airlock import lent
+from clauderon.airlock.layout import TRIED_OVERLAY
 from clauderon.docker.argv import mount_value
 from clauderon.errors import CommandFailed
 from clauderon.git.alternates import object_dirs
@@ -50,8 +52,11 @@ def is_unasked(context: Context) -> bool:
 @contextmanager
 def asking(context: Context, session_id: str) -> Iterator[list[str]]:
     """Words for a throwaway container that has such an overlay, and is to run `QUESTION`."""
-    place = context.home.root / f"overlay-{session_id}"
+    place = context.home.root / f"{TRIED_OVERLAY}{session_id}"
+    # By which `drafts` knows one whose maker was killed.
+    mark = place.with_name(f".{place.name}.{os.getpid()}")
     try:
+        mark.touch()
         lower = place / "lower"
         lower.mkdir(parents=True, exist_ok=True)
         lent.make_place(place)
@@ -60,6 +65,7 @@ def asking(context: Context, session_id: str) -> Iterator[list[str]]:
         yield ["--mount", mount_value(mount)]
     finally:
         airlock.remove_tree(place)
+        mark.unlink(missing_ok=True)
 
 
 def heard(context: Context, answer: str | None) -> None:

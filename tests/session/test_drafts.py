@@ -23,7 +23,7 @@ def test_the_next_command_removes_the_drafts_of_killed_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen to fail when only `reconcile` did. Found by scripts/crash: the same `unarchive` again left one, and a
-    killed upload's half a file stayed for ever.
+    killed upload's half a file stayed for ever, as did the overlay that a first `create` tried out.
     """
     home = Home(tmp_path / "home")
     own, uploads, private = home.session_dir(ID), home.upload_dir(ID), home.git_dir(ID)
@@ -40,12 +40,17 @@ def test_the_next_command_removes_the_drafts_of_killed_ones(
     uploads.joinpath(f".upload-11.{dead.pid}").mkdir()
     scratch = tmp_path / f".clauderon-image-{dead.pid}-abc"
     scratch.mkdir()
+    overlays = [home.root / f"overlay-{ID[::-1]}", home.root / f"overlay-{ID}"]
+    for place, pid in zip(overlays, (os.getpid(), dead.pid), strict=True):
+        place.with_name(f".{place.name}.{pid}").touch()
+        place.joinpath("work", "work").mkdir(parents=True)
+        place.joinpath("work", "work").chmod(0)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(unheard, "unheard", lambda _home, _store: [])
     context: Any = SimpleNamespace(home=home, store=SimpleNamespace(unfinished=list, facts=lambda _: {}))
     common._finish_interrupted(context, going=())
     assert all(path.exists() for path in kept)
-    assert not any(path.exists() for path in (*gone, scratch))
+    assert not any(path.exists() for path in (*gone, scratch, overlays[1])) and overlays[0].exists()
 
 
 def test_a_helpers_container_is_looked_for_where_nothing_else_is_left(
