@@ -20,6 +20,8 @@ from clauderon.proxy.logins.client import Content
 MOST_BYTES = 256 * 1024
 # macOS asks its person whether we may; that takes as long as it takes a person.
 KEYCHAIN_S = 60.0
+# `security -i` reads a line of 4096 bytes, and takes what is behind it for another command.
+_LINE_BYTES = 4000
 SECURITY = "/usr/bin/security"
 
 
@@ -126,17 +128,32 @@ class InKeychain(NamedTuple):
             answer = asked.result(timeout_s=KEYCHAIN_S, ok=None, aloud=False)
         except ClauderonError as error:
             raise BadLogin(f"macOS's keychain did not answer: {error.why}") from None
-        return parse(answer.stdout) if answer.status == 0 else None
+        return parse(_unhexed(answer.stdout)) if answer.status == 0 else None
+
+    def add_argv(self, hexed: str) -> tuple[str, ...]:
+        """What puts it there, by words that everybody on the machine can read while it runs."""
+        return (self.program, "add-generic-password", "-U", "-a", self.user, "-s", self.item, "-X", hexed)
 
     def replace(self, content: Content) -> None:
-        """By the tool's standard input, since everybody can read a process's words. Raises OSError."""
-        hexed = json.dumps(content).encode().hex()
-        line = f'add-generic-password -U -a "{self.user}" -s "{self.item}" -X "{hexed}"\n'
+        """By the tool's standard input, since everybody can read a process's words; by words where it is too long for
+
+        a line of that, as the client itself does then. Raises OSError.
+        """
+        hexed = json.dumps(content, separators=(",", ":")).encode().hex()
+        line = f'add-generic-password -U -a "{self.user}" -s "{self.item}" -X "{hexed}"\n'.encode()
+        argv, told = ((self.program, "-i"), line) if len(line) <= _LINE_BYTES else (self.add_argv(hexed), b"")
         try:
-            told = proc.start((self.program, "-i"), env=os.environ, cwd="/", stdin=line.encode())
-            told.result(timeout_s=KEYCHAIN_S, aloud=False)
+            adding = proc.start(argv, env=os.environ, cwd="/", stdin=told)
+            adding.result(timeout_s=KEYCHAIN_S, aloud=False)
         except ClauderonError as error:
             raise OSError(errno.EIO, f"macOS's keychain did not take it: {type(error).__name__}") from None
+
+
+def _unhexed(data: bytes) -> bytes:
+    """What `security` prints of a text that is not ASCII alone is its bytes in hexadecimal; JSON never is."""
+    with contextlib.suppress(ValueError):
+        return bytes.fromhex(data.strip().decode("ascii"))
+    return data
 
 
 def parse(data: bytes) -> Content | None:

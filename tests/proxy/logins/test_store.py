@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,9 +159,27 @@ def test_the_keychain_is_read_and_written_without_a_word_in_an_argv(tmp_path: Pa
     store.replace(CONTENT)
     line = (tmp_path / "line").read_text()
     assert line.startswith('add-generic-password -U -a "me" -s "Claude Code-credentials" -X "')
-    assert bytes.fromhex(line.split('"')[-2]) == json.dumps(CONTENT).encode()
+    assert json.loads(bytes.fromhex(line.split('"')[-2])) == CONTENT
     assert SECRET not in said.read_text()
     assert json.dumps(CONTENT).encode().hex() not in said.read_text()
+
+
+@pytest.mark.parametrize("servers", [0, 40], ids=["short", "with the logins of many MCP servers"])
+def test_a_login_in_the_keychain_is_replaced_however_long_it_is(tmp_path: Path, servers: int) -> None:
+    """A stand-in that reads a line as macOS's does. Seen to fail: a long login was refused for ever."""
+    item, program = tmp_path / "item", tmp_path / "security"
+    program.write_text(
+        f"#!{sys.executable}\nimport shlex, sys\nwords = sys.argv[1:]\n"
+        "if words == ['-i']: words = shlex.split(sys.stdin.buffer.read(4096).decode())\n"
+        f"if words[0] == 'find-generic-password': print(open({str(item)!r}).read())\n"
+        f"else: open({str(item)!r}, 'w').write(words[words.index('-X') + 1])\n"
+    )
+    program.chmod(0o755)
+    store = InKeychain("Claude Code-credentials", tmp_path / ".claude/.credentials.json", "me", str(program))
+    content = {**CONTENT, "mcpOAuth": {f"server {number}": {"kept": "x" * 50} for number in range(servers)}}
+    store.replace(content)
+    # And printed in hexadecimal, as the real one does where it is not ASCII.
+    assert store.read() == content
 
 
 def test_a_keychain_that_does_not_take_it_is_an_error_without_a_word_of_it(tmp_path: Path) -> None:
