@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import http.client
 import http.server
 import json
+import socket
 import ssl
 import threading
 import time
@@ -155,6 +157,40 @@ class Issuer:
     def logins(self) -> dict[str, Callable[[float], dict[str, Any]]]:
         """What makes each client's login, by its name."""
         return {"claude": self.claude_login, "codex": self.codex_login, "gemini": self.gemini_login}
+
+    def claude_itself(self, path: Path) -> None:
+        """What Claude Code does at the end of its token: its lock, its file afresh, a request, its file in place."""
+        lock = path.parent / ".oauth_refresh.lock"
+        while True:
+            try:
+                lock.mkdir()
+                break
+            except FileExistsError:
+                time.sleep(0.01)
+        try:
+            content = json.loads(path.read_text())
+            kept = content["claudeAiOauth"]
+            if kept["expiresAt"] / 1000 > time.time() + 300:
+                return
+            answer = self._ask(json.dumps({"refresh_token": kept["refreshToken"]}).encode())
+            kept |= {"accessToken": answer["access_token"], "refreshToken": answer["refresh_token"]}
+            kept["expiresAt"] = int((time.time() + answer["expires_in"]) * 1000)
+            draft = path.with_suffix(".theirs")
+            draft.write_text(json.dumps(content))
+            draft.chmod(0o600)
+            draft.replace(path)
+        finally:
+            lock.rmdir()
+
+    def _ask(self, body: bytes) -> dict[str, Any]:
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        with socket.create_connection(("127.0.0.1", self.port)) as raw:
+            connection = http.client.HTTPSConnection(HOSTS[0], context=context)
+            connection.sock = context.wrap_socket(raw, server_hostname=HOSTS[0])
+            connection.request("POST", "/v1/oauth/token", body)
+            found: dict[str, Any] = json.load(connection.getresponse())
+            connection.close()
+            return found
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

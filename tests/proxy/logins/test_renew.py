@@ -29,12 +29,6 @@ STEPS = (
 )
 
 
-def host_cli(kept: Kept, routes: MakeRoutes) -> None:
-    """The client itself: its lock, its file afresh, its own request, its file in place."""
-    outcome = renew.renew(kept.client, kept.store, digest(kept.access), Means(routes, kept.installed))
-    assert outcome.state in ("renewed", "adopted")
-
-
 def renewed(kept: Kept, routes: MakeRoutes, unusable: str) -> Outcome:
     return renew.renew(kept.client, kept.store, digest(unusable), Means(routes, kept.installed))
 
@@ -46,16 +40,30 @@ def beside(kept: Kept) -> set[str]:
     }
 
 
+@pytest.mark.parametrize("skew_s", [0, 3600, -3600])
+@pytest.mark.parametrize("first", ["we", "the client"])
 def test_twenty_sessions_a_second_home_and_the_hosts_client_renew_once(
-    issuer: Issuer, kept: Kept, routes: MakeRoutes
+    issuer: Issuer, kept: Kept, routes: MakeRoutes, skew_s: float, first: str
 ) -> None:
-    """Seen to fail without the lock beside the file: the second request was a reuse, and the family was revoked."""
-    issuer.delay_s = 0.2
+    """Seen to fail without the lock beside the file: the second request was a reuse, and the family was revoked.
+    Without the client's own lock: likewise, by the client.
+
+    Only Claude Code makes a lock; for the others see what is adopted.
+    """
+    issuer.delay_s = 0.5 if kept.client.name == "claude" else 0.1
+    issuer.skew_s = skew_s
+    kept.write(-1)
     ended = kept.access
+    means = Means(routes, kept.installed)
     outcomes: list[Outcome] = []
-    threads = [
-        threading.Thread(target=lambda: outcomes.append(renewed(kept, routes, ended))) for _ in range(21)
-    ] + [threading.Thread(target=host_cli, args=(kept, routes))]
+
+    def one() -> None:
+        outcomes.append(renew.renew(kept.client, kept.store, digest(ended), means))
+
+    threads = [threading.Thread(target=one) for _ in range(21)]
+    if kept.client.name == "claude":
+        theirs = threading.Thread(target=issuer.claude_itself, args=(kept.path,))
+        threads.insert(0 if first == "the client" else 21, theirs)
     for thread in threads:
         thread.start()
     for thread in threads:
