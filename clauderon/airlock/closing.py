@@ -63,10 +63,12 @@ def close(
         return False
     kept = False
     with locked(side, session.name):
+        # Whoever has begun this holds no lock of ours any more: it was killed.
+        left_s = 0.0 if side.removing.exists() or _was_opening(session) else _LEFT_S
         side.removing.touch()
         _clear_directories(home, session, environ)
         if repository_there and common_dir is not None:
-            kept = _Close(home, session, common_dir, admin, environ, say).run(keep_branch)
+            kept = _Close(home, session, common_dir, admin, environ, say, left_s).run(keep_branch)
         last()
         remove_tree(side.root)
     _drop_if_empty(side.root.parent)
@@ -96,7 +98,8 @@ def _clear_directories(home: paths.Home, session: Session, environ: Mapping[str,
 
 
 def _remove_half_written(common_dir: Path, name: str) -> None:
-    """Take away the entry of a worktree whose git was killed before it wrote down where the worktree is.
+    """Take away the entry of a worktree whose git was killed before it wrote down where the worktree is, or when it had
+    removed that again.
 
     Other git commands fail over such an entry, and `git worktree prune` leaves it, since it is locked.
     """
@@ -111,9 +114,13 @@ def _remove_half_written(common_dir: Path, name: str) -> None:
             time.sleep(_HALF_WRITTEN_PAUSE_S)
         else:
             remove_tree(admin)
+            with contextlib.suppress(OSError):
+                admin.parent.rmdir()  # as git does with the last one
 
 
 _ATTEMPTS = 5
+# Beside no git at work: what a program that is none may hold a lock for.
+_LEFT_S = 1.0
 _WORTH_SAYING = 1 << 20
 _HALF_WRITTEN_LOOKS = 10
 _HALF_WRITTEN_PAUSE_S = 0.05
@@ -128,6 +135,7 @@ class _Close:
         admin: Path | None,
         environ: Mapping[str, str],
         say: Callable[[str], None],
+        left_s: float,
     ) -> None:
         self._home = home
         self._session = session
@@ -135,11 +143,12 @@ class _Close:
         self._admin = admin
         self._environ = environ
         self._say = say
+        self._left_s = left_s
         self._git = Git(common_dir, offline(environment(environ)), timeout_s=None)
 
     def run(self, keep_branch: bool) -> bool:
         self._break_stale_locks()
-        if _was_opening(self._session):
+        if _was_opening(self._session) or self._admin is None:
             _remove_half_written(self._common_dir, self._session.name)
         kept = self._remove_refs(keep_branch)
         if self._admin is not None:
@@ -203,7 +212,8 @@ class _Close:
         every removal needs."""
         own = self._common_dir / own_ref(self._session.name, "")
         refs = [str(lock.relative_to(self._common_dir).with_suffix("")) for lock in own.glob("**/*.lock")]
-        remove_old(self._common_dir, [*refs, branch_ref(self._session), "packed-refs", "config"])
+        names = [*refs, branch_ref(self._session), "packed-refs", "config"]
+        remove_old(self._common_dir, names, age_s=self._left_s)
 
     def _must_stay(self, ref: str, wanted: bool) -> bool:
         return wanted or not self._is_ours() or self._is_alone(ref)

@@ -27,33 +27,39 @@ def remove_since(git_dir: str | os.PathLike[str], began: float) -> list[Path]:
     git_dir: any git directory of it, a worktree's too; never one that a container writes to. began: seconds since the
     epoch.
     """
-    return _remove(common_dir(Path(git_dir)), lambda lock, made: made >= began - _SLACK_S)
+    common = common_dir(Path(git_dir))
+    return _remove(common, lambda: [lock for lock in _locks(common) if _made(lock) >= began - _SLACK_S])
 
 
-def remove_old(common: Path, names: Iterable[str]) -> list[Path]:
+def remove_old(common: Path, names: Iterable[str], *, age_s: float = OLD_S) -> list[Path]:
     """Remove the locks of these files or refs (`refs/heads/main`) that are old, if no git works there; returns them."""
-    wanted = {common / f"{name}.lock" for name in names}
-    return _remove(common, lambda lock, made: lock in wanted and made <= time.time() - OLD_S)
+    wanted = [common / f"{name}.lock" for name in names]
+    return _remove(common, lambda: [lock for lock in wanted if 0 < _made(lock) <= time.time() - age_s])
 
 
-def _remove(common: Path, is_meant: Callable[[Path, float], bool]) -> list[Path]:
+def _remove(common: Path, look: Callable[[], list[Path]]) -> list[Path]:
     deadline = time.monotonic() + _PATIENCE_S
-    while True:
-        found = [lock for lock, made in _locks(common) if is_meant(lock, made)]
-        if not found:
-            return []
+    while found := look():
         if not is_worked_in(common):
-            break
+            return [lock for lock in found if _unlink(common, lock)]
         if time.monotonic() > deadline:
-            return []
+            break
         time.sleep(_PAUSE_S)
-    removed = []
-    for lock in found:
-        # Another git may have taken the same lock meanwhile: it is newer then than what was looked at.
+    return []
+
+
+def _unlink(common: Path, lock: Path) -> bool:
+    try:
+        lock.unlink()
+    except OSError:
+        return False
+    # git made the directories above a ref's lock, and goes on to remove them when it takes the lock back.
+    for above in lock.relative_to(common).parents:
+        if len(above.parts) < 3 or above.parts[0] != "refs":
+            break
         with contextlib.suppress(OSError):
-            lock.unlink()
-            removed.append(lock)
-    return removed
+            (common / above).rmdir()
+    return True
 
 
 def common_dir(git_dir: Path) -> Path:
@@ -108,16 +114,17 @@ def _places(common: Path) -> Iterator[Path]:
             yield Path(named.read_text().strip()).parent
 
 
-def _locks(common: Path) -> Iterator[tuple[Path, float]]:
-    """Every lock, and when it was made."""
-    for lock in _named_as_locks(common):
-        with contextlib.suppress(OSError):
-            yield lock, lock.lstat().st_mtime
-
-
-def _named_as_locks(common: Path) -> Iterator[Path]:
+def _locks(common: Path) -> Iterator[Path]:
     for directory in (common, *common.glob("worktrees/*")):
         yield from directory.glob("*.lock")
         for below in ("refs", "reftable"):
             for place, _, files in os.walk(directory / below):
                 yield from (Path(place, name) for name in files if name.endswith(".lock"))
+
+
+def _made(lock: Path) -> float:
+    """When a lock was made, in seconds since the epoch; 0 if it is not there."""
+    try:
+        return lock.lstat().st_mtime
+    except OSError:
+        return 0.0

@@ -99,6 +99,23 @@ def test_a_delete_whose_git_is_killed_is_done_by_the_same_again(world: World, tm
     assert world.refs() == {}
 
 
+def test_a_delete_that_was_killed_with_its_git_is_finished_whole(world: World) -> None:
+    """git had removed half of its entry of the worktree, and held the lock of what is packed.
+
+    Seen to fail for both: the entry stayed, and so did packed-refs.lock. Found by `scripts/crash --gits`.
+    """
+    world.commit()
+    world.sync()
+    world.side.removing.touch()
+    shutil.rmtree(world.worktree)
+    entry = Path(world.session.git_dir) / "worktrees" / world.worktree.name
+    for name in ("gitdir", "locked"):
+        (entry / name).unlink()
+    (Path(world.session.git_dir) / "packed-refs.lock").touch()
+    world.close()
+    assert locks(world) == [] and not entry.parent.exists() and world.refs() == {}
+
+
 def aged(path: Path) -> Path:
     """A lock that a git left which was killed with us, or with the machine."""
     path.parent.mkdir(parents=True, exist_ok=True)

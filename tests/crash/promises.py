@@ -180,6 +180,11 @@ def deleted(world: World) -> None:
     files = {
         file for ref in refs for file in git("ls-tree", "-r", "--name-only", ref, cwd=world.repo).split()
     }
+    # Where a git of the rescue was killed, all of the session is moved aside instead.
+    asides = list((world.engine.home.root / "rescue").glob(f"{name}-*"))
+    for aside in asides:
+        files |= {path.name for path in (aside / "worktree").glob("*")}
+        world.engine.cli.ok("rescue", "drop", aside.name, "--yes")
     must(UNSAVED in files, "the uncommitted file is lost")
     held = files | (set(git("ls-tree", "-r", "--name-only", f"clauderon/{name}", cwd=world.repo).split())
                     if _has_branch(world) else set())  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -32,12 +33,18 @@ def lock(path: Path, age_s: float = 0) -> Path:
     return path
 
 
-@pytest.fixture
-def at_work(repo: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A git that lives in the repository for as long as a test."""
-    with subprocess.Popen(["git", "cat-file", "--batch"], cwd=repo, stdin=subprocess.PIPE) as child:
-        yield child
-        child.kill()
+@contextlib.contextmanager
+def at_work(cwd: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A git that lives for as long as this block."""
+    argv = ["git", *words, "cat-file", "--batch"]
+    with subprocess.Popen(argv, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as child:
+        assert child.stdin is not None and child.stdout is not None
+        child.stdin.write(b"no-such-object\n")
+        child.stdout.readline()
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 def test_the_locks_of_a_killed_git_go_and_older_ones_stay(repo: Path) -> None:
@@ -48,6 +55,16 @@ def test_the_locks_of_a_killed_git_go_and_older_ones_stay(repo: Path) -> None:
     before = lock(common / "refs/heads/main.lock", OLD_S)
     assert sorted(remove_since(common / "worktrees/other", began)) == sorted(made)
     assert before.exists() and not any(one.exists() for one in made)
+
+
+def test_the_directories_that_git_made_for_a_lock_go_with_it(repo: Path) -> None:
+    """Seen to fail: a killed `create` left an empty refs/heads/clauderon. Found by `scripts/crash --gits`."""
+    began = time.time()
+    lock(repo / ".git/refs/heads/a/b/c.lock")
+    lock(repo / ".git/refs/heads/kept/d.lock")
+    (repo / ".git/refs/heads/kept/e").touch()
+    remove_since(repo / ".git", began)
+    assert not (repo / ".git/refs/heads/a").exists() and (repo / ".git/refs/heads/kept/e").exists()
 
 
 def test_an_old_lock_goes_by_its_name_alone(repo: Path) -> None:
@@ -68,31 +85,24 @@ def test_nothing_goes_while_a_git_works_there(
     cwd = Path("/") if words else repo / where
     began = time.time()
     held = lock(repo / ".git/index.lock")
-    with subprocess.Popen(["git", *words, "cat-file", "--batch"], cwd=cwd, stdin=subprocess.PIPE) as child:
-        try:
-            assert is_worked_in(repo / ".git")
-            assert remove_since(repo / ".git", began) == []
-        finally:
-            child.kill()
+    with at_work(cwd, *words):
+        assert is_worked_in(repo / ".git")
+        assert remove_since(repo / ".git", began) == []
     assert held.exists()
     assert remove_since(repo / ".git", began) == [held]
 
 
 def test_a_git_elsewhere_is_none_of_it(repo: Path, tmp_path: Path) -> None:
     elsewhere = make_repo(tmp_path / "repository-2")
-    with subprocess.Popen(["git", "cat-file", "--batch"], cwd=elsewhere, stdin=subprocess.PIPE) as child:
-        try:
-            assert not is_worked_in(repo / ".git")
-        finally:
-            child.kill()
+    with at_work(elsewhere):
+        assert not is_worked_in(repo / ".git")
 
 
-def test_a_git_that_was_killed_and_not_waited_for_holds_nothing(
-    repo: Path, at_work: subprocess.Popen[bytes]
-) -> None:
-    at_work.kill()
-    os.waitid(os.P_PID, at_work.pid, os.WEXITED | os.WNOWAIT)
-    assert not is_worked_in(repo / ".git")
+def test_a_git_that_was_killed_and_not_waited_for_holds_nothing(repo: Path) -> None:
+    with at_work(repo) as child:
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert not is_worked_in(repo / ".git")
 
 
 def test_the_git_directory_of_a_checkout_and_what_it_shares(repo: Path, tmp_path: Path) -> None:
