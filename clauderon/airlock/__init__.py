@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clauderon.airlock.ignoring import ignored as ignored
     from clauderon.airlock.ignoring import keep_ignored as keep_ignored
     from clauderon.airlock.ignoring import keeps_ignored as keeps_ignored
+    from clauderon.airlock.lent import link_objects as link_objects
     from clauderon.airlock.merging import Merged as Merged
     from clauderon.airlock.merging import is_half_merged as is_half_merged
     from clauderon.airlock.merging import killed as killed
@@ -53,6 +54,7 @@ _ROOMS = {
     "killed": "merging",
     "merge": "merging",
     "undo_killed": "merging",
+    "link_objects": "lent",
     "mounts": "private",
     "open_worktree": "worktree",
     "remove_tree": "removal",

@@ -75,23 +75,33 @@ def make_place(place: Path) -> None:
         (place / name).mkdir(parents=True, exist_ok=True)
 
 
+def link_objects(home: paths.Home, session_id: str, objects: Sequence[Path]) -> None:
+    """Make the links, where there are none yet. Needs no worktree, so `create` does it while git fills one.
+
+    objects: the repository's own directory of objects, then those that it borrows.
+    """
+    side = host_side(home, session_id)
+    if side.lent.is_dir():
+        return
+    draft = side.lent.with_name("lent.new")
+    if os.path.lexists(draft):  # of a command that was killed
+        from clauderon.airlock.removal import remove_tree
+
+        remove_tree(draft)
+    draft.mkdir(parents=True)
+    for number, directory in enumerate(objects):
+        if not _link_all(directory, draft, own=number == 0):
+            break
+    draft.rename(side.lent)
+
+
 def lend(home: paths.Home, session_id: str, objects: Sequence[Path]) -> Mount:
     """Make the links, where there are none yet, and what is laid over them; returns the overlay.
 
-    objects: the repository's own directory of objects, then those that it borrows, mounted beside as 1, 2, ....
+    objects: as `link_objects` has them, mounted beside as 1, 2, ....
     """
     side = host_side(home, session_id)
-    if not side.lent.is_dir():
-        draft = side.lent.with_name("lent.new")
-        if os.path.lexists(draft):  # of a command that was killed
-            from clauderon.airlock.removal import remove_tree
-
-            remove_tree(draft)
-        draft.mkdir(parents=True)
-        for number, directory in enumerate(objects):
-            if not _link_all(directory, draft, own=number == 0):
-                break
-        draft.rename(side.lent)
+    link_objects(home, session_id, objects)
     joined = side.joined / "info/alternates"
     lines = "".join(f"{CONTAINER_OBJECTS}/{number}\n" for number in range(1, len(objects) + 1))
     if not joined.exists() or joined.read_text(encoding="ascii") != lines:

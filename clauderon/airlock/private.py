@@ -59,8 +59,8 @@ def make_private(
         raise BackendError(f"create {name}", f"{worktree} is not a worktree of {repository.path}")
     refuse_closed_objects(repository, owner)
     private, side = home.git_dir(session_id), host_side(home, session_id)
-    for leftover in (private, side.root):
-        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.rmtree(private, ignore_errors=True)
+    _clear(side)
     _give_worktree(admin, worktree, env, owner)
     _write_host_side(side, repository, owner)
     for directory in ("refs/heads", "refs/tags", "objects/info", "objects/pack", "info", "logs"):
@@ -83,6 +83,19 @@ def make_private(
     byhand.add(admin, side.by_hand)
     # Only now: inside, the index is without the shield, and submodules work as ever.
     shield(admin, worktree, env)
+
+
+def _clear(side: HostSide) -> None:
+    """Remove what was built before, but for the links to the objects: `create` makes those while git is at work."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(side.root):  # noqa: PTH208 - names alone
+            if name == side.lent.name:
+                continue
+            path = side.root / name
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
 
 
 def refuse_closed_objects(repository: Repository, owner: tuple[int, int] | None) -> None:
@@ -125,7 +138,7 @@ def _give_worktree(
 
 
 def _write_host_side(side: HostSide, repository: Repository, owner: tuple[int, int] | None) -> None:
-    side.root.mkdir(parents=True)
+    side.root.mkdir(parents=True, exist_ok=True)
     side.tracks.write_text("".join(f"{name}\n" for name in sorted(repository.tracks)), encoding="ascii")
     side.gitfile.write_text(_GITFILE, encoding="ascii")
     side.by_hand.write_text(repository.quiet, encoding="utf-8", errors="surrogateescape")

@@ -16,7 +16,6 @@ from pathlib import Path
 from clauderon import filelock
 from clauderon.airlock.disk import corrections
 from clauderon.airlock.layout import LOCK_MARK, LOCK_REASON, admin_dir, is_at, own_ref, registered
-from clauderon.airlock.settled import settle
 from clauderon.errors import BackendError, CommandFailed, Conflict, UsageError
 from clauderon.git.call import Completed, Git, Running, operand
 from clauderon.git.environment import without_filters
@@ -62,6 +61,8 @@ class Opening:
 
         A failure leaves nothing of ours behind.
         """
+        from clauderon.airlock import settled  # noqa: F401 - loaded while git is at work
+
         try:
             added = self._again(self.adding, self._here, self._add, _worth_a_retry)
             pinned = self._again(self.pinning, self.git, self._pin, _is_locked)
@@ -142,6 +143,8 @@ class Opening:
 def mark_ours(common_dir: Path, worktree: Path, base: str) -> None:
     """What `git worktree add --lock` leaves open: whose the lock is, our file kept out of `git status`, and an index
     that git can believe. Before anybody but git writes to the worktree. base: the commit it is at."""
+    from clauderon.airlock.settled import settle
+
     admin = admin_dir(common_dir, worktree)
     if admin is not None:
         settle(admin, worktree, len(base) // 2)

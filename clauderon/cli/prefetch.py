@@ -14,7 +14,6 @@ from clauderon.docker import Docker, argv
 from clauderon.errors import ClauderonError
 from clauderon.paths import Home
 from clauderon.quick.env import option
-from clauderon.store import Store
 
 _asked: Docker | None = None
 
@@ -56,6 +55,8 @@ def docker(settings: Config, environ: Mapping[str, str]) -> Docker:
 
 def _id_of(home: Home, words: Sequence[str]) -> str:
     """The id of the session that is named, "" for none."""
+    from clauderon.store import Store
+
     name = next((word for word in words[1:] if not word.startswith("-")), "")
     if not home.database.exists():
         return ""

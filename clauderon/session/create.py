@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from clauderon import airlock, git, names
 from clauderon.agents import registry, setup, update
@@ -17,7 +17,6 @@ from clauderon.record import Session
 from clauderon.session import (
     credential_facts,
     hook,
-    launch,
     proxy_notify,
     request,
     resources,
@@ -29,6 +28,9 @@ from clauderon.session.context import Context, lock
 from clauderon.session.delayed_progress import slow
 from clauderon.session.request import Plan, Request
 from clauderon.spec import ContainerSpec
+
+if TYPE_CHECKING:
+    from clauderon.session import launch
 
 
 class Created(NamedTuple):
@@ -116,7 +118,10 @@ def _gather(
     place = home.worktree(session.name)
     opening = airlock.start_worktree(plan.repository, place, branch=session.branch, base=session.base)
     try:
+        from clauderon.session import launch  # loaded, as all that is only needed now, while git is at work
+
         around = launch.surroundings(context, session, plan.agent, inspection, policy=session.pull_policy)
+        launch.ahead(context, session, around)
     except Exception:
         with suppress(ClauderonError):
             opening.result()  # a whole worktree is undone in one way, half of one in many
@@ -134,6 +139,8 @@ def _gather(
 
 
 def _make_private(context: Context, session: Session, repository: git.Repository, facts: ImageFacts) -> None:
+    from clauderon.session import launch
+
     airlock.make_private(
         repository,
         home=context.home,
@@ -153,6 +160,8 @@ def prepare_only(context: Context, session: Session, prompt: bytes | None, *, at
 
     attached: as in `Plan`.
     """
+    from clauderon.session import launch
+
     agent = registry.find(context.config, session.agent)
     unsafe.check_again(context, session)
     inspection = resources.Inspection.start(
@@ -171,6 +180,8 @@ def prepare_only(context: Context, session: Session, prompt: bytes | None, *, at
 
 
 def _start(context: Context, plan: Plan, session: Session, around: launch.Surroundings) -> Session:
+    from clauderon.session import launch
+
     session = context.store.update(session.id, step="container")
     if plan.attached:
         from clauderon.session import unheard
@@ -218,7 +229,12 @@ def say_what_stays_out(context: Context, plan: Plan) -> None:
     missing = credential_facts.missing(context, plan.agent)
     if missing:
         context.report.warn(missing)
-    for note in (*plan.repository.notes, *launch.own_paths(session)):
+    for note in plan.repository.notes:
         context.report.warn(note)
+    if session.tracks:
+        from clauderon.session import launch
+
+        for note in launch.own_paths(session):
+            context.report.warn(note)
     if session.network == "proxied" and session.publish:
         context.report.warn("published ports do not work on the internal network of --network proxied")

@@ -18,6 +18,7 @@ from clauderon.config.schema import Agent
 from clauderon.confined import Tree
 from clauderon.docker.parse import Image
 from clauderon.errors import BackendError, CommandFailed, UsageError
+from clauderon.git.alternates import object_dirs
 from clauderon.mount import Mount
 from clauderon.proxy import service
 from clauderon.record import Session
@@ -29,10 +30,7 @@ ADDRESS_ATTEMPTS = 16
 
 
 class Surroundings(NamedTuple):
-    """What the engine and the host offer a session: the image, what is in it, the network, the agent's binary,
-
-    the shared volumes.
-    """
+    """What the engine and the host offer a session. facts: what is in the image."""
 
     image: Image
     facts: ImageFacts
@@ -76,6 +74,12 @@ def surroundings(
     facts = probe.image_facts(context, session.id, image.id)
     shared = volumes.settle(context, session, image, facts, found)
     return Surroundings(image, facts, gateway, agent_binary(context, agent, facts), shared)
+
+
+def ahead(context: Context, session: Session, around: Surroundings) -> None:
+    """What the container needs from the repository, and that needs no worktree. Safe to repeat."""
+    if touching.wanted(context, session, around.facts):
+        airlock.link_objects(context.home, session.id, object_dirs(Path(session.git_dir) / "objects"))
 
 
 def agent_binary(context: Context, agent: Agent, facts: ImageFacts, *, newest: bool = False) -> Path | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clauderon import airlock
+from clauderon import airlock, git
 from clauderon.airlock import lent
 from clauderon.airlock.layout import CONTAINER_OBJECTS
 from clauderon.errors import BackendError
@@ -178,3 +178,25 @@ def test_an_empty_directory_of_another_user_is_removed_and_a_full_one_is_said(tm
         with pytest.raises(BackendError, match="another user"):
             airlock.remove_tree(top)
     airlock.remove_tree(top)
+
+
+def test_links_made_while_git_fills_the_worktree_are_those_of_the_session(tmp_path: Path, home: Home) -> None:
+    """`create` makes them before the rest; what else an ended command left there goes. Seen to fail with all removed."""
+    repo = make_repo(tmp_path / "repo")
+    made = open_session(repo, home)
+    lend(made)
+    before = of_files(made.side.lent)
+    for left in ("joined/info", "touched/work", "lent.new/ab"):
+        (made.side.root / left).mkdir(parents=True, exist_ok=True)
+    repository = git.repository_read(repo, os.environ)
+    airlock.make_private(
+        repository,
+        home=home,
+        session_id=made.session.id,
+        name=made.session.name,
+        branch=made.session.branch,
+        base=made.session.base,
+        worktree=home.worktree(made.session.name),
+    )
+    assert of_files(made.side.lent) == before != {}
+    assert not any((made.side.root / left).exists() for left in ("joined", "touched", "lent.new"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clauderon.airlock import settled, worktree
+from clauderon.airlock import settled
 from clauderon.airlock.marked import walk
 from clauderon.paths import Home
 from tests.airlock.world import World, call, open_session
@@ -95,7 +95,7 @@ def test_an_edit_in_the_instant_after_the_index_was_written_is_seen(
             with open(place / f"part{number % 7}/file{number}.txt", "r+") as file:
                 file.write(f"{number + 100:04}\n")
 
-    monkeypatch.setattr(worktree, "settle", then_edit)
+    monkeypatch.setattr(settled, "settle", then_edit)
     world = open_session(many(tmp_path), home, base="main")
     assert world.state().modified == 60
     assert len(world.inside("diff-files", "--name-only").splitlines()) == 60
@@ -114,7 +114,7 @@ def test_a_file_that_was_edited_before_is_left_as_it_is(
         (place / "part2/file2.txt").mkdir()
         real(admin, place, oid_bytes)
 
-    monkeypatch.setattr(worktree, "settle", edit_first)
+    monkeypatch.setattr(settled, "settle", edit_first)
     world = open_session(many(tmp_path), home, base="main")
     changed = world.inside("status", "--porcelain", "--untracked-files=no").splitlines()
     assert sorted(line.split()[-1] for line in changed) == [f"part{n}/file{n}.txt" for n in range(3)]
