@@ -106,7 +106,8 @@ def _renew_alone(
         return Outcome("failed", str(error))
     with contextlib.closing(line):
         means.step("connected")
-        if store.read() != content:
+        content = store.read()
+        if content is None or finding.parsed(client, content) != login:
             return Outcome("adopted")  # by a client that makes no lock; whoever needs it asks again
         at_work()
         answer = _answer(line, request, journal, login, means)

@@ -235,6 +235,21 @@ def test_a_client_without_a_lock_that_renews_while_we_connect_is_adopted(
     assert beside(kept) == set()
 
 
+def test_what_the_client_writes_beside_its_login_changes_nothing(
+    issuer: Issuer, kept: Kept, routes: MakeRoutes
+) -> None:
+    """Seen to fail with the whole file compared: the login was taken for another, and nobody renewed it."""
+
+    def step(name: str) -> None:
+        if name == "connected":
+            kept.path.write_text(json.dumps({**kept.content, "mcpOAuth": {"new": "token"}}))
+
+    means = Means(routes, kept.installed, step=step)
+    assert renew.renew(kept.client, kept.store, digest(kept.access), means) == Outcome("renewed")
+    assert kept.content["mcpOAuth"] == {"new": "token"}
+    assert issuer.is_good(kept.access)
+
+
 @pytest.mark.parametrize("kept", ["codex", "gemini"], indirect=True)
 @pytest.mark.parametrize("half", [False, True], ids=["whole", "half first"])
 def test_a_client_that_was_faster_is_adopted_though_it_writes_later(
