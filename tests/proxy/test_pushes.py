@@ -122,6 +122,9 @@ def test_everything_else_is_refused_as_git_shows_it(forge: Forge) -> None:
         (("origin", f"HEAD~1:{OWN}", "HEAD:refs/heads/main", "--force"), own),
         (("--atomic", "origin", "HEAD:refs/heads/agents/b", "HEAD:refs/heads/main"), own),
         (("--mirror", "origin"), own),
+        (("origin", "HEAD:HEAD"), own),
+        (("--prune", "origin", "refs/heads/*:refs/heads/*"), own),
+        (("https://x:y@github.com:443/owner/repo/", "HEAD:main"), own),
         (
             ("-o", "repo.private=false", "origin", f"HEAD~1:{OWN}", "--force"),
             "the push option repo.private is not open",
@@ -192,7 +195,8 @@ def _requests(forge: Forge, ref: str) -> list[tuple[str, bytes, bytes]]:
 PATHS = [
     "/owner/other.git", "/owner/other", "/owner/repo/../other", "/owner/repo/../other.git", "/owner/%6fther", "/owner/repo.git/../other.git",
     "/owner%2fother.git", "//owner/other.git", "/owner/./other", "/owner/repo.git/%2e%2e/other.git", "/owner/repo.git/objects/../../other.git",
-    "/owner/repo.git/info/../../other", "/OWNER/other.git",
+    "/owner/repo.git/info/../../other", "/OWNER/other.git", "/owner/other.GIT", "/owner/repo/..;/other.git", "/owner/repo\\..\\other.git",
+    "/owner/other.git?x=/owner/repo", "/owner/repo%00/../other.git", "/owner/repo%2f..%2fother.git", "/owner/repo/%252e%252e/other.git",
 ]  # fmt: skip
 
 
@@ -234,6 +238,35 @@ def test_what_is_asked_for_is_seen_in_every_form_of_a_body(forge: Forge) -> None
         peer.close()
     assert forge.refs() == before
     assert len(forge.site.seen) == asked  # nor was the request behind it taken for another
+
+
+# How else a delete in the own repository may be asked for: what is behind its path, the method, further fields.
+OTHERWISE = [
+    *((tail, b"POST", b"") for tail in (b"?service=git-receive-pack", b"/", b";x", b"%20", b"/../git-receive-pack")),
+    *((b"", method, b"") for method in (b"post", b"Post", b"PUT", b"GET")),
+    *((b"", b"POST", b"Content-Encoding: %b\r\n" % coding) for coding in (b"GZIP", b"deflate", b"br", b"identity", b"gzip, gzip")),
+    (b"", b"POST", b"Content-Encoding: gzip\r\nContent-Encoding: identity\r\n"),
+]  # fmt: skip
+
+
+def test_a_push_that_is_asked_for_otherwise_goes_nowhere(forge: Forge) -> None:
+    """Seen to fail with the scope taken out of the grant: they reached the server."""
+    before = forge.refs()
+    asked = len(forge.site.seen)
+    old = before["repo.git:refs/heads/old"].encode()
+    body = pkt(b"%b %b refs/heads/old\0report-status" % (old, b"0" * 40)) + b"0000"
+    for tail, method, fields in OTHERWISE:
+        peer = forge.rig.tunnel("github.com")
+        peer.send(
+            b"%b /owner/repo.git/git-receive-pack%b HTTP/1.1\r\nHost: github.com\r\n" % (method, tail)
+            + b"Content-Type: application/x-git-receive-pack-request\r\nContent-Length: %d\r\n" % len(body)
+            + fields + b"\r\n" + body
+        )  # fmt: skip
+        head, _ = peer.message()
+        assert head.startswith(b"HTTP/1.1 403 "), (tail, method, fields, head)
+        peer.close()
+    assert forge.refs() == before
+    assert len(forge.site.seen) == asked
 
 
 def test_sha256_repositories_are_the_same(forge: Forge) -> None:
