@@ -6,12 +6,14 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
 import termios
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -26,14 +28,13 @@ class Terminal:
 
     def shows(self, text: str, *, timeout_s: float = 30.0) -> bool:
         """Wait until the text has been on the screen, escape sequences between its words aside."""
-        import re
-        import time
+        pattern = re.compile(r"(?:\x1b\[[0-9;?]*[A-Za-z]|\s)*".join(re.escape(w) for w in text.split()))
+        return self.comes_to(lambda shown: pattern.search(shown) is not None, timeout_s=timeout_s)
 
-        pattern = re.compile(
-            r"(?:\x1b\[[0-9;?]*[A-Za-z]|\s)*".join(re.escape(w) for w in text.split()).encode()
-        )
+    def comes_to(self, is_so: Callable[[str], bool], *, timeout_s: float = 30.0) -> bool:
+        """Wait until all that was shown so far is so."""
         deadline = time.monotonic() + timeout_s
-        while not pattern.search(bytes(self.shown)):
+        while not is_so(self.shown.decode("utf-8", "replace")):
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.05)
@@ -48,10 +49,11 @@ def terminal(
     pid, descriptor = pty.fork()
     if pid == 0:
         try:
+            # Before the command can look at it: whoever has not asked to be told of a change is not told.
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.execvpe(argv[0], list(argv), dict(environ))
         finally:
             os._exit(127)
-    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     opened = Terminal(pid, descriptor)
     stop = threading.Event()
 
