@@ -24,46 +24,29 @@ WORKERS = str(max(2, min(6, (os.cpu_count() or 2) * 3 // 2)))
 MOST_TO_REPEAT = 12
 # The system's Python, where it is another one than ours.
 STOCK_PYTHON = "/usr/bin/python3"
-# What the system's Python need not run once more: no patch release changes what only reads our sources, nor what
-# git, the shells or the terminal make of our words.
+# What the system's Python need not run once more: no patch release changes what only reads our sources or what git,
+# the shells or a terminal make of our words. Nor are the sweeps run again that are marked `slow`.
 ONCE = (
-    "tests/airlock/test_again.py",
-    "tests/airlock/test_aside.py",
-    "tests/airlock/test_autorun.py",
-    "tests/airlock/test_autorun_rules.py",
-    "tests/airlock/test_bombs.py",
-    "tests/airlock/test_bringing.py",
-    "tests/airlock/test_byhand.py",
-    "tests/airlock/test_carry.py",
-    "tests/airlock/test_checkout.py",
-    "tests/airlock/test_disk.py",
-    "tests/airlock/test_gitlike.py",
-    "tests/airlock/test_incoming.py",
-    "tests/airlock/test_joining.py",
-    "tests/airlock/test_kinds.py",
-    "tests/airlock/test_landing.py",
-    "tests/airlock/test_leftout.py",
-    "tests/airlock/test_loose.py",
-    "tests/airlock/test_marked.py",
-    "tests/airlock/test_merge_sweep.py",
-    "tests/airlock/test_merging.py",
-    "tests/airlock/test_packs.py",
-    "tests/airlock/test_personal.py",
-    "tests/airlock/test_programs.py",
-    "tests/airlock/test_refusals.py",
-    "tests/airlock/test_snapshot.py",
-    "tests/airlock/test_submodule_work.py",
-    "tests/airlock/test_submodules.py",
-    "tests/airlock/test_syncing.py",
+    "tests/airlock",
     "tests/bench",
     "tests/guards",
+    "tests/proxy/http/test_mask.py",
+    "tests/proxy/test_oracle.py",
     "tests/quick/test_help.py",
     "tests/quick/test_shell_syntax.py",
+    "tests/report",
+    "tests/session/test_counted_work.py",
+    "tests/session/test_foreign.py",
+    "tests/session/test_reconcile.py",
+    "tests/session/test_rescued_directories.py",
+    "tests/session/test_rescues.py",
+    "tests/session/test_story.py",
     "tests/shell/test_completion.py",
     "tests/shell/test_functions.py",
     "tests/shell/test_make.py",
     "tests/test_layers.py",
     "tests/test_screen.py",
+    "tests/top",
     "tests/transcripts",
 )
 # What a live test may lack where everything else must run (CLAUDERON_REQUIRE_LIVE=1), by the reason it gives.
@@ -149,15 +132,18 @@ def shell_files() -> list[str]:
 def lint() -> Tally:
     shell = shell_files()
     python = ["bench", "clauderon", "tests", "scripts"]
+    tools = {
+        "mypy --strict": ["mypy", "--no-error-summary"],
+        "shellcheck": ["shellcheck", "--external-sources", *shell],
+        "shfmt": ["shfmt", "-i", "4", "-d", *shell],
+        "ruff check": ["ruff", "check", "--quiet", *python],
+        "ruff format": ["ruff", "format", "--check", "--quiet", *python],
+    }
     total = Tally()
-    for title, argv in (
-        ("ruff check", ["ruff", "check", "--quiet", *python]),
-        ("ruff format", ["ruff", "format", "--check", "--quiet", *python]),
-        ("mypy --strict", ["mypy", "--no-error-summary"]),
-        ("shellcheck", ["shellcheck", "--external-sources", *shell]),
-        ("shfmt", ["shfmt", "-i", "4", "-d", *shell]),
-    ):
-        status, output = run(argv, quiet=True)
+    # mypy takes one processor and most of the time.
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda argv: run(argv, quiet=True), tools.values()))
+    for title, (status, output) in zip(tools, results, strict=True):
         say(f"   {title}: {'ok' if status == 0 else 'FAILED'}")
         if status != 0:
             say(output.rstrip())
@@ -246,7 +232,7 @@ def fast() -> Tally:
 
 
 def stock() -> Tally:
-    """The fast tests, but for ONCE, with the system's own Python: its patch release, its `ssl`, its sqlite."""
+    """The fast tests, but for ONCE and the slow ones, with the system's own Python: its `ssl`, sqlite and asyncio."""
     status, found = run([STOCK_PYTHON, "-c", "import sys; print(sys.version)"], quiet=True)
     if status != 0 or found.strip() == sys.version:
         say(f"   {STOCK_PYTHON} is no other Python: nothing to do")
@@ -259,7 +245,7 @@ def stock() -> Tally:
         say(output.rstrip())
         return FAILED
     ignored = [f"--ignore={place}" for place in ONCE]
-    return pytest("-m", "not live", *ignored, *EXTRA, python=str(venv / "bin" / "python"))
+    return pytest("-m", "not live and not slow", *ignored, *EXTRA, python=str(venv / "bin" / "python"))
 
 
 def bats() -> Tally:
