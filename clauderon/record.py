@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple
 State = Literal["creating", "running", "refreshing", "deleting"]
 
 _NOTHING: Mapping[str, Any] = {}
-# Fields that are left out while they are empty, as in the records of versions that do not know them.
-_LATER = frozenset({"group", "remotes", "rules"})
+# Fields that are left out while they are as usual, as in the records of versions that do not know them.
+_LATER = frozenset({"group", "remotes", "rules", "credentials", "no_credentials"})
 
 
 class Session(NamedTuple):
@@ -26,6 +26,7 @@ class Session(NamedTuple):
     ulimits: what `--ulimit` is told, by docker's names. disk: bytes, 0 for no limit.
     unsafe: what of it undoes which protection, in sentences; it was asked for aloud.
     conversation: the agent's own session id (a UUID), the same one at every restart.
+    credentials: the names of those it is lent, None for all that the configuration lends; no_credentials: not these.
     group: the sessions that share a budget with it have the same; empty for none.
     """
 
@@ -75,6 +76,8 @@ class Session(NamedTuple):
     group: str = ""
     remotes: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    credentials: tuple[str, ...] | None = None
+    no_credentials: tuple[str, ...] = ()
 
     def changed(self, **changes: Any) -> Session:
         """A copy with these fields changed."""
@@ -84,7 +87,12 @@ class Session(NamedTuple):
         """The whole record, for the `clauderon.spec` label; holds no secret."""
         # The defaults of mappings are read-only views, which json does not know.
         plain = {"env": dict(self.env), "ulimits": dict(self.ulimits)}
-        fields = {key: value for key, value in self._asdict().items() if value or key not in _LATER}
+        usual = self._field_defaults
+        fields = {
+            key: value
+            for key, value in self._asdict().items()
+            if key not in _LATER or value != usual[key]  # an empty list of credentials is not all of them
+        }
         return json.dumps({**fields, **plain}, separators=(",", ":"))
 
     @classmethod
@@ -104,10 +112,12 @@ class Session(NamedTuple):
             "unsafe",
             "remotes",
             "rules",
+            "no_credentials",
         ):
             values[key] = tuple(values.get(key, ()))
-        if values.get("allow") is not None:
-            values["allow"] = tuple(values["allow"])
+        for key in ("allow", "credentials"):
+            if values.get(key) is not None:
+                values[key] = tuple(values[key])
         try:
             return cls(**values)
         except TypeError as error:

@@ -30,7 +30,7 @@ def _network(one: str, other: str) -> str:
 
 
 def _allow(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """None lets everything through; of two lists, what is in both as it is written."""
+    """None lets everything through, or is every credential; of two lists, what is in both as it is written."""
     if one is None or other is None:
         return other if one is None else one
     return tuple(host for host in one if host in other)
@@ -63,11 +63,13 @@ NARROWER: Mapping[str, Callable[[Any, Any], Any]] = {
     "deny": _deny,
     "remotes": _both,
     "rules": netrules.narrower,
+    "credentials": _allow,
+    "no_credentials": _deny,
     "budget": _budget,
     "timeout_s": _timeout,
 }
-# What a file of an earlier version lacks: the narrowest.
-_ABSENT: Rights = {"remotes": [], "rules": []}
+# What a file of an earlier version lacks: the narrowest, or what no session could be denied then.
+_ABSENT: Rights = {"remotes": [], "rules": [], "credentials": None, "no_credentials": []}
 _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "access_mode": lambda value: value in choices.ACCESS_MODES,
     "archived": lambda value: isinstance(value, bool),
@@ -76,6 +78,8 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "deny": lambda value: _is_texts(value),
     "remotes": lambda value: _is_texts(value),
     "rules": lambda value: _is_texts(value),
+    "credentials": lambda value: value is None or _is_texts(value),
+    "no_credentials": lambda value: _is_texts(value),
     "budget": lambda value: value == "" or (isinstance(value, str) and _is_amount(value)),
     "timeout_s": lambda value: value is None or (isinstance(value, (int, float)) and value > 0),
 }

@@ -69,8 +69,8 @@ class Command:
 
 
 def kind_of(metavar: str, names: tuple[str, ...]) -> str:
-    """What completes here: `names`, `active`, `rescues`, `groups`, `agents`, `images`, `refs`, `branches`,
-    `file`, `dir`, `command`, `choice A B C`, `flag` or `none`."""
+    """What completes here: `names`, `active`, `rescues`, `groups`, `credentials`, `agents`, `images`, `refs`,
+    `branches`, `file`, `dir`, `command`, `choice A B C`, `flag` or `none`."""
     if not metavar and names:
         return "flag"
     if "--agent" in names:
@@ -95,6 +95,8 @@ def kind_of(metavar: str, names: tuple[str, ...]) -> str:
         return "rescues"
     if metavar == "GROUP":
         return "groups"
+    if metavar.removesuffix("...") == "CREDENTIAL":
+        return "credentials"
     return {"FILE": "file", "PATH": "file", "DIR": "dir", "COMMAND": "command"}.get(metavar, "none")
 
 

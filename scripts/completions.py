@@ -38,7 +38,7 @@ _BASH_TAIL = r"""    esac
 # Candidates of a kind, a line each, asked of the program $1; $3 is the repository that was typed.
 _clauderon_candidates() {
     case $2 in
-    names | active | archived | agents | images | rescues | groups | refs | branches)
+    names | active | archived | agents | images | rescues | groups | credentials | refs | branches)
         "${1/#\~\//$HOME/}" __complete --bare "$2" "$3" 2>/dev/null | cut -f 1
         ;;
     choice\ *)
@@ -249,6 +249,7 @@ def _zsh_action(kind: str) -> str:
         "refs": "ref",
         "branches": "branch",
         "groups": "group",
+        "credentials": "credential",
     }
     if kind in asked:
         # The space keeps _arguments from putting words of its own behind the first.
@@ -351,7 +352,7 @@ def _fish_value(kind: str) -> str:
         return f" -x -a {quoted(kind.removeprefix('choice '), 'fish')}"
     if kind in ("refs", "branches"):
         return f" -x -a '(clauderon __complete {kind} (__clauderon_repo) 2>/dev/null)'"
-    if kind in ("names", "active", "archived", "agents", "images", "rescues", "groups"):
+    if kind in ("names", "active", "archived", "agents", "images", "rescues", "groups", "credentials"):
         return f" -x -a '(clauderon __complete {kind} 2>/dev/null)'"
     return " -x"
 

@@ -25,6 +25,8 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
         optional={
             "allow": st.none() | st.lists(texts).map(tuple),
             "deny": st.lists(texts).map(tuple),
+            "credentials": st.none() | st.lists(texts).map(tuple),
+            "no_credentials": st.lists(texts).map(tuple),
             "env": st.dictionaries(texts, texts),
             "ulimits": st.dictionaries(texts, st.integers()),
             "exit_status": st.none() | st.integers(0, 255),
@@ -47,6 +49,13 @@ def test_no_allow_list_is_not_an_empty_one() -> None:
     empty = Session(**FIRST, allow=())
     assert Session.from_json(empty.to_json()).allow == ()
     assert Session.from_json(Session(**FIRST).to_json()).allow is None
+
+
+def test_no_credential_at_all_is_not_every_one() -> None:
+    """Seen to fail with what is empty left out of the record: the session was lent everything again."""
+    none = Session(**FIRST, credentials=())
+    assert Session.from_json(none.to_json()).credentials == ()
+    assert "credentials" not in json.loads(Session(**FIRST).to_json())
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "3", "{}", '{"id": "x"}', '{"id": '])

@@ -48,6 +48,8 @@ RIGHTS = st.fixed_dictionaries(
         "rules": st.lists(
             st.sampled_from([("deny a.test",), ("allow a.test",), ()]), unique=True, min_size=1
         ).map(netrules.joined),
+        "credentials": st.none() | st.lists(st.sampled_from(["github", "openai"]), unique=True).map(tuple),
+        "no_credentials": st.lists(st.sampled_from(["github", "openai"]), unique=True).map(tuple),
         "budget": st.sampled_from(["", "2.50", "10", "9"]),
         "timeout_s": st.none() | st.sampled_from([1.0, 60.0]),
     }
@@ -66,6 +68,8 @@ def _may(found: rights.Rights) -> set[str]:
     allow = ["a.test", "*.b.test", "c.test:8443", "other"] if found["allow"] is None else found["allow"]
     may = {f"reach {host}" for host in allow if host not in found["deny"]}
     may |= {f"push to {remote}" for remote in found["remotes"]}
+    lent = ["github", "openai", "own"] if found["credentials"] is None else found["credentials"]
+    may |= {f"use {name}" for name in lent if name not in found["no_credentials"]}
     lists = netrules.groups(found["rules"])
     may |= {"go to a.test"} if not any("deny a.test" in each for each in lists) else set()
     may |= {"go to a.test past the list"} if all("allow a.test" in each for each in lists) else set()

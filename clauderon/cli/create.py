@@ -88,6 +88,8 @@ def create(
     network: reach.NetworkOption = None,
     allow: reach.AllowOption = None,
     rule: reach.RuleOption = None,
+    credential: reach.CredentialOption = None,
+    no_credential: reach.NoCredentialOption = None,
     env: Annotated[
         list[str] | None, Option("--env", "-e", metavar="K=V", help="A variable in the container.")
     ] = None,
@@ -168,6 +170,8 @@ def create(
         network=network,
         allow=tuple(allow or ()),
         rules=tuple(rule or ()),
+        credentials=tuple(credential or ()),
+        no_credentials=tuple(no_credential or ()),
         env=tuple(env or ()),
         volumes=tuple(volume or ()),
         publish=tuple(publish or ()),

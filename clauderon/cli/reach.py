@@ -25,6 +25,14 @@ RuleOption = Annotated[
     list[str] | None,
     Option("--rule", metavar="RULE", help="'allow GET api.test /v1/**', or deny ...; repeatable."),
 ]
+CredentialOption = Annotated[
+    list[str] | None,
+    Option("--credential", metavar="CREDENTIAL", help="Lend it only these, or none; repeatable."),
+]
+NoCredentialOption = Annotated[
+    list[str] | None,
+    Option("--no-credential", metavar="CREDENTIAL", help="Lend it all but these; repeatable."),
+]
 
 
 def learning(network: str | None, allow: list[str] | None) -> tuple[str | None, list[str] | None]:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 # A list, so that what was typed after the name is ours to answer: an error of the parser's would repeat it.
 CredentialArgument = Annotated[
     list[str],
-    Argument(metavar="NAME", help="A credential, from `config credentials`.", show_default=False),
+    Argument(metavar="CREDENTIAL", help="Its name, from `config credentials`.", show_default=False),
 ]
 CredentialsArgument = Annotated[
-    list[str], Argument(metavar="NAME...", help="Names, from `secret list`.", show_default=False)
+    list[str], Argument(metavar="CREDENTIAL...", help="Names, from `secret list`.", show_default=False)
 ]
 _COLUMNS = (
     Column("name", "NAME"),

@@ -38,6 +38,11 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "The agent when `--agent` is not given.",
             env="CLAUDERON_DEFAULT_AGENT",
         ),
+        Key(
+            "credentials",
+            checks.texts,
+            "The credentials that sessions are lent, by name. Absent: all. `[]`: none. `--credential` replaces it.",
+        ),
     ),
     "docker": (
         Key(

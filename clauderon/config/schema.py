@@ -17,9 +17,10 @@ from clauderon.known.rows import Credential as Credential
 
 
 class General(NamedTuple):
-    """`[general]`."""
+    """`[general]`. credentials: the names of those that sessions are lent, None for all."""
 
     default_agent: str = "claude"
+    credentials: tuple[str, ...] | None = None
 
 
 class Limits(NamedTuple):

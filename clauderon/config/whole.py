@@ -32,6 +32,11 @@ def check_whole(config: Config, source: Source) -> None:
         from clauderon.config.mistakes import not_one_of
 
         raise refuse("general", "default_agent", not_one_of(config.general.default_agent, config.agents))
+    for name in config.general.credentials or ():
+        if name not in config.credentials:
+            from clauderon.config.mistakes import not_one_of
+
+            raise refuse("general", "credentials", not_one_of(name, config.credentials))
     if config.proxy.port in config.proxy.session_port_range:
         key = "session_ports" if "proxy.session_ports" in config.origins else "port"
         raise refuse(

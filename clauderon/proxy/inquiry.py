@@ -58,7 +58,7 @@ class Inquiry:
         rules: tuple[str, ...] = (),
     ) -> None:
         """supplied: names of credentials that have a secret. allow: a list and rules instead of the session's."""
-        policy = of_session(row, config.network, config.git, hidden=True)
+        policy = of_session(row, config.network, config.git, hidden=True, lent=config.general.credentials)
         if allow is not None:
             policy = replace(policy, allow=allow, rules=rules, deny=())
         grants = Grants(config.credentials, dict.fromkeys(supplied, _ANY))

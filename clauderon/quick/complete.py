@@ -8,7 +8,7 @@ The protocol: `clauderon __complete [--bare] KIND [REPO]` prints one candidate a
 which with `--bare` may be missing, so that no engine is asked for them; the exit status is always 0. KIND is `names`
 (newest session first), `active` or `archived` (the same, narrowed), `newest` (the one newest session that is not
 archived), `agents`, `images`, `refs` or `branches` of the repository REPO as it was typed, or `rescues`, for which git
-is asked, or `groups`.
+is asked, `groups`, or `credentials`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,19 @@ if TYPE_CHECKING:
     from clauderon.session.context import Context
     from clauderon.store import Store
 
-KINDS = ("names", "active", "archived", "newest", "agents", "images", "refs", "branches", "rescues", "groups")
+KINDS = (
+    "names",
+    "active",
+    "archived",
+    "newest",
+    "agents",
+    "images",
+    "refs",
+    "branches",
+    "rescues",
+    "groups",
+    "credentials",
+)
 # Longer than that nobody waits for a Tab.
 PATIENCE_S = 0.5
 _MOST = 500
@@ -46,6 +58,8 @@ def complete(arguments: Sequence[str], environ: Mapping[str, str]) -> str:
             candidates = list(_rescues(environ))
         elif kind == "groups":
             candidates = list(_groups(environ))
+        elif kind == "credentials":
+            candidates = list(_credentials(environ))
         elif kind in KINDS:
             bare = bare or kind == "newest"
             candidates = list(_names(kind, environ, bare=bare))[: 1 if kind == "newest" else None]
@@ -174,3 +188,11 @@ def _agents(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name in loaded.agents:
         about = "built in" if name in BUILTIN_AGENTS else "your own"
         yield name, f"{about}, the default" if name == loaded.general.default_agent else about
+
+
+def _credentials(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    from clauderon import config
+    from clauderon.paths import Home
+
+    for credential in config.load(Home.from_environ(environ), environ).credentials.values():
+        yield credential.name, f"for {', '.join(credential.hosts)}"

@@ -150,7 +150,7 @@ def _make_private(context: Context, session: Session, repository: git.Repository
         base=session.base,
         worktree=context.home.worktree(session.name),
         owner=launch.owner_of(session, facts),
-        https_hosts=credential_facts.https_hosts(context),
+        https_hosts=credential_facts.https_hosts(context, session),
     )
     wanted.remember(context.home, session.id, context.home.worktree(session.name))
 
@@ -226,7 +226,7 @@ def say_what_stays_out(context: Context, plan: Plan) -> None:
     session = plan.session
     if plan.repository.dirty:
         context.report.note("Uncommitted changes of your checkout stay out of the session.")
-    missing = credential_facts.missing(context, plan.agent)
+    missing = credential_facts.missing(context, plan.agent, session)
     if missing:
         context.report.warn(missing)
     for note in plan.repository.notes:

@@ -36,7 +36,7 @@ class WouldRefuse(NamedTuple):
 def check(context: Context, name: str, method: str, url: str) -> inquiry.Answer:
     """What the proxy would do with a request of the session. Raises UsageError for what is no URL."""
     session = find(context, name)
-    asked = inquiry.Inquiry(session, context.config, credential_facts.supplied(context))
+    asked = inquiry.Inquiry(session, context.config, credential_facts.all_supplied(context))
     try:
         return asked.ask(method, url)
     except ValueError as error:
@@ -64,7 +64,7 @@ def would_refuse(context: Context, session: Session, found: Iterable[Asked], tex
         raise UsageError(
             "--would-refuse", str(error), hint=f"clauderon network suggest {session.name}"
         ) from error
-    supplied = credential_facts.supplied(context)
+    supplied = credential_facts.all_supplied(context)
     asked = inquiry.Inquiry(session, context.config, supplied, allow=hosts, rules=rules)
     refused = []
     for one in found:
@@ -133,7 +133,7 @@ def _changed(
     service.reload(context.home, current, context.environ)
     if "*" in host:
         return Changed(session, ())
-    asked = inquiry.Inquiry(session, current, credential_facts.supplied(context))
+    asked = inquiry.Inquiry(session, current, credential_facts.all_supplied(context))
     answer = asked.ask("GET", f"https://{f'[{host}]' if host.count(':') > 1 and host[0] != '[' else host}/")
     if wanted and answer.verdict == "refused" and answer.rule not in ("no-credential", "credential-scope"):
         return Changed(session, (f"it is still refused: {answer.why} ({answer.rule}); {answer.hint}",))

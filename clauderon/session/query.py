@@ -251,10 +251,16 @@ def status(context: Context, name: str) -> tuple[View, dict[str, Any]]:
 
 
 def _lent(context: Context, session: Session) -> dict[str, Any]:
-    """How far the credentials of forges go: for the session's own repositories, which it names, or for everything."""
-    credentials = context.config.credentials.values()
+    """What it is lent, and how far that goes at forges: for the session's own repositories, which it names, or for
+    everything.
+    """
+    from clauderon.session import credential_facts
+
+    names = credential_facts.lent_to(context, session)
+    credentials = [each for each in context.config.credentials.values() if each.name in names]
     listed = [path for each in credentials if each.is_scoped for path in each.repositories]
     return {
+        "credentials": list(credential_facts.supplied(context, session)),
         "credential_scope": [
             f"{each.name}: {'session' if each.is_scoped else 'any'}"
             for each in credentials

@@ -44,6 +44,8 @@ class Request(NamedTuple):
     network: str | None = None
     allow: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = ()
+    no_credentials: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     publish: tuple[str, ...] = ()
@@ -110,6 +112,8 @@ class _Asked(NamedTuple):
     network: str
     allow: tuple[str, ...] | None
     rules: tuple[str, ...]
+    credentials: tuple[str, ...] | None
+    no_credentials: tuple[str, ...]
     idempotency: str | None
     print_mode: bool
     plan: bool
@@ -176,6 +180,7 @@ def _asked(context: Context, request: Request, name: str, agent: Agent) -> _Aske
     memory = defaults.memory if request.memory_limit is None else request.memory_limit
     what = "[docker.limits] cpu" if request.cpu_limit is None else "--cpu-limit"
     what_memory = "[docker.limits] memory" if request.memory_limit is None else "--memory-limit"
+    lent = _lent(context, request)
     policy = _given(request.pull_policy, config.docker.pull_policy, "--pull-policy")
     return _Asked(
         name=name,
@@ -188,6 +193,8 @@ def _asked(context: Context, request: Request, name: str, agent: Agent) -> _Aske
         # The file's lists are not copied: the proxy reads them there, so that they can be changed.
         allow=spec.hosts(request.allow, what="--allow") if request.allow else None,
         rules=spec.rules(request.rules),
+        credentials=lent[0],
+        no_credentials=lent[1],
         idempotency=_idempotency(request.idempotency),
         print_mode=request.print_mode,
         plan=request.plan,
@@ -222,6 +229,14 @@ def _prompt(request: Request) -> bytes | None:
         why = "it contains a NUL byte, which no agent can be given"
         raise UsageError(request.prompt_flag, why, hint="tr -d '\\000' <prompt.txt")
     return request.prompt
+
+
+def _lent(context: Context, request: Request) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    if not request.credentials and not request.no_credentials:
+        return None, ()
+    from clauderon.session import lending  # few sessions choose
+
+    return lending.chosen(context, request.credentials, request.no_credentials)
 
 
 def _idempotency(key: str | None) -> str | None:

@@ -10,7 +10,7 @@ _clauderon_known() {
         options='--version -V --debug --help'
         ;;
     ' create')
-        options='--repo --untrusted-repo --prompt -p --prompt-file --name -n --backend --agent --image --cpu-limit --memory-limit --pull-policy --base --branch --print --detach -d --attach -a --plan --access-mode --network --allow --rule --env -e --volume -v --publish --unsafe --timeout --budget --group --idempotency-key --dry-run --format --json --quiet -q --help'
+        options='--repo --untrusted-repo --prompt -p --prompt-file --name -n --backend --agent --image --cpu-limit --memory-limit --pull-policy --base --branch --print --detach -d --attach -a --plan --access-mode --network --allow --rule --credential --no-credential --env -e --volume -v --publish --unsafe --timeout --budget --group --idempotency-key --dry-run --format --json --quiet -q --help'
         arguments='none*'
         ;;
     ' list')
@@ -225,14 +225,14 @@ none'
         ;;
     ' secret set')
         options='--file --format --json --quiet -q --help'
-        arguments='names*'
+        arguments='credentials*'
         ;;
     ' secret list')
         options='--format --json --null -0 --quiet -q --help'
         ;;
     ' secret rm')
         options='--format --json --quiet -q --help'
-        arguments='names*'
+        arguments='credentials*'
         ;;
     esac
 }
@@ -257,6 +257,8 @@ _clauderon_kind() {
     ' create --network') kind='choice open proxied learn' ;;
     ' create --allow') kind='none' ;;
     ' create --rule') kind='none' ;;
+    ' create --credential') kind='credentials' ;;
+    ' create --no-credential') kind='credentials' ;;
     ' create --env' | ' create -e') kind='none' ;;
     ' create --volume' | ' create -v') kind='none' ;;
     ' create --publish') kind='none' ;;
@@ -354,7 +356,7 @@ _clauderon_kind() {
 # Candidates of a kind, a line each, asked of the program $1; $3 is the repository that was typed.
 _clauderon_candidates() {
     case $2 in
-    names | active | archived | agents | images | rescues | groups | refs | branches)
+    names | active | archived | agents | images | rescues | groups | credentials | refs | branches)
         "${1/#\~\//$HOME/}" __complete --bare "$2" "$3" 2>/dev/null | cut -f 1
         ;;
     choice\ *)

@@ -143,6 +143,8 @@ _clauderon_create() {
         '--network=[proxied\: no way out but the proxy. learn\: the same, with every host allowed.]:open|proxied|learn:(open proxied learn)' \
         '*--allow=[Only these hosts; repeatable.]:HOST[ PORT]: ' \
         '*--rule=['\''allow GET api.test /v1/**'\'', or deny ...; repeatable.]:RULE: ' \
+        '*--credential=[Lend it only these, or none; repeatable.]:CREDENTIAL: _clauderon_ask credentials credential' \
+        '*--no-credential=[Lend it all but these; repeatable.]:CREDENTIAL: _clauderon_ask credentials credential' \
         '*--env=[A variable in the container.]:K=V: ' \
         '*-e+[A variable in the container.]:K=V: ' \
         '*--volume=[Additional mount, in docker'\''s --volume syntax; repeatable.]:SRC DST: ' \
@@ -879,7 +881,7 @@ _clauderon_secret_set() {
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
         '(- *)--help[Show the help.]' \
-        '*:NAME: _clauderon_ask names session'
+        '*:CREDENTIAL: _clauderon_ask credentials credential'
 }
 
 _clauderon_secret_list() {
@@ -900,7 +902,7 @@ _clauderon_secret_rm() {
         '--quiet[No progress on stderr.]' \
         '-q[No progress on stderr.]' \
         '(- *)--help[Show the help.]' \
-        '*:NAME...: _clauderon_ask names session'
+        '*:CREDENTIAL...: _clauderon_ask credentials credential'
 }
 
 

@@ -67,6 +67,11 @@ class Grants:
             **more,
         )
 
+    def of(self, only: tuple[str, ...] | None, without: tuple[str, ...]) -> Any:
+        if self.real is None or (only is None and not without):
+            return self
+        return self.real.of(only, without)
+
     def grant(self, host: str, port: int) -> Grant | None:
         return self.real.grant(host, port) if self.real is not None else self.table.get(host)
 

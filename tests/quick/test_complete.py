@@ -153,7 +153,7 @@ def test_agents_come_from_the_configuration(tmp_path: Path) -> None:
 def test_nothing_known_is_no_error_and_makes_no_file(tmp_path: Path, arguments: list[str]) -> None:
     root = tmp_path / "home"
     answer = complete(arguments, {"CLAUDERON_HOME": str(root)})
-    assert answer == "" or arguments[0] in ("agents", "images", "refs", "branches")
+    assert answer == "" or arguments[0] in ("agents", "images", "refs", "branches", "credentials")
     assert not root.exists()
 
 

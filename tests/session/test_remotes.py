@@ -96,8 +96,12 @@ def test_a_refresh_takes_the_remotes_that_the_repository_has_by_now(
 def test_the_status_says_how_far_forges_credentials_go(home: Home, session: Session) -> None:
     text = '[credentials.github]\nscope = "any"\n[credentials.work]\nhosts = ["git.test"]\nenv = "WORK"\nrepositories = ["a/b"]\n'
     home.config.write_text(text + '[git]\npush = ["refs/heads/agents/*"]\n')
-    context = cast(Context, SimpleNamespace(config=load(home, {})))
+    environ = {"WORK": "x", "GH_TOKEN": "x"}
+    context = cast(Context, SimpleNamespace(config=load(home, {}), home=home, environ=environ))
     said = query._lent(context, session)
+    assert said["credentials"] == ["github", "github-git", "work"]
     assert said["credential_scope"] == ["github: any", "github-git: any", "work: session"]
     assert said["push_to"] == [*session.remotes, "a/b"]
     assert said["push_refs"] == ["refs/heads/clauderon/one", "refs/heads/agents/*"]
+    narrowed = query._lent(context, session.changed(no_credentials=("github",)))
+    assert (narrowed["credentials"], narrowed["credential_scope"]) == (["work"], ["work: session"])

@@ -107,7 +107,13 @@ def read(
         raw=raw,
         addresses=listeners.addresses(_in_use(networks, sessions)),
         policies={
-            s.id: of_session(s, config.network, config.git, hidden=_is_hidden(s, config, networks))
+            s.id: of_session(
+                s,
+                config.network,
+                config.git,
+                hidden=_is_hidden(s, config, networks),
+                lent=config.general.credentials,
+            )
             for s in sessions
         },
         budgets=_budgets(home, sessions, config),

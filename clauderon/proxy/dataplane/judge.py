@@ -119,7 +119,7 @@ def _forward(
     if verdict.problem is not None:
         raise problems.refusal(verdict)
     shared = session.shared
-    grant = None if session.main else shared.credentials.grant(key.host, key.port)
+    grant = None if session.main else session.lent.grant(key.host, key.port)
     if verdict.finer:
         is_lent = (
             grant is not None and grant.value is not None and key.secure and grant.is_lent_at(head.target)

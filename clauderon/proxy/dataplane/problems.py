@@ -28,6 +28,8 @@ def wrong_source(code: str, what: str) -> Problem:
 def no_credential(grant: Grant, key: Key) -> Problem:
     """The host's credential has no secret, or is for another port."""
     what = f"no credential is set for {key.host} ({grant.name})"
+    if grant.withheld:
+        what = f"this session is not lent the credential for {key.host} ({grant.name})"
     if grant.elsewhere:
         what = f"the credential {grant.name} is not for port {key.port} of {key.host}"
     return Problem.by_policy(401, "no-credential", "no-credential", what, grant.hint)

@@ -83,7 +83,7 @@ def shape(client: Refused, head: RequestHead) -> str:
         api = shared.meter.hosts.get(client.host) if shared.meter is not None else None
         if api is not None:
             return api.errors
-        grant = shared.credentials.grant(client.host, client.port)
+        grant = client.session.lent.grant(client.host, client.port)
         if grant is not None and grant.model_api:
             return "anthropic"
     return "plain" if _prefers_json(head) else ""

@@ -39,16 +39,24 @@ class Leaves(Protocol):
         ...
 
 
+class Lending(Protocol):
+    """What one session is lent. Secrets were resolved beforehand; a look-up never blocks."""
+
+    def grant(self, host: str, port: int) -> Grant | None:
+        """The grant for a normalised host name (`hosts.normalise_host`), or None for a host without credential."""
+        ...
+
+
 class Credentials(Protocol):
-    """The credential table (`secrets.grants`). Secrets were resolved beforehand; a look-up never blocks."""
+    """The credential table (`secrets.grants`)."""
 
     @property
     def headers(self) -> frozenset[bytes]:
         """Lower-case names of every header any credential may travel in: removed from what a client sends."""
         ...
 
-    def grant(self, host: str, port: int) -> Grant | None:
-        """The grant for a normalised host name (`hosts.normalise_host`), or None for a host without credential."""
+    def of(self, only: tuple[str, ...] | None, without: tuple[str, ...]) -> Lending:
+        """What a session with these `credentials` and `no_credentials` is lent, now and after every change."""
         ...
 
 
@@ -137,6 +145,7 @@ class Session:
         self.shared = shared
         self.main = main
         self.rules = Rules(policy, targets)
+        self.lent = shared.credentials.of(policy.credentials, policy.no_credentials)
         self.counters = Counters()
         self.clients: set[Connection] = set()
         self.turn = Turn(shared.turns)
@@ -150,6 +159,7 @@ class Session:
     def swap(self, policy: SessionPolicy, targets: Targets) -> None:
         """Swap the rights. Tunnels that nobody looks into, and that the new rights would refuse, are closed."""
         before, self.rules = self.rules, Rules(policy, targets)
+        self.lent = self.shared.credentials.of(policy.credentials, policy.no_credentials)
         if self.main:
             return
         for tunnel in [client.tunnel for client in self.clients if client.tunnel is not None]:
@@ -164,7 +174,7 @@ class Session:
             return False  # what it began with is not known any more
         if verdict.passthrough or not self.rules.read_only:
             return True
-        grant = self.shared.credentials.grant(key.host, key.port)
+        grant = self.lent.grant(key.host, key.port)
         return grant is None or grant.model_api
 
     def joined(self, client: Connection) -> None:

@@ -67,6 +67,7 @@ class Grant:
     more: further field lines, each behind CR LF, that go with `value`.
     paths: only requests below one of them get the value; empty for all.
     lease: of a login's token, that it may have to be renewed. asking: paths where the login's client asks its issuer.
+    withheld: the secret is set, and this session is not lent it; `hint` says how one is.
     elsewhere: the credential belongs to other ports of this host; nothing is lent, `hint` says how to name this one.
     """
 
@@ -78,6 +79,7 @@ class Grant:
     model_api: bool = False
     git: bool = False
     elsewhere: bool = False
+    withheld: bool = False
     websocket: bool = False
     scope: Scope | None = None
     more: bytes = field(default=b"", repr=False)

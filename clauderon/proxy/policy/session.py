@@ -23,6 +23,7 @@ class SessionPolicy:
     unsafe: the container was given what undoes its protection; for the status alone.
     group: the session's, for what it used; empty for none.
     own_deny: those of `deny` that are the session's own, not the configuration's.
+    credentials, no_credentials: which it is lent, by name (`config.lent`).
     own_allow: the list is the session's own (`--allow`), not the configuration's.
     """
 
@@ -40,10 +41,16 @@ class SessionPolicy:
     remotes: tuple[str, ...] = ()
     refs: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    credentials: tuple[str, ...] | None = None
+    no_credentials: tuple[str, ...] = ()
 
 
-def of_session(session: Session, network: Network, git: Git, *, hidden: bool) -> SessionPolicy:
+def of_session(
+    session: Session, network: Network, git: Git, *, hidden: bool, lent: tuple[str, ...] | None = None
+) -> SessionPolicy:
     """network, git: the configuration's, as it is now: its lists apply to existing sessions too.
+
+    lent: the configuration's credentials for sessions that have no list of their own.
 
     hidden: the engine hides source addresses.
     """
@@ -64,4 +71,6 @@ def of_session(session: Session, network: Network, git: Git, *, hidden: bool) ->
         # A session's own come first, and the configuration's after them, in each of its lists.
         rules=netrules.joined((*each, *network.rules) for each in netrules.groups(session.rules)),
         refs=(f"refs/heads/{session.branch}", *git.push),
+        credentials=lent if session.credentials is None else session.credentials,
+        no_credentials=session.no_credentials,
     )

@@ -227,12 +227,18 @@ def kind_of(credential: Credential) -> str:
     return "api-key" if credential.header in ("x-api-key", "x-goog-api-key") else credential.header
 
 
-def kind(config: Config, home: Home, environ: Mapping[str, str], held: Collection[str] = ()) -> Kind:
+def kind(
+    config: Config,
+    home: Home,
+    environ: Mapping[str, str],
+    held: Collection[str] = (),
+    wanted: Collection[str] = ANTHROPIC,
+) -> Kind:
     """Which Anthropic credential a session will be lent: the placeholder in its container must be of that kind.
 
-    held: names of what the running service holds. Empty if there is none at all.
+    held: names of what the running service holds. wanted: those it may be lent. Empty if there is none at all.
     """
-    for name in ANTHROPIC:
+    for name in (name for name in ANTHROPIC if name in wanted):
         credential = config.credentials[name]
         if name in held or locate(credential, home, environ).supplied:
             return "oauth" if credential.header == "authorization" else "api-key"

@@ -9,7 +9,9 @@ import base64
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
+from clauderon.config import lent
 from clauderon.config.schema import Credential
 from clauderon.proxy.http.needles import SHORTEST, Needles, joined
 from clauderon.proxy.logins import finding
@@ -46,34 +48,46 @@ class Grants:
         credentials: Mapping[str, Credential],
         secrets: Mapping[str, Secret],
         logins: Mapping[str, Lent] = NO_LOGINS,
+        *,
+        only: tuple[str, ...] | None = None,
+        without: tuple[str, ...] = (),
     ) -> None:
         """credentials: in order of precedence; secrets: by credential name, those that are set.
 
-        logins: by credential name, of those secrets that are a login's.
+        logins: by credential name, of those secrets that are a login's. only, without: for whom the table is, as
+        `config.lent` has it.
         """
+        self._all = credentials, secrets, logins
+        names = lent.names(credentials, only, without)
+        self._needles: dict[str, list[Needles]] = {}
         self._exact: dict[str, dict[int, Grant]] = {}
         self._below: dict[str, dict[int, Grant]] = {}
-        names = {name for c in credentials.values() for name in (c.header, *c.headers)}
-        self._headers = ALWAYS_REMOVED | {name.lower().encode() for name in names}
+        headers = {name for c in credentials.values() for name in (c.header, *c.headers)}
+        self._headers = ALWAYS_REMOVED | {name.lower().encode() for name in headers}
         self._remembered: dict[tuple[str, int], Grant | None] = {}
         unset: dict[tuple[str, int], list[Credential]] = {}
         for credential in credentials.values():
             if credential.name not in secrets and _is_login_alone(credential):
                 continue  # to who has no such login its host is one like any other
-            lent = logins.get(credential.name)
-            grant = _grant(credential, secrets.get(credential.name), lent)
+            grant = _grant(credential, secrets.get(credential.name), logins.get(credential.name))
+            found = grant.needles
+            if credential.name not in names:
+                grant = _withheld(grant, is_set=credential.name in secrets)
             for text in credential.hosts:
                 pattern = parse_pattern(text)
                 port = pattern.port or USUAL_PORT
+                if found is not None:
+                    self._needles.setdefault(pattern.host, []).append(found)
                 ports = (self._below if pattern.below else self._exact).setdefault(pattern.host, {})
                 before = ports.get(port)
-                # Of several for one host the first that has a secret counts, else the first.
-                if before is None or (before.value is None and grant.value is not None):
+                # Of several for one host the first that has a secret counts: one that is lent, else one that others
+                # are. Else the first.
+                if before is None or _weight(grant) > _weight(before):
                     ports[port] = grant
-                if grant.value is None:
+                if grant.value is None and credential.name in names:
                     lacking = unset.setdefault((pattern.host, port), [])
                     lacking.append(credential)
-                    if ports[port].value is None:
+                    if _weight(ports[port]) == 0:
                         ports[port] = replace(ports[port], hint=hint(*lacking))
         for grant in [grant for ports in self._exact.values() for grant in ports.values()]:
             if grant.lease is not None:
@@ -88,6 +102,10 @@ class Grants:
                 here = replace(grant, value=None, more=b"", model_api=False, websocket=False, paths=())
             if here.name == grant.name:
                 ports[USUAL_PORT] = replace(here, asking=tuple(path.encode() for path in paths))
+
+    def of(self, only: tuple[str, ...] | None, without: tuple[str, ...]) -> Grants:
+        """The same secrets for a session that is lent these alone."""
+        return self if only is None and not without else Grants(*self._all, only=only, without=without)
 
     @property
     def headers(self) -> frozenset[bytes]:
@@ -108,29 +126,38 @@ class Grants:
 
     def _find(self, host: str, port: int) -> Grant | None:
         tables = [self._exact[host]] if host in self._exact else []
+        found = self._needles.get(host, [])
         if self._below and ":" not in host:
             # The longest pattern is the most particular.
             labels = host.split(".")
-            names = ("." + ".".join(labels[start:]) for start in range(1, len(labels)))
+            names = ["." + ".".join(labels[start:]) for start in range(1, len(labels))]
             tables += [self._below[name] for name in names if name in self._below]
+            found = [*found, *(each for name in names for each in self._needles.get(name, ()))]
         if not tables:
             return None
         here = [ports[port] for ports in tables if port in ports]
         if here:
             grant = next((each for each in here if each.value is not None), here[0])
         else:
-            grant = _withheld(next(iter(tables[0].values())), host, port)
-        # What one port of a host was lent, another may show.
-        found = [each.needles for ports in tables for each in ports.values() if each.needles is not None]
+            grant = _elsewhere(next(iter(tables[0].values())), host, port)
+        # What one port of a host was lent, or another session, any answer of it may show.
         return replace(grant, needles=joined(found)) if found else grant
 
 
-class LiveGrants:
-    """The table in force: the data plane holds on to this, and a reload swaps what is behind it."""
+class Live:
+    """What some sessions are lent, in force: the data plane holds on to this, and a reload swaps what is behind it."""
 
-    headers: frozenset[bytes]
     # The method of the table itself: every request asks.
     grant: Callable[[str, int], Grant | None]
+
+    def __init__(self, grants: Grants) -> None:
+        self.grant = grants.grant
+
+
+class LiveGrants:
+    """The tables in force, one for each way to be lent less. Implements `dataplane.session.Credentials`."""
+
+    headers: frozenset[bytes]
 
     def __init__(
         self,
@@ -138,6 +165,9 @@ class LiveGrants:
         secrets: Mapping[str, Secret],
         logins: Mapping[str, Lent] = NO_LOGINS,
     ) -> None:
+        # As long as a session has it.
+        self._live: WeakValueDictionary[tuple[tuple[str, ...] | None, tuple[str, ...]], Live]
+        self._live = WeakValueDictionary()
         self.swap(credentials, secrets, logins)
 
     def swap(
@@ -147,11 +177,30 @@ class LiveGrants:
         logins: Mapping[str, Lent] = NO_LOGINS,
     ) -> None:
         """Use these credentials, secrets and logins from the next request on."""
-        grants = Grants(credentials, secrets, logins)
-        self.headers, self.grant = grants.headers, grants.grant
+        self._grants = Grants(credentials, secrets, logins)
+        self.headers = self._grants.headers
+        for key, live in list(self._live.items()):
+            live.grant = self._grants.of(*key).grant
+
+    def of(self, only: tuple[str, ...] | None, without: tuple[str, ...]) -> Live:
+        """What a session with these lists is lent, now and after every swap."""
+        live = self._live.get((only, without))
+        if live is None:
+            live = self._live[only, without] = Live(self._grants.of(only, without))
+        return live
 
 
-def _withheld(grant: Grant, host: str, port: int) -> Grant:
+def _withheld(grant: Grant, *, is_set: bool) -> Grant:
+    """The same for a session that is not lent it: its answers are looked through, and nothing is lent."""
+    words = f"make a session that is lent it: `clauderon create --credential {grant.name} ...`"
+    return replace(grant, value=None, more=b"", lease=None, withheld=is_set, hint=words)
+
+
+def _weight(grant: Grant) -> int:
+    return 2 if grant.value is not None else int(grant.withheld)
+
+
+def _elsewhere(grant: Grant, host: str, port: int) -> Grant:
     """The same for a port that the credential's table does not name: nothing is lent there."""
     named = f'"{format_authority(host, port)}"'
     words = (
@@ -180,7 +229,7 @@ def _more(credential: Credential, text: str, account: str) -> bytes:
     return "".join(lines).encode()
 
 
-def _grant(credential: Credential, secret: Secret | None, lent: Lent | None) -> Grant:
+def _grant(credential: Credential, secret: Secret | None, login: Lent | None) -> Grant:
     value: bytes | None = None
     needles, more = None, b""
     if secret is not None:
@@ -190,7 +239,7 @@ def _grant(credential: Credential, secret: Secret | None, lent: Lent | None) -> 
         value = credential.format.replace("{basic}", basic).replace("{secret}", text).encode()
         if len(text) >= SHORTEST:
             needles = Needles(text, credential.basic_user if "{basic}" in credential.format else None)
-        more = _more(credential, text, lent.account if lent is not None else "")
+        more = _more(credential, text, login.account if login is not None else "")
     return Grant(
         name=credential.name,
         header=credential.header.lower().encode(),
@@ -202,5 +251,5 @@ def _grant(credential: Credential, secret: Secret | None, lent: Lent | None) -> 
         scope=_scope(credential),
         more=more,
         paths=tuple(path.encode() for path in credential.paths),
-        lease=lent.lease if lent is not None and secret is not None else None,
+        lease=login.lease if login is not None and secret is not None else None,
     )
