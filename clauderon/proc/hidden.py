@@ -45,13 +45,16 @@ def hidden_line(question: str) -> bytes:
         termios.tcsetattr(0, termios.TCSAFLUSH, quiet)
         _say(question)
         line = os.read(0, MOST_TYPED + 1)
-        is_more = bool(select.select([0], [], [], _REST_S)[0]) and bool(os.read(0, 1))
+        # What follows need not end with a line: it can be read only so.
+        quiet[3] &= ~termios.ICANON
+        termios.tcsetattr(0, termios.TCSANOW, quiet)
+        rest = os.read(0, MOST_TYPED) if select.select([0], [], [], _REST_S)[0] else b""
     finally:
         # The rest of what was pasted is not for the shell to run.
         termios.tcsetattr(0, termios.TCSAFLUSH, before)
         _say("\n")
     if len(line) >= MOST_TYPED:
         raise NotALine("it is longer than a line of the terminal can be")
-    if is_more:
+    if rest.strip(b"\0"):  # a second Ctrl-D is a NUL
         raise NotALine("more than one line was pasted")
     return line.removesuffix(b"\n")

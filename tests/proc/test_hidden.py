@@ -28,12 +28,24 @@ sys.stdout.write(f"{len(line)} bytes")
         (b"hidden\n", "6 bytes"),
         (b"hid\x7fden\n", "5 bytes"),
         (b"hidden\x15x\n", "1 bytes"),
+        (b"hidden\x04", "6 bytes"),
         (b"hidden\x04\x04", "6 bytes"),
+        (b"hidden\nmore", "not a line: more than one"),
         (b"a" * 4094 + b"\n", "not a line: it is longer"),
         (b"a" * 9000 + b"\n", "not a line: it is longer"),
         (b"hidden\nmore\n", "not a line: more than one"),
     ],
-    ids=["a line", "corrected", "begun anew", "ctrl-d", "long", "cut", "two lines"],
+    ids=[
+        "a line",
+        "corrected",
+        "begun anew",
+        "ctrl-d",
+        "ctrl-d twice",
+        "a line and more",
+        "long",
+        "cut",
+        "two lines",
+    ],
 )
 def test_what_is_typed_is_taken_and_not_shown(tmp_path: Path, typed: bytes, says: str) -> None:
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
