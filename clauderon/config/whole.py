@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from clauderon import netrules
@@ -32,11 +33,6 @@ def check_whole(config: Config, source: Source) -> None:
         from clauderon.config.mistakes import not_one_of
 
         raise refuse("general", "default_agent", not_one_of(config.general.default_agent, config.agents))
-    for name in config.general.credentials or ():
-        if name not in config.credentials:
-            from clauderon.config.mistakes import not_one_of
-
-            raise refuse("general", "credentials", not_one_of(name, config.credentials))
     if config.proxy.port in config.proxy.session_port_range:
         key = "session_ports" if "proxy.session_ports" in config.origins else "port"
         raise refuse(
@@ -62,6 +58,20 @@ def check_whole(config: Config, source: Source) -> None:
         for key in ("input", "output"):
             if getattr(price, key) is None:
                 raise source.refuse(("prices", price.name, key), f"a price needs {key}")
+    _check_credentials(config, refuse)
+    for rule in map(netrules.parse, config.network.rules):
+        if rule.credential and rule.credential not in config.credentials:
+            from clauderon.config.mistakes import not_one_of
+
+            raise refuse("network", "rules", not_one_of(rule.credential, config.credentials))
+
+
+def _check_credentials(config: Config, refuse: Callable[[str, str, str], UsageError]) -> None:
+    for name in config.general.credentials or ():
+        if name not in config.credentials:
+            from clauderon.config.mistakes import not_one_of
+
+            raise refuse("general", "credentials", not_one_of(name, config.credentials))
     for credential in config.credentials.values():
         section = f"credentials.{credential.name}"
         if not credential.hosts:
@@ -75,8 +85,3 @@ def check_whole(config: Config, source: Source) -> None:
                 )
         if "{basic}" in credential.format and not credential.basic_user:
             raise refuse(section, "basic_user", "{basic} in format needs it")
-    for rule in map(netrules.parse, config.network.rules):
-        if rule.credential and rule.credential not in config.credentials:
-            from clauderon.config.mistakes import not_one_of
-
-            raise refuse("network", "rules", not_one_of(rule.credential, config.credentials))

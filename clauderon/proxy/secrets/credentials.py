@@ -1,7 +1,6 @@
 """Where each credential's secret comes from, and reading it there.
 
 From the environment, a command or `op://`, the keyring, a file or a login, the first of them that has it.
-
 Starts no process itself: what must be run is named, and its caller runs it, never on the proxy's event loop.
 Nothing here prints a secret, and printing what is here does not show one.
 """
@@ -17,10 +16,10 @@ from clauderon.config.schema import Config, Credential
 from clauderon.paths import Home
 from clauderon.proxy.logins import finding
 from clauderon.proxy.logins.client import Login
-from clauderon.proxy.secrets import ring
 from clauderon.proxy.secrets.in_file import MAX_SECRET_BYTES, BadSecret, file_text
 
 OP_SCHEME = "op://"
+KEYRING = "keyring"
 ANTHROPIC = ("anthropic", "anthropic-oauth")
 Kind = Literal["api-key", "oauth", ""]
 
@@ -75,7 +74,7 @@ class Located(NamedTuple):
     @property
     def teller(self) -> str:
         """Who is waited for where `argv` prints it, in a word; else empty."""
-        return ring.ORIGIN if self.origin.startswith(f"{ring.ORIGIN} ") else next(iter(self.argv), "")
+        return KEYRING if self.origin.startswith(f"{KEYRING} ") else next(iter(self.argv), "")
 
 
 class Given(NamedTuple):
@@ -91,8 +90,8 @@ class Given(NamedTuple):
             return name in credential.env
         if kind == "command":
             return bool(credential.command)
-        if kind == ring.ORIGIN:
-            return credential.file == name and ring.has(home, name)
+        if kind == KEYRING:
+            return credential.file == name and _in_keyring(home, name)
         if kind == "gh":
             return credential.login == "gh"
         return credential.file == name
@@ -141,10 +140,10 @@ def locate(
     if credential.command:
         return Located(f"command {os.path.basename(credential.command[0])}", argv=credential.command)  # noqa: PTH119
     if credential.file:
-        if ring.has(home, credential.file):
-            return Located(
-                f"{ring.ORIGIN} {credential.file}", argv=ring.asking_argv(home, "get", credential.file)
-            )
+        if _in_keyring(home, credential.file):
+            from clauderon.proxy.secrets.ring import asking_argv  # most have nothing there
+
+            return Located(f"{KEYRING} {credential.file}", argv=asking_argv(home, "get", credential.file))
         try:
             text = file_text(home, credential.file)
         except BadSecret as error:
@@ -152,6 +151,11 @@ def locate(
         if text is not None:
             return _read(f"file {credential.file}", text)
     return _login(credential.login, environ if host is None else host) if credential.login else Located()
+
+
+def _in_keyring(home: Home, file: str) -> bool:
+    """As far as we know: a note of it is there (`ring`)."""
+    return os.path.lexists(f"{home.keyring}/{file}")
 
 
 def _login(name: str, host: Mapping[str, str]) -> Located:

@@ -122,7 +122,7 @@ def stored(config: Config, home: Home, environ: Mapping[str, str]) -> list[Store
     rows = []
     for file in sorted(found, key=lambda file: (file not in order, order.get(file, file))):
         here = {each.name: credentials.locate(each, home, environ) for each in served(config, file)}
-        own = (f"{ring.ORIGIN} {file}", f"file {file}", f"op:// in file {file}")
+        own = (f"{credentials.KEYRING} {file}", f"file {file}", f"op:// in file {file}")
         rows.append(
             Stored(
                 name=order.get(file, file),
@@ -153,7 +153,7 @@ def given(
     for credential in served(config, file):
         located = credentials.locate(credential, home, environ)
         if not located.origin.startswith(("env ", "op:// in env ", "command ")):
-            in_keyring = secret is not None and located.teller == ring.ORIGIN
+            in_keyring = secret is not None and located.teller == credentials.KEYRING
             said[credential.name] = Given(secret, located.origin) if secret and in_keyring else None
     return said
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from clauderon import files
 from clauderon.paths import Home
 
-ORIGIN = "keyring"
 # What asks it ends with these: none answers at all; nothing of this name is in it; it is there, and cannot be opened.
 NONE, NOT_FOUND, CLOSED = 3, 4, 5
 # Every command that starts a session may wait that long for a keyring that is locked.
@@ -22,11 +21,6 @@ GET_S = 10
 # A person types a password meanwhile.
 KEEP_S = 60
 _MOST_BYTES = 1000
-
-
-def has(home: Home, file: str) -> bool:
-    """Whether the secret of this name is in the keyring, as far as we know."""
-    return os.path.lexists(f"{home.keyring}/{file}")
 
 
 def title(home: Home, file: str) -> str:

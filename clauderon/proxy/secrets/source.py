@@ -16,7 +16,7 @@ from clauderon.config.schema import Config
 from clauderon.errors import ClauderonError
 from clauderon.paths import Home
 from clauderon.proxy.logins import finding
-from clauderon.proxy.secrets import credentials, ring
+from clauderon.proxy.secrets import credentials
 from clauderon.proxy.secrets.credentials import Given, Located, Secret
 from clauderon.proxy.secrets.in_file import BadSecret
 
@@ -117,7 +117,9 @@ def _take(
                 # stderr is the command's to say; a careless one prints the secret there, so only its first line.
                 said = answer.error_text.split("\n")[0][:200]
                 why = f"{located.teller} ended with {answer.status}: {said}"
-                if located.teller == ring.ORIGIN:
+                if located.teller == credentials.KEYRING:
+                    from clauderon.proxy.secrets import ring
+
                     why = f"{said}; unlock it, then: clauderon proxy start"
                     if answer.status == ring.NOT_FOUND:
                         why = f"the keyring has it no more; to give it again: clauderon secret set {names[0]}"

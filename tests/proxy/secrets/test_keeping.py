@@ -48,7 +48,7 @@ def test_without_a_keyring_a_file_has_it(home: Home) -> None:
     where, why = keeping.keep(home, os.environ, "anthropic", FILE, VALUE)
     assert where == f"secrets/{FILE}" and why
     assert (home.secrets / FILE).read_text() == f"{VALUE.reveal()}\n"
-    assert not ring.has(home, FILE)
+    assert ring.names(home) == []
 
 
 def test_a_file_that_is_asked_for_comes_in_the_place_of_the_keyring(
@@ -73,7 +73,7 @@ def test_a_locked_keyring_is_an_error_and_not_a_file_in_its_place(
     with pytest.raises(BackendError, match="is locked") as caught:
         keeping.keep(home, environ, "anthropic", FILE, VALUE)
     assert "--file anthropic" in (caught.value.hint or "")
-    assert list(home.secrets.iterdir()) == [] and not ring.has(home, FILE)
+    assert list(home.secrets.iterdir()) == [] and ring.names(home) == []
 
 
 def test_what_a_locked_keyring_still_has_is_read_no_more_and_can_be_removed_later(
