@@ -19,7 +19,10 @@ _HEAD = """\
 """
 
 # What the template has for a key whose default, "absent", cannot be written down.
-_EXAMPLES = {"network.allow": '["api.anthropic.com", "*.github.com"]'}
+_EXAMPLES = {
+    "general.credentials": '["anthropic", "github"]',
+    "network.allow": '["api.anthropic.com", "*.github.com"]',
+}
 
 _OWN_TABLES = {
     f"agents.{ANY}": """\

@@ -34,7 +34,7 @@ def test_the_template_without_its_comment_signs_loads_to_the_defaults_too(tmp_pa
     head_and_proxy, network = rest.split("# [credentials.example]")
     network = re.sub(r"(?m)^# \[prices\..*\n(?:# .*\n)+", "", network[network.index("\n[network]") :])
     text = head + head_and_proxy + network
-    bare = re.sub(r"(?m)^allow = .*\n", "", _VALUE.sub("", text))
+    bare = re.sub(r"(?m)^(?:allow|credentials) = .*\n", "", _VALUE.sub("", text))
     loaded = load(tmp_path, bare)
     assert loaded._replace(origins={}) == defaults
     assert set(loaded.origins.values()) == {"file"}

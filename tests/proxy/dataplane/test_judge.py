@@ -37,11 +37,8 @@ UNJUDGED = Verdict("none yet")
 TARGETS = Targets({"named.test:443": "127.0.0.1:9000"}, ["far.test"])
 
 
-class Table:
-    """The credentials, as the data plane asks for them."""
-
-    def __init__(self) -> None:
-        self.headers = frozenset({b"authorization", b"x-api-key"})
+class Table:  # the credentials
+    headers = frozenset({b"authorization", b"x-api-key"})
 
     def of(self, only: tuple[str, ...] | None, without: tuple[str, ...]) -> Table:
         return self
