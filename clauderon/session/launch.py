@@ -236,7 +236,7 @@ def run(
                 pass  # described without it, the next time
             elif failures.network_half_made(failure) and not completed:
                 completed = True
-                resources.complete(context, gateway.network)
+                gateway = resources.complete(context, gateway)
             elif failures.address_taken(failure) and attempt < ADDRESS_ATTEMPTS:
                 attempt += 1
                 session = context.store.update(

@@ -154,12 +154,17 @@ def proven(context: Context, gateway: Gateway) -> None:
         context.store.keep_fact(key, gateway.network_id)
 
 
-def complete(context: Context, name: str) -> None:
-    """Make a network anew that a killed command left half made: with its subnet configured, and otherwise as it was."""
-    with network_lock(context, name):
-        network = network_of(context.docker, name)
-        if network is not None:
-            made_anew(context, network, internal=network.internal)
+def complete(context: Context, gateway: Gateway) -> Gateway:
+    """Make a network anew that a killed command left half made: with its subnet configured, and otherwise as it was.
+
+    Returns the way by the one that is there now.
+    """
+    with network_lock(context, gateway.network):
+        network = network_of(context.docker, gateway.network)
+        if network is None:
+            return gateway
+        made = made_anew(context, network, internal=network.internal)
+    return gateway._replace(network_id=made.id)
 
 
 def made_anew(context: Context, network: Network, *, internal: bool) -> Network:

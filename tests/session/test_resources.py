@@ -205,10 +205,13 @@ def test_a_half_made_network_is_ours_unused_and_not_said_to_be_whole(
 
 def test_completing_keeps_the_subnet_and_what_the_network_is(context: Context, engine: Engine) -> None:
     networks = Networks(engine, network(internal=True))
-    resources.complete(context, "clauderon")
+    before = ensured(context, network(internal=True))
+    after = resources.complete(context, before)
     assert networks.asked == ["remove", "create 10.1.0.0/24"]
     assert networks.by_name["clauderon"].internal
-    resources.complete(context, "gone")
+    assert after == before._replace(network_id=networks.by_name["clauderon"].id)
+    gone = before._replace(network="gone")
+    assert resources.complete(context, gone) == gone
 
 
 @pytest.mark.parametrize("other", [network(endpoints=2), network(labels={})])
@@ -218,7 +221,7 @@ def test_a_network_that_is_used_or_not_ours_is_not_made_anew(
     """Seen to be removed under another's containers without the question."""
     networks = Networks(engine, other)
     with pytest.raises(BackendError) as caught:
-        resources.complete(context, "clauderon")
+        resources.complete(context, ensured(context, other))
     assert (caught.value.hint or "").startswith("docker network rm clauderon") and networks.asked == []
 
 
