@@ -1,6 +1,6 @@
 """Lines of the audit by another than the proxy: what the dashboard refused. One write a line, never a wait.
 
-Who is refused may ask as often as it likes: beyond a few a second it is counted, not told one by one.
+A client that is refused may ask again without end. Beyond a few a second its requests are only counted.
 """
 
 from __future__ import annotations

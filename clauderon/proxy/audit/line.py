@@ -10,7 +10,7 @@ from json.encoder import encode_basestring_ascii as quoted
 
 from clauderon.proxy.audit.record import AuditRecord
 
-# Of a text as JSON.
+# The longest text that is written, as JSON.
 LONGEST = 1024
 _REMEMBERED = 1024
 

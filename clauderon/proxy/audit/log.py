@@ -35,9 +35,9 @@ FLUSH_S = 0.1
 RETRY_S = 1.0
 # About 40 MB of lines; at that rate the disk is the problem.
 MAX_QUEUED = 100_000
-# So many records' lines are made at once: few enough that nobody waits for them (a tenth of a millisecond).
+# How many lines are made in one go: few enough that nobody waits for them (a tenth of a millisecond).
 BATCH = 32
-# To a queue that is full, a session may still add until it has one in so many of its places.
+# A session may still add to a full queue until it has one in this many of its places.
 ROOM = 8
 MODE = 0o600
 
@@ -104,7 +104,7 @@ class AuditLog:
             # Gathers a batch: one write a tenth of a second, however many requests.
             self._ending.wait(FLUSH_S)
             self._wanted.clear()
-            # Only now: what is queued or stopped from here on sets `_wanted` again.
+            # Cleared only now, so that whatever is queued or stopped from here on sets `_wanted` again.
             self._told = False
             stopping = self._ending.is_set()
             try:

@@ -48,7 +48,7 @@ class _Session:
 
 
 class Repeats:
-    """The counts of every session. Its caller sees to it that one thread at a time is in here."""
+    """The counts of every session. The caller must let only one thread at a time use it."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, _Session] = {}

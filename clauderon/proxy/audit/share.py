@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 _BLOCK = 256 * 1024
-# After each block: a thread that computes on would keep the loop waiting for a switch interval, time and again.
+# The thread rests after each block: while it computes, the event loop waits for a switch interval every time.
 _REST_S = 0.002
 # Lines of one session that follow each other are kept or dropped together, up to so much.
 _RUN = 64 * 1024

@@ -22,7 +22,7 @@ from clauderon.proxy.ca.record import DAY_S, CaFacts
 if TYPE_CHECKING:
     from cryptography import x509
 
-# Backdated, for containers and hosts whose clock is behind.
+# The certificate begins in the past, for containers and hosts whose clock is behind.
 BACKDATE_S = DAY_S
 CA_VALID_S = 730 * DAY_S
 KEY_MODE = 0o600
@@ -144,7 +144,7 @@ def _ca_certificate(key_pem: bytes, not_before: float, not_after: float) -> x509
 
 @contextlib.contextmanager
 def _lock(home: Home) -> Iterator[None]:
-    """Two first commands at once make one CA."""
+    """A lock, so that two commands that are the first at the same time make one CA."""
     home.create()
     descriptor = os.open(home.locks / "proxy-ca.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -32,7 +32,7 @@ LEAF_VALID_S = 90 * DAY_S
 LEAF_MARGIN_S = DAY_S
 # About 1 KiB each, and 40 with a context of its own.
 LEAVES_KEPT = 1024
-# Nothing can ever be there.
+# No file can exist at this path.
 _NOWHERE = "/dev/null/no-key"
 
 
@@ -72,7 +72,7 @@ class Authority:
         self._own.clear()
 
     def _prepare(self) -> None:
-        """What the first leaf needs. Not before: a service that nobody used yet is spared `cryptography`, 10 MiB."""
+        """Make what the first leaf needs; only then, since loading `cryptography` costs a service 10 MiB."""
         from cryptography.hazmat.primitives.asymmetric import ec
 
         from clauderon.proxy.ca import certs
@@ -205,7 +205,7 @@ def _load_alone(context: ssl.SSLContext, cert_pem: bytes) -> None:
 
 
 def _takes_certificates_alone(context: ssl.SSLContext, cert_pem: bytes) -> bool:
-    """Whether `_load_alone` does with this Python and this OpenSSL what nothing promises: a handshake shows."""
+    """Whether `_load_alone` works with this Python and this OpenSSL. No document promises it, so a handshake is tried."""
     try:
         _load_alone(context, cert_pem)
         to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()

@@ -15,7 +15,7 @@ from clauderon.paths import Home
 from clauderon.proxy.ca import trust
 
 DAY_S = 86_400
-# A renewed certificate has the old key: containers that hold the old one go on until it expires.
+# A renewed certificate has the old key, so that containers which hold the old certificate can use it until it ends.
 RENEW_BEFORE_S = 60 * DAY_S
 
 

@@ -71,7 +71,7 @@ def truststore(bundle_pem: bytes) -> bytes | None:
         return None
     entries = []
     with warnings.catch_warnings():
-        # Roots of the nineties have serial numbers that today's RFC forbids; they are still roots.
+        # Some old roots have serial numbers that today's RFC forbids. They are trusted all the same.
         warnings.simplefilter("ignore")
         for number, block in enumerate(certificates(bundle_pem), start=1):
             try:
