@@ -25,13 +25,13 @@ def mount_value(mount: Mount) -> str:
     if mount.read_only:
         fields.append("readonly")
     if mount.kind == "volume":
-        # Else docker fills an empty one with what the image has there, its owner and its mode too.
+        # Without it docker copies what the image has there into an empty volume, owner and mode included.
         fields.append("volume-nocopy")
     return ",".join(_csv(field) for field in fields)
 
 
 def _overlay_fields(mount: Mount) -> list[str]:
-    """A volume without a name: it is removed with its container, and its labels say whose it is should it be left."""
+    """A volume without a name, which is removed with its container. Its labels say whose it is, should it be left."""
     home, session_id = mount.owner
     return [
         "type=volume",
@@ -185,7 +185,7 @@ def inspect_argv(names: Collection[str]) -> list[str]:
     return ["inspect", "--format", "{{json .}}", *map(operand, names)]
 
 
-# All of it would be ten kilobytes, the log of its health checks among them.
+# The whole answer would have ten kilobytes, with the log of the health checks among them.
 _DETAIL = ",".join(
     f'"{path.rpartition(".")[2]}":{{{{json .{path}}}}}'
     for path in (

@@ -14,7 +14,7 @@ from clauderon.errors import BackendError, CommandFailed, CommandTimeout
 
 # A healthy engine answers these questions in milliseconds; a hung one must not hang us for ever.
 QUESTION_TIMEOUT_S = 60.0
-# What makes, stops or removes something takes seconds, and a minute on a slow disk with a large container.
+# A call that makes, stops or removes something takes seconds, or a minute on a slow disk with a large container.
 ACT_TIMEOUT_S = 300.0
 # How long an interrupt waits for the answer to a call. What the engine was asked to make it makes, also when docker is
 # gone; whoever undoes it must not look before it is there. A person waits for the prompt meanwhile.
@@ -153,7 +153,7 @@ class Caller:
         return None if answer is None else answer.decode("utf-8", "replace")
 
     def giving_up(self, argv: Sequence[str], timeout_s: float | None) -> Callable[[], None]:
-        """What to do when a call is not answered. One that may take any time, or that asks a registry, says nothing
+        """What to do when a call is not answered. A call that may take any time, or that asks a registry, says nothing
         of the engine."""
 
         def give_up() -> None:

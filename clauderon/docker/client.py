@@ -15,7 +15,7 @@ from clauderon.errors import CommandFailed
 if TYPE_CHECKING:
     from clauderon.spec import ContainerSpec
 
-# A registry that has not answered by then is as good as out of reach, for somebody who waits for a report.
+# After so long a registry is taken to be out of reach, since a person waits for the report.
 REGISTRY_TIMEOUT_S = 15.0
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from clauderon.errors import UsageError
 
 ATTACH = "ctrl-p,ctrl-q"
-# For programs that one ends by leaving them. docker's own would hold back every ctrl-p, which goes up a line in a
-# shell and an editor, until the next key; these two have hardly another use.
+# The keys that leave a program running. docker's own begin with ctrl-p, which shells and editors use to go up a
+# line, and docker would hold it back until the next key. These two keys have hardly another use.
 EXEC = "ctrl-^,ctrl-q"
 _CONTROLS = frozenset("abcdefghijklmnopqrstuvwxyz@[\\]^_")
 

@@ -11,7 +11,7 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _HERE = ("Already exists", "Pull complete")
 _FETCHED = ("Verifying Checksum", "Download complete", "Extracting", *_HERE)
-# A line is short; what has no end is none.
+# A line is short. Longer text without a newline is no line and is dropped.
 _MOST = 4096
 
 
