@@ -205,7 +205,7 @@ def _load_alone(context: ssl.SSLContext, cert_pem: bytes) -> None:
 
 
 def _takes_certificates_alone(context: ssl.SSLContext, cert_pem: bytes) -> bool:
-    """Whether `_load_alone` works with this Python and this OpenSSL. No document promises it, so a handshake is tried."""
+    """Whether `_load_alone` works with this Python and OpenSSL. Nothing promises it, so a handshake is tried."""
     try:
         _load_alone(context, cert_pem)
         to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()

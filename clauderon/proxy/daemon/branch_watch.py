@@ -18,10 +18,10 @@ from clauderon.paths import Home
 if TYPE_CHECKING:
     import subprocess
 
-# The rest waits its turn: a burst of commits in many sessions must not start as many gits.
+# Further sessions wait: commits in many sessions at once must not start as many gits.
 AT_ONCE = 2
-# A session whose sync took long rests so many times as long, and ten minutes at the most: what it puts in the way of
-# one sync, and of the next, takes a part of one core and no more.
+# After a sync a session rests this many times as long as it took, at most ten minutes. So a session that makes its
+# syncs slow takes no more than a part of one core.
 QUICK_S = 2.0
 REST = 4
 LONGEST_REST_S = 600.0

@@ -23,7 +23,7 @@ from clauderon.proxy.secrets.in_file import BadSecret
 
 MAX_BODY = 1 << 20
 READ = 1 << 16
-# A request that does not come whole within this time is not waited for.
+# A request that is not whole after this time is dropped.
 PATIENCE_S = 5.0
 CLOSING_S = 1.0
 Answer = dict[str, Any]

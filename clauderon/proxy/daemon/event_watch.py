@@ -22,13 +22,13 @@ from clauderon.proxy.daemon import logfile
 if TYPE_CHECKING:
     import subprocess
 
-# Hooks at one time, and those that wait their turn: what comes beyond that is left out, and the log says so.
+# How many hooks run at one time, and how many may wait. Further ones are left out, and the log says so.
 AT_ONCE = 4
 MOST_WAITING = 100
 DEADLINE_S = 60.0
-# A container writes what it does: it must not have a hook run with every look.
+# A container writes its own activity, and must not be able to start a hook at every look.
 SESSION_REST_S = 10.0
-# What the desktop is told where there is no hook. A container's words are a program's words here, never the shell's.
+# The command for the desktop where there is no hook. A container's words become arguments of it, never shell code.
 _DESKTOP = """
 about=${CLAUDERON_EVENT_SESSION:-$CLAUDERON_EVENT_OF}
 case $CLAUDERON_EVENT in

@@ -25,9 +25,9 @@ from clauderon.proxy.logins.renew import SOON_S, digest
 from clauderon.proxy.secrets.credentials import Secret
 from clauderon.proxy.secrets.grants import Lent
 
-# A client that runs renews five minutes before the end: it comes first.
+# A client that runs renews its token five minutes before the end, so it does so before us.
 EARLY_S = 240.0
-# Of a short-lived token's life.
+# The same for a short-lived token, as a part of its life.
 EARLY_SHARE = 0.1
 # After a failure that may pass, and between two renewals that a host's refusal asked for.
 RETRY_S = 10.0

@@ -34,7 +34,7 @@ class Lock:
     def write(self, content: dict[str, Any]) -> None:
         """Replace the file's content, JSON. A full disk is no error."""
         data = json.dumps(content).encode()
-        # A full disk leaves what stood there, or half of it: readers take that for a service that is starting.
+        # With a full disk the old text stays, or half of the new one. Readers take that for a service that is starting.
         with contextlib.suppress(OSError):
             os.pwrite(self._descriptor, data, 0)
             os.ftruncate(self._descriptor, len(data))
@@ -59,7 +59,7 @@ def acquire(home: Home) -> Lock | None:
     while True:
         if filelock.exclusive(descriptor):
             return Lock(descriptor, _path(home))
-        # Waiting for a service would mean to take its place when it is told to stop.
+        # Whoever waited here for a running service would take its place when that is told to stop.
         if _is_exclusive(descriptor) or time.monotonic() > deadline:
             os.close(descriptor)
             return None

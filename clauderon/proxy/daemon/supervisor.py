@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 1.0
 # How long requests in flight may take once we are told to stop (`worker.DRAIN_S`), and some more.
 STOP_GRACE_S = 8.0
-# A worker that sends nothing for that long hangs: it sends something every 2 s.
+# A worker that sends nothing for this long hangs: a healthy one sends something every 2 s.
 SILENCE_S = 10.0
-# When we were not run for that long ourselves (a paused machine), nor was the worker: it gets its time again.
+# Where this process itself did not run for so long (a paused machine), the worker gets its time again.
 PAUSED_S = 3.0
 START_S = 30.0
-# So many deaths of a working worker are replaced at once; what dies more often waits a second each time.
+# A worker that dies is replaced at once this many times; after that each replacement waits a second.
 QUICK_RESTARTS = 20
 QUICK_WINDOW_S = 10.0
 MAX_DELAY_S = 30.0
-# A first worker that cannot start so many times ends the service: somebody is waiting for an answer.
+# The service ends once its first worker has failed to start this many times, since a person waits for an answer.
 FIRST_TRIES = 3
 FATAL = "fatal: "
 
@@ -67,7 +67,7 @@ def run(home: Home, config: Config, environ: Mapping[str, str]) -> NoReturn:
 
 def restart_delay_s(failures: int) -> float:
     """How long the next start waits after so many that failed, one after the other."""
-    return min(0.1 * 2.0 ** min(failures, 16), MAX_DELAY_S)  # months of failures are no number for a float
+    return min(0.1 * 2.0 ** min(failures, 16), MAX_DELAY_S)  # bounded, since a float holds no larger power
 
 
 class Supervisor:

@@ -32,7 +32,7 @@ def address(path: Path) -> Iterator[str]:
 
 
 def listen(path: Path) -> socket.socket:
-    """A listening socket at `path`, mode 0600 from its first instant; what stood there is removed."""
+    """A listening socket at `path`, mode 0600 from its first instant; a file at that path is removed."""
     import socket
 
     path.unlink(missing_ok=True)

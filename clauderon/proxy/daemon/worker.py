@@ -33,9 +33,9 @@ from clauderon.proxy.secrets.grants import LiveGrants
 
 BEAT_S = 2.0
 DRAIN_S = 5.0
-# A port somebody else had, a bridge that was not there: tried again this often.
+# How often a port is tried again that another program had, or whose bridge was not there.
 RETRY_S = 5.0
-# What a person changes by hand, config.toml and secrets/, is looked at this often.
+# How often config.toml and secrets/ are looked at, which a person changes by hand.
 LOOK_S = 1.0
 CONTROL = "control"
 MIB = 1 << 20

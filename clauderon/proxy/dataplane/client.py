@@ -257,7 +257,7 @@ class Client(Wire):
         self.ticks = 0
 
     def flush_pending(self) -> None:
-        """Pass on what the client sent before its tunnel stood."""
+        """Pass on what the client sent before its tunnel was open."""
         pending, self.pending = bytes(self.pending), b""
         self.release(PIPELINE)
         if pending and self.tunnel is not None:

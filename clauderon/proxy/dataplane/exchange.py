@@ -211,7 +211,7 @@ class Exchange:
         """Bytes of the answer."""
         self.client.ticks = 0
         if self.answered:
-            # More than it was asked for: it must not become the answer to the client's next request.
+            # The upstream sent too much. The rest must not become the answer to the client's next request.
             self.response.extra = True
             self._complete()
             return
@@ -229,7 +229,7 @@ class Exchange:
             self._switch()
         elif self.response.status:
             if self._streaming:
-                # Nothing will join it, and somebody may be reading along; so may they with all that follows.
+                # Nothing else comes with this piece, and a person may read along: it and the next ones go at once.
                 self.client.flush()
                 self.response.send = self.client.send_now
             self._streaming = True
@@ -301,7 +301,7 @@ class Exchange:
             self.upstream = upstream.owner = None
             upstream.close()
             self.record("request", error="credential-echo" if response.echoed else None)
-            # A TLS end without a goodbye may be a cut: then the client gets none either.
+            # TLS that ends without a goodbye may have been cut. Then the client gets no goodbye either.
             self.client.exchange_done(True, unread=not self.sent, abrupt=not clean)
             return
         upstream.abort()
@@ -317,7 +317,7 @@ class Exchange:
         upstream.owner = None
         self.upstream = None
         if self._reused and self._message and not response.begun:
-            # It was closed while idle, and asking twice changes nothing (RFC 9110 9.2.2): once more, on a new one.
+            # The idle connection was closed. This request may be sent twice (RFC 9110 9.2.2), so a new one is used.
             self._reused = False
             self._dial()
             return

@@ -56,7 +56,7 @@ class GatedExchange(Exchange):
             self._ask([bytes(data[first:last]) for first, last in spans])
         if self._refusal is not None and (self.sent or self._refusal.answer is None):
             # git reads the answer only once it has sent its pack; whoever speaks HTTP stops at a status like 403.
-            self.sent = False  # so that the connection ends with this
+            self.sent = False  # so that the connection ends after the refusal
             self.fail(self._refusal)
         return used
 
@@ -71,7 +71,7 @@ class GatedExchange(Exchange):
         except Problem as problem:
             self._refusal = problem
             self._pieces = []
-            self.grant = None  # it was not lent, for the audit
+            self.grant = None  # the audit must not say that a credential was lent
             return
         if passed:
             self._gate = None

@@ -1,4 +1,4 @@
-"""Take a tunnel's TLS upon us: the leaf for its host, and the server name that must agree with it."""
+"""End a tunnel's TLS here: the leaf for its host, and the server name that must agree with it."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def _forward(
         if verdict.problem is not None:
             raise problems.refusal(verdict)
     if grant is None and key.secure and first_line is None and not head.edited:
-        return Forward(head.wire, key, verdict.rule, None)  # as nearly all that ask for no secret
+        return Forward(head.wire, key, verdict.rule, None)  # the usual case of a request that needs no secret
     injected = gate = None
     if grant is not None:
         if shared.headers is not shared.credentials.headers:
@@ -157,7 +157,7 @@ def _forward(
                 raise problems.no_credential(grant, key)
     plain = grant is not None and grant.may_come_back
     if not key.secure:
-        # An upstream proxy reads it, with a password of ours: its answer is looked through as well.
+        # An upstream proxy reads the request, with a password of ours, so its answer is looked through as well.
         proxy = shared.dialler.proxy_for(key, session.rules)
         plain = plain or (proxy is not None and proxy.needles is not None)
     message = head.render(injected=injected, strip=grant is not None, plain=plain, first_line=first_line)
@@ -231,7 +231,7 @@ def _check_agreement(asker: Asker, head: RequestHead) -> bytes | None:
         what = f"the tunnel is to {asker.host}, the TLS handshake asks for {asker.sni}"
         raise Problem.by_policy(421, "misdirected", "agreement", what)
     if head.host is None:
-        # HTTP/1.0 may leave it out; the upstream is told all the same.
+        # HTTP/1.0 may leave the Host out. The upstream is sent one all the same.
         return b"%b\r\nHost: %b" % (head.lines[0], format_authority(asker.host, asker.port).encode())
     if _authority(head.host, asker.port) != (asker.host, asker.port):
         raise problems.misdirected(f"the tunnel is to {format_authority(asker.host, asker.port)}", head)

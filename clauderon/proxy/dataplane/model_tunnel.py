@@ -1,6 +1,6 @@
 """A WebSocket to a model: counted as it passes, and ended between two messages when a budget is used up.
 
-Whatever it says of the budget stands in a frame of its own, in the shape of the API's errors, before the close.
+The refusal is a frame of its own, in the shape of the API's errors, before the frame that closes.
 """
 
 from __future__ import annotations

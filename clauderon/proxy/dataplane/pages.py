@@ -12,7 +12,7 @@ from clauderon.proxy.policy.hosts import HostError, parse_authority
 
 METRICS = b"/metrics"
 _METRICS_TYPE = b"application/openmetrics-text; version=1.0.0; charset=utf-8"
-# A page of a browser's may have a name of its own lead to this machine.
+# A web page can have a name of its own resolve to this machine, so other names are refused.
 _OUR_NAMES = ("127.0.0.1", "localhost", "::1")
 
 

@@ -13,7 +13,7 @@ _WEIGHT = re.compile(rb"q=([01](?:\.[0-9]{0,3})?)")
 _ASK = (
     "nothing inside this container changes that: go on without it, or tell the person who runs this session"
 )
-# By the code of the refusal: what is open all the same.
+# What is still allowed, by the code of the refusal.
 _INSTEAD = {
     "not-allowed": f"{_ASK} which host you need, and what for",
     "deny": f"{_ASK} which host you need, and what for",

@@ -40,7 +40,7 @@ class Leaves(Protocol):
 
 
 class Lending(Protocol):
-    """What one session is lent. Secrets were resolved beforehand; a look-up never blocks."""
+    """What one session is lent. The secrets were read before, so a look-up never blocks."""
 
     def grant(self, host: str, port: int) -> Grant | None:
         """The grant for a normalised host name (`hosts.normalise_host`), or None for a host without credential."""
@@ -171,7 +171,7 @@ class Session:
         if verdict.problem is not None:
             return False
         if verdict.finer and verdict != before.decide(key.host, key.port):
-            return False  # what it began with is not known any more
+            return False  # how it began is no longer known
         if verdict.passthrough or not self.rules.read_only:
             return True
         grant = self.lent.grant(key.host, key.port)

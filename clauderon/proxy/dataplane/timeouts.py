@@ -122,7 +122,7 @@ def _busy(client: Timed) -> None:
             exchange.client_stopped()
     elif client.ticks > STALL_TICKS:
         if exchange is None:
-            client.drop()  # it does not read what it was answered
+            client.drop()  # the client does not read the answer
         elif exchange.upstream is None or exchange.upstream.ticks > STALL_TICKS:
             what = f"{exchange.key.host} sent nothing for {STALL_TICKS} s"
             exchange.fail(Problem(504, "upstream-stalled", what, "try again"))

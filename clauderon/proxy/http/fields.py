@@ -87,6 +87,6 @@ def split_head(wire: bytes, status: int) -> list[bytes]:
 
 def parse_length(text: bytes, status: int) -> int:
     """A Content-Length. Raises HeadError with `status`."""
-    if len(text) > _LONGEST_LENGTH or not text.isdigit():  # of bytes: by ASCII's digits alone
+    if len(text) > _LONGEST_LENGTH or not text.isdigit():  # isdigit of bytes knows ASCII's digits alone
         raise HeadError(status, "a Content-Length that is not one plain number")
     return int(text)

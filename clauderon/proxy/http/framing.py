@@ -17,9 +17,9 @@ MAX_TRAILER = 16 * 1024
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*'
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;%b+(?:=(?:%b+|%b\"))?)*\r\n" % (_TOKEN, _TOKEN, _QUOTED))
-# The same after a chunk's data; with neither extension nor padding, as nearly all are.
+# The same after a chunk's data, without extension and padding: nearly every chunk is like this.
 _NEXT_SIZE = re.compile(rb"\r\n([0-9A-Fa-f]{1,15})\r\n")
-# Any beginning of the first.
+# Any beginning of a line that _SIZE takes.
 _SIZE_SO_FAR = re.compile(
     rb"[0-9A-Fa-f]{0,15}|[0-9A-Fa-f]{1,15}(?:;%b+(?:=(?:%b+|%b\"))?)*(?:\r|;%b*|;%b+=(?:%b\\?)?)?"
     % (_TOKEN, _TOKEN, _QUOTED, _TOKEN, _TOKEN, _QUOTED)

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Protocol
 
-# From this many bytes on, a body that grows more than so many times is made to swell and not to be read.
+# A body of at least this many bytes that grows by more than this factor was made to fill a memory, not to be read.
 PLENTY = 64 << 20
 SWOLLEN = 100
 _STEP = 1 << 20

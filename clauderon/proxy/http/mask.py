@@ -77,7 +77,7 @@ class Mask:
             return data
         if growing:
             return self._hold(data, spans, len(text) - growing)
-        # A line of framing that is cut: a trailer, an extension.
+        # A line of the framing was cut: a trailer, or an extension.
         growing = 0 if plain else self.needles.growing(data[spans[-1][1] if spans else 0 :])
         if growing:
             self._held, self._held_spans = bytes(data[-growing:]), []

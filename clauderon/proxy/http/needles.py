@@ -25,7 +25,7 @@ from clauderon.proxy.http.room import Room
 
 BITS = 80
 TAIL = 43  # 256 bits in base64. What is before them may be a payload that anybody can read.
-# What is shorter would be found everywhere by chance.
+# Shorter texts would be found everywhere by chance.
 SHORTEST = 8
 _AT_ONCE = 512  # pieces of a large text, and of what is left
 _FEW = 64
@@ -163,7 +163,7 @@ class Needles:
         if not _NEVER_ESCAPED.fullmatch(secret):
             longest *= _LONGEST_ESCAPE
             self._escapes = _escapes(self._alphabet, self.shortest, longest)
-        # In steps, so that it does not even say how long the secret is.
+        # The length is rounded, so that it does not even say how long the secret is.
         self.keep = -(-longest // 64) * 64
 
     def find(self, text: Data) -> Spans:

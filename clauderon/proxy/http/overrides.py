@@ -11,7 +11,7 @@ _OTHER = re.compile(rb"[^a-z0-9]+")
 _OVERRIDING_FIELD = re.compile(
     rb".*(?:method|override).*|.*verb|(?:x|http)*(?:original|rewrite)(?:url|uri|path)"
 )
-# Say nothing about the method of the request they are in: CORS, and the SDKs of the model APIs.
+# These fields say nothing about the method of their own request: those of CORS, and of the model APIs' SDKs.
 _HARMLESS_FIELDS = frozenset({b"accesscontrolrequestmethod", b"xstainlesshelpermethod"})
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 
-# To a host that speaks nothing older.
+# The advice for a host that speaks no older HTTP.
 HTTP2_FIX = "to have it reached without the proxy's reading along: add {} to [proxy] passthrough"
 
 _REASONS = {
@@ -143,7 +143,7 @@ def render(problem: Problem, *, method: bytes = b"GET", shape: str = "", close: 
         f"X-Clauderon-Refusal: {problem.code}\r\n"
     )
     if problem.code.startswith("budget"):
-        head += "X-Should-Retry: false\r\n"  # the clients of Anthropic and OpenAI heed it
+        head += "X-Should-Retry: false\r\n"  # the clients of Anthropic and OpenAI obey it
     if close:
         head += "Connection: close\r\n"
     return head.encode("ascii", "replace") + b"\r\n" + (b"" if method == b"HEAD" else body)

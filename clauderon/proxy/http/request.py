@@ -38,7 +38,7 @@ PARTS = (
     b"x-http-range", b"x-original-range", b"a-im", b"accept-charset",
     b"want-digest", b"want-content-digest", b"want-repr-digest",
 )  # fmt: skip
-# Never removed because a `Connection` field names them.
+# These are kept even where a `Connection` field names them.
 _PROTECTED = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"connection"}
 )
@@ -167,7 +167,7 @@ def parse_request(wire: bytes, table: FieldTable) -> RequestHead:
         elif code == LENGTH:
             if length is not None:
                 raise HeadError(400, "more than one Content-Length")
-            length = value.strip(b" ")  # a tab some would take for part of the value
+            length = value.strip(b" ")  # some parsers would take a tab for a part of the value
         elif code == TRANSFER:
             if transfer is not None:
                 raise HeadError(400, "more than one Transfer-Encoding")

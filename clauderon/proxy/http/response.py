@@ -40,7 +40,7 @@ MORE, WHOLE, SWITCHED = range(3)
 # For a compressed body that holds the secret and for one too large to know: whoever can choose what is beside the
 # secret must not learn how well it was compressed.
 _OPAQUE = "a compressed answer, which it was asked not to send and which is too large to look into, broken or an echo"
-# Its length would show how well a secret in it was compressed (BREACH), and there is nothing to look into.
+# The length would show how well a secret in the body was compressed (BREACH), and there is no body to look into.
 _LENGTH_ALONE = "the head of a compressed answer, which it was asked not to send, without the answer"
 
 
@@ -222,7 +222,7 @@ class Response:
                 raise ResponseError("partial", "a part of its answer that was not asked for", "partial")
             if head.encoding or not 0 <= head.length <= len(data) - size:
                 return self._masked_head(head, data, size)
-            # All of it is here, in the plain: one look is enough. It is as long afterwards.
+            # The whole body is here and not compressed, so one look is enough. The mask keeps its length.
             data = mask.whole(data)
         return self._final(head, data, size)
 

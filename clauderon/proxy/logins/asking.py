@@ -19,8 +19,8 @@ from clauderon.proxy.net.routes import Routes
 from clauderon.proxy.policy.hosts import format_authority
 
 CONNECT_S = 10.0
-# Once it was asked, an issuer is waited for: to leave early is to lose what it answers.
-ANSWER_S = 50.0  # less than a client's lock is believed (`locks.STALE_S`)
+# Once an issuer was asked, its answer must be waited for: it holds the only token that works from then on.
+ANSWER_S = 50.0  # shorter than a client's lock is respected (`locks.STALE_S`)
 _MOST_BYTES = 128 * 1024  # encrypted; what the kernel holds for us
 _LOOK_S = 0.01
 # How the end of the other side's sending is told, where it can be.

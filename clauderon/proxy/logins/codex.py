@@ -51,7 +51,7 @@ def _parse(content: Content) -> Login | None:
 
 
 def _until(claims: Content, last_refresh: str) -> float | None:
-    """The token's end by our clock: the issuer's may be another, so its life counts from when it was written here."""
+    """The token's end by our clock: the issuer's may be wrong, so its life is counted from when it was written here."""
     end, begin = number_of(claims, "exp"), number_of(claims, "iat")
     if end is None or begin is None:
         return end

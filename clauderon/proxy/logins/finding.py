@@ -56,7 +56,7 @@ def find(name: str, environ: Mapping[str, str], platform: str = sys.platform) ->
 
 
 def parsed(client: Client, content: Content) -> Login | None:
-    """The login in a file's content, if it is one that can stand in a header."""
+    """The login in a file's content, if it is one that can be in a header."""
     login = client.parse(content)
     if login is None or not all(_is_word(text) for text in (login.access, login.account)):
         return None

@@ -66,7 +66,7 @@ def _directory(path: Path, wait_s: float) -> Iterator[None]:
 
 
 def _remove_left(path: Path) -> None:
-    """Away with a lock whose holder is gone."""
+    """Remove a lock whose holder is gone."""
     with contextlib.suppress(OSError):
         age = time.time() - path.stat().st_mtime
         if not -STALE_S < age < STALE_S:
@@ -87,7 +87,7 @@ def _note(lock: Path, theirs: Sequence[Path]) -> None:
 
 
 def _remove_ours(lock: Path, theirs: Sequence[Path]) -> None:
-    """Away with what a killed holder of our lock left: it cannot be at work, since we have the lock."""
+    """Remove what a killed holder of our lock left: it cannot be at work, since we have the lock."""
     with contextlib.suppress(OSError, ValueError, TypeError):
         noted = json.loads(files.read(lock, 1 << 16))
         for path in theirs:

@@ -33,7 +33,7 @@ _DEAD = frozenset(
     {"invalid_grant", "invalid_request_error", "refresh_token_expired", "refresh_token_reused"}
     | {"refresh_token_invalidated"}
 )
-# A token that ends this soon is as good as ended.
+# A token that ends this soon is treated as ended.
 SOON_S = 30.0
 # How long a client that was faster than we may take to write down what it was given.
 FASTER_S = 2.0
@@ -214,7 +214,7 @@ def _refresh(client: Client, content: Content) -> str:
 def main(argv: list[str], environ: Mapping[str, str]) -> int:
     """argv: the state directory, the client's name, and the digest of the token that is not good any more."""
     home, name, unusable = Home(Path(argv[0])), argv[1], argv[2]
-    # Who stops the proxy, or all that it has started, does not mean this: what is under way here is soon over.
+    # A signal to the proxy and its children must not end this: a renewal under way is over soon.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     client = finding.CLIENTS[name]

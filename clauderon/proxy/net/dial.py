@@ -23,7 +23,7 @@ from clauderon.proxy.policy.rules import Rules, Verdict
 
 CONNECT_S = 10.0
 TLS_S = 15.0
-GLANCE_S = 1.0  # for a name's address behind an upstream proxy, where it may well not be known
+GLANCE_S = 1.0  # how long an address is looked for behind an upstream proxy, where this machine may not know the name
 _UNKNOWN_S = 60.0  # how long it is not looked for again
 _UNKNOWN = 1024
 
@@ -45,7 +45,7 @@ class Dialler:
         self.routes = routes
         self.pool = pool
         self.own = own
-        # All it asks of the network.
+        # These calls are all that it asks of the network.
         self.resolver = Resolver(loop)
         self.sock_connect = loop.sock_connect
         self._unknown: dict[str, float] = {}
@@ -188,7 +188,7 @@ class Dialler:
 
 
 def _closed(name: str, verdict: Verdict) -> Problem:
-    """name: what led to the address, if it was not asked for itself."""
+    """The refusal of a guarded address. name: what led to it; empty where the address itself was asked for."""
     what = verdict.problem or ""
     if name:
         what = f"{name} resolves to an address that is not open to it: {what}"

@@ -6,11 +6,11 @@ import asyncio
 from time import perf_counter
 from typing import Protocol
 
-# How long the loop stays awake for the answer to what was sent. One that comes that soon finds nobody to wake, which on
-# a virtual machine takes longer than everything else about it: a third of one tunnel's latency.
+# How long the loop stays awake for the answer to what was sent. An answer that comes that soon finds the loop awake. On
+# a virtual machine waking it takes a third of one tunnel's latency.
 AWAKE_S = 0.0001
-# Where nothing comes that soon (a model thinks, a stream trickles) it sleeps at once, and tries again after up to
-# that many sends.
+# Where no answer comes that soon (a model thinks, a stream trickles) the loop sleeps at once. It tries again after up
+# to this many sends.
 MOST_SKIPPED = 127
 
 

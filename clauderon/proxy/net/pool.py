@@ -22,7 +22,7 @@ class Pool:
 
     PER_KEY = 128
     TOTAL = 512
-    ROOM = 32  # so many go at once, as finding them takes longer than closing them
+    ROOM = 32  # this many are closed at once, since finding them takes longer than closing them
     IDLE_S = 50.0
     # A request that must not be sent twice goes only over a connection that was in use a moment ago: then the
     # upstream is unlikely to be closing it right now.

@@ -13,7 +13,7 @@ import threading
 import weakref
 
 LOOK_UP_S = 10.0
-# How many look-ups may run at once, for one session and in all. One whose asker gave up counts until it ends.
+# How many look-ups may run at once, for one session and in all. One whose asker gave up is counted until it ends.
 SHARE = 8
 TOTAL = 64
 _REMEMBERED_S = 5.0

@@ -22,7 +22,7 @@ _SLASH = re.compile(rb"%(2[Ff]|5[Cc])")
 _SLASHES = re.compile(rb"/{2,}")
 _PARAMETERS = re.compile(rb";[^/]*")
 _MOST_READINGS = 128
-_LONGEST = 4096  # of a path that has to be read in several ways
+_LONGEST = 4096  # of one path that servers read in several ways
 
 
 class Unclear(ValueError):
@@ -52,7 +52,7 @@ Lists = tuple[tuple[FineRule, ...], ...]
 
 
 def compiled(rule: netrules.NetRule) -> FineRule:
-    """A rule as it is compared. GET is HEAD too, which shows less."""
+    """A rule as it is compared. A rule for GET is for HEAD too, which shows less."""
     methods = {method.encode() for method in rule.methods}
     if b"GET" in methods:
         methods.add(b"HEAD")

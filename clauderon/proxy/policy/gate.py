@@ -137,7 +137,7 @@ class DocumentGate:
 
 
 def _is_open(option: bytes) -> bool:
-    """A description may hold a line that GitLab obeys."""
+    """Whether a push option changes nothing: it is a known one, and its description has no line that GitLab obeys."""
     name, _, value = option.partition(b"=")
     return option.startswith(_OPTIONS) and not (
         name.endswith(b"description") and forge_api.command_in(value.decode("utf-8", "replace"))
@@ -145,7 +145,7 @@ def _is_open(option: bytes) -> bool:
 
 
 def _fits(pattern: bytes, ref: bytes) -> bool:
-    """As in git's refspecs: the `*` stands for any text that is not empty."""
+    """As in git's refspecs: the `*` matches any text that is not empty."""
     before, star, after = pattern.partition(b"*")
     if not star:
         return ref == pattern

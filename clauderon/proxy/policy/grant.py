@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from clauderon.proxy.http.needles import Needles
 from clauderon.proxy.http.request import split_target
 
-# What a server may rewrite before it looks at a path.
+# Characters for which a server may rewrite a path before it looks at it.
 _UNCLEAR = re.compile(rb"[%\\;]|/\.|//")
 
 _LAYERS = 4  # of percent-encoding that are looked through

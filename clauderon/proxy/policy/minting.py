@@ -22,8 +22,8 @@ _MINTING = {
         rb"/copilot_internal/.*token|/access_tokens\Z|/actions/runners/(?:(?:registration|remove)-token|generate-jitconfig)"
     ),
 }
-# At whatever answers as a model: a secret for somebody's browser or telephone, a key, the token of an account. Whoever
-# names a path tomorrow names it so as well.
+# On any host that answers as a model: a secret for a browser or a telephone, a key, the token of an account. Such a
+# word in a path is taken for one on hosts that nobody knows yet, too.
 _OF_MODELS = re.compile(
     rb"[/:](?!count|input|output)[a-z_-]*(?:tokens?|secrets?|credentials?|api_?keys?|service_accounts?)(?:/|\Z)"
     rb"|/realtime/(?:[a-z]+_)?sessions|/chatkit/sessions"

@@ -81,7 +81,7 @@ def _refused_of_model(head: RequestHead, fields: Fields) -> tuple[str, str] | No
 
 
 def _is_type(name: bytes) -> bool:
-    """Also as servers read it that turn fields into variables."""
+    """Whether a field is Content-Type, also to servers that turn fields into variables."""
     return name.replace(b"_", b"-") == b"content-type"
 
 

@@ -111,7 +111,7 @@ class Reader:
             if _SHALLOW.fullmatch(text) is not None:
                 return
         said = set(capabilities.split())
-        # To git a capability with a value is that capability as well.
+        # git takes a capability with a value for that capability as well.
         values = any(word.startswith(b"push-options=") for word in said)
         if _CAPABILITIES.fullmatch(capabilities) is None or values:
             raise Malformed("capabilities of another form than git's")

@@ -17,7 +17,7 @@ USUAL_PORT = 443
 NAME = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~+@-]+"
 _PATH = re.compile(rf"{NAME}(?:/{NAME})*")
 _SCP = re.compile(r"(?:[^@/:]+@)?([^@/:]+):(.+)")
-# They take a name in other letters for the same repository. Elsewhere it may be another one.
+# On these hosts upper and lower case name the same repository. Elsewhere they may name two.
 _ANY_CASE = ("github.com", "gitlab.com", "bitbucket.org", "codeberg.org")
 
 

@@ -52,7 +52,7 @@ class Secret:
 
 
 class Located(NamedTuple):
-    """The source that counts for one credential.
+    """The source that is used for one credential.
 
     origin: `env NAME`, `command PROGRAM`, `keyring NAME`, `file NAME`, with `op://` before it where that is
             what it holds; `login of CLIENT`, `gh auth token`; empty where nothing supplies the secret.
@@ -130,7 +130,7 @@ def parse_secret(text: str) -> Secret:
 def locate(
     credential: Credential, home: Home, environ: Mapping[str, str], host: Mapping[str, str] | None = None
 ) -> Located:
-    """The source that counts: environment, then command, keyring, file and login.
+    """The source that is used: the first of environment, command, keyring, file and login that has it.
 
     Cheap; runs nothing but macOS's `security`. host: the environment that says where logins are, if it is another.
     """

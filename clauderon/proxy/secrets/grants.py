@@ -68,7 +68,7 @@ class Grants:
         unset: dict[tuple[str, int], list[Credential]] = {}
         for credential in credentials.values():
             if credential.name not in secrets and _is_login_alone(credential):
-                continue  # to who has no such login its host is one like any other
+                continue  # where the person has no such login, its host is an ordinary one
             grant = _grant(credential, secrets.get(credential.name), logins.get(credential.name))
             found = grant.needles
             if credential.name not in names:
@@ -80,8 +80,8 @@ class Grants:
                     self._needles.setdefault(pattern.host, []).append(found)
                 ports = (self._below if pattern.below else self._exact).setdefault(pattern.host, {})
                 before = ports.get(port)
-                # Of several for one host the first that has a secret counts: one that is lent, else one that others
-                # are. Else the first.
+                # Of several for one host the first that has a secret is used: one that is lent, else one that others
+                # are lent. Without a secret it is the first.
                 if before is None or _weight(grant) > _weight(before):
                     ports[port] = grant
                 if grant.value is None and credential.name in names:

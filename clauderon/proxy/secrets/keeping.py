@@ -162,7 +162,7 @@ def given(
 def _alone(home: Home) -> Iterator[None]:
     """One command at a time changes what is kept. Raises Conflict."""
     home.create()
-    busy = Conflict("secret", "another command is changing the secrets", hint="try again")
+    busy = Conflict("secret", "another command is changing the secrets", hint="clauderon secret list")
     with filelock.held(home.locks / "secrets.lock", busy, ring.KEEP_S + _BESIDE_S):
         yield
 

@@ -53,14 +53,14 @@ def note(home: Home, file: str, where: str) -> None:
 
 
 def forget(home: Home, file: str) -> bool:
-    """From now on it counts as not there; whether the keyring still has it, until `gone`. Raises OSError."""
+    """Treat it as not there from now on. Returns whether the keyring still has it, until `gone`. Raises OSError."""
     with contextlib.suppress(FileNotFoundError):
         (home.keyring / file).replace(_left(home, file))
     return is_left(home, file)
 
 
 def is_left(home: Home, file: str) -> bool:
-    """Whether the keyring still has one that counts as not there."""
+    """Whether the keyring still has one that is treated as not there."""
     return os.path.lexists(_left(home, file))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-# No model has a window near this; more is a lie or a mistake, and would drown every sum.
+# No model has a window near this. A larger number is a lie or a mistake, and would hide every other in a sum.
 MOST_TOKENS = 1_000_000_000
 
 

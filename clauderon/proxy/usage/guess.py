@@ -11,7 +11,7 @@ from clauderon.proxy.usage.prices import Price
 # A token is about four letters. In a stream each comes in an event of its own, with names and quotes round it.
 _BYTES = 4
 _STREAMED_BYTES = 40
-# Of a model that was not named, by an agent that has used no other: dearer than most.
+# The price for a model that nobody named, where the agent has used no other: higher than most.
 UNKNOWN_PRICE = Price(10.0, 50.0, 10.0, 10.0, 10.0)
 
 

@@ -99,7 +99,7 @@ class Meter:
             self._last_price[session[0], api.name] = price
         elif usage.tokens:
             record["unpriced"] = 1
-            # A model that is not named cannot be given a price: it counts as the one before it.
+            # A model that is not named has no price, so that of the model before it is used.
             unpriced = (api.name, usage.model) if usage.model else None
         likely = price or self._last_price.get((session[0], api.name), UNKNOWN_PRICE)
         guessed = likely.cost(usage) if price is None and not usage.model else 0

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from clauderon import visible
 from clauderon.usage_journal import COUNTED
 
-# The names come from answers: more of them than there are models are counted together.
+# The names come from answers, which may say anything: beyond this many they are counted together.
 _MOST_MODELS = 200
 _LONGEST = 100
 OTHERS = "others"
