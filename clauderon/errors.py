@@ -19,7 +19,7 @@ EXIT_AUTORUN = 7
 EXIT_BUG = 70
 # Some commands (`own_status` in `cli.app`) pass a foreign status on, so ours move out of its way, as in `docker run`.
 EXIT_OURS = 125
-EXIT_TIMEOUT = 124  # as coreutils' timeout: it was stopped because its time was up
+EXIT_TIMEOUT = 124  # as in coreutils' `timeout`: it was stopped because its time was up
 EXIT_NOT_EXECUTABLE = 126
 EXIT_NOT_FOUND = 127
 EXIT_SIGNAL_BASE = 128

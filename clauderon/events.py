@@ -17,7 +17,7 @@ from clauderon.record import Session
 
 # At this size the file makes room for a new one; one earlier file is kept.
 ROTATE_BYTES = 4 << 20
-# Of a file, so much tells it from every other: the time of its first event is in it.
+# This much of a file tells it from every other, since the time of its first event is in it.
 _BEGINNING = 40
 
 

@@ -16,7 +16,7 @@ from itertools import islice
 
 # More than any file of ours or a person's needs: configuration, certificates, records, prompts.
 MOST_BYTES = 64 << 20
-# A container may have filled the directory; what is further down waits for another time.
+# A container may have filled the directory. Entries beyond this many are left for another time.
 _MOST_ENTRIES = 1000
 _SCRATCH = ".clauderon-"
 _KINDS = {

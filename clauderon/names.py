@@ -9,7 +9,7 @@ from clauderon.errors import UsageError
 
 # A name becomes a directory, a git branch, a container name and a hostname; this is what all four allow.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
-# What no part of a ref may hold: gitrevisions(7) has a meaning for it, or a file system has none.
+# Characters that no part of a ref may hold: they have a meaning in gitrevisions(7), or no file system takes them.
 _NO_REF = re.compile(r"\.\.|@\{|[\x00-\x20\x7f~^:?*\[\\]")
 # A file's name is at most 255 bytes, and git writes NAME.lock beside it.
 _PART_BYTES = 250

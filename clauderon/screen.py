@@ -17,7 +17,7 @@ from pyte.screens import wcwidth
 
 from clauderon import visible
 
-# A sequence that never ends is given up after so much.
+# A sequence without an end is given up after this many characters.
 _LONGEST = 4096
 _MOST = 9999
 # Lines that are remembered once they have left the screen, and characters that a program may have repeated for it.

@@ -34,7 +34,7 @@ _BOUNDED = (
     "pack.windowMemory=256m",
     "-c",
     "pack.writeReverseIndex=false",
-    # What the user has against compression is no reason to store what somebody else has blown up.
+    # A user may switch compression off. What the container blew up is compressed all the same.
     "-c",
     "pack.compression=-1",
 )

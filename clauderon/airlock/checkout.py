@@ -105,7 +105,7 @@ class Checkout:
         self._pointers = "lfs" in stopped
 
     def note(self) -> str:
-        """What a person should know after it, to append to a sentence."""
+        """What a person should know after the merge; to be appended to a sentence."""
         pointers = (
             "; Git LFS files that are not on this machine yet come with `git lfs pull`" * self._pointers
         )

@@ -115,11 +115,11 @@ def _remove_half_written(common_dir: Path, name: str) -> None:
         else:
             remove_tree(admin)
             with contextlib.suppress(OSError):
-                admin.parent.rmdir()  # as git does with the last one
+                admin.parent.rmdir()  # as git removes the directory with its last entry
 
 
 _ATTEMPTS = 5
-# Beside no git at work: what a program that is none may hold a lock for.
+# Where no git is at work: how long another program may hold a lock.
 _LEFT_S = 1.0
 _WORTH_SAYING = 1 << 20
 _HALF_WRITTEN_LOOKS = 10

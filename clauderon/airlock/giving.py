@@ -75,7 +75,7 @@ def _parent(root: int, parts: tuple[str, ...]) -> Iterator[int]:
 
 
 def _write(root: int, parent: int, name: str, content: bytes) -> None:
-    """Make the file, whole; git would not get by half a one. Raises FileExistsError."""
+    """Make the file whole, since half a file would break git. Raises FileExistsError."""
     # At the top, where the next command looks for what a killed one left.
     draft = draft_name(root, GIVEN_DRAFT)
     try:

@@ -24,7 +24,7 @@ _LINK = b"120000"
 # A submodule's place is a directory too, once it is checked out.
 _DIRECTORIES = (b"40000", b"040000", b"160000")
 NOTHING_BESIDE: Mapping[str, Collection[tuple[str, bool]]] = {}
-# What the host holds in memory at once of the container's trees.
+# How much of the container's trees the host holds in memory at once.
 _BYTES_AT_ONCE = 64 << 20
 # No file system takes a longer name, so nothing is checked out under it.
 _NAME_BYTES = 1024

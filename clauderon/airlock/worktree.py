@@ -214,7 +214,7 @@ def _worth_a_retry(opening: Opening, answer: Completed) -> bool:
 
 
 def _drop_branch(opening: Opening) -> None:
-    """`-b` made the branch before git came upon the entry. Deleted only where it holds nothing but the base."""
+    """`-b` made the branch before git found the entry. It is deleted only where it holds nothing but the base."""
     opening.drop(f"refs/heads/{opening.branch}")
 
 

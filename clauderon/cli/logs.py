@@ -22,7 +22,7 @@ from clauderon.session.lookup import find
 if TYPE_CHECKING:
     from clauderon.screen import Screen
 
-# Of what a program drew, the last so much is drawn again: it takes about a second for each MiB.
+# This much of the end of a program's output is drawn again, which takes about a second for each MiB.
 _BYTES = 2 << 20
 _SIZE = "stty size <&0 2>/dev/null || stty size </proc/1/fd/0"
 _OURS = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"

@@ -24,7 +24,7 @@ from clauderon.errors import (
 from clauderon.quick import env as quick_env
 
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-# What the machine does to any program, as with a full disk: no bug, and for the doctor to look at.
+# Errors of the machine that any program would meet, such as a full disk: no bug; `doctor` looks at them.
 _THE_MACHINES = frozenset(
     (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE,
      errno.ENOTDIR, errno.ELOOP)
@@ -57,7 +57,7 @@ def run(argv: Sequence[str]) -> int:
         interrupt = _interrupt_before(error)
         if interrupt is None:
             return _fail(error, words, command)
-        # What undoes an interrupted command may fail, as the command itself did not.
+        # The undoing of an interrupted command may fail although the command itself did not.
         common.output.warn(f"after the interrupt: {error}")
         return EXIT_SIGNAL_BASE + interrupt
     except Exception as error:  # noqa: BLE001 - the last resort: no traceback without --debug

@@ -1,8 +1,8 @@
 """The credentials clauderon knows without being told: whose hosts, which header, which variables. Data only.
 
-Those of a model come with the agent that needs them (`known.agents`). Where two name the same host, the first of them
-that has a secret is used. A table `[credentials.<name>]` in `config.toml` changes one of these key by key, or adds
-another.
+Those of a model come with the agent that needs them (`known.agents`). Of two for the same host, the
+first that has a secret is used. A table `[credentials.<name>]` in `config.toml` changes one of these key by key,
+or adds another.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ LENT: dict[str, Lent] = {
             placeholder="ghp_clauderonPlaceholderTheProxyHasTheReal",
             variables=("GH_TOKEN",),
         ),
-        # git's own endpoints take no Bearer token; any user name will do, this is the documented one. git asks for no
-        # variable: the proxy adds the header.
+        # git's own endpoints take no Bearer token. Any user name will do; this is the documented one. The proxy adds
+        # the header, so git needs no variable.
         Lent(
             credential=Credential(
                 name="github-git",

@@ -30,7 +30,7 @@ _HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _VERSION = r"[A-Za-z0-9][A-Za-z0-9.+_-]*"
 _PORTS = r"([0-9]{1,5})-([0-9]{1,5})"
 _NPM_PACKAGE = r"(?:@[a-z0-9~][a-z0-9._~-]*/)?[a-z0-9~][a-z0-9._~-]*"
-# Nothing that a server would rewrite first.
+# A path that no server rewrites before it looks for the file.
 _URL_PATH = r"/(?!/)(?:(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,:@-]+/?)*"
 _PROXY_URL = r"https?://[^\s/?#]+/?"
 # Framing and routing belong to the proxy; a credential in one of these would break every request.

@@ -20,7 +20,7 @@ ANY = "<name>"
 class Key(NamedTuple):
     """One key. env: the variable that overrides it, empty for none; `<NAME>` stands for the agent's name.
 
-    is_path: a relative one counts from the state directory in the file, from here in the environment.
+    is_path: a relative path begins at the state directory in the file, at the present directory in the environment.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What the keys may look like that say how far a credential and a session go. As in `checks`."""
+"""Checks of the keys that say how far a credential and a session go. They are called as those of `checks` are."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ def at_key(path: Path, text: str, keys: tuple[str, ...], why: str) -> UsageError
 def line_of(text: str, keys: tuple[str, ...]) -> int:
     """The line, from 1, on which the key's statement begins; 0 if it is not in the file.
 
-    Asks the parser instead of guessing at the grammar: the key is in the first statement whose addition
-    makes it appear. Quadratic in the file's length, which only a mistake pays for.
+    The parser is asked, since a guess at the grammar could be wrong: the key is in the first statement whose
+    addition makes it appear. The time grows with the square of the file's length, and only after a mistake.
     """
     lines = text.splitlines(keepends=True)
     begin = 0

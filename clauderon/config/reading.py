@@ -228,7 +228,7 @@ def _with_file(credential: Credential) -> Credential:
 
 
 def _build(values: Values, agent_names: set[str], origins: Mapping[str, str]) -> Config:
-    # Built-in ones first: of two credentials for one host the first that has a secret counts.
+    # The built-in ones come first: of two credentials for one host, the first that has a secret is used.
     agents = BUILTIN_AGENTS | {n: Agent(name=n) for n in sorted(agent_names - BUILTIN_AGENTS.keys())}
     named = [s.split(".", 1)[1] for s in values if s.startswith("credentials.")]
     own = {n: Credential(name=n) for n in named if n not in BUILTIN_CREDENTIALS}  # in the file's order

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import quote, quote_plus
 
-# What is shorter is found everywhere by chance.
+# Shorter texts are found everywhere by chance.
 SHORTEST = 8
 _BLANK = b" \t\r\n\\\"'+"
 

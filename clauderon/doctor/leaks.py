@@ -23,7 +23,7 @@ from clauderon.record import Session
 from clauderon.session.context import Context
 
 PIECE = 1 << 20
-# Every process's words and variables, as root inside; what has ended meanwhile is no matter.
+# The words and variables of every process, read as root inside. A process that has ended meanwhile is left out.
 _PROCESSES = "for p in /proc/[0-9]*; do cat $p/environ $p/cmdline 2>/dev/null; echo; done; exit 0"
 _MOST_PLACES = 5
 

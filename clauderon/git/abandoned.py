@@ -14,7 +14,7 @@ from pathlib import Path
 
 # The time of a file may lie a little before that of the clock that its maker was started by.
 _SLACK_S = 1.0
-# A git holds its locks for milliseconds; one beside us may be at work just now.
+# A git holds its locks for milliseconds, and another git may be at work now.
 _PATIENCE_S = 2.0
 _PAUSE_S = 0.05
 # After that nobody waits for a lock to go by itself: git's own patience (`environment.HARDENED`) is at its end.

@@ -21,7 +21,7 @@ def quiet_config(settings: Settings) -> str:
     if settings.external_diff:
         sections.append(_section("diff", "", (("external", _DIFF),)))
     for name, kinds in settings.diffs.items():
-        # What an empty textconv makes of a file is nothing, so that a diff would show none.
+        # An empty textconv makes nothing of a file, so a diff would show nothing.
         values = {"textconv": "cat", "command": _DIFF}
         pairs = tuple((kind, values[kind]) for kind in kinds)
         sections.append(_section("diff", name, (*pairs, ("cachetextconv", "false"))))

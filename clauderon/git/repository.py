@@ -146,7 +146,7 @@ def repository_read(
     submodules = found[_GITMODULES] is not None
     said = (*chosen, *notes(settings, lfs=lfs, submodules=submodules, env=env))
     if changed.status and not place.bare:
-        # A filter that is not installed, say; no reason not to make a worktree.
+        # For example a filter that is not installed. That is no reason not to make a worktree.
         said += (f"Your checkout's own changes could not be looked at: {changed.error_text}",)
     return Repository(
         top=place.top,

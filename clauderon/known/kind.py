@@ -1,7 +1,7 @@
 """What a file of `known.agents` says about its agent. Types only; what its functions are given is in `start`.
 
 A new agent is a new file with an `AGENT`: `table` finds it, and everything else asks the table. Every command loads
-them, so there is no more here than that needs.
+them, so this module holds only what that needs.
 """
 
 from __future__ import annotations

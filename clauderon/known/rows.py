@@ -43,7 +43,7 @@ class Credential(NamedTuple):
     hosts: exact names, or `*.example.com` for any name below it; on port 443, or on the `:port` that is named.
     header, format: what is injected; `{secret}` is replaced, `{basic}` by base64 of `basic_user:secret`.
     env, command, file, login: where the secret comes from, in that order; file is relative to `secrets/`.
-    env: names of variables, the first that is set to something counts; command: argv, no shell.
+    env: names of variables; the first that is not empty is used. command: argv, no shell.
     model_api: these hosts serve a model: read-only sessions may POST to them, and a request without a
         secret is refused with a hint instead of being passed on.
     git: these hosts serve git over HTTPS: read-only sessions may fetch, and ssh URLs become https inside. None: as

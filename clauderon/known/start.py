@@ -1,7 +1,7 @@
 """What an agent's functions are given when a session starts.
 
-A file of `known.agents` names these for its types alone: it is loaded by every command, this only where a session is
-prepared. So whatever such a function needs is here an attribute.
+A file of `known.agents` imports this module for its types alone: every command loads that file, and this module is
+loaded only where a session is prepared. So whatever such a function needs is an attribute here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from clauderon.confined import Tree, read
 from clauderon.known.rows import Agent
 from clauderon.record import Session
 
-# No file of an agent's own that is read here is larger.
+# A larger file of an agent's is not read.
 _FILE_BYTES = 64 << 20
 
 PromptBy = Literal["argument", "input", "none"]

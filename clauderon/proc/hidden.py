@@ -38,7 +38,7 @@ def hidden_line(question: str) -> bytes:
     before = termios.tcgetattr(0)
     quiet = termios.tcgetattr(0)
     quiet[3] = (quiet[3] & ~termios.ECHO) | termios.ICANON | termios.ISIG
-    # Who comes back from the background would find the terminal as the shell left it: with echo.
+    # No Ctrl-Z: after it the shell would have switched echo on again.
     quiet[6][termios.VSUSP] = b"\0"
     try:
         # What was typed before the question is not an answer to it.

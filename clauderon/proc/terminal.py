@@ -97,7 +97,7 @@ def visit(argv: Sequence[str], *, env: Env) -> Completed:
                 errors = child.stderr.read()
             return Completed(tuple(argv), status_of(child.wait()), b"", errors)
         except BaseException:
-            # What was meant for both of us ends it too; docker lets one or two pass. The terminal is ours to restore.
+            # A signal for both ends the child too, though docker ignores one or two. We restore the terminal.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(INTERRUPTED_GRACE_S)
             stop(child, INTERRUPTED_GRACE_S)

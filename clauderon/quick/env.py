@@ -82,7 +82,7 @@ def _answer(command: str, words: list[str]) -> str | None:
 def failure(words: Sequence[str], error: ClauderonError) -> str:
     """What `env` prints when it fails: `eval "$(clauderon env NAME)"` would succeed if it printed nothing.
 
-    words: the command line, of which only `--shell` counts.
+    words: the command line, of which only `--shell` is read.
     """
     from clauderon.quick import shell_syntax
 

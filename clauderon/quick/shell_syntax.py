@@ -17,7 +17,7 @@ SHELLS: tuple[Shell, ...] = ("sh", "fish", "make")
 # make has no way to write a newline inside an assignment, only a variable that holds one.
 _MAKE_NEWLINE = "clauderon_newline"
 _MAKE_HASH = "clauderon_hash"
-# `define` takes the last newline for its own, hence the second empty line.
+# `define` drops the last newline, so there is a second empty line.
 _MAKE_HEAD = f"define {_MAKE_NEWLINE}\n\n\nendef\n{_MAKE_HASH} := \\#\n"
 
 

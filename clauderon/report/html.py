@@ -13,7 +13,7 @@ from clauderon.report import facts
 from clauderon.session.story import Story
 
 _MOST_DIFF_LINES = 20_000
-# Nothing may be loaded or run, even should something foreign ever get in as markup.
+# The page may load and run nothing, even if foreign text should ever get in as markup.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; --old: #d3302f; --new: #1a7f37; --mute: #777; }

@@ -26,7 +26,7 @@ SHELL = ("sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash; else e
 LEFT = b"read escape sequence"
 _MARK = ".clauderon-exec-"
 
-# By way of the image's `sh`, whose builtins are all that is needed: engines before 23 say 126 for a command that is not
+# Run by the image's `sh`, of which only builtins are needed. Engines before 23 say 126 for a command that is not
 # there, and say so on stdout. The command is the first of its process group: runc makes each exec a session of its own.
 _BEGIN = '{ echo "$$" >"$1"; } 2>/dev/null; shift; exec "$@"'
 # On a terminal: docker tells it the person's size a moment after the command began.

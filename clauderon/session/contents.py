@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-# How deep, and among how many entries, is looked below what is to be mounted.
+# How deep, and at how many entries, the look below a mount's source goes.
 _DEPTH, _ENTRIES = 3, 5000
 # Keys that lie in no project: they are given with whatever holds them, a home directory of somebody's for instance.
 _KEYS = frozenset((".ssh", ".gnupg", ".kube", ".password-store"))

@@ -33,7 +33,7 @@ set -eu
 """
 _STEP = ("clauderon", "__step")
 _FLAGS = ("--json", "--quiet", "--existing")
-# git's variables of whoever runs the script reach git no more than they do under `create`.
+# The script removes git's variables of the person who runs it, as `create` does.
 _WITHOUT_GIT = """\
     for name in $(env | sed -n 's/^\\(GIT_[A-Za-z0-9_]*\\)=.*/\\1/p'); do
         case $name in {kept}) ;; *) unset "$name" ;; esac

@@ -67,7 +67,7 @@ def collect(context: Context, session: Session, *, began_before: bool = False) -
     with _Deadline(context, session), _stopped_on_interrupt(context, session):
         with slow(context.report, f"Waiting for the agent of {session.name}"):
             taken = context.docker.foreground(*_words(session, began_before), stdin=GO, capture=True)
-        # Whoever took the agent out of the configuration meanwhile gets its answer as it is.
+        # The agent was taken out of the configuration meanwhile: its output is printed as it is.
         agent = context.config.agents.get(session.agent) or Agent(name=session.agent)
         printed = answer.read(agent, taken.stdout.decode("utf-8", "replace"))
         status = _status(context, session)

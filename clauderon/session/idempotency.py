@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # A create may have an image to pull and an agent to fetch.
 WAIT_S = 1800.0
 POLL_S = 0.1
-# To finish what a killed command left: others that wait may be at it too.
+# To finish what a killed command left. Other commands that wait may be doing the same.
 ATTEMPTS = 3
 
 

@@ -50,7 +50,7 @@ def planned(context: Context, session: Session) -> tuple[Gateway, list[str]]:
     name, subnet = network_name(context, session), next(_subnets(context, session))
     create = argv.network_create_argv(name, subnet=subnet, internal=True, labels=_labels(context, session))
     gateway = str(ipaddress.ip_network(subnet)[1])
-    # The shared network's engine is this one: what is true of its gateway is true of ours.
+    # The shared network is on the same engine, so its gateway is reached in the same way.
     shared = cached_gateway(context, context.config.docker.network)
     native = shared is None or shared.native
     return Gateway(name, subnet, gateway, native, session.id), create

@@ -65,7 +65,7 @@ def delete(
             _ask(context, session, running, confirm, keep_ignored, keep_home)
         keep_home = keep_home or (session.state == "deleting" and session.step == _KEEP_HOME)
         if keep_ignored:
-            # First, as the other wish is in the row: whoever finishes a killed delete keeps what it was to keep.
+            # Noted first, since the row holds the other wish: a command that finishes a killed delete knows both then.
             with suppress(OSError):  # nothing is left of it to rescue from
                 airlock.keep_ignored(context.home, session)
         with suppress(ClauderonError):
@@ -86,7 +86,7 @@ def delete(
             context.report.note(f"Not kept: {going}")
         rescued = airlock.rescue(context.home, session, context.environ)
         _say_kept(context, session, rescued)
-        # They are stopped, and all that is kept of them is kept: what is theirs on this machine goes meanwhile.
+        # They are stopped, and what is to be kept is kept. docker removes them while their files here are removed.
         removing = [context.docker.container_remove_start(one.id) for one in containers]
         home = _home_goes(context, session, keep_home)
         _clear_touched(context, session)
@@ -162,7 +162,7 @@ def discard(context: Context, session: Session) -> None:
         for container in _containers(context, session):
             context.docker.container_remove(container.id)
     if session.step != "recorded":
-        # A session that was recorded and no further has no branch; one of that name would be the user's.
+        # A session that was only recorded has no branch. A branch of that name would be the user's.
         _clear_touched(context, session)
         airlock.close(context.home, session, context.environ)
     _forget(context, session)

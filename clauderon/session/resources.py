@@ -79,7 +79,7 @@ class Inspection(NamedTuple):
         """The engine's answer. Raises BackendError."""
         found = self.docker.inspected(self.pending)
         if found.hidden:
-            # A session `proxied` has a container of the network's name, one `sccache` of a volume's.
+            # A session named `proxied` has a container of the network's name, and one named `sccache` that of a volume.
             return self.docker.inspect_by_kind(spec.engine_needs(self.reference, self.network))
         if not found.images:
             # `docker inspect` asks containers first: one of the image's name would have hidden the image.

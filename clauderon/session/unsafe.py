@@ -214,7 +214,7 @@ _CHECKED: dict[str, Callable[[given.Rules, str], str]] = {
     "dns-opt": _dns,
     "dns-option": _dns,
     "security-opt": _one_of("no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"),
-    # The engine's own restart would follow a path without a look at where it leads by then.
+    # When the engine restarts a container by itself, nobody checks where a mounted path leads by then.
     "restart": _one_of("no"),
     "ipc": _one_of("private", "none"),
     "cgroupns": _one_of("private"),

@@ -34,7 +34,7 @@ def wait_for(
             late = deadline is not None and time.monotonic() >= deadline
             done = [waiting for waiting in pending if waiting.ended()]
             if late and not (first and done):
-                # Who asks for less time than docker takes to answer asks who has ended.
+                # A wait that is shorter than docker's answer asks which sessions have ended.
                 done = [waiting for waiting, session in pending.items() if _has_ended(context, session)]
             for waiting in done:
                 session = pending.pop(waiting)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clauderon.known.start import Launch, Place
 
 SETTINGS = "settings.json"
-# No questions to the vendor but those to the model, and no updates of a binary that is mounted read-only.
+# It asks the vendor nothing but the model, and does not try to update a binary that is mounted read-only.
 _QUIET = (
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
     "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL",
@@ -77,7 +77,7 @@ _ACTIVITY = {
     "StopFailure": "waiting answer",
     "SessionEnd": "done",
 }
-# By the type of the notification; others, as of a login that succeeded, wait for nobody.
+# By the type of the notification. With other types, such as a login that succeeded, it waits for nobody.
 _NOTIFICATIONS = {"permission_prompt": "permission", "idle_prompt|elicitation_dialog": "answer"}
 # Claude Code keeps this many characters of an API key to know whether its use was approved.
 _KEY_TAIL = 20
@@ -94,7 +94,7 @@ def _commands(launch: Launch) -> tuple[str, str]:
     if session.print_mode:
         words.append("--print")
     words += ["--settings", f"{paths.CONTAINER_SESSION}/{SETTINGS}"]
-    # Nothing of bypassing in plan mode: with it, even as an option, Claude Code asks no more before it acts.
+    # In plan mode the option to bypass is left out: even where it is only offered, Claude Code acts without asking.
     mode = "plan" if session.plan else launch.agent.permission_mode
     if mode == "bypassPermissions":
         words.append("--dangerously-skip-permissions")
@@ -269,7 +269,7 @@ AGENT = Known(
             r"|claude_code/(metrics|(user_)?settings|policy_limits|team_memory|notification/preferences))"
             r"|/v1/(logs|metrics|traces|privacy-consents(/[a-z]+)?)",
         ),
-        # The same host as `anthropic`: where both are set the API key counts, as in Claude Code itself.
+        # It has the same host as `anthropic`. Where both are set, the API key is used, as in Claude Code itself.
         Lent(
             credential=Credential(
                 name="anthropic-oauth",

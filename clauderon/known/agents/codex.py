@@ -21,7 +21,7 @@ def _commands(launch: Launch) -> tuple[str, str]:
         policy = ["--sandbox", "workspace-write"]
     headless = [*policy, "--skip-git-repo-check", *arguments]
     if launch.brought:
-        # Of the hooks in its home, which are ours. A Codex of the image's own may not know the flag.
+        # The hooks in its home are ours, so it is told to trust them. A Codex of the image's own may not know the flag.
         policy.append("--dangerously-bypass-hook-trust")
     known = launch.found_conversation
     execute = f"{launch.line([*program, 'exec', *headless, '-'])} {launch.prompt_input}"
@@ -74,7 +74,7 @@ trust_level = "trusted"
             "auth_mode": "chatgpt",
             "OPENAI_API_KEY": None,
             "tokens": {**tokens, "account_id": account},
-            # Of one that is some days old it would ask for another.
+            # Codex asks for another token where the login is some days old.
             "last_refresh": "2099-01-01T00:00:00.000000Z",
         }
     place.home.write(".codex/auth.json", json.dumps(login).encode(), 0o600)
@@ -131,7 +131,7 @@ AGENT = Known(
                 file="openai_api_key",
                 login="codex-key",
                 model_api=True,
-                websocket=True,  # Codex speaks to its model over one
+                websocket=True,  # Codex speaks to its model over a WebSocket
             ),
             placeholder="sk-clauderon-placeholder-the-proxy-has-the-real-key",
             variables=("OPENAI_API_KEY", "CODEX_API_KEY"),

@@ -25,7 +25,7 @@ def _build(platform: str) -> str:
 
 def _commands(launch: Launch) -> tuple[str, str]:
     session = launch.session
-    # Nothing of allowing in plan mode: a plan that it is allowed everything for is a plan no more.
+    # In plan mode nothing is allowed beforehand: an agent that may do everything does it instead of planning.
     policy = ["--plan"] if session.plan else ["--allow-all"] if launch.unasked else []
     words = [*launch.program, "--no-auto-update", *policy, *launch.arguments]
     begin = launch.line([*words, "--session-id", session.conversation])
@@ -94,7 +94,7 @@ AGENT = Known(
             api="openai",
             free=r"/telemetry|/mcp(/[\w/-]+)?|/models/(session|[^/]+/policy)",
         ),
-        # There it asks who the person is, and it gets nothing else there: that is for a `github` token.
+        # It asks this host who the person is. All else there takes a `github` token.
         Lent(
             credential=Credential(
                 name="copilot-user",

@@ -111,11 +111,11 @@ AGENT = Known(
                 model_api=True,
             ),
             placeholder="AIza-clauderon-placeholder-proxy-has-real-key",
-            # Beside its own the one of the Vercel AI SDK, on which other agents are built.
+            # Its own variable, and the one of the Vercel AI SDK, on which other agents are built.
             variables=("GEMINI_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY"),
             free=r"/v1internal:(counttokens|loadcodeassist|onboarduser|(fetch|get|list|record|retrieve|set)[a-z]+)",
         ),
-        # Of a Google account, whose token opens far more than this host.
+        # The login of a Google account, whose token opens far more than this host.
         Lent(
             credential=Credential(
                 name="google-oauth",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def _commands(launch: Launch) -> tuple[str, str]:
     words = [*(["--auto"] if launch.unasked else []), *launch.arguments]
-    # It takes no id from us, and continues the last one, an agent that it started itself left out.
+    # It takes no id from us. It continues the last conversation that was not begun by an agent of its own.
     headless = launch.line([*launch.program, "run", *words])
     if launch.session.print_mode:
         again = launch.line([*launch.program, "run", "--continue", *words, "--", launch.go_on])

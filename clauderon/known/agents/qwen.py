@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from clauderon.known.answers import Answer
     from clauderon.known.start import Launch, Place
 
-# Both speak Chat Completions, which is what Qwen Code means by "openai".
+# Both APIs speak Chat Completions, which Qwen Code calls "openai".
 _MODELS = {
     "dashscope": {
         "id": "qwen3-coder-plus",
