@@ -82,9 +82,9 @@ def resumes(live: Engine, model: ModelApi, checkout: Path, image: str, agent: st
     live.cli.ok("stop", name)
     live.cli.ok("start", name)
     with terminal(live.cli.command("attach", name), live.environ) as person:
-        assert person.shows(told(agent, "READY")), bytes(person.shown)
+        assert person.shows(told(agent, "READY"), timeout_s=SLOW_S), bytes(person.shown)
         person.type("turn two please")
-        assert person.shows("turn two please"), bytes(person.shown)
+        assert person.shows("turn two please", timeout_s=SLOW_S), bytes(person.shown)
         deadline = time.monotonic() + SLOW_S
         while not any(fact["turn"] == 2 and fact["answer"] == "say" for fact in model.turns()):
             assert time.monotonic() < deadline, bytes(person.shown)
