@@ -126,6 +126,10 @@ def create(
         _OptionalText,
         Option("--idempotency-key", metavar="KEY", help="Create one session for each KEY, not more."),
     ] = None,
+    count: Annotated[
+        int | None,
+        Option("--count", metavar="N", help="Create N sessions at once, NAME-1 to NAME-N.", min=1, max=99),
+    ] = None,
     dry_run: Annotated[
         bool,
         Option("--dry-run", help="Print the commands as a script that does the same; make no session."),
@@ -148,6 +152,10 @@ def create(
         raise UsageError("--timeout", "with --detach no command waits to stop the agent", hint=hint)
     if timeout is not None and not print_:
         raise UsageError("--timeout", "it needs --print", hint="clauderon wait --timeout 30m NAME")
+    if count is not None and (attach or dry_run or (print_ and not detach)):
+        other = "--attach" if attach else "--dry-run" if dry_run else "--print"
+        instead = "clauderon create --count 3 --detach --print ..."
+        raise UsageError("create", f"--count and {other} exclude each other", hint=instead)
     network, allow = reach.learning(network, allow)
     request = Request(
         repo=_repository(repo),
@@ -182,6 +190,10 @@ def create(
         prompt_flag=f"--prompt-file {prompt_file}" if prompt_file else "PROMPT" if words else "--prompt",
         agent_args=kind.JSON_RESULT if print_ and out.json and not detach else (),
     )
+    if count is not None:
+        from clauderon.cli import several
+
+        return several.create_several(request, count, _answer)
     from clauderon.session.create import create as create_session
 
     with common.opened(changing=not dry_run) as context:

@@ -1,7 +1,7 @@
 """Reads a plain command line without typer, from what a command declares. Decides nothing and prints nothing.
 
-Whatever is not plainly right (a word that nobody declared, a value that is missing or is to be a number, a question
-for help) is left to typer, which reads the same declarations and has words for what is wrong. A test holds that typer
+Whatever is not plainly right (a word that nobody declared, a value that is missing or of another type, a question for
+help) is left to typer, which reads the same declarations and has words for what is wrong. A test holds that typer
 reads every line that is read here in the same way.
 """
 
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from clauderon.cli.declared import Argument, Option
 
+_NUMBERS = (int, int | None)
 _LISTS = (list[str], list[str] | None)
 _PATHS = (Path, Path | None)
 _SWITCHES = (bool, bool | None)
@@ -33,6 +34,7 @@ class _Way(NamedTuple):
     name: str
     kind: Any
     constant: bool | None
+    said: Option
 
 
 class _NotPlain(Exception):
@@ -80,9 +82,9 @@ def _ways(name: str, kind: Any, said: Option) -> dict[str, _Way]:
     found = {}
     for spelling in said.names:
         on, _, off = spelling.partition("/")
-        found[on] = _Way(name, kind, True if kind in _SWITCHES else None)
+        found[on] = _Way(name, kind, True if kind in _SWITCHES else None, said)
         if off:
-            found[off] = _Way(name, kind, False)
+            found[off] = _Way(name, kind, False, said)
     return found
 
 
@@ -109,6 +111,8 @@ def _options(options: dict[str, _Way], words: Sequence[str], values: dict[str, A
                 raise _NotPlain  # more likely an option whose value was forgotten
         if way.kind in _LISTS:
             values.setdefault(way.name, []).append(value)
+        elif way.kind in _NUMBERS:
+            values[way.name] = _number(value, way.said)
         else:
             values[way.name] = _read(way.kind, value)
     return loose
@@ -130,6 +134,15 @@ def _arguments(
             values[name] = _read(kind, words.pop(0))
     if words or any(name not in values for name in required):
         raise _NotPlain
+
+
+def _number(value: str, said: Option) -> int:
+    if not (value.isascii() and value.isdecimal() and len(value) < 10):
+        raise _NotPlain
+    number = int(value)
+    if (said.min is not None and number < said.min) or (said.max is not None and number > said.max):
+        raise _NotPlain
+    return number
 
 
 def _read(kind: Any, value: str) -> Any:

@@ -40,9 +40,15 @@ def asking(words: Sequence[str], environ: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     finally:
-        if _asked is not None:
-            _asked.drop_foreseen()
-            _asked = None
+        drop()
+
+
+def drop() -> None:
+    """End what was asked and nobody has wanted."""
+    global _asked
+    if _asked is not None:
+        _asked.drop_foreseen()
+        _asked = None
 
 
 def docker(settings: Config, environ: Mapping[str, str]) -> Docker:

@@ -14,6 +14,7 @@ the caller's to say. The doors:
     typing_in   `type_into`, for a line typed into a program that wants a terminal
     hidden      `hidden_line`, for what is typed and not shown
     detached    `daemon` and `attend`, for what outlives the call
+    forked      `side_by_side`, for work in copies of this process
 
 Children run in a process group of their own, but for those on our terminal: a Ctrl-C reaches us first, and we stop
 them in order.
@@ -29,6 +30,7 @@ from clauderon.proc.waiting import briefly, told_to
 
 if TYPE_CHECKING:
     from clauderon.proc.detached import attend, daemon, end_all_with
+    from clauderon.proc.forked import side_by_side
     from clauderon.proc.glancing import glance
     from clauderon.proc.hidden import NotALine, hidden_line
     from clauderon.proc.piping import pipe
@@ -57,6 +59,7 @@ _DOORS = {
     "pipe": "piping",
     "reader_left": "terminal",
     "replace": "terminal",
+    "side_by_side": "forked",
     "type_into": "typing_in",
     "until_reader_leaves": "terminal",
     "visit": "terminal",
@@ -65,7 +68,7 @@ _DOORS = {
 __all__ = [
     "Completed", "Env", "NotALine", "Pour", "Running", "attend", "briefly", "daemon", "end_all_with", "find",
     "foreground", "glance", "hidden_line", "leave", "operand", "pass_through", "pipe", "reader_left", "replace", "run",
-    "size", "start", "stop_unwaited", "stream", "told_to", "type_into", "until_reader_leaves", "visit",
+    "side_by_side", "size", "start", "stop_unwaited", "stream", "told_to", "type_into", "until_reader_leaves", "visit",
 ]  # fmt: skip
 
 

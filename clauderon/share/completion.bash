@@ -10,7 +10,7 @@ _clauderon_known() {
         options='--version -V --debug --help'
         ;;
     ' create')
-        options='--repo --untrusted-repo --prompt -p --prompt-file --name -n --backend --agent --image --cpu-limit --memory-limit --pull-policy --base --branch --print --detach -d --attach -a --plan --access-mode --network --allow --rule --credential --no-credential --env -e --volume -v --publish --unsafe --timeout --budget --group --idempotency-key --dry-run --format --json --quiet -q --help'
+        options='--repo --untrusted-repo --prompt -p --prompt-file --name -n --backend --agent --image --cpu-limit --memory-limit --pull-policy --base --branch --print --detach -d --attach -a --plan --access-mode --network --allow --rule --credential --no-credential --env -e --volume -v --publish --unsafe --timeout --budget --group --idempotency-key --count --dry-run --format --json --quiet -q --help'
         arguments='none*'
         ;;
     ' list')
@@ -266,6 +266,7 @@ _clauderon_kind() {
     ' create --budget') kind='none' ;;
     ' create --group') kind='groups' ;;
     ' create --idempotency-key') kind='none' ;;
+    ' create --count') kind='none' ;;
     ' create --format') kind='choice table tsv json' ;;
     ' list --group') kind='groups' ;;
     ' list --columns') kind='none' ;;

@@ -115,6 +115,7 @@ complete -c clauderon -n '__clauderon_at create' -l timeout -x -d 'With --print:
 complete -c clauderon -n '__clauderon_at create' -l budget -x -d 'US dollars it may spend on models: 5.00 or none.'
 complete -c clauderon -n '__clauderon_at create' -l group -x -a '(clauderon __complete groups 2>/dev/null)' -d 'Its group, which commands can name.'
 complete -c clauderon -n '__clauderon_at create' -l idempotency-key -x -d 'Create one session for each KEY, not more.'
+complete -c clauderon -n '__clauderon_at create' -l count -x -d 'Create N sessions at once, NAME-1 to NAME-N.'
 complete -c clauderon -n '__clauderon_at create' -l dry-run -d 'Print the commands as a script that does the same; make no session.'
 complete -c clauderon -n '__clauderon_at create' -l format -x -a 'table tsv json' -d 'How to print the answer.'
 complete -c clauderon -n '__clauderon_at create' -l json -d 'Short for --format json.'

@@ -155,6 +155,7 @@ _clauderon_create() {
         '--budget=[US dollars it may spend on models\: 5.00 or none.]:USD: ' \
         '--group=[Its group, which commands can name.]:GROUP: _clauderon_ask groups group' \
         '--idempotency-key=[Create one session for each KEY, not more.]:KEY: ' \
+        '--count=[Create N sessions at once, NAME-1 to NAME-N.]:N: ' \
         '--dry-run[Print the commands as a script that does the same; make no session.]' \
         '--format=[How to print the answer.]:table|tsv|json:(table tsv json)' \
         '--json[Short for --format json.]' \

@@ -61,7 +61,7 @@ def test_everyday_use(engine: Engine, repo: Path) -> None:
         done = shell(engine, repo, line.replace("NAME", name))
         assert done.returncode == 0, f"{line}: {done.stderr}"
         if line.startswith("clauderon create") and "--print" not in line:
-            name = done.stdout.strip()
+            name = done.stdout.split()[0]
             assert engine.cli.ok("status", name, "--json").json["data"]["state"] == "running"
             git_inside = "hostname > $(hostname).txt; git add .; git commit -qm 'Add more'"
             engine.docker("exec", "-w", "/workspace", f"clauderon-{name}", "sh", "-c", git_inside)
