@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
+from clauderon.limits import NANO
 from clauderon.proxy.usage.meter import Meter
+from tests.proxy.peers import Peer
 from tests.proxy.rig import Rig
 from tests.proxy.test_budgets import CENTS, limit, meter
+from tests.proxy.usage import said
 from tests.proxy.usage.test_meter import ASK
 
 __all__ = ["meter"]
@@ -86,3 +92,44 @@ def test_what_is_billed_and_cannot_be_counted_is_refused_under_a_budget_alone(
     limit(meter, CENTS)
     head, body = rig.ask(ASK % (path, host.encode()), host)
     assert b"budget-uncounted" in head and b"cannot be counted" in body
+
+
+def test_a_stream_that_is_cut_costs_what_may_have_been_thought_meanwhile(rig: Rig, meter: Meter) -> None:
+    """Seen to fail by the size of what came alone: a client that cut each answer thought for nothing."""
+    host = "api.anthropic.com"
+    message = {"model": "claude-opus-4-5", "usage": {"input_tokens": 1, "output_tokens": 1}}
+    start = said.sse(("message_start", {"type": "message_start", "message": message}))
+    cut = threading.Event()
+
+    def handle(peer: Peer) -> None:
+        peer.message()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        peer.send(b"%x\r\n%b\r\n" % (len(start), start))
+        cut.wait(30)
+
+    rig.upstream(host, handle)
+    limit(meter, NANO * 25 // 10_000)  # a hundred tokens of output, which take half a second
+    client = rig.tunnel(host)
+    client.send(ASK % (b"/v1/messages", host.encode()))
+    client.until(b"message_start")
+    time.sleep(0.6)
+    client.close()
+    cut.set()
+    rig.wait(lambda: meter.spending.stop("one") is not None)
+    head, _ = rig.ask(ASK % (b"/v1/messages", host.encode()), host)
+    assert head.startswith(b"HTTP/1.1 402")
+
+
+def test_an_answer_that_trouble_kept_from_coming_costs_no_time(rig: Rig, meter: Meter) -> None:
+    """Seen to fail: a network that was down for a minute used a budget up."""
+    host = "api.anthropic.com"
+
+    def handle(peer: Peer) -> None:
+        peer.message()
+        time.sleep(0.6)
+        peer.close()
+
+    rig.upstream(host, handle)
+    limit(meter, NANO * 25 // 10_000)
+    assert rig.ask(ASK % (b"/v1/messages", host.encode()), host)[0].startswith(b"HTTP/1.1 502")
+    assert meter.spending.stop("one") is None

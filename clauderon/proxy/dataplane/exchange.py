@@ -397,7 +397,8 @@ class Exchange:
         head, grant, key, response = self.head, self.grant, self.key, self.response
         session = self.client.session
         if self._metering is not None:
-            self._metering.end(problem is None and error in (None, "credential-echo"), self.up)
+            whole = problem is None and error in (None, "credential-echo")
+            self._metering.end(whole, self.up, reached=problem is None)
         session.counters.requests += 1
         policy = session.rules.policy
         rule, refused = self.rule, False

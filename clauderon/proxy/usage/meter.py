@@ -14,7 +14,7 @@ from clauderon.proxy.http.request import RequestHead
 from clauderon.proxy.usage.amounts import UNKNOWN, Usage
 from clauderon.proxy.usage.apis import HOSTS, Api, asked, dialect, model_named, uncounted
 from clauderon.proxy.usage.dialects import Dialect
-from clauderon.proxy.usage.guess import UNKNOWN_PRICE, guess
+from clauderon.proxy.usage.guess import UNKNOWN_PRICE, Size, guess
 from clauderon.proxy.usage.prices import Price, Prices
 from clauderon.proxy.usage.reader import Answer
 from clauderon.proxy.usage.spending import Spending, Stop
@@ -83,13 +83,11 @@ class Meter:
     def write_begin(self, session: tuple[str, str, str], api: Api, one: str, length: int) -> None:
         """A request begins: what is kept of it if this process is killed."""
         price = self._last_price.get((session[0], api.name), UNKNOWN_PRICE)
-        least = guess(UNKNOWN, price, length, 0, streamed=False)
+        least = guess(UNKNOWN, price, Size(length, 0, False))
         self._journal.append({**self._head(session, api, one, False, ""), "guessed": least})
 
-    def write_end(
-        self, session: tuple[str, str, str], api: Api, one: str, usage: Usage, sizes: tuple[int, int, bool]
-    ) -> None:
-        """A request has ended. sizes: bytes of it, bytes of its answer, and whether that was a stream."""
+    def write_end(self, session: tuple[str, str, str], api: Api, one: str, usage: Usage, size: Size) -> None:
+        """A request has ended."""
         record = self._head(session, api, one, True, usage.model)
         record |= {"requests": 1, **{name: getattr(usage, name) for name in _SUMS}}
         price = self.prices.of(api.name, usage.model)
@@ -105,7 +103,7 @@ class Meter:
         guessed = likely.cost(usage) if price is None and not usage.model else 0
         if not usage.known:
             record["unknown"] = 1
-            guessed += guess(usage, likely, sizes[0], sizes[1], streamed=sizes[2])
+            guessed += guess(usage, likely, size)
         if guessed:
             record["guessed"] = guessed
             spent += guessed
@@ -167,6 +165,7 @@ class Metering:
         self._over = False
         self._up, self._down = length, 0  # bytes since the last answer's end
         self._begun = ""  # the id of what a model is asked at present
+        self._since = time.monotonic()
         self.answers = 0
         if not upgrade:
             self._begin()
@@ -222,17 +221,22 @@ class Metering:
         self._down += len(data)
         if self._answer is not None:
             self._answer.feed(data)
-        elif self._messages is not None:
+            return
+        if self._messages is not None:
             for usage in self._messages.feed(data):
                 self._end(usage)
             if self._messages.answering and not self._begun:
                 self._begin()
 
-    def end(self, complete: bool, up: int = 0) -> None:
-        """complete: the answer came to its own end. up: bytes of the request. Only the first call says anything."""
+    def end(self, complete: bool, up: int = 0, *, reached: bool = True) -> None:
+        """complete: the answer came to its own end. up: bytes of the request. reached: no trouble was in the way of
+        an answer. Only the first call says anything.
+        """
         if self._over:
             return
         self._over = True
+        if not reached and self._answer is None and self._messages is None:
+            self._since = time.monotonic()
         if self._messages is not None:
             for usage in self._messages.end():
                 self._end(usage)
@@ -247,13 +251,15 @@ class Metering:
 
     def _begin(self) -> None:
         self._begun = self._meter.next_id()
+        self._since = time.monotonic()
         self._meter.write_begin(self._session, self._api, self._begun, self._up)
 
     def _end(self, usage: Usage) -> None:
         usage = usage if usage.model else usage._replace(model=self._model)
         streamed = self._messages is not None or (self._answer is not None and self._answer.streamed)
         one = self._begun or self._meter.next_id()
-        self._meter.write_end(self._session, self._api, one, usage, (self._up, self._down, streamed))
+        size = Size(self._up, self._down, streamed, time.monotonic() - self._since)
+        self._meter.write_end(self._session, self._api, one, usage, size)
         self._begun = ""
         self._up = self._down = 0
         self.answers += 1

@@ -17,6 +17,7 @@ from clauderon.paths import Home
 from clauderon.proxy.daemon.accounting import Accounting
 from clauderon.proxy.usage.amounts import Usage
 from clauderon.proxy.usage.apis import ANTHROPIC
+from clauderon.proxy.usage.guess import Size
 from clauderon.proxy.usage.spending import Budgets, today
 
 SESSION = ("0123456789ab", "fix-bug", "")
@@ -57,7 +58,7 @@ def test_the_database_is_written_only_where_there_is_something_new(
     monkeypatch.setattr(Ledger, "fold", fold)
     accounting = begin(home)
     for _ in range(2):
-        accounting.meter.write_end(SESSION, ANTHROPIC, "one", Usage("m", 3, output=4), (0, 0, False))
+        accounting.meter.write_end(SESSION, ANTHROPIC, "one", Usage("m", 3, output=4), Size(0, 0, False))
         for _ in range(3):
             accounting._fold()
     assert len(folded) == 2
@@ -86,7 +87,7 @@ def spent(accounting: Accounting) -> list[int]:
 
 
 def answer(accounting: Accounting, usage: Usage = DEAR) -> None:
-    accounting.meter.write_end(GROUPED, ANTHROPIC, "one", usage, (0, 0, False))
+    accounting.meter.write_end(GROUPED, ANTHROPIC, "one", usage, Size(0, 0, False))
 
 
 @pytest.mark.parametrize("folded", [True, False])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clauderon.proxy.usage.amounts import Usage
-from clauderon.proxy.usage.guess import guess
+from clauderon.proxy.usage.guess import Size, guess
 from clauderon.proxy.usage.prices import Price
 
 PRICE = Price(1.0, 10.0, 0.1, 1.0, 1.0)
@@ -27,4 +27,20 @@ def test_only_what_was_not_said_is_guessed(
     usage: Usage, up: int, down: int, streamed: bool, tokens: tuple[int, int]
 ) -> None:
     expected = PRICE.cost(Usage(input=tokens[0], output=tokens[1]))
-    assert guess(usage, PRICE, up, down, streamed=streamed) == expected
+    assert guess(usage, PRICE, Size(up, down, streamed)) == expected
+
+
+@pytest.mark.parametrize(
+    ("usage", "seconds", "output"),
+    [
+        (Usage(input=1, output=1), 10.0, 1999),
+        (Usage(input=1, output=5000), 10.0, 0),
+        (Usage(input=1), 1e9, 128_000),
+        (Usage(input=1, coming=4000), 10.0, 4000),
+    ],
+)
+def test_what_a_model_may_have_thought_meanwhile_is_guessed(
+    usage: Usage, seconds: float, output: int
+) -> None:
+    """Seen to fail by size alone: a stream cut after a minute of hidden thought cost nothing."""
+    assert guess(usage, PRICE, Size(0, 400, True, seconds)) == PRICE.cost(Usage(output=output))
