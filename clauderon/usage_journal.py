@@ -28,6 +28,8 @@ COUNTED = (
     "nano",
 )
 
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
 
 class Journal:
     """Where the worker writes. append() never raises nor waits for a full disk: it keeps the line and tries again."""
@@ -41,7 +43,7 @@ class Journal:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add a line. What cannot be written is kept in memory until the next try. Never raises."""
-        self._kept.append(json.dumps(record, separators=(",", ":")).encode() + b"\n")
+        self._kept.append(_encode(record).encode() + b"\n")
         self.appended += 1
         self.flush()
 
@@ -53,9 +55,9 @@ class Journal:
             if self._fd < 0:
                 self._open()
             while self._kept:
-                size = os.fstat(self._fd).st_size
-                if os.write(self._fd, self._kept[0]) < len(self._kept[0]):
-                    os.ftruncate(self._fd, size)
+                written = os.write(self._fd, self._kept[0])
+                if written < len(self._kept[0]):
+                    os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
                     raise OSError("the disk is full")
                 self._kept.pop(0)
             self.problem = ""

@@ -49,6 +49,9 @@ class ModelTunnel(Tunnel):
 
     def upstream_data(self, data: memoryview | bytes) -> None:
         """The upstream's bytes, and the end of the tunnel after the answer that used a budget up."""
+        if self._ending is None and self._upstream_frames.between and self._metering.is_talk(data):
+            super().upstream_data(data)  # as nearly all that comes
+            return
         before = self._metering.answers
         self._metering.body(data)
         self._upstream_frames.feed(data)

@@ -159,8 +159,13 @@ class Response:
 
     def _observe(self, data: memoryview | bytes, spans: list[tuple[int, int]] | None) -> None:
         assert self.observer is not None
-        for first, last in spans or ():
+        if not spans:
+            return
+        if len(spans) == 1:
+            first, last = spans[0]
             self.observer.body(data[first:last])
+        else:
+            self.observer.body(b"".join([data[first:last] for first, last in spans]))
 
     def _looked_at(self, data: memoryview | bytes, spans: list[tuple[int, int]], done: bool) -> Data:
         assert self._body is not None

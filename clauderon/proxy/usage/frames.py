@@ -23,6 +23,8 @@ class Frames:
 
     def feed(self, data: bytes | bytearray | memoryview) -> int:
         """How many messages, of text or bytes, begin in this piece."""
+        if not self._head and not self._payload and is_whole(data):
+            return 1
         begun, at, size = 0, 0, len(data)
         while at < size:
             if self._payload:
@@ -47,9 +49,32 @@ class Frames:
         return begun
 
 
+def is_whole(data: bytes | bytearray | memoryview) -> bool:
+    """Whether this is one message in one frame, to its end: nearly all that is said on a WebSocket comes so."""
+    size = len(data)
+    if size < 2 or data[0] & 0xF0 != 0x80 or data[0] & 0x0F not in (_TEXT, _BINARY):
+        return False
+    return frame_size(data) == size
+
+
+def frame_size(data: bytes | bytearray | memoryview, at: int = 0) -> int:
+    """How long the frame is whose head begins at `at`; 0 if its head has not come whole."""
+    rest = len(data) - at
+    second = data[at + 1] if rest >= 2 else 0
+    length, head = second & 0x7F, _length(second)
+    if rest < 2 or rest < head:
+        return 0
+    if length == 126:
+        length = data[at + 2] << 8 | data[at + 3]
+    elif length == 127:
+        length = int.from_bytes(data[at + 2 : at + 10], "big")
+    return head + length
+
+
 def _length(second: int) -> int:
     """Of a frame's head, by its second byte."""
-    return 2 + {126: 2, 127: 8}.get(second & 0x7F, 0) + (4 if second & 0x80 else 0)
+    length = second & 0x7F
+    return (2 if length < 126 else 4 if length == 126 else 10) + (second >> 7) * 4
 
 
 def frame(opcode: int, payload: bytes) -> bytes:

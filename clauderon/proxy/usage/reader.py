@@ -16,6 +16,7 @@ from clauderon.proxy.usage.events import Events
 # What is kept of one answer at most. The largest answers in JSON are images and embeddings, whose usage stays unknown.
 MOST_BYTES = 4 << 20
 _PIECE = 1 << 16
+_AT_ONCE = 1 << 14
 # Only an event that says one of these is worth parsing: all others are an answer's words.
 _WORD = b"sage"
 
@@ -29,36 +30,49 @@ class Answer:
         self._failed = False
         self.streamed = streamed
         self._decoder = _decoder(coding)
-        self._events = Events(MOST_BYTES) if streamed else None
+        self._events = Events(MOST_BYTES, _WORD) if streamed else None
+        # Pieces are read together: an event is some hundred bytes, and each comes by itself.
+        self._waiting: list[bytes] = []
+        self._unread = 0
         self._body: list[bytes] = []
         self._size = 0
         if self._decoder is None:
             self._failed = True
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Read a piece of the answer's body. Never raises: what cannot be read is counted as unknown."""
+        """Take a piece of the answer's body. Never raises: what cannot be read is counted as unknown."""
+        self._waiting.append(bytes(data))
+        self._unread += len(data)
+        if self._unread > _AT_ONCE:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        plain = b"".join(self._waiting)
+        self._waiting, self._unread = [], 0
         if self._failed:
             return
         try:
-            assert self._decoder is not None
-            self._take(self._decoder(bytes(data)))
+            if self._decoder is not _identity:
+                assert self._decoder is not None
+                plain = self._decoder(plain)
+            if self._events is None:
+                self._keep(plain)
+                return
+            for event in self._events.feed(plain):
+                if _WORD in event:
+                    self._read(event)
         except Exception:  # noqa: BLE001 - an answer that nobody can read is no reason to break it
             self._fail()
 
-    def _take(self, data: bytes) -> None:
-        if self._events is None:
-            self._size += len(data)
-            if self._size > MOST_BYTES:
-                self._fail()
-                return
+    def _keep(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > MOST_BYTES:
+            self._fail()
+        else:
             self._body.append(data)
-            return
-        for event in self._events.feed(data):
-            if _WORD in event:
-                self._read(event)
 
     def _read(self, text: bytes) -> None:
-        message = json.loads(text)
+        message = json.loads(text.decode("utf-8", "surrogatepass"))
         # Gemini's stream without events is one array.
         for one in message if isinstance(message, list) else [message]:
             self._reading = self._dialect(self._reading, one)
@@ -70,6 +84,7 @@ class Answer:
 
     def end(self, complete: bool) -> Usage:
         """What was used. complete: whether the answer came to its own end."""
+        self._read_on()
         if self._events is None and not self._failed:
             try:
                 self._read(b"".join(self._body))

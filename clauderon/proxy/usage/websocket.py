@@ -11,7 +11,10 @@ from typing import Any
 
 from clauderon.proxy.usage.amounts import UNKNOWN, Usage
 from clauderon.proxy.usage.dialects import NOTHING_READ, Dialect
+from clauderon.proxy.usage.frames import Frames, frame_size, is_whole
 from clauderon.proxy.usage.reader import MOST_BYTES
+
+_BEGINS, _WORD = b'"response.created"', b"sage"
 
 
 class Messages:
@@ -22,6 +25,8 @@ class Messages:
         self._text: list[bytes] = []
         self._size = 0
         self._connection = _connection(extensions)
+        # Of what wsproto was given: between its messages, frames that say nothing of usage need not be.
+        self._frames = Frames()
         self.answering = False
 
     @property
@@ -34,7 +39,13 @@ class Messages:
         if self._connection is None:
             return []
         try:
-            self._connection.receive_data(bytes(data))
+            rest = bytes(data)
+            if self._frames.between:
+                rest = rest[_unremarkable(rest) :]
+            if not rest:
+                return []
+            self._frames.feed(rest)
+            self._connection.receive_data(rest)
             return list(self._ended())
         except Exception:  # noqa: BLE001 - frames that nobody can read are no reason to break them
             self._connection = None
@@ -69,9 +80,9 @@ class Messages:
                 yield from self._read(text)
 
     def _read(self, text: bytes) -> Iterator[Usage]:
-        if b'"response.created"' in text:
+        if _BEGINS in text:
             self.answering = True
-        if b"sage" not in text:
+        if _WORD not in text:
             return
         try:
             reading = self._dialect(NOTHING_READ, json.loads(text))
@@ -82,6 +93,24 @@ class Messages:
         if reading.last:
             self.answering = False
             yield reading.usage
+
+
+def says_nothing(text: bytes) -> bool:
+    """Whether a message says neither that an answer begins nor what it used."""
+    return _WORD not in text and _BEGINS not in text
+
+
+def _unremarkable(data: bytes) -> int:
+    """How many bytes at the beginning are whole messages, each in one frame that nobody compressed, of no interest."""
+    if is_whole(data) and says_nothing(data):
+        return len(data)
+    at = 0
+    while data[at : at + 1] in (b"\x81", b"\x82"):
+        end = at + frame_size(data, at)
+        if end == at or end > len(data) or not says_nothing(data[at:end]):
+            break
+        at = end
+    return at
 
 
 def _connection(extensions: str) -> Any:
