@@ -14,7 +14,7 @@ from bench.figures import Row, as_json, table
 from bench.machine import Unavailable, say
 
 OURS = "clauderon"
-BENCHES = ("cli", "create", "git", "sync", "status", "delete", "list", "proxy", "fairness", "memory")
+BENCHES = ("cli", "create", "git", "sync", "status", "delete", "list", "proxy", "fairness", "memory", "usage")
 
 
 def _names(text: str) -> list[str]:
@@ -60,6 +60,10 @@ def measure(name: str, asked: argparse.Namespace) -> tuple[list[Row], list[str]]
         from bench import memory
 
         return memory.bench(asked.rounds or 3)
+    if name == "usage":
+        from bench import usage
+
+        return usage.bench(asked.rounds or 7, asked.only)
     if name == "fairness":
         from bench import fairness
 

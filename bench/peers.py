@@ -342,13 +342,14 @@ class Clauderon(Server):
         connect_to = "".join(f'"{place}" = "127.0.0.1:{stage.upstream_port}"\n' for place in places)
         home.config.write_text(
             f'[proxy]\nport = {port}\nsession_ports = "{self.ports[0]}-{self.ports[-1]}"\n'
-            f'upstream_ca = "{stage.upstream_ca}"\n[proxy.connect_to]\n{connect_to}'
+            f'upstream_ca = "{stage.upstream_ca}"\n[proxy.connect_to]\n{connect_to}{self.more_config()}'
             f'[network]\ndeny = ["{DENIED_HOST}"]\n'
             f'[credentials.bench]\nhosts = ["{LENT_HOST}"]\nfile = "bench"\n'
         )
-        secret = home.secrets / "bench"
-        secret.write_text("ghp_" + "".join(choices(ascii_letters + digits, k=36)))
-        secret.chmod(0o600)
+        for name, value in self.secrets().items():
+            secret = home.secrets / name
+            secret.write_text(value)
+            secret.chmod(0o600)
         with Store.open(home) as store:
             for number, taken in enumerate(self.ports):
                 store.add(_session(number, taken), range(taken, taken + 1))
@@ -358,6 +359,14 @@ class Clauderon(Server):
         for taken in self.ports:
             self.child.until_listening(taken)
         self.port = self.ports[0]
+
+    def more_config(self) -> str:
+        """Lines of `connect_to` for other hosts."""
+        return ""
+
+    def secrets(self) -> dict[str, str]:
+        """By the names of their files."""
+        return {"bench": "ghp_" + "".join(choices(ascii_letters + digits, k=36))}
 
     def ca(self, stage: Stage) -> Path:
         return stage.directory / self.name / "proxy-ca.pem"

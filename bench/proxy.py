@@ -124,8 +124,8 @@ def memory_rows() -> dict[str, Row]:
 
 
 @contextlib.contextmanager
-def stage(rounds: int) -> Iterator[Stage]:
-    """Certificates, names and a running upstream, in a directory that goes away."""
+def stage(rounds: int, names: Sequence[str] = ()) -> Iterator[Stage]:
+    """Certificates, names and a running upstream, in a directory that goes away. names: of its certificate."""
     import trustme
 
     directory = Path(tempfile.mkdtemp(prefix="clauderon-bench-"))
@@ -133,7 +133,7 @@ def stage(rounds: int) -> Iterator[Stage]:
     upstream: Child | None = None
     try:
         ours, theirs = (trustme.CA(key_type=trustme.KeyType.ECDSA) for _ in range(2))
-        leaf = ours.issue_cert(f"*.{DOMAIN}", key_type=trustme.KeyType.ECDSA)
+        leaf = ours.issue_cert(f"*.{DOMAIN}", f"*.{HOST}", HOST, *names, key_type=trustme.KeyType.ECDSA)
         ours.cert_pem.write_to_path(directory / "upstream-ca.pem")
         leaf.cert_chain_pems[0].write_to_path(directory / "upstream.pem")
         leaf.private_key_pem.write_to_path(directory / "upstream.key")

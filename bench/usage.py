@@ -1,0 +1,118 @@
+"""`scripts/bench usage`: what it costs the proxy to read what models used, beside a proxy that does not.
+
+In processor time of the proxy's processes, which a busy machine changes less than it changes a rate: on a processor
+of its own, throughput is its reciprocal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import models
+from bench.figures import Row, Target
+from bench.machine import ROOT, Unavailable, descendants, free_ports, say
+from bench.peers import Clauderon, Stage
+from bench.proxy import HOST, stage
+
+OURS, WITHOUT = "clauderon", "unread"
+TUNNELS = 16
+MOST = 1.03
+# Runs before anything, in the supervisor and in the worker.
+_UNREAD = """
+from clauderon.proxy.dataplane import budgets
+budgets.is_metered = lambda session, host: False
+"""
+_KEYS = {"anthropic_api_key": "sk-ant-api03-bench-no-real-key", "openai_api_key": "sk-bench-no-real-key"}
+
+
+class _Reading(Clauderon):
+    """Our proxy with credentials for the model APIs, whose hosts are all one origin."""
+
+    lends = False
+
+    def __init__(self, name: str, origin_port: int) -> None:
+        super().__init__(name)
+        self._origin = origin_port
+
+    def start(self, stage: Stage, port: int) -> None:
+        """As `Clauderon`; then with the credentials."""
+        if self.name == WITHOUT:
+            hook = stage.directory / "unread-hook"
+            hook.mkdir(exist_ok=True)
+            (hook / "sitecustomize.py").write_text(_UNREAD)
+            self.env["PYTHONPATH"] = f"{hook}:{ROOT}"
+        super().start(stage, port)
+
+    def more_config(self) -> str:
+        """Where the hosts are."""
+        return "".join(
+            f'"{host}:443" = "127.0.0.1:{self._origin}"\n' for host in (HOST, models.ANTHROPIC, models.OPENAI)
+        )
+
+    def secrets(self) -> dict[str, str]:
+        """The keys of the model APIs, none of them real."""
+        return _KEYS
+
+
+def spent_us(pid: int) -> float:
+    """Processor time of a process tree so far."""
+    total = 0
+    for each in descendants(pid):
+        for task in Path(f"/proc/{each}/task").iterdir():
+            with contextlib.suppress(OSError):
+                total += int((task / "schedstat").read_text().split()[0])
+    return total / 1e3
+
+
+async def _run(kind: models.Kind, peer: Clauderon, ca: Path) -> None:
+    await asyncio.gather(*(models.ask(kind, peer.port, ca) for _ in range(TUNNELS)))
+
+
+async def _cost_us(kind: models.Kind, peer: Clauderon, ca: Path) -> float:
+    """Processor time of the proxy for an answer of this kind."""
+    assert peer.pid is not None
+    before = spent_us(peer.pid)
+    await _run(kind, peer, ca)
+    return (spent_us(peer.pid) - before) / (TUNNELS * kind.answers)
+
+
+async def _measure(here: Stage, rounds: int, rows: dict[str, Row], port: int) -> None:
+    from clauderon.proxy.dataplane import budgets  # the name that the hook replaces
+
+    if not hasattr(budgets, "is_metered"):
+        raise Unavailable("usage: there is no is_metered to turn off")
+    known = models.kinds(HOST)
+    origin = models.Origin(here.directory / "upstream.pem", here.directory / "upstream.key")
+    await origin.listen(port)
+    peers = [_Reading(OURS, port), _Reading(WITHOUT, port)]
+    ports = free_ports(4)
+    try:
+        for number, peer in enumerate(peers):
+            peer.set_up()
+            await asyncio.to_thread(peer.start, here, ports[2 * number])
+        for number in range(-1, rounds):
+            say(f"round {number + 1} of {rounds}")
+            for key, row in rows.items():
+                origin.kind = known[key]
+                for peer in peers if number % 2 else peers[::-1]:
+                    cost = await _cost_us(known[key], peer, peer.ca(here))
+                    if number >= 0:  # the first warms up
+                        row.add(peer.name, cost)
+    finally:
+        for peer in peers:
+            peer.stop()
+
+
+def bench(rounds: int, only: Sequence[str] | None) -> tuple[list[Row], list[str]]:
+    """Measure; returns the rows of the table and the names of its columns."""
+    rows = {
+        key: Row(kind.title, "us", Target(WITHOUT, MOST))
+        for key, kind in models.kinds(HOST).items()
+        if only is None or key in only
+    }
+    with stage(1, (models.ANTHROPIC, models.OPENAI)) as here:
+        asyncio.run(_measure(here, rounds, rows, free_ports(5)[4]))
+    return list(rows.values()), [WITHOUT, OURS]
