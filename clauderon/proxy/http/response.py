@@ -159,13 +159,9 @@ class Response:
 
     def _observe(self, data: memoryview | bytes, spans: list[tuple[int, int]] | None) -> None:
         assert self.observer is not None
-        if not spans:
-            return
-        if len(spans) == 1:
-            first, last = spans[0]
-            self.observer.body(data[first:last])
-        else:
-            self.observer.body(b"".join([data[first:last] for first, last in spans]))
+        if spans:
+            parts = [data[first:last] for first, last in spans]
+            self.observer.body(parts[0] if len(parts) == 1 else b"".join(parts))
 
     def _looked_at(self, data: memoryview | bytes, spans: list[tuple[int, int]], done: bool) -> Data:
         assert self._body is not None

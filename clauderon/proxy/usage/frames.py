@@ -6,6 +6,7 @@ Reads no payload, so that the client's side, which is masked, costs next to noth
 from __future__ import annotations
 
 _TEXT, _BINARY = 0x1, 0x2
+_WHOLE_MESSAGES = (0x80 | _TEXT, 0x80 | _BINARY)
 
 
 class Frames:
@@ -23,10 +24,15 @@ class Frames:
 
     def feed(self, data: bytes | bytearray | memoryview) -> int:
         """How many messages, of text or bytes, begin in this piece."""
-        if not self._head and not self._payload and is_whole(data):
-            return 1
         begun, at, size = 0, 0, len(data)
         while at < size:
+            if not self._head and not self._payload and data[at] in _WHOLE_MESSAGES:
+                whole = frame_size(data, at)
+                if 0 < whole <= size - at:
+                    begun += 1
+                    at += whole
+                    self._open = False
+                    continue
             if self._payload:
                 taken = min(self._payload, size - at)
                 self._payload -= taken
@@ -52,9 +58,7 @@ class Frames:
 def is_whole(data: bytes | bytearray | memoryview) -> bool:
     """Whether this is one message in one frame, to its end: nearly all that is said on a WebSocket comes so."""
     size = len(data)
-    if size < 2 or data[0] & 0xF0 != 0x80 or data[0] & 0x0F not in (_TEXT, _BINARY):
-        return False
-    return frame_size(data) == size
+    return size >= 2 and data[0] in _WHOLE_MESSAGES and frame_size(data) == size
 
 
 def frame_size(data: bytes | bytearray | memoryview, at: int = 0) -> int:

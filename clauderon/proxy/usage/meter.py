@@ -14,13 +14,12 @@ from clauderon.proxy.http.request import RequestHead
 from clauderon.proxy.usage.amounts import UNKNOWN, Usage
 from clauderon.proxy.usage.apis import HOSTS, Api, asked, dialect, model_named, uncounted
 from clauderon.proxy.usage.dialects import Dialect
-from clauderon.proxy.usage.frames import is_whole
 from clauderon.proxy.usage.guess import UNKNOWN_PRICE, Size, guess
 from clauderon.proxy.usage.prices import Price, Prices
 from clauderon.proxy.usage.reader import Answer
 from clauderon.proxy.usage.spending import Spending, Stop
 from clauderon.proxy.usage.totals import Totals
-from clauderon.proxy.usage.websocket import Messages, says_nothing
+from clauderon.proxy.usage.websocket import Messages, unremarkable
 from clauderon.proxy.usage.windows import windows
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
@@ -230,10 +229,10 @@ class Metering:
                 self._begin()
 
     def is_talk(self, data: memoryview | bytes) -> bool:
-        """Whether these bytes of the upstream's, which begin between two messages, are one that says nothing of usage;
-        then they are counted with this.
+        """Whether these bytes of the upstream's, which begin between two messages, are whole ones that say nothing of
+        usage; then they are counted with this.
         """
-        if not is_whole(data) or not says_nothing(bytes(data)):
+        if unremarkable(bytes(data)) < len(data):
             return False
         self._down += len(data)
         return True

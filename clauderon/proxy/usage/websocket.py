@@ -15,6 +15,7 @@ from clauderon.proxy.usage.frames import Frames, frame_size, is_whole
 from clauderon.proxy.usage.reader import MOST_BYTES
 
 _BEGINS, _WORD = b'"response.created"', b"sage"
+_WHOLE_MESSAGES = (b"\x81", b"\x82")
 
 
 class Messages:
@@ -41,7 +42,7 @@ class Messages:
         try:
             rest = bytes(data)
             if self._frames.between:
-                rest = rest[_unremarkable(rest) :]
+                rest = rest[unremarkable(rest) :]
             if not rest:
                 return []
             self._frames.feed(rest)
@@ -100,17 +101,18 @@ def says_nothing(text: bytes) -> bool:
     return _WORD not in text and _BEGINS not in text
 
 
-def _unremarkable(data: bytes) -> int:
+def unremarkable(data: bytes) -> int:
     """How many bytes at the beginning are whole messages, each in one frame that nobody compressed, of no interest."""
-    if is_whole(data) and says_nothing(data):
+    if not says_nothing(data):
+        at = min(found for found in (data.find(_WORD), data.find(_BEGINS)) if found >= 0)
+    elif is_whole(data):
         return len(data)
-    at = 0
-    while data[at : at + 1] in (b"\x81", b"\x82"):
-        end = at + frame_size(data, at)
-        if end == at or end > len(data) or not says_nothing(data[at:end]):
-            break
-        at = end
-    return at
+    else:
+        at = len(data)
+    end = 0
+    while data[end : end + 1] in _WHOLE_MESSAGES and 0 < (size := frame_size(data, end)) <= at - end:
+        end += size
+    return end
 
 
 def _connection(extensions: str) -> Any:
