@@ -120,14 +120,13 @@ class Response:
             return self._heads(self._held + bytes(data) if self._held else bytes(data))
         if self._body is not None:
             return self._masked(data)
-        watched = self.observer is not None
-        if watched:
+        if self.observer is not None:
             framing.spans = []
         try:
             used = framing.feed(data)
         except FramingError as error:
             raise ResponseError("upstream-framing", f"a malformed body: {error}") from None
-        if watched:
+        if framing.spans:
             self._observe(data, framing.spans)
         self.passed += used
         if used == len(data):
