@@ -140,7 +140,7 @@ def test_everything_else_is_refused_as_git_shows_it(forge: Forge) -> None:
 
 
 def test_a_large_push_is_judged_before_its_pack(forge: Forge) -> None:
-    """git asks with an empty push first, and sends the rest in chunks."""
+    """git asks with an empty push first, and sends the rest in chunks. Seen to fail with the whole of it waited for."""
     (forge.work / "large").write_bytes(os.urandom(3 << 20))
     forge.git("add", "large")
     forge.git("commit", "-qm", "large")

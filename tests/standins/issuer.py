@@ -26,6 +26,7 @@ HOSTS = (
     *("platform.claude.com", "auth.openai.com", "api.anthropic.com", "chatgpt.com"),
     *("oauth2.googleapis.com", "cloudcode-pa.googleapis.com"),
 )
+NOTHING = 0  # a status: the connection ends instead of an answer
 CLIENT_ID = "123456789012-testnotarealclientatall0.apps.googleusercontent.com"
 CLIENT_SECRET = "GOCSPX-test-not-a-real-secret"
 # As Gemini CLI's package has it.
@@ -219,6 +220,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             status, answer = (
                 (200, {"path": self.path}) if good else (401, {"error": {"type": "authentication_error"}})
             )
+        if status == NOTHING:
+            self.close_connection = True
+            return
         data = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

@@ -88,7 +88,9 @@ class Line:
                 piece, ended = self._decrypted()
                 answer += piece
                 if ended or over or not there or (grown and is_whole(answer)):
-                    return answer
+                    if answer:
+                        return answer
+                    raise Unanswered(f"{self._host} did not answer: it ended the connection")
                 if fed >= _MOST_BYTES:
                     raise Unanswered(f"{self._host} answers without end")
                 if not grown:

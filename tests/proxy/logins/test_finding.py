@@ -112,6 +112,7 @@ JSON = strategies.recursive(
 
 @given(content=JSON)
 def test_no_content_of_a_login_file_breaks_anything(content: object) -> None:
+    """Seen to fail with any text taken for a token."""
     if not isinstance(content, dict):
         return
     for client in finding.CLIENTS.values():

@@ -82,6 +82,7 @@ def test_a_program_beside_the_caller_is_not_asked(tmp_path: Path, monkeypatch: p
 
 
 def test_nothing_that_is_printed_shows_the_password(tmp_path: Path) -> None:
+    """Seen to fail with the body shown."""
     asked = GEMINI.asking(LOGIN, Installed(program(tmp_path)))
     assert CLIENT_SECRET not in repr(asked)
 

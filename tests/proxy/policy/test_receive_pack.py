@@ -76,6 +76,7 @@ def test_nothing_is_read_beyond_the_commands() -> None:
 
 
 def test_what_comes_before_a_pack_is_bounded() -> None:
+    """Seen to fail without the bound."""
     reader = Reader()
     line = pkt(b"shallow " + OLD)
     with pytest.raises(Malformed, match="bytes before its pack"):
