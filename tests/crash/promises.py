@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from tests.crash.world import World
 from tests.standins.repository import git
 
@@ -184,7 +186,7 @@ def deleted(world: World) -> None:
     asides = list((world.engine.home.root / "rescue").glob(f"{name}-*"))
     for aside in asides:
         files |= {path.name for path in (aside / "worktree").glob("*")}
-        world.engine.cli.ok("rescue", "drop", aside.name, "--yes")
+        shutil.rmtree(aside)
     must(UNSAVED in files, "the uncommitted file is lost")
     held = files | (set(git("ls-tree", "-r", "--name-only", f"clauderon/{name}", cwd=world.repo).split())
                     if _has_branch(world) else set())  # fmt: skip

@@ -207,7 +207,7 @@ class World:
             ],
             "checkout": git("status", "--porcelain", cwd=self.repo).splitlines(),
             "fsck": self._fsck(),
-            "git": [plain(path) for path in _listing(git_dir) if not _OBJECT.search(path) and path != "ORIG_HEAD"
+            "git": [plain(path) for path in _listing(git_dir) if not _OBJECT.search(path) and path not in ("ORIG_HEAD", "packed-refs")
                     and not path.startswith("logs")],
             "git config": (git_dir / "config").read_text().splitlines(),
             "home": [plain(path) for path in _listing(self.engine.home.root)
