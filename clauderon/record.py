@@ -98,7 +98,10 @@ class Session(NamedTuple):
     @classmethod
     def from_json(cls, text: str) -> Session:
         """Read `to_json` of this or an older version. Raises ValueError for anything else."""
-        data = json.loads(text)
+        try:
+            data = json.loads(text)
+        except RecursionError as error:  # of a label, which anybody may write who may use docker
+            raise ValueError("nested too deeply") from error
         if not isinstance(data, dict):
             raise ValueError("not a session record")
         values = {key: value for key, value in data.items() if key in cls._fields}

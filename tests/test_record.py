@@ -58,7 +58,7 @@ def test_no_credential_at_all_is_not_every_one() -> None:
     assert "credentials" not in json.loads(Session(**FIRST).to_json())
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "3", "{}", '{"id": "x"}', '{"id": '])
+@pytest.mark.parametrize("text", ["", "[]", "null", "3", "{}", '{"id": "x"}', '{"id": ', "[" * 99_999])
 def test_what_is_no_record_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):
         Session.from_json(text)

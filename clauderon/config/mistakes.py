@@ -58,7 +58,7 @@ def line_of(text: str, keys: tuple[str, ...]) -> int:
     for end in range(1, len(lines) + 1):
         try:
             value: Any = tomli.loads("".join(lines[:end]))
-        except tomli.TOMLDecodeError:
+        except (tomli.TOMLDecodeError, RecursionError):
             continue
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None

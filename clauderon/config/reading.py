@@ -103,6 +103,10 @@ def _document(source: _Source, raw: bytes) -> dict[str, Any]:
     try:
         source.text = raw.decode("utf-8-sig")  # editors on Windows write a byte-order mark
         return tomli.loads(source.text)
+    except RecursionError as error:
+        raise UsageError(
+            str(source.path), "values are nested too deeply", hint=f"${{EDITOR:-vi}} {source.path}"
+        ) from error
     except (UnicodeDecodeError, tomli.TOMLDecodeError) as error:
         from clauderon.config.mistakes import not_toml
 

@@ -84,6 +84,14 @@ def test_a_mistake_is_refused_with_its_place(tmp_path: Path, text: str, place: s
     assert error.hint == f"${{EDITOR:-vi}} +{line} {tmp_path}/config.toml"
 
 
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ("{a=", "}")])
+def test_values_nested_deeper_than_anybody_means_are_refused(
+    tmp_path: Path, opened: str, closed: str
+) -> None:
+    """Seen as a traceback (RecursionError) at every command, `list` included."""
+    assert "nested too deeply" in refusal(tmp_path, f"x = {opened * 20_000}{closed * 20_000}\n").why
+
+
 def test_bytes_that_are_not_utf_8_are_refused_with_their_place(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_bytes(b'[docker]\ncommand = "\xff"\n')
     error = refusal(tmp_path)
