@@ -234,12 +234,12 @@ class Docker(Caller):
     def volume_list(self, label: str) -> dict[str, str]:
         """Names of the volumes with this label, and its value of each."""
         answer = self.run(*argv.volume_list_argv(label), what="list volumes")
-        return {item["Name"]: item["Label"] for item in parse.json_lines(answer.text)}
+        return parse.parse_volume_list(answer.text)
 
     def volumes_left(self, home: str) -> dict[str, str]:
         """Overlays of a home's sessions that no container has, and the session of each."""
         answer = self.run(*argv.volumes_left_argv(home), what="list volumes")
-        return {item["Name"]: item["Label"] for item in parse.json_lines(answer.text)}
+        return parse.parse_volume_list(answer.text)
 
     def volume_users(self, name: str) -> list[parse.Container]:
         """Every container, running or not, that mounts the volume."""

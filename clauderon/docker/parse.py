@@ -1,11 +1,14 @@
-"""Parsers for what docker prints. Pure: text in, frozen dataclasses out; ValueError for anything else."""
+"""Parsers for what docker prints. Pure: text in, frozen dataclasses out; Unreadable for anything else."""
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+from clauderon.errors import BackendError
 
 
 class Container(NamedTuple):
@@ -102,6 +105,35 @@ class Objects(NamedTuple):
     hidden: bool = False
 
 
+class Unreadable(BackendError, ValueError):
+    """What answers to docker's name gave an answer that docker does not give."""
+
+
+Asked = ParamSpec("Asked")
+Read = TypeVar("Read")
+
+
+def _of_docker(parser: Callable[Asked, Read]) -> Callable[Asked, Read]:
+    """The parser, raising Unreadable for whatever cannot be read."""
+
+    @functools.wraps(parser)
+    def parsed(*args: Asked.args, **kwargs: Asked.kwargs) -> Read:
+        try:
+            return parser(*args, **kwargs)
+        except Unreadable:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+            raise Unreadable(
+                "docker",
+                "its answer is none that docker gives",
+                hint="command -v docker; docker version   # is it docker, and does it print nothing of its own?",
+                detail=f"{type(error).__name__}: {error}",
+            ) from error
+
+    return parsed
+
+
+@_of_docker
 def json_lines(text: str) -> list[dict[str, Any]]:
     """One JSON object a line. Raises ValueError."""
     found = [json.loads(line) for line in text.splitlines() if line.strip()]
@@ -110,6 +142,13 @@ def json_lines(text: str) -> list[dict[str, Any]]:
     return found
 
 
+@_of_docker
+def parse_volume_list(text: str) -> dict[str, str]:
+    """Names of volumes, and the value of the label that was asked for of each."""
+    return {item["Name"]: item["Label"] for item in json_lines(text)}
+
+
+@_of_docker
 def parse_image_list(text: str) -> list[tuple[str, str]]:
     """(`repository:tag`, content id) of every image that has a name, in docker's order: newest first."""
     return [
@@ -119,6 +158,7 @@ def parse_image_list(text: str) -> list[tuple[str, str]]:
     ]
 
 
+@_of_docker
 def parse_container_list(text: str) -> list[Container]:
     """The answer of `docker ps`, one JSON object a line."""
     return [
@@ -142,6 +182,7 @@ def _state_of(status: str) -> str:
     return {"Exited": "exited", "Created": "created", "Dead": "dead"}.get(status.split(" ")[0], "exited")
 
 
+@_of_docker
 def parse_container_inspect(text: str) -> ContainerDetail:
     """The answer of `docker container inspect` for one container, in the format that `argv` asks for."""
     item = json_lines(text)[0]
@@ -159,6 +200,7 @@ def parse_container_inspect(text: str) -> ContainerDetail:
     )
 
 
+@_of_docker
 def parse_inspect(text: str) -> Objects:
     """A mixed `docker inspect --format '{{json .}}'`: images, networks and volumes told apart by their shape."""
     images, networks, volumes = [], [], []
@@ -219,6 +261,7 @@ def _network(item: Mapping[str, Any]) -> Network:
     )
 
 
+@_of_docker
 def parse_disk_usage(text: str) -> dict[str, tuple[str, int]]:
     """`system df -v --format '{{json .}}'`: volume name to its size as docker words it and its number of users."""
     found: dict[str, tuple[str, int]] = {}
@@ -231,6 +274,7 @@ def parse_disk_usage(text: str) -> dict[str, tuple[str, int]]:
 _SIZE = re.compile(r"([0-9.]+(?:e[+-]?[0-9]+)?)\s*([kKMGTP]?)(i?)B")
 
 
+@_of_docker
 def parse_stats(text: str) -> dict[str, Stats]:
     """`container_stats_argv`: container id to what it uses; one that has just ended (`--`) is left out."""
     found = {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clauderon.docker import parse
 
@@ -76,3 +78,36 @@ def test_what_containers_use_in_bytes_and_percent() -> None:
         "b": (0.0, 512_000),
         "d": (0.0, 0),
     }
+
+
+PARSERS = [each for name, each in vars(parse).items() if name.startswith("parse_")]
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["ID", "Id", "Names", "Name", "State", "Labels", "Config", "Status", "Volumes", "IPAM"]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.text() | st.lists(JUNK.map(json.dumps), max_size=3).map("\n".join))
+def test_a_docker_that_says_anything_else_is_no_bug_of_ours(text: str) -> None:
+    """Seen as "clauderon: bug: JSONDecodeError" at every command, where a stand-in for docker printed what it liked."""
+    for parser in PARSERS:
+        try:
+            parser(text)
+        except parse.Unreadable as error:
+            assert error.hint and error.why
+
+
+def test_nesting_without_end_is_none_either() -> None:
+    for parser in PARSERS:
+        with pytest.raises(parse.Unreadable):
+            parser("[" * 50_000)
