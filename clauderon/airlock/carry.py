@@ -5,18 +5,20 @@ Moves objects only; refs are the caller's. git runs with the user's repository a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from clauderon import visible
-from clauderon.airlock.incoming import refuse_planted
+from clauderon.airlock.incoming import Planting, refuse_planted
 from clauderon.airlock.landing import allowance, receive
 from clauderon.airlock.layout import HostSide
-from clauderon.airlock.manifest import manifest
+from clauderon.airlock.manifest import Manifest, manifest
 from clauderon.airlock.tree_size import refuse_endless
 from clauderon.errors import BackendError, CommandFailed
 from clauderon.git.alternates import alternates
+from clauderon.git.batch import Batch
 from clauderon.git.call import Git, lines
 from clauderon.git.environment import untrusting
 
@@ -43,11 +45,25 @@ _PACK = ("pack-objects", "-q", "--stdout", "--delta-base-offset", "--depth=4095"
 
 
 class Carried(NamedTuple):
-    """How many objects were not there before, and which commits among them, newest first, and files' contents."""
+    """How many objects were not there before, and which commits among them, newest first, and files' contents.
+
+    parents: of those commits, if they are few.
+    """
 
     objects: int
     commits: tuple[str, ...]
     blobs: tuple[str, ...] = ()
+    parents: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+    def straight(self, old: str, new: str) -> int | None:
+        """How many commits lead from `old` to `new`, each with one parent; None if it is otherwise, or not known."""
+        count = 0
+        while new != old:
+            above = self.parents.get(new, ())
+            if len(above) != 1:
+                return None
+            new, count = above[0], count + 1
+        return count
 
 
 def carry(
@@ -61,6 +77,7 @@ def carry(
     fsck: tuple[str, ...],
     what: str,
     planted: Collection[str] = (),
+    judge: Callable[[], None] = lambda: None,
 ) -> Carried:
     """Bring everything reachable from `tips` into the repository.
 
@@ -71,6 +88,7 @@ def carry(
     side:    where it is remembered what was measured, and how much the repository has grown.
     what:    for messages, "sync fix-bug".
     planted: paths at which a planted repository may come along.
+    judge:   called when it is known what is new, or that this cannot be told; it may raise.
     Raises BackendError when an object is missing, damaged or refused by `git fsck`'s rules, and Refused for trees
     that would fill the memory of whoever checks them out, or plant a repository there.
     """
@@ -78,12 +96,13 @@ def carry(
     reading = {**env, "GIT_ALTERNATE_OBJECT_DIRECTORIES": alternates(*sources)}
     git = Git(common_dir, reading, timeout_s=_TIMEOUT_S)
     try:
-        new = manifest(git, tips=tips, known=known, partial=partial, what=what)
+        try:
+            new = manifest(git, tips=tips, known=known, partial=partial, what=what)
+        finally:
+            judge()
         if not new.oids:
             return Carried(0, ())
-        refuse_endless(common_dir, new.trees, env=reading, what=what, cache=side.expanse)
-        trees = [oid for oid, _ in new.trees]
-        refuse_planted(common_dir, trees, env=reading, what=what, allowed=planted)
+        parents = _looked_at(common_dir, new, side, reading, what, planted)
         allowed = allowance(side, new.disk)
         small = len(new.oids) < _UNPACK_LIMIT and new.size <= _UNPACK_BYTES and new.loose <= allowed
         holes = ("--missing=allow-promisor",) if partial else ()
@@ -110,7 +129,36 @@ def carry(
         ) from error
     except OSError as error:
         raise _not_written(what, common_dir, str(error)) from error
-    return Carried(len(new.oids), tuple(new.commits), tuple(new.blobs))
+    return Carried(len(new.oids), tuple(new.commits), tuple(new.blobs), parents)
+
+
+def _looked_at(
+    common_dir: Path,
+    new: Manifest,
+    side: HostSide,
+    env: Mapping[str, str],
+    what: str,
+    allowed: Collection[str],
+) -> dict[str, tuple[str, ...]]:
+    """Refuse trees that spread without end, or plant a repository; returns the commits' parents, if they are few."""
+    planting = Planting(common_dir, env)
+    parents: dict[str, tuple[str, ...]] = {}
+
+    def see(found: Batch) -> None:
+        oid, kind, content = found
+        if kind == "tree":
+            planting.see(oid, content)
+        elif kind == "commit":
+            head = content.partition(b"\n\n")[0].split(b"\n")
+            parents[oid] = tuple(
+                line[7:].decode("ascii", "replace") for line in head if line[:7] == b"parent "
+            )
+
+    few = len(new.commits) < _UNPACK_LIMIT and new.commit_bytes <= _UNPACK_BYTES
+    commits = new.commits if few else ()
+    refuse_endless(common_dir, new.trees, env=env, what=what, cache=side.expanse, also=commits, seen=see)
+    refuse_planted(planting, [oid for oid, _ in new.trees], what=what, allowed=allowed)
+    return parents
 
 
 class NotWritten(BackendError):

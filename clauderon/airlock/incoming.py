@@ -75,41 +75,57 @@ def planted_in(
     return tuple(dict.fromkeys(path or "." for path in found))
 
 
+Finding = tuple[str, str, str]
+
+
+class Planting:
+    """Looks at trees, one after the other, for what they would plant."""
+
+    def __init__(self, common_dir: Path, env: Mapping[str, str]) -> None:
+        self.common_dir = common_dir
+        self.env = env
+        self._found: list[Finding] = []
+        self._modules: dict[str, Finding] = {}
+
+    def see(
+        self, oid: str, content: bytes, path: str = "", around: Collection[tuple[str, bool]] = ()
+    ) -> None:
+        """Look at a tree. around: what a checkout has in its directory besides."""
+        entries = parse_entries(content, len(oid) // 2)
+        if makes_repository([*((e.name, e.mode in _DIRECTORIES) for e in entries), *around]):
+            self._found.append((oid, path, ""))
+        for entry in entries:
+            if is_dotgit(entry.name) or (is_dotgitmodules(entry.name) and entry.mode == _LINK):
+                self._found.append((oid, path, entry.name))
+            elif is_dotgitmodules(entry.name) and entry.mode not in _DIRECTORIES:
+                self._modules.setdefault(entry.oid, (oid, path, entry.name))
+
+    def found(self) -> list[Finding]:
+        """Object name and path of a tree, and the entry in it that is at fault; none when it is the whole."""
+        tricks = (at for oid, at in self._modules.items() if _is_trick(self.common_dir, oid, self.env))
+        return [*self._found, *tricks]
+
+
 def _findings(
     common_dir: Path,
     trees: Iterable[tuple[str, str]],
     env: Mapping[str, str],
     beside: Mapping[str, Collection[tuple[str, bool]]] = NOTHING_BESIDE,
-) -> Iterator[tuple[str, str, str]]:
-    """Object name and path of a tree, and the entry in it that is at fault; none when it is the whole."""
-    modules: dict[str, tuple[str, str, str]] = {}
+) -> list[Finding]:
+    planting = Planting(common_dir, env)
     for oid, path, content in _contents(common_dir, trees, env):
-        around = beside.get(path, ())
-        entries = parse_entries(content, len(oid) // 2)
-        if makes_repository([*((e.name, e.mode in _DIRECTORIES) for e in entries), *around]):
-            yield oid, path, ""
-        for entry in entries:
-            if is_dotgit(entry.name) or (is_dotgitmodules(entry.name) and entry.mode == _LINK):
-                yield oid, path, entry.name
-            elif is_dotgitmodules(entry.name) and entry.mode not in _DIRECTORIES:
-                modules.setdefault(entry.oid, (oid, path, entry.name))
-    for oid, finding in modules.items():
-        if _is_trick(common_dir, oid, env):
-            yield finding
+        planting.see(oid, content, path, beside.get(path, ()))
+    return planting.found()
 
 
 def refuse_planted(
-    common_dir: Path,
-    trees: Sequence[str],
-    *,
-    env: Mapping[str, str],
-    what: str,
-    allowed: Collection[str] = (),
+    planting: Planting, trees: Sequence[str], *, what: str, allowed: Collection[str] = ()
 ) -> None:
-    """Raise Refused if one of the new trees would plant a repository at a path that nobody asked for by name."""
-    found = list(_findings(common_dir, ((oid, "") for oid in trees), env))
+    """Raise Refused if one of the new trees, which it has seen, would plant a repository at a path that nobody asked
+    for by name."""
+    found = planting.found()
     if found:
-        paths = _paths(common_dir, trees, env)
+        paths = _paths(planting.common_dir, trees, planting.env)
         refuse(
             (_joined(_path(paths, oid), leaf) or "." for oid, _, leaf in found), what=what, allowed=allowed
         )

@@ -24,7 +24,8 @@ class Manifest:
     """New objects.
 
     oids:    all of them, commits newest first.
-    commits: those that are commits, newest first. trees: name and size. blobs: files' contents.
+    commits: those that are commits, newest first, of `commit_bytes` together. trees: name and size. blobs: files'
+             contents.
     disk:    bytes they take where they lie now.
     loose:   bytes they would take one by one: a delta as much as it makes, at most.
     size:    bytes of their content.
@@ -34,6 +35,7 @@ class Manifest:
 
     oids: list[str] = field(default_factory=list)
     commits: list[str] = field(default_factory=list)
+    commit_bytes: int = 0
     trees: list[tuple[str, int]] = field(default_factory=list)
     blobs: list[str] = field(default_factory=list)
     disk: int = 0
@@ -67,6 +69,7 @@ def manifest(
         found.oids.append(oid)
         if kind == "commit":
             found.commits.append(oid)
+            found.commit_bytes += size
         elif kind == "tree":
             found.trees.append((oid, size))
         elif kind == "blob":

@@ -28,6 +28,9 @@ _SYMBOLIC_DEPTH = 5
 _REF_DEPTH = 16
 MAX_REFS = 100_000
 MAX_STASHES = 1000
+# Where loose objects are, by the first two digits of their names; and how much may lie beside those directories.
+FANS = frozenset(f"{number:02x}" for number in range(256))
+_BESIDE = 1024
 _OID = re.compile(rb"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 # The characters git-check-ref-format forbids, and control characters of any kind.
 _BAD_REF = re.compile(r"[\x00-\x20\x7f-\x9f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|\Z)|\.(?:/|\Z)|/\Z|\A[/.-]")
@@ -92,6 +95,13 @@ def read_file(root: int, parts: tuple[str, ...], limit: int) -> bytes | None:
         except OSError:
             return None
     return content if len(content) <= limit else None
+
+
+def fans(inside: Inside) -> list[str]:
+    """The directories of loose objects that are there, or all that may be, where too much else lies beside them."""
+    with opened(inside.root, ("objects",)) as directory:
+        names = set() if directory is None else set(names_in(directory, _BESIDE))
+    return sorted(FANS if len(names) >= _BESIDE else FANS & names)
 
 
 def is_ref_name(name: str) -> bool:

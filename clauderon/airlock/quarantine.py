@@ -18,7 +18,7 @@ from clauderon.airlock.layout import HostSide
 from clauderon.airlock.leftout import MOST, LeftOut
 from clauderon.airlock.loose import copy_loose
 from clauderon.airlock.packs import DamagedPack, copy_pack
-from clauderon.airlock.private_refs import Inside, names_in, open_regular, opened
+from clauderon.airlock.private_refs import FANS, Inside, fans, names_in, open_regular, opened
 from clauderon.errors import CommandFailed, CommandTimeout, Refused
 from clauderon.git.call import Git
 from clauderon.git.environment import untrusting
@@ -84,8 +84,7 @@ class Quarantine:
     def _mirror_loose(self, inside: Inside) -> None:
         missing: dict[str, list[str]] = {}
         present = 0
-        for number in range(256):
-            fan = f"{number:02x}"
+        for fan in sorted({*fans(inside), *FANS.intersection(names_in(self.objects))}):
             with opened(inside.root, ("objects", fan)) as directory:
                 names = set() if directory is None else set(names_in(directory, self._bounds.files + 1))
             present += len(names)

@@ -10,12 +10,13 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from clauderon import __version__
 from clauderon.airlock.carry import NotWritten
-from clauderon.airlock.private_refs import Inside, opened
+from clauderon.airlock.private_refs import FANS, Inside, fans, names_in, opened
 from clauderon.airlock.quarantine import NoRoom
 from clauderon.errors import BackendError, ClauderonError, CommandFailed, CommandTimeout, Refused
 
@@ -27,12 +28,25 @@ def state_of(inside: Inside, common_dir: Path, tip: str, fsck: tuple[str, ...]) 
     """A name for all that decides whether `tip` can be carried: the directories of objects on both sides (any file
     that comes or goes changes their times), the tip itself and the user's own rules."""
     found: list[object] = [__version__, tip, fsck]
-    for fan in ("pack", *(f"{number:02x}" for number in range(256))):
-        with opened(inside.root, ("objects", fan)) as directory:
-            found.append(None if directory is None else _times(os.fstat(directory)))
-        with contextlib.suppress(OSError):
-            found.append((fan, _times((common_dir / "objects" / fan).stat())))
+    with opened(inside.root, ("objects",)) as directory:
+        if directory is not None:
+            found += _each(directory, (*fans(inside), "pack"))
+    found.append(None)
+    ours = os.open(common_dir / "objects", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        found += _each(ours, sorted({*FANS.intersection(names_in(common_dir / "objects")), "pack"}))
+    finally:
+        os.close(ours)
     return hashlib.sha256(repr(found).encode()).hexdigest()
+
+
+def _each(directory: int, names: Iterable[str]) -> Iterator[tuple[str, tuple[int, int, int]]]:
+    """The times of these directories, as far as they are there."""
+    for name in names:
+        with contextlib.suppress(OSError):
+            found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            if stat.S_ISDIR(found.st_mode):
+                yield name, _times(found)
 
 
 def _times(found: os.stat_result) -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from clauderon import filelock, paths
 from clauderon.airlock.layout import HostSide, admin_dir, branch_ref, host_side, own_ref
@@ -20,8 +20,11 @@ from clauderon.airlock.worktree_index import follow, held, may_have_any
 from clauderon.errors import BackendError, Conflict
 from clauderon.git.call import REFS, SETTINGS, Git, parse_refs
 from clauderon.git.environment import environment
-from clauderon.git.settings import parse_settings
+from clauderon.git.settings import Settings, parse_settings
 from clauderon.record import Session
+
+if TYPE_CHECKING:
+    from clauderon.airlock.carry import Carried
 
 LOCK_TIMEOUT_S = 120.0
 _ATTEMPTS = 5
@@ -141,6 +144,8 @@ class _Sync:
     common_dir: Path
     environ: Mapping[str, str]
     allowed: tuple[str, ...]
+    # The settings as the worktree has them; None where there is none, or where git could not tell.
+    at_worktree: Settings | None = None
 
     def run(self) -> SyncResult:
         session, env = self.session, environment(self.environ)
@@ -150,11 +155,7 @@ class _Sync:
             if inside is None or new is None:
                 return self._missing(inside)
             notes = _elsewhere(inside, session)
-            git = Git(self.common_dir, env)
-            asking = git.start(*REFS, *ref_patterns(session))
-            config = git.start(*SETTINGS)
-            refs = parse_refs(asking.result().stdout)
-            settings = parse_settings(config.result().stdout)
+            refs, settings = self._read(env)
             old = refs.get(ref)
             last = refs.get(own_ref(session.name, "synced")) or refs.get(own_ref(session.name, "base"))
             if old is not None and new in (old, last):
@@ -165,7 +166,7 @@ class _Sync:
             known = [oid for oid in {last, old, *refs.values()} if oid is not None]
             rules = (*settings.fsck, *self.allowed)
             with remembered(self.side.refused, state_of(inside, self.common_dir, new, rules)):
-                notes += bring(
+                carried, said = bring(
                     inside,
                     self.side,
                     self.common_dir,
@@ -176,7 +177,21 @@ class _Sync:
                     settings=settings,
                     planted=self.allowed,
                 )
-        return self._update(refs, new=new, old=old, last=last, notes=notes)
+        return self._update(refs, carried, new=new, old=old, last=last, notes=notes + said)
+
+    def _read(self, env: Mapping[str, str]) -> tuple[dict[str, str], Settings]:
+        """The session's refs in the user's repository, and that repository's settings; and those of the worktree."""
+        git = Git(self.common_dir, env)
+        asking = git.start(*REFS, *ref_patterns(self.session))
+        config = git.start(*SETTINGS)
+        admin = admin_dir(self.common_dir, self.home.worktree(self.session.name))
+        beside = git.on(admin).start(*SETTINGS) if admin is not None else None
+        refs = parse_refs(asking.result().stdout)
+        settings = parse_settings(config.result().stdout)
+        if beside is not None:
+            there = beside.result(ok=None)
+            self.at_worktree = None if there.status else parse_settings(there.stdout)
+        return refs, settings
 
     def _missing(self, inside: Inside | None) -> SyncResult:
         if inside is None:
@@ -201,7 +216,9 @@ class _Sync:
     def _follow(self, new: str) -> tuple[str, ...]:
         """Bring the index along; the notes say what kept it."""
         was = self.side.following.read_text(encoding="ascii").strip() or None
-        if not follow(self.home, self.session, self.common_dir, self.environ, old=was, new=new):
+        if not follow(
+            self.home, self.session, self.common_dir, self.environ, self.at_worktree, old=was, new=new
+        ):
             return (held(self.home, self.session, self.common_dir),)
         self.side.following.unlink()
         self._remember(new)
@@ -218,6 +235,7 @@ class _Sync:
     def _update(
         self,
         refs: Mapping[str, str],
+        carried: Carried,
         *,
         new: str,
         old: str | None,
@@ -227,7 +245,11 @@ class _Sync:
         """Move the host branch if it is where we left it or where the new tip continues; else keep `incoming`."""
         name = self.session.name
         ours = {key: own_ref(name, key) for key in ("synced", "incoming")}
-        dropped, gained = self._apart(old, new) if old is not None else (0, self._apart(last or new, new)[1])
+        since = old or last or new
+        straight = carried.straight(since, new)
+        dropped, gained = self._apart(since, new) if straight is None else (0, straight)
+        if old is None:
+            dropped = 0
         if old is not None and gained == 0 and old != last:
             # The host has all of it already, and more. (Where only the container moved, it was a reset: follow it.)
             update_refs(self.common_dir, [(ours["synced"], new, refs.get(ours["synced"]))], self.environ)

@@ -7,12 +7,12 @@ anything of the host's (an index, a merge, a diff) spreads them out.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from clauderon.errors import Refused
-from clauderon.git.batch import TREE_MODES, tree_entries
+from clauderon.git.batch import TREE_MODES, Batch, tree_entries
 from clauderon.git.call import Git
 
 
@@ -32,6 +32,10 @@ _LINKS = 4_000_000
 _LIKELY_BYTES = 4096
 
 
+def _unseen(_found: Batch) -> None:
+    """For whoever is not asked about it."""
+
+
 def refuse_endless(
     common_dir: Path,
     new: Sequence[tuple[str, int]],
@@ -40,16 +44,20 @@ def refuse_endless(
     what: str,
     cache: Path | None = None,
     limit: Expanse | None = None,
+    also: Sequence[str] = (),
+    seen: Callable[[Batch], None] = _unseen,
 ) -> None:
     """Raise Refused if a new tree spreads beyond `limit`.
 
     new:   trees that are new, by name, with their size in bytes.
     cache: a file of ours that remembers trees measured before: those of a large repository take a while.
+    seen:  called with each new tree, also one that is remembered, and with the objects `also`, a few small ones, as
+           far as they are there: so that they are read once.
     """
     limit = limit or LIMIT
     trees = _Trees(common_dir, env, what, dict(new))
     trees.remember(cache)
-    trees.measure()
+    trees.measure(also, seen)
     for oid, _ in new:
         found = trees.known[oid]
         if any(have > most for have, most in zip(found, limit, strict=True)):
@@ -94,14 +102,15 @@ class _Trees:
             partial.write_text("".join(lines), encoding="ascii")
             partial.replace(cache)
 
-    def measure(self) -> None:
+    def measure(self, also: Sequence[str], seen: Callable[[Batch], None]) -> None:
         """Fill `known` for the new trees, level by level."""
         children: dict[str, _Below] = {}
-        level = [oid for oid in self._sizes if oid not in self.known]
+        level = [*self._sizes, *also]
         while level:
             for batch in self._batches(level):
-                children.update(self._read(batch))
-            below = (child for oid in level for _, child in children[oid].directories)
+                children.update(self._read(batch, seen))
+            seen = _unseen
+            below = (child for oid in level if oid in children for _, child in children[oid].directories)
             level = [
                 child for child in dict.fromkeys(below) if child not in children and child not in self.known
             ]
@@ -119,13 +128,13 @@ class _Trees:
             size += more
         yield batch
 
-    def _read(self, oids: Sequence[str]) -> Iterator[tuple[str, _Below]]:
+    def _read(self, oids: Sequence[str], seen: Callable[[Batch], None]) -> Iterator[tuple[str, _Below]]:
         for oid, found in zip(oids, self._git.objects(oids), strict=True):
+            if found is not None:
+                seen(found)
             # One that is not there, in a partial clone, cannot be spread out either.
-            yield (
-                oid,
-                self._parsed(found[2] if found is not None and found[1] == "tree" else b"", len(oid) // 2),
-            )
+            if found is None or found[1] == "tree":
+                yield oid, self._parsed(found[2] if found else b"", len(oid) // 2)
 
     def _parsed(self, content: bytes, oid_bytes: int) -> _Below:
         files, name_bytes, directories = 0, 0, list[tuple[int, str]]()

@@ -18,14 +18,16 @@ from clauderon.airlock.layout import admin_dir
 from clauderon.errors import CommandTimeout
 from clauderon.git.call import Completed, Git
 from clauderon.git.environment import environment, offline, without_filters
+from clauderon.git.settings import Settings
 from clauderon.record import Session
 
 # The container can keep git waiting (a fifo, an endless file, swapped in at the right moment).
 _TIMEOUT_S = 120.0
 _ATTEMPTS = 5
-# An index of some thousands of files, and how many changed ones are a small step then.
-_LARGE_BYTES = 1 << 20
+# How many changed files are looked into by every later `git status`, rather than all files looked at now.
 _FEW = 100
+# How an entry begins whose file git has not looked at yet: times, device and inode are nought.
+_UNSEEN = bytes(24)
 # In an index.lock: that it is ours, and so stale for whoever holds the session's flock.
 _MARK = b"clauderon\n"
 
@@ -35,6 +37,7 @@ def follow(
     session: Session,
     common_dir: Path,
     environ: Mapping[str, str],
+    settings: Settings | None,
     *,
     old: str | None,
     new: str,
@@ -43,6 +46,7 @@ def follow(
 
     What somebody staged on the host stays staged where the two do not meet. The index is made aside and put in place
     with its shield on: at no moment may a shell prompt's `git status` find a new submodule without it.
+    settings: as git reads them in the worktree, None to ask it.
     Returns False when it has to be tried again: another git holds the index.
     """
     worktree = home.worktree(session.name)
@@ -50,7 +54,7 @@ def follow(
     if admin is None:
         return True
     env = environment(environ)
-    settings = Git(admin, env).settings()
+    settings = settings or Git(admin, env).settings()
     env = without_filters(offline(env), settings.filters, corrections(settings.checkout, home.root))
     index = _Index(admin, worktree, env)
     for attempt in range(_ATTEMPTS):
@@ -119,19 +123,12 @@ class _Index:
         if moved.status:
             return False
         # Only a matter of speed: without it the next `git status` looks into more files.
-        if not self._is_small_step(old, new):
+        if self._copy.read_bytes().count(_UNSEEN) > _FEW:
             with contextlib.suppress(CommandTimeout):
                 self._call("update-index", "-q", "--refresh")
         shield(self._admin, self._worktree, self._env, self._copy)
         self._copy.replace(self._index)
         return True
-
-    def _is_small_step(self, old: str | None, new: str) -> bool:
-        """Whether looking into the files that changed costs less than looking at all files there are."""
-        if old is None or self._copy.stat().st_size < _LARGE_BYTES:
-            return False
-        changed = self._call("diff-tree", "-r", "--no-renames", "--name-only", "-z", old, new, "--")
-        return changed.status == 0 and changed.stdout.count(b"\0") < _FEW
 
     def _call(self, *words: str) -> Completed:
         git = Git(self._admin, self._env, self._worktree, timeout_s=_TIMEOUT_S)
