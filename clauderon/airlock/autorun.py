@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clauderon.airlock.autorun_rules import who_runs
+from clauderon.airlock.changed import Change, Comparison
 from clauderon.airlock.gitlike import folded
 from clauderon.git.call import Git, hooks_path
 from clauderon.visible import line
@@ -62,19 +63,14 @@ class Autorun(NamedTuple):
     by: str
 
 
-class _Change(NamedTuple):
-    path: str
-    old: str
-    new: str
-    added: bool
-
-
-def brings(common_dir: Path, old: str, new: str, *, env: Mapping[str, str]) -> tuple[Autorun, ...]:
+def brings(common_dir: Path, compared: Comparison, *, env: Mapping[str, str]) -> tuple[Autorun, ...]:
     """What between two commits or trees was added or changed that runs by itself, in the order of paths."""
     hooks = _hooks(common_dir, env)
     found = []
     asked = []
-    for change in _changes(common_dir, old, new, env):
+    for change in compared.changes:
+        if change.is_directory or change.kind == "D":
+            continue
         who = who_runs(change.path) or _shadows(change)
         if who is None and hooks is not None and f"{change.path}/".startswith(f"{hooks}/"):
             who = "git, as a hook"
@@ -100,46 +96,26 @@ def autorun_said(name: str, found: Iterable[Autorun]) -> str:
     return f"{name} brings what runs by itself: {'; '.join(groups)}"
 
 
-def _changes(common_dir: Path, old: str, new: str, env: Mapping[str, str]) -> Iterable[_Change]:
-    words = (
-        "diff-tree",
-        "-r",
-        "-z",
-        "--raw",
-        "--no-renames",
-        "--no-abbrev",
-        "--diff-filter=d",
-        old,
-        new,
-        "--",
-    )
-    answer = Git(common_dir, env).untrusting().call(*words)
-    fields = answer.stdout.split(b"\0")
-    for about, path in zip(fields[::2], fields[1::2], strict=False):
-        _, _, before, after, kind = about.decode("ascii").split(" ")
-        yield _Change(path.decode("utf-8", "surrogateescape"), before, after, kind == "A")
-
-
 def _hooks(common_dir: Path, env: Mapping[str, str]) -> str | None:
     """Where in the tree the user's hooks are, None for nowhere."""
     path = hooks_path(common_dir, env)
     return posixpath.normpath(path) if path and not path.startswith(("/", "~")) else None
 
 
-def _shadows(change: _Change) -> str | None:
+def _shadows(change: Change) -> str | None:
     """A new file that steps in front of another: of a `Makefile`, or at the top of one of Python's own modules."""
-    if change.added and change.path.rpartition("/")[2] == "makefile":
+    if change.kind == "A" and change.path.rpartition("/")[2] == "makefile":
         return "make, before a Makefile"
     stem, dot, suffix = folded(change.path.partition("/")[0]).partition(".")
     is_module = dot == "" or suffix == "py" or suffix.endswith((".so", ".pyd")) or suffix in ("so", "pyd")
     at_top = "/" not in change.path or folded(change.path.partition("/")[2]) == "__init__.py"
     # A directory `test` is usual, and nobody's module.
-    if change.added and at_top and is_module and stem in sys.stdlib_module_names - {"test"}:
+    if change.kind == "A" and at_top and is_module and stem in sys.stdlib_module_names - {"test"}:
         return "Python started there, instead of its own module"
     return None
 
 
-def _by_content(common_dir: Path, changes: list[_Change], env: Mapping[str, str]) -> Iterable[Autorun]:
+def _by_content(common_dir: Path, changes: list[Change], env: Mapping[str, str]) -> Iterable[Autorun]:
     if not changes:
         return
     oids = [oid for change in changes for oid in (change.old, change.new)]

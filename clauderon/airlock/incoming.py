@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from clauderon.airlock.changed import Comparison
 from clauderon.airlock.gitlike import is_dotgit, is_dotgitmodules, is_part, makes_repository
 from clauderon.errors import Refused
 from clauderon.git.batch import tree_entries
@@ -169,29 +170,14 @@ def refuse(planted: Iterable[str], *, what: str, allowed: Collection[str] = ()) 
     )
 
 
-def changed_trees(
-    common_dir: Path, old: str, new: str, *, env: Mapping[str, str]
-) -> tuple[tuple[str, str], ...]:
-    """The directories that differ between two commits or trees, as they are in `new`: (object name, path)."""
-    words = ("diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", "--no-abbrev", old, new, "--")
-    git = Git(common_dir, env).untrusting()
-    fields = git.call(*words).stdout.split(b"\0")
-    found = []
-    for about, path in zip(fields[::2], fields[1::2], strict=False):
-        mode, oid = about.split(b" ")[1:4:2]
-        if mode == b"040000":
-            found.append((oid.decode("ascii"), path.decode("utf-8", "surrogateescape")))
-    return ((git.tree_of(new), ""), *found)
-
-
 def planted_between(
-    common_dir: Path, old: str, new: str, *, env: Mapping[str, str], checkout: Path | None = None
+    common_dir: Path, compared: Comparison, *, env: Mapping[str, str], checkout: Path | None = None
 ) -> tuple[str, ...]:
-    """What `new` plants that `old` did not have in the same place.
+    """What the newer of two trees plants that the older did not have in the same place.
 
-    checkout: where `new` will be checked out; what lies about there untracked is looked at together with it.
+    checkout: where it will be checked out; what lies about there untracked is looked at together with it.
     """
-    trees = changed_trees(common_dir, old, new, env=env)
+    trees = compared.trees
     beside = {path: found for _, path in trees if (found := _lying_about(checkout, path))} if checkout else {}
     return planted_in(common_dir, trees, env=env, beside=beside)
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from clauderon import files, paths
 from clauderon.airlock.autorun import Autorun, autorun_said, brings
+from clauderon.airlock.changed import Comparison, compared
 from clauderon.airlock.checkout import Checkout
 from clauderon.airlock.incoming import planted_between, refuse
 from clauderon.airlock.joining import join
@@ -146,8 +147,10 @@ class _Merge:
         if squash and tree == self._tree(head):
             return Merged(into, head, False, f"{into} has all changes of {branch} already")
         self._checkout.refuse_programs(head, sides.tip, tree)
-        self._refuse_planted(head, tree)
-        autorun = brings(Path(self._session.git_dir), head, tree, env=self._env)
+        common_dir = Path(self._session.git_dir)
+        with compared(common_dir, head, tree, self._env) as changed:
+            self._refuse_planted(common_dir, changed)
+            autorun = brings(common_dir, changed, env=self._env)
         if autorun and refuse_autorun:
             raise BringsAutorun(
                 self._what,
@@ -176,9 +179,8 @@ class _Merge:
     def _tree(self, commit: str) -> str:
         return self._call("rev-parse", f"{commit}^{{tree}}").text.strip()
 
-    def _refuse_planted(self, head: str, tree: str) -> None:
-        common_dir = Path(self._session.git_dir)
-        found = planted_between(common_dir, head, tree, env=self._env, checkout=self._checkout.top)
+    def _refuse_planted(self, common_dir: Path, changed: Comparison) -> None:
+        found = planted_between(common_dir, changed, env=self._env, checkout=self._checkout.top)
         refuse(found, what=self._what, allowed=self._allowed)
 
     def _sides(self) -> _Sides:

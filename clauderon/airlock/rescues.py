@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clauderon.airlock.autorun import Autorun, brings
+from clauderon.airlock.changed import compared
 from clauderon.airlock.layout import RESCUES, admin_dir
 from clauderon.airlock.refs import Change, update_refs
 from clauderon.errors import CommandFailed, Conflict
@@ -162,7 +163,9 @@ def add_worktree(
 def autorun(common_dir: Path, commit: str, environ: Mapping[str, str]) -> tuple[Autorun, ...]:
     """What of a commit would run by itself and is not at your HEAD; nothing where there is no HEAD."""
     try:
-        return tuple(brings(common_dir, "HEAD", commit, env=_git(common_dir, environ).env))
+        env = _git(common_dir, environ).env
+        with compared(common_dir, "HEAD", commit, env) as found:
+            return brings(common_dir, found, env=env)
     except CommandFailed:
         return ()
 

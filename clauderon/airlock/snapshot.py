@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from clauderon import files
 from clauderon.airlock.layout import HostSide
-from clauderon.airlock.marked import marked
+from clauderon.airlock.marked import Marked, marked
 from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.tree import Found, files_below, look, storable
 from clauderon.git.alternates import alternates
@@ -87,9 +87,14 @@ def changes(place: Place, beside: Callable[[], object] = lambda: None) -> Change
         "--ignore-submodules=all",
         "--no-renames",
     )
-    with _seeing_index(place) as env:
-        looking = place.git(env).start(*words)
+    with contextlib.ExitStack() as shown:
+        looking = place.git(place.reading).start(*words)
         try:
+            content, hidden = _hidden(place)
+            if hidden:
+                looking.stop()
+                env = shown.enter_context(_showing_index(place, content, hidden))
+                looking = place.git(env).start(*words)
             beside()
         except BaseException:
             looking.stop()
@@ -105,27 +110,28 @@ def foreign(place: Place, found: Iterable[bytes]) -> Iterator[bytes]:
     return (p for p in found if not any(p == name or p.startswith(name + b"/") for name in ours))
 
 
-@contextlib.contextmanager
-def _seeing_index(place: Place) -> Iterator[dict[str, str]]:
-    """The environment for a git that looks at every file that is there.
+def _hidden(place: Place) -> tuple[bytes, list[Marked]]:
+    """The worktree's index, and what is marked in it so that git would not look at a file that is there.
 
-    Files that a person marked in the worktree's index, or that `core.ignoreStat` once did, lose their marks in a copy.
-    A sparse checkout's files that are not there keep theirs, and so do submodules, which git is not to enter.
+    A person can mark files, and so could `core.ignoreStat`. A sparse checkout's files that are not there keep their
+    marks, and so do submodules, which git is not to enter.
     """
-    env, index = place.reading, place.admin / "index"
     try:
-        content = index.read_bytes()
+        content = (place.admin / "index").read_bytes()
     except FileNotFoundError:
         content = b""
-    kept = [
+    return content, [
         entry
         for entry in marked(content, place.oid_bytes)
         if stat.S_ISREG(entry.mode) or stat.S_ISLNK(entry.mode)
         if not entry.skipped or os.path.lexists(place.worktree / os.fsdecode(entry.path))
     ]
-    if not kept:
-        yield env
-        return
+
+
+@contextlib.contextmanager
+def _showing_index(place: Place, content: bytes, hidden: Iterable[Marked]) -> Iterator[dict[str, str]]:
+    """The environment for a git that looks at every file that is there: in a copy of the index they are not marked."""
+    env, index = place.reading, place.admin / "index"
     with files.scratch("index") as directory:
         copy = Path(directory) / "index"
         copy.write_bytes(content)
@@ -134,8 +140,8 @@ def _seeing_index(place: Place) -> Iterator[dict[str, str]]:
         os.utime(copy, ns=(found.st_atime_ns, found.st_mtime_ns))
         env["GIT_INDEX_FILE"] = str(copy)
         for flag, paths in (
-            ("--no-assume-unchanged", [entry.path for entry in kept if entry.assumed]),
-            ("--no-skip-worktree", [entry.path for entry in kept if entry.skipped]),
+            ("--no-assume-unchanged", [entry.path for entry in hidden if entry.assumed]),
+            ("--no-skip-worktree", [entry.path for entry in hidden if entry.skipped]),
         ):
             stdin = b"".join(path + b"\0" for path in paths)
             place.git(env).call("update-index", flag, "-z", "--stdin", stdin=stdin)

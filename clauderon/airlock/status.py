@@ -13,13 +13,13 @@ from clauderon.airlock import byhand
 from clauderon.airlock.disk import corrections
 from clauderon.airlock.layout import admin_dir, beside, branch_ref, host_side
 from clauderon.airlock.private_refs import has_worktrees
-from clauderon.airlock.snapshot import Place, changes, take
+from clauderon.airlock.snapshot import Changes, Place, changes, take
 from clauderon.airlock.syncing import common_dir_of, locked
 from clauderon.airlock.tree import planted
 from clauderon.airlock.worktree_index import may_have_any
 from clauderon.errors import BackendError
 from clauderon.git.alternates import alternates
-from clauderon.git.call import TIMEOUT_S, Git, apart_words, operand, parse_apart
+from clauderon.git.call import TIMEOUT_S, Completed, Git, apart_words, operand, parse_apart
 from clauderon.git.environment import environment, offline
 from clauderon.git.quiet import quiet_config
 from clauderon.record import Session
@@ -36,7 +36,8 @@ class State(NamedTuple):
     """A session's work.
 
     ahead, behind: commits only its branch has, and only its base has (after a rewrite).
-    unmerged:      commits of the branch that no other branch, local or remote, has.
+    unmerged:      commits of the branch that no other branch, local or remote, has; None where it was not asked for.
+    files:         paths that its commits changed; None where it was not asked for, or git cannot tell.
     modified, untracked: paths in the worktree that no commit holds; ignored ones do not count.
     submodules:    those of its submodules that hold work of the session.
     linked:        git worktrees inside, beside its own, that hold what no commit has.
@@ -45,12 +46,13 @@ class State(NamedTuple):
 
     ahead: int
     behind: int
-    unmerged: int
+    unmerged: int | None
     modified: int
     untracked: int
     planted: tuple[str, ...]
     submodules: tuple[Work, ...] = ()
     linked: tuple[Linked, ...] = ()
+    files: int | None = None
 
     @property
     def dirty(self) -> int:
@@ -60,13 +62,24 @@ class State(NamedTuple):
         return self.modified + self.untracked + elsewhere
 
 
-def state(home: paths.Home, session: Session, environ: Mapping[str, str]) -> State:
-    """Look at a session's branch and worktree. Raises BackendError when the repository or the worktree is gone."""
+def state(
+    home: paths.Home,
+    session: Session,
+    environ: Mapping[str, str],
+    *,
+    unmerged: bool = True,
+    files: bool = False,
+) -> State:
+    """Look at a session's branch and worktree. Raises BackendError when the repository or the worktree is gone.
+
+    unmerged, files: count these too.
+    """
     place = place_of(home, session, environ)
     there: list[str] = []
     ref, git = branch_ref(session), Git(place.common_dir, place.env).offline()
     counting = git.start(*apart_words(session.base, ref))
-    unmerged = git.start("rev-list", "--count", ref, *beside(session), "--")
+    alone = git.start("rev-list", "--count", ref, *beside(session), "--") if unmerged else None
+    listing = git.start(*changed_words(session.base, ref)) if files else None
     found = changes(place, lambda: there.extend(planted(place.worktree, place.admin)))
     with locked(host_side(home, session.id), session.name):
         works, trees = _elsewhere(home, session, place)
@@ -74,13 +87,25 @@ def state(home: paths.Home, session: Session, environ: Mapping[str, str]) -> Sta
     return State(
         ahead=ahead,
         behind=behind,
-        unmerged=int(unmerged.result(timeout_s=TIMEOUT_S).text),
+        unmerged=int(alone.result(timeout_s=TIMEOUT_S).text) if alone else None,
         modified=len(found.modified),
         untracked=len(found.untracked),
         planted=tuple(visible.lines(path) for path in there),
         submodules=tuple(work for work in works if work.any),
         linked=tuple(trees),
+        files=parse_changed(listing.result(ok=None, timeout_s=TIMEOUT_S)) if listing else None,
     )
+
+
+def changed_words(old: str, new: str) -> tuple[str, ...]:
+    """How to ask git for the paths that differ, one a line."""
+    words = ("diff-tree", "-r", "--raw", "--no-renames", "--ignore-submodules=none")
+    return (*words, operand(old), operand(new), "--")
+
+
+def parse_changed(answer: Completed) -> int | None:
+    """How many paths the answer to `changed_words` has, None for a failure."""
+    return None if answer.status else sum(line.startswith(b":") for line in answer.stdout.splitlines())
 
 
 def _elsewhere(home: paths.Home, session: Session, place: Place) -> tuple[list[Work], list[Linked]]:
@@ -176,6 +201,7 @@ def diff(
     committed: leave out what no commit holds. person: for reading, without what only `git apply` needs.
     """
     from clauderon.airlock.autorun import brings
+    from clauderon.airlock.changed import compared
     from clauderon.airlock.incoming import planted_between
 
     place = place_of(home, session, environ)
@@ -183,16 +209,18 @@ def diff(
     with locked(side, session.name):
         env = offline(place.env)
         new = branch_ref(session)
-        if not committed:
+        left = Changes((), ()) if committed else changes(place)
+        if left.any:
             head = Git(place.common_dir, env).text("rev-parse", f"{new}^{{commit}}")
-            new = take(place, side, head, file_bytes=_DIFF_FILE_BYTES, whole=False).tree
+            new = take(place, side, head, file_bytes=_DIFF_FILE_BYTES, whole=False, found=left).tree
             env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = alternates(side.snapshot)
         words = diff_words(session.base, new, stat=stat, name_only=name_only, person=person)
         # In a directory of ours: git would read `.gitattributes` in its current directory.
         comparing = Git(place.common_dir, env, cwd=side.root).start(*words)
         try:
-            autorun = brings(place.common_dir, session.base, new, env=env)
-            found = planted_between(place.common_dir, session.base, new, env=env)
+            with compared(place.common_dir, session.base, new, env) as changed:
+                autorun = brings(place.common_dir, changed, env=env)
+                found = planted_between(place.common_dir, changed, env=env)
         except BaseException:
             comparing.stop()
             raise

@@ -157,4 +157,4 @@ def status(
         from clauderon.session.overview import more_of
 
         view, row = query.status(context, name)
-        out.record({**row, **more_of(context, view, stats=stats)})
+        out.record({**row, **more_of(context, view, row, stats=stats)})

@@ -112,8 +112,8 @@ def _bounded(budgets: Sequence[Budget]) -> dict[str, Any]:
     }
 
 
-def more_of(context: Context, view: View, *, stats: bool = False) -> dict[str, Any]:
-    """Of one session what `overview` adds to its row, but for `ahead`, which `status` has.
+def more_of(context: Context, view: View, row: Mapping[str, Any], *, stats: bool = False) -> dict[str, Any]:
+    """Of one session what `overview` adds to its row, but for `ahead`. row: what `status` has of it.
 
     stats: CPU and memory too, for which docker measures a second or two.
     """
@@ -121,9 +121,12 @@ def more_of(context: Context, view: View, *, stats: bool = False) -> dict[str, A
     asked = Count(home.audit, home.audit_tally).read_on().get(session.id, _NOTHING)
     used = context.docker.container_stats(_running([view])) if stats else {}
     found = used.get(view.container_id)
-    work = counted_work.count(context, session) if isinstance(session, Session) else None
+    files = row.get("files")
+    if "files" not in row and isinstance(session, Session):
+        work = counted_work.count(context, session)
+        files = work.files if work else None
     return {
-        "files": work.files if work else None,
+        "files": files,
         "cpu_percent": found.cpu if found else None,
         "memory_bytes": found.memory if found else None,
         **_counted(asked, spent_by_session(home).get(session.id, Spent())),

@@ -37,7 +37,7 @@ def say(context: Context, session: Session) -> None:
 def _work(context: Context, session: Session) -> tuple[str, str]:
     """(what there is of its work, in words; what to type for it, "" for none)."""
     try:
-        state = airlock.state(context.home, session, context.environ)
+        state = airlock.state(context.home, session, context.environ, unmerged=False)
     except ClauderonError as error:
         return f"its work cannot be looked at ({error})", f"clauderon status {session.name}"
     commits = f"{state.ahead or 'no'} commit{'' if state.ahead == 1 else 's'} on {session.branch}"

@@ -223,7 +223,7 @@ def status(context: Context, name: str) -> tuple[View, dict[str, Any]]:
             # The more reason to show what lies in the worktree.
             context.report.warn(str(error))
             synced = airlock.SyncResult("up-to-date", None, None)
-        work = airlock.state(context.home, session, context.environ)
+        work = airlock.state(context.home, session, context.environ, unmerged=False, files=True)
     except ClauderonError as error:
         context.report.warn(str(error))
         return shown, row
@@ -231,6 +231,7 @@ def status(context: Context, name: str) -> tuple[View, dict[str, Any]]:
         context.report.warn(note)
     row["ahead"] = work.ahead
     row["behind"] = work.behind
+    row["files"] = work.files
     row["uncommitted"] = work.dirty
     row["submodules"] = [
         {

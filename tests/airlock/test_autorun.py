@@ -7,10 +7,18 @@ from pathlib import Path
 import pytest
 
 from clauderon import airlock
-from clauderon.airlock.autorun import autorun_said, brings
+from clauderon.airlock.autorun import Autorun, autorun_said, brings
+from clauderon.airlock.changed import compared
 from clauderon.errors import BringsAutorun
 from clauderon.git.environment import environment, offline
 from tests.airlock.world import World
+
+
+def brought_since(world: World, base: str) -> tuple[Autorun, ...]:
+    """What the session's branch brings that runs by itself, beside `base`."""
+    common_dir, env = Path(world.session.git_dir), offline(environment(world.environ))
+    with compared(common_dir, base, world.branch, env) as changed:
+        return brings(common_dir, changed, env=env)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +54,7 @@ def test_some_files_are_said_for_what_they_say(
     base = world.tip()
     world.commit(path, after)
     world.sync()
-    found = brings(Path(world.session.git_dir), base, world.branch, env=offline(environment(world.environ)))
-    assert [one.path for one in found] == ([path] if is_said else [])
+    assert [one.path for one in brought_since(world, base)] == ([path] if is_said else [])
 
 
 def test_what_is_removed_runs_no_more(world: World) -> None:
@@ -57,9 +64,7 @@ def test_what_is_removed_runs_no_more(world: World) -> None:
     world.inside("rm", "--quiet", ".envrc")
     world.commit("x")
     world.sync()
-    assert not brings(
-        Path(world.session.git_dir), base, world.branch, env=offline(environment(world.environ))
-    )
+    assert not brought_since(world, base)
 
 
 def test_a_diff_says_it_of_uncommitted_files_too(world: World) -> None:

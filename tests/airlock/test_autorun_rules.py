@@ -6,6 +6,7 @@ from pathlib import Path
 
 from clauderon.airlock.autorun import brings
 from clauderon.airlock.autorun_rules import RULES, who_runs
+from clauderon.airlock.changed import compared
 from clauderon.git.environment import environment, offline
 from tests.airlock.world import World
 
@@ -13,9 +14,9 @@ from tests.airlock.world import World
 def brought(world: World) -> list[str]:
     """Paths that the session's branch brings."""
     world.sync()
-    env = offline(environment(world.environ))
-    found = brings(Path(world.session.git_dir), world.session.base, world.branch, env=env)
-    return [path for path, _ in found]
+    common_dir, env = Path(world.session.git_dir), offline(environment(world.environ))
+    with compared(common_dir, world.session.base, world.branch, env) as changed:
+        return [path for path, _ in brings(common_dir, changed, env=env)]
 
 
 BY_NAME = [

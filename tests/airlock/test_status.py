@@ -29,6 +29,8 @@ def test_commits_changes_and_new_files_are_counted(world: World) -> None:
     assert (state.ahead, state.unmerged, state.modified, state.untracked, state.dirty) == (2, 2, 2, 2, 4)
     world.merge()
     assert (world.state().ahead, world.state().unmerged) == (2, 0)
+    more = airlock.state(world.home, world.session, world.environ, unmerged=False, files=True)
+    assert (more.ahead, more.unmerged, more.files) == (2, None, 2)
 
 
 def test_a_rewritten_base_counts_as_behind(world: World) -> None:
