@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.machine import ROOT, Unavailable, free_ports, run, say
 
@@ -172,8 +174,21 @@ class Shim:
         return [call.split(_WORD)[:-1] for call in text.split(_CALL) if call]
 
 
+class Spent(NamedTuple):
+    """What a command took, in milliseconds: on the clock, and of the processors, its children's included."""
+
+    wall: float
+    processor: float
+
+
 def timed(argv: Sequence[str], env: Mapping[str, str]) -> float:
     """Wall time of a command in milliseconds. Raises Unavailable if it fails."""
+    return measured(argv, env).wall
+
+
+def measured(argv: Sequence[str], env: Mapping[str, str]) -> Spent:
+    """Run a command to its end. The engine's processor time is not in it. Raises Unavailable if it fails."""
+    before = _of_children()
     start = time.perf_counter()
     done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     passed = (time.perf_counter() - start) * 1000
@@ -181,7 +196,31 @@ def timed(argv: Sequence[str], env: Mapping[str, str]) -> float:
         raise Unavailable(
             f"{argv[0]}: exit status {done.returncode}: {done.stderr.decode('utf-8', 'replace')}"
         )
-    return passed
+    return Spent(passed, _of_children() - before)
+
+
+def _of_children() -> float:
+    """Milliseconds of processor that our children which have ended took."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) * 1000
+
+
+def disk_bytes(tops: Iterable[Path], without: Iterable[Path] = ()) -> int:
+    """What files take on the disk, each once. without: directories whose files do not count, by whatever name."""
+    seen = {found.st_ino for found in _files(without)}
+    total = 0
+    for found in _files(tops):
+        if found.st_ino not in seen:
+            seen.add(found.st_ino)
+            total += found.st_blocks * 512
+    return total
+
+
+def _files(tops: Iterable[Path]) -> Iterator[os.stat_result]:
+    for top in tops:
+        for path in (top, *top.rglob("*")):
+            with contextlib.suppress(FileNotFoundError):
+                yield path.lstat()
 
 
 def timed_together(commands: Sequence[Sequence[str]], env: Mapping[str, str]) -> float:

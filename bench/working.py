@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figures import Row, Target
 from bench.machine import Unavailable, run, say
-from bench.sandbox import IMAGE, Sandbox, need_engine, sandbox, timed
+from bench.sandbox import IMAGE, Sandbox, disk_bytes, measured, need_engine, sandbox
 
 OURS, HAND = "clauderon", "by hand"
+# What `list` took where the worktree is the smallest: what it takes elsewhere is compared with that.
+SMALLEST = "1,000 files"
 _WHO = [f"GIT_{role}_{key}=bench" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")]
 _CLOCK = "start=$(date +%s%N); {}; echo $(($(date +%s%N) - start))"
 _COMMIT = "git add -A && git commit -q -m work"
@@ -43,6 +45,7 @@ class Pair:
 
     def __init__(self, made: Sandbox, size: Size, number: int) -> None:
         self.made = made
+        self.size = size
         self.name = f"bench-{size.key}-{number}"
         self.repo = made.directory / f"repo-{size.key}"
         if not self.repo.is_dir():
@@ -134,6 +137,21 @@ def _opened(made: Sandbox, size: Size, number: int) -> Iterator[Pair]:
         pair.close()
 
 
+class Deed:
+    """A command's rows: the time on the clock, which has the target, and that of the processors."""
+
+    def __init__(self, title: str, target: Target | None = None, limit: float | None = None) -> None:
+        self.wall = Row(title, "ms", target, limit)
+        self.rows = [self.wall, Row(f"of the processors, {title}", "ms")]
+
+    def add(self, who: str, argv: Sequence[str], env: Mapping[str, str]) -> float:
+        """Run it; returns the milliseconds it took on the clock."""
+        took = measured(argv, env)
+        for row, value in zip(self.rows, took, strict=True):
+            row.add(who, value)
+        return took.wall
+
+
 class _Measure:
     rows: list[Row]
 
@@ -163,50 +181,76 @@ class _Git(_Measure):
 
 class _Sync(_Measure):
     def __init__(self, size: Size) -> None:
-        self._took = Row(f"sync after a small commit, {size.title}", "ms", limit=150)
-        self.rows = [self._took]
+        self._took = Deed(f"sync after a small commit, {size.title}", limit=150)
+        large = size.random_bytes > 0
+        self._disk = Row(f"disk of a session with one commit, {size.title}", "MB") if large else None
+        self.rows = [*self._took.rows, *([self._disk] if self._disk else [])]
 
     def one(self, pair: Pair, order: Sequence[str]) -> None:
         made = pair.made
         for number in range(2):
             pair.inside(OURS, _EDIT.format(number))
             pair.inside(OURS, _COMMIT)
-            self._took.add(OURS, timed(made.clauderon_argv("sync", pair.name), made.env))
+            self._took.add(OURS, made.clauderon_argv("sync", pair.name), made.env)
+            if self._disk and number == 0:
+                self._weigh(pair, self._disk)
+
+    @staticmethod
+    def _weigh(pair: Pair, row: Row) -> None:
+        """By hand: the worktree, and what one commit adds to the repository."""
+        git, home = pair.repo / ".git", pair.made.home
+        before = disk_bytes([git / "objects"])
+        pair.inside(HAND, _EDIT.format(0))
+        pair.inside(HAND, _COMMIT)
+        new = disk_bytes([git / "objects"]) - before
+        worktree = disk_bytes([pair.hand])
+        row.add(HAND, (worktree + new) / 1e6)
+        # Links to the repository's objects take no room of their own.
+        ours = [home / kind for kind in ("worktrees", "git", "airlock", "home", "session")]
+        row.add(OURS, disk_bytes(ours, without=[git]) / 1e6)
+        row.limit = (worktree + 1.2 * new) / 1e6
 
 
 class _Status(_Measure):
+    listed: list[float] = []  # noqa: RUF012 - of the smallest repository, for all
+
     def __init__(self, size: Size) -> None:
         small = size.files <= 1_000
         self._deeds = {
-            verb: Row(f"{verb}, {size.title}", "ms", None if small else Target(HAND, 3))
+            verb: Deed(f"{verb}, {size.title}", None if small else Target(HAND, 3))
             for verb in ("status", "diff")
         }
         self._own = {verb: Row(f"of {verb} our own, {size.title}", "ms", limit=100) for verb in self._deeds}
-        self.rows = [*self._deeds.values(), *(self._own.values() if small else ())]
+        self._list = Deed(f"list of a session, {size.title}", Target(SMALLEST, 1.2))
+        rows = [row for deed in (*self._deeds.values(), self._list) for row in deed.rows]
+        self.rows = [*rows, *(self._own.values() if small else ())]
 
     def one(self, pair: Pair, order: Sequence[str]) -> None:
         made = pair.made
         for who in (HAND, OURS):
             pair.inside(who, _EDIT.format("changed"))
         for _ in range(3):
-            for verb, row in self._deeds.items():
+            took = self._list.add(OURS, made.clauderon_argv("list"), made.env)
+            if pair.size is SIZES[0]:
+                self.listed.append(took)
+            for verb, deed in self._deeds.items():
                 argv = {
                     HAND: ["git", "-C", str(pair.hand), verb],
                     OURS: made.clauderon_argv(verb, pair.name),
                 }
-                took = {who: timed(argv[who], made.env) for who in order}
-                for who, milliseconds in took.items():
-                    row.add(who, milliseconds)
-                self._own[verb].add(OURS, took[OURS] - took[HAND])
+                spent = {who: deed.add(who, argv[who], made.env) for who in order}
+                self._own[verb].add(OURS, spent[OURS] - spent[HAND])
+        for milliseconds in self.listed:
+            self._list.wall.add(SMALLEST, milliseconds)
 
 
 class _Delete(_Measure):
     def __init__(self, size: Size) -> None:
-        self._took = Row(f"delete, {size.title}", "ms", Target(HAND, 1.5))
-        self.rows = [self._took]
+        self._took = Deed(f"delete, {size.title}", Target(HAND, 1.5))
+        self.rows = self._took.rows
 
     def one(self, pair: Pair, order: Sequence[str]) -> None:
         pair.made.run(pair.made.clauderon_argv("list", "--json"))
         argv = {HAND: pair.close_hand(), OURS: pair.close_ours()}
         for who in order:
-            self._took.add(who, timed(argv[who], pair.made.env))
+            self._took.add(who, argv[who], pair.made.env)

@@ -7,7 +7,6 @@ as it likes, and git would repeat them for every object below.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 
 from clauderon.errors import Refused
 from clauderon.git.call import Git, lines
@@ -19,7 +18,6 @@ _FORMAT = "%(objectname) %(objecttype) %(objectsize) %(objectsize:disk) %(deltab
 _LARGEST = {"commit": 4 << 20, "tag": 4 << 20, "tree": 64 << 20}
 
 
-@dataclass(slots=True)
 class Manifest:
     """New objects.
 
@@ -33,15 +31,16 @@ class Manifest:
              stays as small as it is.
     """
 
-    oids: list[str] = field(default_factory=list)
-    commits: list[str] = field(default_factory=list)
-    commit_bytes: int = 0
-    trees: list[tuple[str, int]] = field(default_factory=list)
-    blobs: list[str] = field(default_factory=list)
-    disk: int = 0
-    loose: int = 0
-    size: int = 0
-    bases: list[str] = field(default_factory=list)
+    __slots__ = ("bases", "blobs", "commit_bytes", "commits", "disk", "loose", "oids", "size", "trees")
+
+    def __init__(self) -> None:
+        self.oids: list[str] = []
+        self.commits: list[str] = []
+        self.commit_bytes = 0
+        self.trees: list[tuple[str, int]] = []
+        self.blobs: list[str] = []
+        self.disk = self.loose = self.size = 0
+        self.bases: list[str] = []
 
 
 def manifest(

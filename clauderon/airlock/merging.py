@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,8 +28,7 @@ from clauderon.git.settings import is_true
 from clauderon.record import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(NamedTuple):
     """into: the branch merged into. commit: where it is now. changed: whether it moved. text: a line for a person.
 
     autorun: what the merge brought that runs by itself.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -136,15 +135,15 @@ def _elsewhere(inside: Inside, session: Session) -> tuple[str, ...]:
     return (f"inside, HEAD is {where}; only {session.branch} is carried over",)
 
 
-@dataclass(slots=True)
-class _Sync:
+class _Sync(NamedTuple):
+    """at_worktree: the settings as the worktree has them; None where there is none, or where git could not tell."""
+
     home: paths.Home
     session: Session
     side: HostSide
     common_dir: Path
     environ: Mapping[str, str]
     allowed: tuple[str, ...]
-    # The settings as the worktree has them; None where there is none, or where git could not tell.
     at_worktree: Settings | None = None
 
     def run(self) -> SyncResult:
@@ -155,11 +154,12 @@ class _Sync:
             if inside is None or new is None:
                 return self._missing(inside)
             notes = _elsewhere(inside, session)
-            refs, settings = self._read(env)
+            refs, settings, at_worktree = self._read(env)
+            knowing = self._replace(at_worktree=at_worktree)
             old = refs.get(ref)
             last = refs.get(own_ref(session.name, "synced")) or refs.get(own_ref(session.name, "base"))
             if old is not None and new in (old, last):
-                return self._nothing_new(old, new, last, notes)
+                return knowing._nothing_new(old, new, last, notes)
             from clauderon.airlock.bringing import bring
             from clauderon.airlock.refusals import remembered, state_of
 
@@ -177,9 +177,9 @@ class _Sync:
                     settings=settings,
                     planted=self.allowed,
                 )
-        return self._update(refs, carried, new=new, old=old, last=last, notes=notes + said)
+        return knowing._update(refs, carried, new=new, old=old, last=last, notes=notes + said)
 
-    def _read(self, env: Mapping[str, str]) -> tuple[dict[str, str], Settings]:
+    def _read(self, env: Mapping[str, str]) -> tuple[dict[str, str], Settings, Settings | None]:
         """The session's refs in the user's repository, and that repository's settings; and those of the worktree."""
         git = Git(self.common_dir, env)
         asking = git.start(*REFS, *ref_patterns(self.session))
@@ -188,10 +188,8 @@ class _Sync:
         beside = git.on(admin).start(*SETTINGS) if admin is not None else None
         refs = parse_refs(asking.result().stdout)
         settings = parse_settings(config.result().stdout)
-        if beside is not None:
-            there = beside.result(ok=None)
-            self.at_worktree = None if there.status else parse_settings(there.stdout)
-        return refs, settings
+        there = None if beside is None else beside.result(ok=None)
+        return refs, settings, None if there is None or there.status else parse_settings(there.stdout)
 
     def _missing(self, inside: Inside | None) -> SyncResult:
         if inside is None:

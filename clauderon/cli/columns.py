@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import re
 import time
@@ -184,6 +183,8 @@ def _filter(text: str) -> Filter:
 def _known(name: str, flag: str) -> str:
     if name in COLUMNS:
         return name
+    import difflib
+
     close = difflib.get_close_matches(name, COLUMNS, 1)
     why = f"the nearest is {close[0]}" if close else f"known are {', '.join(COLUMNS)}"
     raise UsageError(
