@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from clauderon import airlock
+from clauderon.airlock.private_refs import FANS, Inside, fans, has_worktrees
 from tests.airlock.world import World
 
 SECRET = "the host's secret 0001"
@@ -126,3 +127,34 @@ def test_one_packed_ref_is_found_as_all_of_them_are(world: World, line: bytes) -
     assert airlock.tip(world.home, world.session) == commit
     (world.private / "packed-refs").write_bytes(b"x" + line % ((oid,) * line.count(b"%b")))
     assert airlock.tip(world.home, world.session) == (None if line.startswith(b"%b") else commit)
+
+
+def fans_of(world: World) -> list[str]:
+    """The directories of loose objects inside, as they are looked for."""
+    with Inside.open(world.home, world.session) as inside:
+        assert inside is not None
+        return fans(inside)
+
+
+def test_loose_objects_are_looked_for_where_there_are_any_whatever_lies_beside_them(world: World) -> None:
+    """Seen to fail where only the names that were listed counted: 1,100 files beside hid a commit."""
+    objects = world.private / "objects"
+    commit = world.commit()
+    assert commit[:2] in fans_of(world) and set(fans_of(world)) <= FANS
+    for number in range(1100):
+        (objects / f"beside-{number}").touch()
+    assert set(fans_of(world)) == FANS
+    assert world.sync().new == commit
+
+
+def test_git_worktrees_inside_are_noticed_and_a_link_in_their_place_is_not_followed(
+    world: World, tmp_path: Path
+) -> None:
+    place, victim = world.private / "worktrees", tmp_path / "victim"
+    assert not has_worktrees(world.home, world.session)
+    (victim / "one").mkdir(parents=True)
+    place.symlink_to(victim)
+    assert not has_worktrees(world.home, world.session)
+    place.unlink()
+    victim.rename(place)
+    assert has_worktrees(world.home, world.session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from clauderon.airlock import tree_size
 from clauderon.errors import BackendError, Refused
+from clauderon.git.environment import environment, untrusting
 from tests.airlock.forging import commit_of, entry, loose, point
 from tests.airlock.world import World
 
@@ -80,3 +82,23 @@ def test_trees_are_parsed_by_their_entries(entries: list[tuple[str, bytes]]) -> 
 @given(st.binary())
 def test_any_tree_can_be_parsed(content: bytes) -> None:
     list(tree_size.parse_tree(content, 20))
+
+
+def test_a_tree_that_was_measured_before_is_still_shown_to_whoever_judges_it(world: World) -> None:
+    """Seen to fail where what is remembered was not read: a sync that was refused was carried the next time."""
+    world.commit("a/b.txt")
+    world.sync()
+    common_dir, oid = Path(world.session.git_dir), world.host("rev-parse", f"{world.branch}:a").strip()
+    commit = world.tip()
+    for _ in range(2):
+        seen: list[tuple[str, str]] = []
+        tree_size.refuse_endless(
+            common_dir,
+            [(oid, 40)],
+            env=untrusting(environment(world.environ)),
+            what="sync fix",
+            cache=world.side.expanse,
+            also=[commit],
+            seen=lambda found, seen=seen: seen.append(found[:2]),  # type: ignore[misc]
+        )
+        assert seen == [(oid, "tree"), (commit, "commit")]

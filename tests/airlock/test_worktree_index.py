@@ -14,6 +14,7 @@ import pytest
 
 from clauderon.airlock import syncing, worktree_index
 from clauderon.airlock.layout import host_side
+from clauderon.git.call import Completed
 from tests.airlock.world import World
 
 
@@ -165,3 +166,25 @@ def _die_at(call: int) -> None:
         return dying(lambda _path: real_call(self, *words))("/worktrees/fix/index")
 
     worktree_index._Index._call = dying_call  # type: ignore[method-assign,assignment]
+
+
+@pytest.mark.parametrize(("files", "refreshed"), [(3, False), (worktree_index._FEW + 50, True)])
+def test_only_many_unseen_files_have_all_files_looked_at(
+    world: World, monkeypatch: pytest.MonkeyPatch, files: int, refreshed: bool
+) -> None:
+    """A few are looked into by each later `git status`; that of all files there are takes long in a large worktree."""
+    asked: list[str] = []
+    call = worktree_index._Index._call
+
+    def listen(self: worktree_index._Index, *words: str) -> Completed:
+        asked.append(words[0])
+        return call(self, *words)
+
+    monkeypatch.setattr(worktree_index._Index, "_call", listen)
+    for number in range(files):
+        world.write(f"new/{number}.txt", f"{number}\n")
+    world.inside("add", ".")
+    world.commit()
+    world.sync()
+    assert ("update-index" in asked) is refreshed and "read-tree" in asked
+    assert world.host("status", "--porcelain", cwd=world.worktree) == ""

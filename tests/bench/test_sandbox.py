@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.machine import ROOT, Unavailable, free_ports, memory_kib
-from bench.sandbox import Sandbox, Shim, timed, timed_together
+from bench.sandbox import Sandbox, Shim, disk_bytes, measured, timed, timed_together
 
 
 @pytest.fixture
@@ -68,3 +68,23 @@ def test_an_unknown_benchmark_is_named_and_fails() -> None:
     )
     assert done.returncode == 2
     assert "speed: there is no such benchmark; there are cli, create," in done.stderr
+
+
+def test_the_processors_time_is_that_of_the_command_and_its_children(made: Sandbox) -> None:
+    idle = measured(["sleep", "0.3"], made.env)
+    assert idle.wall >= 300 > idle.processor
+    loop = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"
+    assert measured(["sh", "-c", f"sh -c '{loop}'"], made.env).processor > 10
+
+
+def test_a_file_takes_its_room_once_and_a_link_to_what_does_not_count_takes_none(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for place in (one, other):
+        place.mkdir()
+    (one / "file").write_bytes(os.urandom(1 << 20))
+    alone = disk_bytes([one])
+    assert alone >= 1 << 20
+    (one / "again").hardlink_to(one / "file")
+    assert disk_bytes([one]) == alone
+    (other / "lent").hardlink_to(one / "file")
+    assert disk_bytes([other], without=[one]) < 1 << 20 <= disk_bytes([other])
