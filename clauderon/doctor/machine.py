@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from clauderon.config import lent
 from clauderon.config.keys import OTHER_VARIABLES
 from clauderon.config.keys import variables as override_variables
 from clauderon.config.schema import Config
@@ -20,7 +21,6 @@ from clauderon.doctor.check import Check, fail, ok, size_text, warn
 from clauderon.errors import ClauderonError
 from clauderon.git import version as git_version
 from clauderon.paths import Home
-from clauderon.proxy.secrets.credentials import Description
 from clauderon.record import Session
 from clauderon.store import Store
 
@@ -142,20 +142,19 @@ def credentials(settings: Config, home: Home, environ: Mapping[str, str]) -> Che
         if row.problem and row not in ended:
             return fail(name, f"{row.name}: {row.problem}", "clauderon config credentials")
     agent = settings.agents[settings.general.default_agent]
-    set_ones = [_shown(row) for row in rows.values() if row.set]
+    set_ones = [f"{row.name} ({row.origin})" for row in rows.values() if row.set]
     found = f"set: {', '.join(set_ones)}" if set_ones else "none is set"
     if agent.credentials and not any(rows[c].set for c in agent.credentials if c in rows):
         first = settings.credentials[agent.credentials[0]]
-        mend = f"export {first.env[0]}=..." if first.env else "clauderon config credentials"
+        mend = f"clauderon secret set {first.name}" if first.file else "clauderon config credentials"
         return warn(name, f"{found}; {agent.name} needs {' or '.join(agent.credentials)}", mend)
+    listed = settings.general.credentials
+    if agent.credentials and not lent.names(settings.credentials, listed, ()) & set(agent.credentials):
+        edit = f"${{EDITOR:-vi}} {shlex.quote(str(home.config))}"
+        return warn(name, f"{found}; [general] credentials lends none that {agent.name} can work with", edit)
     if ended:
         return warn(name, f"{found}; {ended[0].name}: {ended[0].problem}", "clauderon config credentials")
     return ok(name, found)
-
-
-def _shown(row: Description) -> str:
-    """With what a login is valid until."""
-    return row.name if row.expires_at is None else f"{row.name} ({row.origin})"
 
 
 def disk(home: Home) -> Check:

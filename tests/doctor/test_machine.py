@@ -150,11 +150,14 @@ def test_a_credential_that_cannot_be_used_is_a_failure(home: Home) -> None:
     assert "sk-ant" not in repr(check)
 
 
-def test_a_missing_credential_is_a_warning_that_names_the_variable(home: Home) -> None:
+def test_a_missing_credential_is_a_warning_that_says_what_keeps_one(home: Home) -> None:
     check = machine.credentials(SETTINGS, home, {})
-    assert (check.outcome, check.mend) == ("warn", "export ANTHROPIC_API_KEY=...")
+    assert (check.outcome, check.mend) == ("warn", "clauderon secret set anthropic")
     found = machine.credentials(SETTINGS, home, {"ANTHROPIC_API_KEY": "sk-ant-test-not-a-real-key-0001"})
-    assert (found.outcome, found.found) == ("ok", "set: anthropic")
+    assert (found.outcome, found.found) == ("ok", "set: anthropic (env ANTHROPIC_API_KEY)")
+    narrowed = SETTINGS._replace(general=SETTINGS.general._replace(credentials=("github",)))
+    withheld = machine.credentials(narrowed, home, {"ANTHROPIC_API_KEY": "sk-ant-test-not-a-real-key-0001"})
+    assert (withheld.outcome, "lends none" in withheld.found) == ("warn", True)
 
 
 def test_a_full_disk_is_seen(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
