@@ -7,6 +7,7 @@ stderr, and the exit status says of what kind it is. The only module that import
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -52,6 +53,13 @@ def _find() -> tuple[Any, str]:
         raise NoKeyring(why or "no keyring answers")
     backend = max(found)[2]()
     return backend, _title(backend)
+
+
+def _import() -> None:
+    importlib.import_module("keyring.core")
+    for name in _BACKENDS:
+        with contextlib.suppress(Exception):  # `_find` says why
+            importlib.import_module(name.rpartition(".")[0])
 
 
 def _chosen() -> Any:
@@ -119,6 +127,7 @@ def main(operation: str, service: str, name: str, seconds: str) -> int:
     bus = f"{os.environ.get('XDG_RUNTIME_DIR', '')}/bus"
     if not os.environ.get("DBUS_SESSION_BUS_ADDRESS") and os.path.exists(bus):  # noqa: PTH110
         os.environ["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={bus}"
+    _import()  # which takes its time on a busy machine, and asks nobody
     _within(FIND_S, NONE, f"no answer within {FIND_S} s")
     try:
         backend, title = _find()
