@@ -87,9 +87,17 @@ def test_without_a_credential_the_request_goes_nowhere_and_says_why(engine: Engi
     assert [fact for fact in model.seen() if fact["path"] == "/v1/messages"] == []
 
 
-def test_one_session_cannot_use_anothers_port(engine: Engine, model: ModelApi) -> None:
-    engine.create("one")
+def test_a_session_that_is_not_lent_a_credential_gets_it_neither_at_its_port_nor_at_anothers(
+    engine: Engine, model: ModelApi
+) -> None:
+    engine.create("one", "--no-credential", "anthropic")
     engine.create("two")
+    assert "is not lent" in engine.inside("one", ASK)
+    lent = {
+        word: engine.cli.ok("status", engine.name(word), "--json").json["data"] for word in ("one", "two")
+    }
+    assert [lent[word]["credentials"] for word in ("one", "two")] == [[], ["anthropic"]]
+    assert [fact for fact in model.seen() if fact["path"] == "/v1/messages"] == []
     ports = {row["name"]: row["port"] for row in engine.cli.ok("list", "--json").json["data"]}
     theirs = ports[engine.name("two")]
     script = f"{ASK} -x http://host.docker.internal:{theirs} || echo refused $?"
