@@ -63,6 +63,14 @@ def keep(name: str, content: dict[str, Any]) -> Path:
     return path
 
 
+def install_gemini(home: Home) -> None:
+    """As sessions have it: a package."""
+    program = home.agents / "gemini/1.0.0/linux-x64/bundle/chunk.js"
+    program.parent.mkdir(parents=True)
+    program.parent.with_name("package.json").write_text("{}")
+    program.write_text(standin.GEMINI_CODE)
+
+
 def lent(service: Service, session: Session, where: tuple[str, str] = CLAUDE) -> int:
     """Status of a request that has the placeholder."""
     headers = {"authorization": f"Bearer {placeholders.CLAUDE_ACCESS}"}
@@ -100,10 +108,7 @@ def test_a_google_login_is_renewed_as_the_client_that_is_installed(
     keep("gemini", issuer.gemini_login(3600))
     eventually(lambda: lent(lending, session, GOOGLE) == 200, "the client's own token")
     keep("gemini", issuer.gemini_login(-1))
-    program = home.agents / "gemini/1.0.0/linux-x64/bundle/chunk.js"
-    program.parent.mkdir(parents=True)
-    program.parent.with_name("package.json").write_text("{}")
-    program.write_text(standin.GEMINI_CODE)
+    install_gemini(home)
     eventually(lambda: lent(lending, session, GOOGLE) == 200 and issuer.asked, "a renewal")
     assert len(issuer.asked) == 1
     assert issuer.refresh in path.read_text()
@@ -225,26 +230,28 @@ def test_what_the_hosts_client_renews_is_adopted(lending: Service, issuer: Issue
     assert issuer.asked == []
 
 
-@pytest.mark.parametrize("name", ["claude", "codex"])
-def test_a_clock_that_is_an_hour_slow_costs_one_refusal(lending: Service, issuer: Issuer, name: str) -> None:
+@pytest.mark.parametrize("name", ["claude", "codex", "gemini"])
+def test_a_clock_that_is_an_hour_slow_costs_one_refusal(
+    lending: Service, issuer: Issuer, home: Home, name: str
+) -> None:
     """The host says 401 while our clock takes the token for good; the client inside asks its issuer, and tries again.
 
     Seen to fail without `Lease.refused`: it was told to go on with the same token.
     """
     issuer.skew_s = 3600
     issuer.life_s = 3600
-    make, where = {"claude": (issuer.claude_login, CLAUDE), "codex": (issuer.codex_login, CHATGPT)}[name]
-    keep(name, make(3000))
+    where, endpoint = {
+        "claude": (CLAUDE, ("platform.claude.com", "/v1/oauth/token")),
+        "codex": (CHATGPT, ("auth.openai.com", "/oauth/token")),
+        "gemini": (GOOGLE, ("oauth2.googleapis.com", "/token")),
+    }[name]
+    keep(name, issuer.logins[name](3000))
+    install_gemini(home)
     issuer.ends.clear()
     session = lending.session("one")
     lending.ensure()
     assert lent(lending, session, where) == 401
-    host, path = (
-        ("platform.claude.com", "/v1/oauth/token")
-        if name == "claude"
-        else ("auth.openai.com", "/oauth/token")
-    )
-    assert lent(lending, session, (host, path)) == 200
+    assert lent(lending, session, endpoint) == 200
     assert lent(lending, session, where) == 200
     assert len(issuer.asked) == 1
 
