@@ -23,6 +23,7 @@ CONNECT_S = 10.0
 ANSWER_S = 50.0  # shorter than a client's lock is respected (`locks.STALE_S`)
 _MOST_BYTES = 128 * 1024  # encrypted; what the kernel holds for us
 _LOOK_S = 0.01
+_WAIT_MS = 100
 # How the end of the other side's sending is told, where it can be.
 _OVER = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
 
@@ -51,7 +52,8 @@ class Line:
         self._raw.close()
 
     def written(self, asking: Asking) -> bytes:
-        """The request, encrypted, for `send`."""
+        """The request, encrypted, for `send`. From now on its answer is waited for, by both of two who share this."""
+        self._deadline = time.monotonic() + ANSWER_S
         head = (
             f"POST {asking.path} HTTP/1.1\r\nHost: {asking.host}\r\nAccept: application/json\r\n"
             f"Accept-Encoding: identity\r\nUser-Agent: clauderon\r\nConnection: close\r\n"
@@ -72,13 +74,11 @@ class Line:
 
         Raises Unanswered.
         """
-        deadline = time.monotonic() + ANSWER_S
         poll = select.poll()
         poll.register(self._raw, select.POLLIN | _OVER)
         answer, fed = b"", 0
         try:
-            while time.monotonic() < deadline:
-                events = poll.poll(1000)
+            while (events := poll.poll(_WAIT_MS)) or time.monotonic() < self._deadline:
                 if not events:
                     continue
                 over = any(event & _OVER for _, event in events)
@@ -94,6 +94,8 @@ class Line:
                 if fed >= _MOST_BYTES:
                     raise Unanswered(f"{self._host} answers without end")
                 if not grown:
+                    if time.monotonic() >= self._deadline:
+                        break
                     time.sleep(_LOOK_S)
         except OSError as error:
             if answer:

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -212,3 +213,18 @@ def test_an_upstream_proxy_that_refuses_is_said_and_the_issuer_is_not_asked(
     serving = server.serving(lambda _secured: None, proxied=said)
     with serving, pytest.raises(Unreachable, match="the upstream proxy refused a tunnel"):
         asking.connected(ASKED, server.routes(f"http://127.0.0.1:{server.port}", there=False))
+
+
+def test_who_comes_late_still_reads_what_has_come(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of two, after the first was killed. Seen to fail with the time looked at before the socket."""
+    monkeypatch.setattr(asking, "ANSWER_S", 0.0)
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+    def serve(secured: ssl.SSLSocket) -> None:
+        read(secured)
+        secured.sendall(whole)
+
+    with server.serving(serve), contextlib.closing(asking.connected(ASKED, server.routes())) as line:
+        line.send(line.written(ASKED))
+        time.sleep(0.5)
+        assert line.answer(is_whole) == whole
