@@ -20,7 +20,12 @@ from bench.proxy import HOST, stage
 OURS, WITHOUT = "clauderon", "unread"
 TUNNELS = 16
 MOST = 1.03
-# Runs before anything, in the supervisor and in the worker.
+# Runs before anything, in the supervisor and in the worker. Both proxies sleep at once when there is nothing to do:
+# waiting awake costs time by when something comes, and not by what is done.
+_ASLEEP = """
+from clauderon.proxy.net import outbox
+outbox.AWAKE_S = 0.0
+"""
 _UNREAD = """
 from clauderon.proxy.dataplane import budgets
 budgets.is_metered = lambda session, host: False
@@ -39,11 +44,10 @@ class _Reading(Clauderon):
 
     def start(self, stage: Stage, port: int) -> None:
         """As `Clauderon`; then with the credentials."""
-        if self.name == WITHOUT:
-            hook = stage.directory / "unread-hook"
-            hook.mkdir(exist_ok=True)
-            (hook / "sitecustomize.py").write_text(_UNREAD)
-            self.env["PYTHONPATH"] = f"{hook}:{ROOT}"
+        hook = stage.directory / f"{self.name}-hook"
+        hook.mkdir(exist_ok=True)
+        (hook / "sitecustomize.py").write_text(_ASLEEP + (_UNREAD if self.name == WITHOUT else ""))
+        self.env["PYTHONPATH"] = f"{hook}:{ROOT}"
         super().start(stage, port)
 
     def more_config(self) -> str:
@@ -80,10 +84,11 @@ async def _cost_us(kind: models.Kind, peer: Clauderon, ca: Path) -> float:
 
 
 async def _measure(here: Stage, rounds: int, rows: dict[str, Row], port: int) -> None:
-    from clauderon.proxy.dataplane import budgets  # the name that the hook replaces
+    from clauderon.proxy.dataplane import budgets  # the names that the hooks replace
+    from clauderon.proxy.net import outbox
 
-    if not hasattr(budgets, "is_metered"):
-        raise Unavailable("usage: there is no is_metered to turn off")
+    if not hasattr(budgets, "is_metered") or not hasattr(outbox, "AWAKE_S"):
+        raise Unavailable("usage: what the hooks replace is not there")
     known = models.kinds(HOST)
     origin = models.Origin(here.directory / "upstream.pem", here.directory / "upstream.key")
     await origin.listen(port)

@@ -70,7 +70,7 @@ function spark(values) {
 
 function stateOf(one) {
   const word = one.status === one.state ? one.word : one.status;
-  return one.waiting_for ? word + " (" + one.waiting_for + ")" : word;
+  return one.text.for ? word + " (" + one.text.for + ")" : word;
 }
 
 function showSessions() {

@@ -83,13 +83,16 @@ async def test_a_hundred_sessions_by_keyboard_at_any_width(cli: Cli, fleet: Flee
 
 async def test_what_sessions_say_is_text(cli: Cli, fleet: Fleet, tmp_path: Path) -> None:
     """Seen to run with `innerHTML` in `make` and without the policy."""
-    one = fleet.add("one", 1, output=_HOSTILE.encode(), image=_HOSTILE, agent=_HOSTILE, commits=["<b>.txt"])
+    one = fleet.add(
+        "one", 1, output=_HOSTILE.encode(), image=_HOSTILE, agent=_HOSTILE, commits=["<b>.txt"], budget="1"
+    )
     fleet.request(one, host=_HOSTILE, path=_HOSTILE, refused=True, rule=_HOSTILE, credential=_HOSTILE)
     fleet.use(one, model=_HOSTILE)
     folder = fleet.home.session_dir(one.id)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prompt").write_text(_HOSTILE)
     async with shown(cli, fleet, tmp_path / "chromium") as page:
+        assert "(budget)" in await page.text() and "100%" in await page.text()
         for part in ("timeline", "requests", "diff", "output", "commits", "prompt"):
             await page.say(f"location.hash = '#/s/one/{part}'")
             await page.until("document.querySelectorAll('th[scope=row]').length > 3")
