@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from clauderon import choices, files, limits, netrules
+from clauderon import choices, files, limits
 from clauderon.paths import Home
 
 Rights = Mapping[str, Any]
@@ -45,6 +45,12 @@ def _deny(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*one, *other)))
 
 
+def _rules(one: Any, other: Any) -> Any:
+    from clauderon import netrules  # few sessions have any
+
+    return netrules.narrower(one, other)
+
+
 def _budget(one: str, other: str) -> str:
     """US dollars; empty for no bound."""
     return min(filter(None, (one, other)), key=float, default="")
@@ -62,7 +68,7 @@ NARROWER: Mapping[str, Callable[[Any, Any], Any]] = {
     "allow": _allow,
     "deny": _deny,
     "remotes": _both,
-    "rules": netrules.narrower,
+    "rules": _rules,
     "credentials": _allow,
     "no_credentials": _deny,
     "budget": _budget,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from clauderon import grammar, names, netrules, paths
+from clauderon import grammar, names, paths
 from clauderon.config.schema import NOTHING
 from clauderon.errors import UsageError
 from clauderon.mount import Mount
@@ -106,6 +106,8 @@ def hosts(patterns: Iterable[str], *, what: str) -> tuple[str, ...]:
 
 def rules(texts: Iterable[str]) -> tuple[str, ...]:
     """The rules of `--rule`, in their usual form. Raises UsageError."""
+    from clauderon import netrules  # few sessions have any
+
     found = []
     for text in texts:
         try:

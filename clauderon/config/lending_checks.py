@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from clauderon import netrules
 from clauderon.config.checks import texts
 
 _REPOSITORY = r"(?!\.{1,2}/)[A-Za-z0-9._~+@-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~+@-]+)+"
@@ -40,4 +39,6 @@ def network_rules(value: object) -> tuple[str, ...]:
     """A list of tables, as the texts of rules. Raises ValueError."""
     if not isinstance(value, list):
         raise ValueError("expected tables; write each as [[network.rules]]")
+    from clauderon import netrules
+
     return tuple(netrules.of_table(item).text() for item in value)

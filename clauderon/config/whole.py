@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from clauderon import netrules
 from clauderon.config.builtin_agents import BUILTIN_AGENTS
 from clauderon.config.schema import Agent, Config
 from clauderon.errors import UsageError
@@ -59,6 +58,14 @@ def check_whole(config: Config, source: Source) -> None:
             if getattr(price, key) is None:
                 raise source.refuse(("prices", price.name, key), f"a price needs {key}")
     _check_credentials(config, refuse)
+    _check_rules(config, refuse)
+
+
+def _check_rules(config: Config, refuse: Callable[[str, str, str], UsageError]) -> None:
+    if not config.network.rules:
+        return
+    from clauderon import netrules
+
     for rule in map(netrules.parse, config.network.rules):
         if rule.credential and rule.credential not in config.credentials:
             from clauderon.config.mistakes import not_one_of

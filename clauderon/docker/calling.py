@@ -6,10 +6,9 @@ Knows no verb. No policy.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 from clauderon import proc
-from clauderon.docker import failures
 from clauderon.errors import BackendError, CommandFailed, CommandTimeout
 
 # A healthy engine answers these questions in milliseconds; a hung one must not hang us for ever.
@@ -24,6 +23,13 @@ SETTLE_S = 0.3
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """docker's environment: ours, with its advertising hints off and its messages in one language."""
     return {**environ, "DOCKER_CLI_HINTS": "false", "LC_ALL": "C.UTF-8"}
+
+
+def failures() -> Any:
+    """The module that says what a failed call means, which most calls do not need."""
+    from clauderon.docker import failures
+
+    return failures
 
 
 class Pending:
@@ -41,7 +47,7 @@ class Pending:
         try:
             return self.bare_result(ok=ok)
         except CommandFailed as failure:
-            raise failures.explain(failure, self.what) from failure
+            raise failures().explain(failure, self.what) from failure
 
     def bare_result(
         self,
@@ -119,7 +125,7 @@ class Caller:
         try:
             return self.attempt(*words, stdin=stdin, timeout_s=timeout_s, aloud=aloud)
         except CommandFailed as failure:
-            raise failures.explain(failure, what) from failure
+            raise failures().explain(failure, what) from failure
 
     def attempt(
         self,

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from clauderon import proc
 from clauderon.config.schema import Docker as DockerConfig
-from clauderon.docker import argv, failures, parse
-from clauderon.docker.calling import ACT_TIMEOUT_S, Caller, Pending, environment
-from clauderon.docker.pulling import Pulled
+from clauderon.docker import argv, parse
+from clauderon.docker.calling import ACT_TIMEOUT_S, Caller, Pending, environment, failures
 from clauderon.errors import CommandFailed
 
 if TYPE_CHECKING:
@@ -72,9 +71,9 @@ class Docker(Caller):
         try:
             answer = self.attempt(*argv.container_inspect_argv(name))
         except CommandFailed as failure:
-            if failures.is_missing(failure):
+            if failures().is_missing(failure):
                 return None
-            raise failures.explain(failure, f"inspect {name}") from failure
+            raise failures().explain(failure, f"inspect {name}") from failure
         return parse.parse_container_inspect(answer.text)
 
     def container_volumes(self, name: str) -> list[tuple[str, str]]:
@@ -137,6 +136,8 @@ class Docker(Caller):
         drawn: docker counts the bytes, which it does on a terminal only.
         offline: what to type to do without the registry, the hint when it cannot be reached.
         """
+        from clauderon.docker.pulling import Pulled
+
         pulled = Pulled()
 
         def heard(text: str) -> None:
@@ -147,7 +148,7 @@ class Docker(Caller):
             words = self.argv(*argv.image_pull_argv(reference))
             proc.stream(words, env=self.env, on_stdout=heard, drawn=drawn)
         except CommandFailed as failure:
-            raise failures.pull_failed(failure, reference, offline) from failure
+            raise failures().pull_failed(failure, reference, offline) from failure
 
     def image_list(self) -> list[tuple[str, str]]:
         """(`repository:tag`, content id) of the engine's named images, newest first."""
@@ -179,8 +180,8 @@ class Docker(Caller):
         answer = pending.bare_result(ok=None)
         if answer.status != 0:
             failure = CommandFailed(answer.argv, answer.status, answer.stdout, answer.stderr)
-            if not failures.is_missing(failure):
-                raise failures.explain(failure, "inspect") from failure
+            if not failures().is_missing(failure):
+                raise failures().explain(failure, "inspect") from failure
         return parse.parse_inspect(answer.text)
 
     def inspect(self, *names: str) -> parse.Objects:
@@ -201,9 +202,9 @@ class Docker(Caller):
         try:
             answer = self.attempt(*argv.inspect_kind_argv("image", [reference]))
         except CommandFailed as failure:
-            if failures.is_missing(failure):
+            if failures().is_missing(failure):
                 return None
-            raise failures.explain(failure, f"inspect {reference}") from failure
+            raise failures().explain(failure, f"inspect {reference}") from failure
         return next(iter(parse.parse_inspect(answer.text).images), None)
 
     def network_create(self, name: str, *, subnet: str, internal: bool, labels: Mapping[str, str]) -> None:
@@ -290,9 +291,9 @@ class Docker(Caller):
             try:
                 pending.bare_result(timeout_s=ACT_TIMEOUT_S)
             except CommandFailed as failure:
-                if failures.is_missing(failure):
+                if failures().is_missing(failure):
                     return False
-                raise failures.explain(failure, what) from failure
+                raise failures().explain(failure, what) from failure
             return True
 
         return done
