@@ -57,11 +57,11 @@ def test_what_no_budget_stops_goes_on() -> None:
 )
 def test_the_meter_is_asked_about_the_whole_request(text: str, upgrade: bool) -> None:
     """A request that becomes a WebSocket asks a model as well, whatever its method and path."""
-    meter = Meter(STOP)
+    meter, asked = Meter(STOP), head(text)
     with pytest.raises(Problem):
-        budgets.check(session(meter), HOST, head(text))
-    method, target = text.split()[:2]
-    assert meter.asked == [("one", HOST, method.encode(), target.encode(), upgrade)]
+        budgets.check(session(meter), HOST, asked)
+    assert meter.asked == [("one", HOST, asked)]
+    assert bool(asked.upgrade) is upgrade
 
 
 def test_a_refusal_has_the_status_that_the_apis_clients_do_not_try_again() -> None:

@@ -59,7 +59,6 @@ def test_a_caller_on_this_machine_who_names_it_gets_the_metrics(host: str | None
     [
         "evil.example:3030",
         "127.0.0.1.evil.example",
-        "localhost.",
         "10.0.0.1",
         "[::2]",
         "127.1",
