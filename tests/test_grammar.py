@@ -50,3 +50,8 @@ def test_a_placeholder_that_nobody_fills_is_refused(word: str) -> None:
 @given(st.text())
 def test_a_value_is_not_searched_for_placeholders(value: str) -> None:
     assert grammar.fill("a{prompt_file}b", {"prompt_file": value}) == f"a{value}b"
+
+
+@pytest.mark.parametrize(("number", "words"), [(0, "0 commits"), (1, "1 commit"), (2, "2 commits")])
+def test_a_number_and_its_noun(number: int, words: str) -> None:
+    assert grammar.counted(number, "commit") == words

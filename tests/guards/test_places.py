@@ -14,12 +14,6 @@ NO_LOGIC = {
     "cli/*.py": "typer's options and a call: bats/contract.bats runs every command, tests/cli what is more",
     "*/__init__.py": "what its folder is for, and names of others",
 }
-# Modules that are tested through others as yet, by where. This list may only get shorter.
-FROM_AFAR: dict[str, tuple[str, ...]] = {
-    "transcripts/scenarios": tuple(
-        f"session/{name}.py" for name in ("create", "dry_run", "launch", "remove")
-    ),
-}
 
 
 def has_logic(path: Path) -> bool:
@@ -35,13 +29,7 @@ def test_a_module_with_logic_has_tests_in_a_file_of_its_name() -> None:
         tests = TESTS / place.parent / f"test_{place.name}"
         if has_logic(path) and not tests.exists() and not any(map(place.match, NO_LOGIC)):
             missing.add(str(place))
-    known = {module for modules in FROM_AFAR.values() for module in modules}
-    assert sorted(missing - known) == [], "write tests/<package>/test_<module>.py"
-    assert sorted(known - missing) == [], "take it from the list"
-
-
-def test_what_is_tested_from_afar_is_tested_somewhere() -> None:
-    assert [place for place in FROM_AFAR if not any((TESTS / place).glob("*.py"))] == []
+    assert sorted(missing) == [], "write tests/<package>/test_<module>.py"
 
 
 def test_a_test_file_is_short() -> None:
