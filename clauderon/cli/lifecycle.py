@@ -73,68 +73,29 @@ def _existing(context: Context, names: list[str]) -> list[str]:
     return list(dict.fromkeys(find(context, name, half_way=True).name for name in names))
 
 
-def start(
-    names: common.NamesArgument = None,
-    group: common.GroupOption = None,
-    format_: common.FormatOption = "table",
-    json: common.JsonOption = False,
-    quiet: common.QuietOption = False,
-) -> None:
-    """Start stopped sessions; each agent resumes its conversation.
+def _each_by(verb: str, text: str) -> Callable[..., None]:
+    """The command that does this to each session it names. text: its help."""
 
-    Example: clauderon start fix-bug
-    """
-    from clauderon.session import lifecycle
+    def command(
+        names: common.NamesArgument = None,
+        group: common.GroupOption = None,
+        format_: common.FormatOption = "table",
+        json: common.JsonOption = False,
+        quiet: common.QuietOption = False,
+    ) -> None:
+        from clauderon.session import lifecycle
 
-    _each("start", names, group, lifecycle.start, format_, json, quiet)
+        _each(verb, names, group, getattr(lifecycle, verb), format_, json, quiet)
 
-
-def stop(
-    names: common.NamesArgument = None,
-    group: common.GroupOption = None,
-    format_: common.FormatOption = "table",
-    json: common.JsonOption = False,
-    quiet: common.QuietOption = False,
-) -> None:
-    """Stop sessions; their commits are brought to their branches.
-
-    Example: clauderon stop fix-bug
-    """
-    from clauderon.session import lifecycle
-
-    _each("stop", names, group, lifecycle.stop, format_, json, quiet)
+    command.__name__ = verb
+    command.__doc__ = f"{text}\n\nExample: clauderon {verb} fix-bug"
+    return command
 
 
-def archive(
-    names: common.NamesArgument = None,
-    group: common.GroupOption = None,
-    format_: common.FormatOption = "table",
-    json: common.JsonOption = False,
-    quiet: common.QuietOption = False,
-) -> None:
-    """Stop sessions and hide them from list; nothing is removed.
-
-    Example: clauderon archive fix-bug
-    """
-    from clauderon.session import lifecycle
-
-    _each("archive", names, group, lifecycle.archive, format_, json, quiet)
-
-
-def unarchive(
-    names: common.NamesArgument = None,
-    group: common.GroupOption = None,
-    format_: common.FormatOption = "table",
-    json: common.JsonOption = False,
-    quiet: common.QuietOption = False,
-) -> None:
-    """Bring archived sessions back, stopped.
-
-    Example: clauderon unarchive fix-bug
-    """
-    from clauderon.session import lifecycle
-
-    _each("unarchive", names, group, lifecycle.unarchive, format_, json, quiet)
+start = _each_by("start", "Start stopped sessions; each agent resumes its conversation.")
+stop = _each_by("stop", "Stop sessions; their commits are brought to their branches.")
+archive = _each_by("archive", "Stop sessions and hide them from list; nothing is removed.")
+unarchive = _each_by("unarchive", "Bring archived sessions back, stopped.")
 
 
 def set_access_mode(

@@ -77,34 +77,26 @@ def suggest(
     out.text("".join(f"{text}\n" for text in texts))
 
 
-def allow(
-    name: common.NameArgument,
-    host: HostArgument,
-    save: SaveOption = False,
-    format_: common.FormatOption = "table",
-    json: common.JsonOption = False,
-    quiet: common.QuietOption = False,
-) -> None:
-    """Let a session reach a host, at once.
+def _changing(verb: str, text: str, example: str) -> Callable[..., None]:
+    """The command that changes a session's list in this way. text, example: its help."""
 
-    Example: clauderon network allow fix-bug api.example.com
-    """
-    _change(network.allow, name, host, save, format_, json, quiet)
+    def command(
+        name: common.NameArgument,
+        host: HostArgument,
+        save: SaveOption = False,
+        format_: common.FormatOption = "table",
+        json: common.JsonOption = False,
+        quiet: common.QuietOption = False,
+    ) -> None:
+        _change(getattr(network, verb), name, host, save, format_, json, quiet)
+
+    command.__name__ = verb
+    command.__doc__ = f"{text}\n\nExample: clauderon network {verb} fix-bug {example}"
+    return command
 
 
-def deny(
-    name: common.NameArgument,
-    host: HostArgument,
-    save: SaveOption = False,
-    format_: common.FormatOption = "table",
-    json: common.JsonOption = False,
-    quiet: common.QuietOption = False,
-) -> None:
-    """Refuse a host to a session, at once.
-
-    Example: clauderon network deny fix-bug '*.example.com'
-    """
-    _change(network.deny, name, host, save, format_, json, quiet)
+allow = _changing("allow", "Let a session reach a host, at once.", "api.example.com")
+deny = _changing("deny", "Refuse a host to a session, at once.", "'*.example.com'")
 
 
 def _change(

@@ -117,7 +117,11 @@ def application(text: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
 def typers(function: Callable[..., None]) -> Callable[..., None]:
     """The command's function with typer's declarations in the place of ours."""
     made: Any = types.FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
     )
     made.__doc__ = function.__doc__
     made.__annotations__ = {

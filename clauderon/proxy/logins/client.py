@@ -56,6 +56,10 @@ class Lacking(Exception):
     """A login cannot be renewed without its client's program, which is not there. The text says so, for people."""
 
 
+def _no_locks(_path: Path) -> tuple[Path, ...]:
+    return ()
+
+
 class Client(NamedTuple):
     """A client with a login on the host.
 
@@ -73,13 +77,13 @@ class Client(NamedTuple):
     title: str
     again: str
     path: Callable[[Mapping[str, str]], Path | None]
-    keychain: Callable[[Mapping[str, str]], str] | None
     parse: Callable[[Content], Login | None]
     asking: Callable[[Login, Installed], Asking]
     renewed: Callable[[Content, Mapping[str, Any], float], Content]
-    locks: Callable[[Path], tuple[Path, ...]]
     endpoints: Mapping[str, tuple[str, ...]]
     answer: Callable[[Mapping[str, Any]], Content]
+    keychain: Callable[[Mapping[str, str]], str] | None = None
+    locks: Callable[[Path], tuple[Path, ...]] = _no_locks
 
 
 def home_of(environ: Mapping[str, str], variable: str, default: str) -> Path | None:

@@ -87,10 +87,6 @@ def _renewed(content: Content, answer: Mapping[str, Any], now: float) -> Content
     return {**content, "tokens": tokens, "last_refresh": stamp.replace("+00:00", "Z")}
 
 
-def _no_locks(path: Path) -> tuple[Path, ...]:
-    return ()
-
-
 def _answer(plan: Mapping[str, Any]) -> Content:
     token = placeholders.codex_token(str(plan.get("plan", "")), str(plan.get("account", "")))
     return {
@@ -107,11 +103,9 @@ CODEX = Client(
     title="Codex",
     again="codex login",
     path=_path,
-    keychain=None,
     parse=_parse,
     asking=_asking,
     renewed=_renewed,
-    locks=_no_locks,
     endpoints={"auth.openai.com": ("/oauth/token",)},
     answer=_answer,
 )

@@ -120,10 +120,6 @@ def _renewed(content: Content, answer: Mapping[str, Any], now: float) -> Content
     return {**content, **said, "expiry_date": int((now + (_LIFE_S if life is None else life)) * 1000)}
 
 
-def _no_locks(path: Path) -> tuple[Path, ...]:
-    return ()
-
-
 def _answer(_plan: Mapping[str, Any]) -> Content:
     # To whoever asks what a token is, the same: the client looks for its scope and its life.
     return {
@@ -140,11 +136,9 @@ GEMINI = Client(
     title="Gemini CLI",
     again="gemini",
     path=_path,
-    keychain=None,
     parse=_parse,
     asking=_asking,
     renewed=_renewed,
-    locks=_no_locks,
     endpoints={"oauth2.googleapis.com": ("/token", "/tokeninfo")},
     answer=_answer,
 )
