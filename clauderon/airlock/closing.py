@@ -27,7 +27,7 @@ from clauderon.airlock.removal import remove_tree
 from clauderon.airlock.syncing import locked
 from clauderon.airlock.worktree import drop_exclude
 from clauderon.errors import Conflict
-from clauderon.git.abandoned import remove_old
+from clauderon.git.abandoned import drop_empty_above, remove_old
 from clauderon.git.call import Git
 from clauderon.git.environment import environment, offline
 from clauderon.record import Session
@@ -114,8 +114,6 @@ def _remove_half_written(common_dir: Path, name: str) -> None:
             time.sleep(_HALF_WRITTEN_PAUSE_S)
         else:
             remove_tree(admin)
-            with contextlib.suppress(OSError):
-                admin.parent.rmdir()  # as git removes the directory with its last entry
 
 
 _ATTEMPTS = 5
@@ -153,6 +151,10 @@ class _Close:
         kept = self._remove_refs(keep_branch)
         if self._admin is not None:
             self._remove_admin(self._admin)
+        for ref in (branch_ref(self._session), own_ref(self._session.name, "base")):
+            drop_empty_above(self._common_dir, Path(ref))
+        with contextlib.suppress(OSError):
+            (self._common_dir / "worktrees").rmdir()  # As git does after the last one.
         others = (admin for admin in registered(self._common_dir) if not is_at(admin, self._worktree))
         if not any(_is_a_sessions(admin) for admin in others):
             with contextlib.suppress(OSError):

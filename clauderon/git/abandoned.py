@@ -53,13 +53,17 @@ def _unlink(common: Path, lock: Path) -> bool:
         lock.unlink()
     except OSError:
         return False
-    # git made the directories above a ref's lock, and goes on to remove them when it takes the lock back.
-    for above in lock.relative_to(common).parents:
+    drop_empty_above(common, lock.relative_to(common))
+    return True
+
+
+def drop_empty_above(common: Path, ref: Path) -> None:
+    """Remove the directories that git made for a ref (`refs/heads/a/b`) and no ref is in: a killed git leaves them."""
+    for above in ref.parents:
         if len(above.parts) < 3 or above.parts[0] != "refs":
             break
         with contextlib.suppress(OSError):
             (common / above).rmdir()
-    return True
 
 
 def common_dir(git_dir: Path) -> Path:

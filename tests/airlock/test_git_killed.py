@@ -111,9 +111,22 @@ def test_a_delete_that_was_killed_with_its_git_is_finished_whole(world: World) -
     entry = Path(world.session.git_dir) / "worktrees" / world.worktree.name
     for name in ("gitdir", "locked"):
         (entry / name).unlink()
-    (Path(world.session.git_dir) / "packed-refs.lock").touch()
+    common = Path(world.session.git_dir)
+    (common / "packed-refs.lock").touch()
     world.close()
     assert locks(world) == [] and not entry.parent.exists() and world.refs() == {}
+
+
+def test_the_directories_of_refs_that_a_killed_git_made_or_left_go_too(world: World) -> None:
+    """Seen to fail: `.git/refs/heads/clauderon`, empty, after a `create` whose git was killed."""
+    common = Path(world.session.git_dir)
+    for ref in (world.branch, *world.refs()):
+        world.host("update-ref", "-d", ref)
+    made = [common / "refs/heads/clauderon", common / "refs/clauderon/fix"]
+    for directory in made:
+        directory.mkdir(parents=True, exist_ok=True)
+    world.close()
+    assert [directory for directory in made if directory.exists()] == []
 
 
 def aged(path: Path) -> Path:
