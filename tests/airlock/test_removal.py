@@ -46,6 +46,7 @@ def test_links_below_are_removed_as_links(world: World, tmp_path: Path) -> None:
 def test_a_directory_swapped_for_a_link_during_the_removal_is_not_followed(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Seen to fail without O_NOFOLLOW."""
     from clauderon.airlock import removal
 
     outside = tmp_path / "outside"

@@ -35,6 +35,7 @@ def hooked(stage: Engine, command: str) -> None:
 
 
 def test_the_hook_runs_what_git_checked_out_and_no_container_is_there(stage: Engine) -> None:
+    """Seen to fail with the hook after the container's start: it ran what the agent had written."""
     out, seen = stage.root / "out", stage.root / "seen"
     name = f"clauderon-{stage.name('a')}"
     hooked(
@@ -49,6 +50,7 @@ def test_the_hook_runs_what_git_checked_out_and_no_container_is_there(stage: Eng
 
 
 def test_a_hook_that_fails_undoes_the_create(stage: Engine) -> None:
+    """Seen to fail with its status ignored."""
     hooked(stage, "echo secret; echo secret >&2; touch made; exit 3")
     answer = stage.cli("create", "--repo", "repo", "--prompt", "x", "--name", stage.name("a"))
     assert answer.status == 1
@@ -78,7 +80,10 @@ def test_what_a_hook_leaves_in_the_background_does_not_outlive_it(stage: Engine,
 
 
 def test_a_session_on_another_sessions_branch_does_not_run_the_hook(stage: Engine) -> None:
-    """The base is then what an agent wrote, and nobody has looked at it."""
+    """The base is then what an agent wrote, and nobody has looked at it.
+
+    Seen to fail without the look at whose the base is.
+    """
     stage.create("a", "--print", "--detach", "--image", DEBIAN, prompt=REWRITE)
     repo, branch = stage.root / "repo", f"clauderon/{stage.name('a')}"
     give_up = time.monotonic() + 30

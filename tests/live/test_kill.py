@@ -77,6 +77,7 @@ def struck(engine: Engine) -> Struck:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_create_killed_at_any_call_is_finished_or_undone(struck: Struck, when: When) -> None:
+    """Seen to fail where the next command finishes nothing."""
     for at in range(1, MOST_CALLS):
         status = struck.run(*struck.create("k"), at=at, when=when)
         where = f"killed {when} call {at}: {struck.faults.struck}"
@@ -105,7 +106,10 @@ def test_create_killed_at_any_call_is_finished_or_undone(struck: Struck, when: W
 def test_create_interrupted_at_any_call_undoes_itself_or_the_next_command_does(
     struck: Struck, signal: str
 ) -> None:
-    """A docker that takes longer than `calling.SETTLE_S` to answer the interrupted call leaves the undoing to that."""
+    """A docker that takes longer than `calling.SETTLE_S` to answer the interrupted call leaves the undoing to that.
+
+    Seen to fail with an undoing that forgets the row alone.
+    """
     for at in range(1, MOST_CALLS):
         status = struck.run(*struck.create("i"), at=at, signal=signal, when="before")
         if struck.faults.struck is None:
@@ -125,6 +129,7 @@ def test_create_interrupted_at_any_call_undoes_itself_or_the_next_command_does(
 
 
 def test_delete_killed_at_any_call_loses_no_work(struck: Struck) -> None:
+    """Seen to fail where a repeated `delete` takes for rescued what the first one had not come to rescue."""
     engine = struck.engine
     for at in range(1, MOST_CALLS):
         engine.create("d")
@@ -158,6 +163,7 @@ def test_delete_killed_at_any_call_loses_no_work(struck: Struck) -> None:
 
 
 def test_refresh_killed_at_any_call_keeps_the_session(struck: Struck) -> None:
+    """Seen to fail where the next command says that it runs, and puts nothing back."""
     engine = struck.engine
     engine.create("r")
     engine.inside("r", "echo kept > kept.txt")
