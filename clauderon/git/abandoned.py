@@ -17,6 +17,7 @@ _SLACK_S = 1.0
 # A git holds its locks for milliseconds, and another git may be at work now.
 _PATIENCE_S = 2.0
 _PAUSE_S = 0.05
+_Which = tuple[int, int, int] | None  # which file it is, and as of when
 # After that nobody waits for a lock to go by itself: git's own patience (`environment.HARDENED`) is at its end.
 OLD_S = 9.0
 
@@ -39,16 +40,19 @@ def remove_old(common: Path, names: Iterable[str], *, age_s: float = OLD_S) -> l
 
 def _remove(common: Path, look: Callable[[], list[Path]]) -> list[Path]:
     deadline = time.monotonic() + _PATIENCE_S
-    while found := look():
+    while found := [(lock, _which(lock)) for lock in look()]:
         if not is_worked_in(common):
-            return [lock for lock in found if _unlink(common, lock)]
+            return [lock for lock, which in found if _unlink(common, lock, which)]
         if time.monotonic() > deadline:
             break
         time.sleep(_PAUSE_S)
     return []
 
 
-def _unlink(common: Path, lock: Path) -> bool:
+def _unlink(common: Path, lock: Path, which: _Which) -> bool:
+    # Another than before we looked for gits is the lock of one that has begun since.
+    if which is None or _which(lock) != which:
+        return False
     try:
         lock.unlink()
     except OSError:
@@ -69,7 +73,7 @@ def drop_empty_above(common: Path, ref: Path) -> None:
 def common_dir(git_dir: Path) -> Path:
     """What a git directory shares with the others of its repository."""
     with contextlib.suppress(OSError):
-        return Path(os.path.normpath(git_dir / (git_dir / "commondir").read_text().strip()))
+        return Path(os.path.normpath(git_dir / _line(git_dir / "commondir")))
     return git_dir
 
 
@@ -77,35 +81,51 @@ def git_dir_of(top: Path) -> Path:
     """The git directory of a checkout, by its `.git`."""
     dot_git = top / ".git"
     with contextlib.suppress(OSError):
-        return Path(os.path.normpath(top / dot_git.read_text().removeprefix("gitdir:").strip()))
+        return Path(os.path.normpath(top / _line(dot_git).removeprefix("gitdir:").strip()))
     return dot_git
+
+
+def _line(file: Path) -> str:
+    """What git wrote of a path, of whatever bytes it is."""
+    return os.fsdecode(file.read_bytes()).strip()
 
 
 def is_worked_in(common: Path) -> bool:
     """Whether a git runs in this repository, as far as we can see; True where that cannot be seen."""
-    places = [str(place) for place in _places(common)]
+    places = {os.fsencode(place) for named in _places(common) for place in (named, os.path.realpath(named))}
     try:
         processes = [entry for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
     except OSError:
         return True
-    return not processes or any(_is_git_in(process, places) for process in processes)
+    return not processes or any(_is_git_in(process, common, places) for process in processes)
 
 
-def _is_git_in(process: Path, places: list[str]) -> bool:
+def _is_git_in(process: Path, common: Path, places: set[bytes]) -> bool:
     try:
-        if not (process / "comm").read_text().startswith("git"):
+        # A container's processes are here too, and its bytes need not be text.
+        if not (process / "comm").read_bytes().startswith(b"git"):
             return False
-        if (process / "stat").read_text().rpartition(")")[2].split()[0] in "ZX":
+        if (process / "stat").read_bytes().rpartition(b")")[2].split()[0] in (b"Z", b"X"):
             return False
-        words = (process / "cmdline").read_bytes()
-        if any(os.fsencode(place) in words for place in places):
+        said = (process / "environ").read_bytes().split(b"\0")
+        words = [(process / "cmdline").read_bytes(), *(one for one in said if one.startswith(b"GIT_"))]
+        if any(place in word for word in words for place in places):
             return True
-        here = str((process / "cwd").readlink())
+        here = (process / "cwd").readlink()
     except PermissionError:
         return True  # somebody else's
     except OSError:
         return False  # it has ended
-    return any(here == place or here.startswith(f"{place}/") for place in places)
+    above = [os.fsencode(place) for place in (here, *here.parents)]
+    return not places.isdisjoint(above) or _is_checkout_of(common, here)
+
+
+def _is_checkout_of(common: Path, here: Path) -> bool:
+    """Whether git finds this repository from there: one whose directory is elsewhere does not know its checkout."""
+    for top in (here, *here.parents):
+        with contextlib.suppress(OSError):
+            return common_dir(git_dir_of(top)).samefile(common)
+    return False
 
 
 def _places(common: Path) -> Iterator[Path]:
@@ -115,7 +135,7 @@ def _places(common: Path) -> Iterator[Path]:
         yield common.parent
     for named in common.glob("worktrees/*/gitdir"):
         with contextlib.suppress(OSError):
-            yield Path(named.read_text().strip()).parent
+            yield Path(os.path.normpath(named.parent / _line(named))).parent
 
 
 def _locks(common: Path) -> Iterator[Path]:
@@ -124,6 +144,14 @@ def _locks(common: Path) -> Iterator[Path]:
         for below in ("refs", "reftable"):
             for place, _, files in os.walk(directory / below):
                 yield from (Path(place, name) for name in files if name.endswith(".lock"))
+
+
+def _which(lock: Path) -> _Which:
+    try:
+        found = lock.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def _made(lock: Path) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,6 +97,70 @@ def test_a_git_elsewhere_is_none_of_it(repo: Path, tmp_path: Path) -> None:
     elsewhere = make_repo(tmp_path / "repository-2")
     with at_work(elsewhere):
         assert not is_worked_in(repo / ".git")
+
+
+@pytest.mark.parametrize(
+    "kind", ["its directory elsewhere", "a submodule", "relative worktree", "by its environment"]
+)
+def test_a_git_is_seen_however_its_repository_is_laid_out(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail, each: such a git had its lock removed while it lived."""
+    top, common = tmp_path / "top", tmp_path / "elsewhere/of.git"
+    common.parent.mkdir()
+    repo = make_repo(tmp_path / "repo")
+    if kind == "its directory elsewhere":
+        git("clone", "-q", f"--separate-git-dir={common}", str(repo), str(top), cwd=tmp_path)
+        (top / "deep/er").mkdir(parents=True)
+        where = top / "deep/er"
+    elif kind == "a submodule":
+        make_repo(top)
+        words = ("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(repo), "sub")
+        git(*words, cwd=top)
+        where, common = top / "sub", top / ".git/modules/sub"
+    elif kind == "relative worktree":
+        git("worktree", "add", "-q", str(top), cwd=repo)
+        where, common = top, repo / ".git"
+        (common / "worktrees/top/gitdir").write_text("../../../../top/.git\n")
+    else:
+        where, common = Path("/"), repo / ".git"
+        monkeypatch.setenv("GIT_DIR", str(common))
+    with at_work(where):
+        assert is_worked_in(common)
+    monkeypatch.undo()
+    assert not is_worked_in(common)
+
+
+def test_a_lock_made_while_we_looked_for_gits_is_anothers(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail: the first git had ended and another had made the lock anew, and that one was removed."""
+    began = time.time()
+    held = lock(repo / ".git/index.lock")
+
+    def anew(_common: Path) -> bool:
+        held.unlink()
+        held.write_text("of the git that has just begun")
+        return False
+
+    monkeypatch.setattr(abandoned, "is_worked_in", anew)
+    assert remove_since(repo / ".git", began) == [] and held.exists()
+
+
+def test_names_that_are_no_text_are_names(tmp_path: Path) -> None:
+    """Seen to fail with a traceback: a container calls its programs what it likes, and a user's directories are bytes."""
+    repo = make_repo(Path(os.fsdecode(os.fsencode(tmp_path) + b"/r\xff")))
+    git("worktree", "add", "-q", str(tmp_path / "wt"), cwd=repo)
+    assert common_dir(git_dir_of(tmp_path / "wt")) == repo / ".git"
+    named = (
+        "import ctypes, sys; ctypes.CDLL(None).prctl(15, b'git\\xff)'); print(flush=True); sys.stdin.read()"
+    )
+    argv = [sys.executable, "-c", named]
+    with subprocess.Popen(argv, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert not is_worked_in(repo / ".git")
+        child.kill()
 
 
 def test_a_git_that_was_killed_and_not_waited_for_holds_nothing(repo: Path) -> None:
