@@ -10,6 +10,7 @@ import pytest
 
 from clauderon.proxy import service
 from clauderon.proxy.secrets import source
+from clauderon.proxy.secrets.credentials import Located
 from clauderon.session import proxy_notify
 from clauderon.session.context import Context
 from tests.session.stand_ins import Said
@@ -60,8 +61,12 @@ def test_only_a_credentials_problem_is_said(context: Context, asked: list[str], 
     ("wanted", "title"),
     [
         ({}, ""),
-        ({"github": ("gh", "auth")}, "Waiting for the secret of github (gh)"),
-        ({"a": ("op",), "b": ("pass", "x")}, "Waiting for the secret of a (op), b (pass)"),
+        ({"github": ("gh auth token", "gh", "auth")}, "Waiting for the secret of github (gh)"),
+        (
+            {"a": ("op:// in env A", "op"), "b": ("command pass", "pass", "x")},
+            "Waiting for the secret of a (op), b (pass)",
+        ),
+        ({"a": ("keyring a", "/usr/bin/python3", "-m", "x")}, "Waiting for the secret of a (keyring)"),
     ],
 )
 def test_what_is_waited_for_is_named_by_its_program(
@@ -71,6 +76,6 @@ def test_what_is_waited_for_is_named_by_its_program(
     title: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = {name: SimpleNamespace(argv=argv) for name, argv in wanted.items()}
+    found = {name: Located(origin, argv=tuple(argv)) for name, (origin, *argv) in wanted.items()}
     monkeypatch.setattr(source, "to_fetch", lambda *_words: found)
     assert proxy_notify.waits_for(context) == title
