@@ -11,10 +11,12 @@ import pytest
 
 from tests.agents.live_help import log_of, share_agents
 from tests.agents.terminal import terminal
+from tests.agents.test_live_more_agents import ASKED_FOR, image
 from tests.standins.engine import Engine
 from tests.standins.model_process import KEYS, ModelApi, model_api
 from tests.standins.repository import make_repo
 
+__all__ = ["image"]
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 # An answer of the stand-in has 19 tokens, so 19 millionths of a dollar: the first one uses the budget up.
@@ -50,9 +52,9 @@ def until(condition: Callable[[], bool], shown: Callable[[], object]) -> None:
         time.sleep(0.3)
 
 
-@pytest.mark.parametrize("agent", ["claude", "codex"])
+@pytest.mark.parametrize("agent", ["claude", "codex", *({"gemini"} & {*ASKED_FOR})])
 def test_the_agent_stops_says_why_and_goes_on_when_the_budget_is_raised(
-    live: Engine, model: ModelApi, agent: str
+    live: Engine, model: ModelApi, image: str, agent: str
 ) -> None:
     """Seen with other statuses: Claude Code asked six times after 400, Codex ten times after 402 and 403."""
     checkout = make_repo(live.root / "repo")
@@ -65,6 +67,8 @@ def test_the_agent_stops_says_why_and_goes_on_when_the_budget_is_raised(
         name,
         "--agent",
         agent,
+        "--image",
+        image,
         "--budget",
         BUDGET,
         "--prompt",
