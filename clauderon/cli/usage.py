@@ -92,7 +92,9 @@ def _since(text: str) -> float:
     try:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
-        raise UsageError(f"--since {text}", "use a time as 12h, 7d or 2026-11-29") from None
+        raise UsageError(
+            f"--since {text}", "use a time as 12h, 7d or 2026-11-29", hint="clauderon usage --since 7d"
+        ) from None
 
 
 def _grouped(rows: Sequence[Row], by: str) -> list[dict[str, Any]]:

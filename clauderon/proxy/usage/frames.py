@@ -55,18 +55,16 @@ class Frames:
         return begun
 
 
-def is_whole(data: bytes | bytearray | memoryview) -> bool:
-    """Whether this is one message in one frame, to its end: nearly all that is said on a WebSocket comes so."""
-    size = len(data)
-    return size >= 2 and data[0] in _WHOLE_MESSAGES and frame_size(data) == size
-
-
 def frame_size(data: bytes | bytearray | memoryview, at: int = 0) -> int:
     """How long the frame is whose head begins at `at`; 0 if its head has not come whole."""
     rest = len(data) - at
-    second = data[at + 1] if rest >= 2 else 0
+    if rest < 2:
+        return 0
+    second = data[at + 1]
+    if second < 126:
+        return 2 + second  # as most are
     length, head = second & 0x7F, _length(second)
-    if rest < 2 or rest < head:
+    if rest < head:
         return 0
     if length == 126:
         length = data[at + 2] << 8 | data[at + 3]

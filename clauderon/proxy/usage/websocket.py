@@ -11,7 +11,7 @@ from typing import Any
 
 from clauderon.proxy.usage.amounts import UNKNOWN, Usage
 from clauderon.proxy.usage.dialects import NOTHING_READ, Dialect
-from clauderon.proxy.usage.frames import Frames, frame_size, is_whole
+from clauderon.proxy.usage.frames import Frames, frame_size
 from clauderon.proxy.usage.reader import MOST_BYTES
 
 _BEGINS, _WORD = b'"response.created"', b"sage"
@@ -103,12 +103,9 @@ def says_nothing(text: bytes) -> bool:
 
 def unremarkable(data: bytes) -> int:
     """How many bytes at the beginning are whole messages, each in one frame that nobody compressed, of no interest."""
+    at = len(data)
     if not says_nothing(data):
         at = min(found for found in (data.find(_WORD), data.find(_BEGINS)) if found >= 0)
-    elif is_whole(data):
-        return len(data)
-    else:
-        at = len(data)
     end = 0
     while data[end : end + 1] in _WHOLE_MESSAGES and 0 < (size := frame_size(data, end)) <= at - end:
         end += size
