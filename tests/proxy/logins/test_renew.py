@@ -41,7 +41,11 @@ def beside(kept: Kept) -> set[str]:
 
 
 @pytest.mark.parametrize("skew_s", [0, 3600, -3600])
-@pytest.mark.parametrize("first", ["we", "the client"])
+@pytest.mark.parametrize(
+    ("kept", "first"),
+    [("claude", "we"), ("claude", "the client"), ("codex", "we"), ("gemini", "we")],
+    indirect=["kept"],
+)
 def test_twenty_sessions_a_second_home_and_the_hosts_client_renew_once(
     issuer: Issuer, kept: Kept, routes: MakeRoutes, skew_s: float, first: str
 ) -> None:
