@@ -80,18 +80,19 @@ def test_who_is_logged_in_on_the_host_types_create_and_it_works(
         "codex": placeholders.codex_token("pro", "account-test"),
         "gemini": placeholders.GEMINI_ACCESS,
     }[agent]
-    assert any(place.endswith(file) for place in holders(engine, container, marker))
     text = json.dumps(login)
-    for secret in (
+    named = (
         OAUTH_TOKEN,
         ISSUER.refresh,
         CHATGPT["tokens"]["access_token"],
         "rt_test-not",
         str(GOOGLE["access_token"]),
         str(GOOGLE["refresh_token"]),
-    ):
-        if secret in text:
-            assert holders(engine, container, secret) == []
+    )
+    secrets = [secret for secret in named if secret in text]
+    found = holders(engine, container, marker, *secrets)
+    assert any(place.endswith(file) for place in found[marker])
+    assert secrets and {secret: found[secret] for secret in secrets if found[secret]} == {}
     assert kept.read_bytes() == before
     counted = engine.cli.ok("usage", name, "--json").json["data"]["total"]
     assert counted["requests"] >= 2 and counted["input"] > 0
