@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
+from clauderon import visible
 from clauderon.cells import Column
 from clauderon.cli import common
 from clauderon.cli.declared import Exit, Option
@@ -51,7 +52,7 @@ def doctor(
         if out.format == "table":
             # As each is known: the last one starts a container.
             outcome = paint(f"{check.outcome:<4}", _STYLES[check.outcome], sys.stdout)
-            found = " ".join(check.found.split())
+            found = visible.line(" ".join(check.found.split()))
             mend = f"      hint: {check.mend}\n" if check.mend else ""
             out.text(f"{outcome}  {check.name:<{_NAME_WIDTH}}  {found}\n{mend}")
     healthy = not any(check.outcome == "fail" for check in checks)

@@ -25,6 +25,8 @@ from clauderon.store import Store
 OLDEST = (20, 10)
 # There while systemd runs the machine (sd_booted(3)).
 _SYSTEMD = Path("/run/systemd/system")
+# What answers to docker's name may say anything.
+_SHOWN = 200
 PREFIX = names.container("")
 
 
@@ -63,6 +65,7 @@ def _way_to_an_engine(settings: Config, environ: Mapping[str, str], *, started: 
 
 
 def _version(name: str, what: str, version: str) -> Check:
+    version = version[:_SHOWN]
     match = re.match(r"(\d+)\.(\d+)", version)
     # podman counts from 1 and is another program altogether.
     if match and (int(match[1]), int(match[2])) < OLDEST and int(match[1]) > 5:
@@ -83,9 +86,9 @@ def disk(docker: Docker) -> Check:
     try:
         if root and place.is_dir():
             return machine.disk_space(name, place, "docker system prune -a")
-    except PermissionError:
+    except OSError:  # a directory that is closed to us, or no name of one
         pass
-    return ok(name, f"{root} is not to be seen from here; ask with: docker system df")
+    return ok(name, f"{root[:_SHOWN]} is not to be seen from here; ask with: docker system df")
 
 
 def image(docker: Docker, settings: Config) -> Check:

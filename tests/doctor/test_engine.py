@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from clauderon.config.schema import Config
+from clauderon.docker.client import Docker
 from clauderon.doctor import check as check_module
 from clauderon.doctor import engine as engine_checks
+from clauderon.proc import Completed
 from tests.doctor.remedies import SETTINGS
 
 
@@ -69,3 +71,13 @@ def test_every_failure_names_a_command() -> None:
         check_module.fail("disk", "full")  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="nothing to type"):
         check_module.fail("disk", "full", "")
+
+
+@pytest.mark.parametrize("said", ["[" * 30_000, "\0/x", "/no/such/" + "d" * 300, "\udc80\x1b]0;x\x07"])
+def test_what_is_no_directory_of_docker_is_no_bug_of_ours(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    """Seen as "clauderon: bug: OSError: File name too long", where something else answered to docker's name."""
+    docker = Docker("docker", "", {})
+    answer = Completed(("docker", "info"), 0, said.encode("utf-8", "surrogateescape"), b"")
+    monkeypatch.setattr(Docker, "run", lambda *_words, **_options: answer)
+    check = engine_checks.disk(docker)
+    assert check.outcome == "ok" and len(check.found) < 300
