@@ -72,6 +72,7 @@ def bench(rounds: int, rounds_at_once: int, only: Sequence[str] | None) -> tuple
     one = Row("create, image and agent cached", "ms", Target(HAND, 1.6))
     own = Row("of that our own", "ms", limit=120)
     many = Row(f"{AT_ONCE} creates at once", "ms", Target(HAND, 1.3))
+    counted = Row(f"the same with --count {AT_ONCE}", "ms", Target(HAND, 1.3))
     with sandbox() as made:
         by_hand = ByHand(made)
         if only is None or "one" in only:
@@ -81,10 +82,10 @@ def bench(rounds: int, rounds_at_once: int, only: Sequence[str] | None) -> tuple
             for number in range(rounds_at_once):
                 say(f"{AT_ONCE} at once, round {number + 1} of {rounds_at_once}")
                 try:
-                    _many(made, by_hand, number, many)
+                    _many(made, by_hand, number, many, counted)
                 except Unavailable as error:
                     say(str(error))
-    return [row for row in (one, own, many) if row.samples], [HAND, OURS]
+    return [row for row in (one, own, many, counted) if row.samples], [HAND, OURS]
 
 
 def _pair(made: Sandbox, by_hand: ByHand, number: int, one: Row, own: Row) -> None:
@@ -103,18 +104,28 @@ def _pair(made: Sandbox, by_hand: ByHand, number: int, one: Row, own: Row) -> No
     own.add(OURS, took[OURS] - took[HAND])
 
 
-def _many(made: Sandbox, by_hand: ByHand, number: int, many: Row) -> None:
+def _many(made: Sandbox, by_hand: ByHand, number: int, many: Row, counted: Row) -> None:
+    """By hand, as many commands of ours, and one command; who comes first changes every time."""
     theirs = [f"bench-hand-{number}-{n}" for n in range(AT_ONCE)]
     ours = [f"bench-ours-{number}-{n}" for n in range(AT_ONCE)]
+    one = f"bench-one-{number}"
     sides = [
-        (HAND, [by_hand.argv(name) for name in theirs]),
-        (OURS, [made.create_argv(name) for name in ours]),
+        (HAND, (many, counted), [by_hand.argv(name) for name in theirs], theirs),
+        (OURS, (many,), [made.create_argv(name) for name in ours], ours),
+        (
+            OURS,
+            (counted,),
+            [[*made.create_argv(one), "--count", str(AT_ONCE)]],
+            [f"{one}-{n + 1}" for n in range(AT_ONCE)],
+        ),
     ]
-    for who, commands in sides if number % 2 else reversed(sides):
+    for who, rows, commands, names in sides if number % 2 else reversed(sides):
         try:
-            many.add(who, timed_together(commands, made.env))
+            took = timed_together(commands, made.env)
         finally:
-            by_hand.remove(theirs) if who == HAND else _delete(made, ours)
+            by_hand.remove(names) if who == HAND else _delete(made, names)
+        for row in rows:
+            row.add(who, took)
 
 
 def _delete(made: Sandbox, names: Sequence[str]) -> None:

@@ -120,8 +120,8 @@ def _gather(
     try:
         from clauderon.session import launch  # loaded, as all that is only needed now, while git is at work
 
+        launch.ahead(context, session)
         around = launch.surroundings(context, session, plan.agent, inspection, policy=session.pull_policy)
-        launch.ahead(context, session, around)
     except Exception:
         with suppress(ClauderonError):
             opening.result()  # a whole worktree is undone in one way, half of one in many

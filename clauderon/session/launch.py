@@ -76,9 +76,9 @@ def surroundings(
     return Surroundings(image, facts, gateway, agent_binary(context, agent, facts), shared)
 
 
-def ahead(context: Context, session: Session, around: Surroundings) -> None:
-    """What the container needs from the repository, and that needs no worktree. Safe to repeat."""
-    if touching.wanted(context, session, around.facts):
+def ahead(context: Context, session: Session) -> None:
+    """Link the objects, while docker and git are at work; where only the image knows the user, `prepare` does it."""
+    if session.user and touching.wanted(context, session, ImageFacts()):
         airlock.link_objects(context.home, session.id, object_dirs(Path(session.git_dir) / "objects"))
 
 
