@@ -131,6 +131,7 @@ def test_a_tree_in_which_a_git_still_writes_is_removed_once_that_has_ended(
 def test_a_writer_that_does_not_end_is_given_up(
     tmp_path: Path, written: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Seen to wait for ever without the deadline."""
     monkeypatch.setattr(removal, "_WRITERS_S", 0.2)
     written[0] = 10**6
     with pytest.raises(BackendError, match="not empty"):

@@ -56,7 +56,7 @@ def test_an_index_held_for_long_is_followed_by_the_next_sync(
 def test_a_sync_that_was_killed_before_the_index_moved_is_seen(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`reconcile` finishes such a sync, and leaves one alone that somebody is at."""
+    """`reconcile` finishes such a sync, and leaves one alone that somebody is at. Seen to fail where nobody is told."""
     assert not syncing.is_half_done(world.home, world.session)
     monkeypatch.setattr(syncing, "follow", _killed)
     world.commit()
