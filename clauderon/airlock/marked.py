@@ -14,6 +14,7 @@ _EXTENDED = 0x4000
 _SKIP_WORKTREE = 0x4000  # among the extended flags
 _STAT_BYTES = 40  # times, device, inode, mode, owner and size come before the object's name
 _MODE_AT = 24
+_TREE = b"TREE"
 
 
 class Marked(NamedTuple):
@@ -41,6 +42,35 @@ def _marked(index: bytes, oid_bytes: int) -> list[Marked]:
             (mode,) = struct.unpack_from(">L", index, offset + _MODE_AT)
             found.append(Marked(path, mode, assumed, skipped))
     return found
+
+
+def whole_tree(index: bytes, oid_bytes: int) -> str:
+    """The tree that the index as a whole is, as git noted it there; "" where it did not.
+
+    git notes it where nothing is staged beside a tree, and takes the note back with the first entry that changes.
+    """
+    try:
+        signature, _version, count = struct.unpack_from(">4sLL", index)
+        end = len(index) - oid_bytes
+        start = index.rfind(_TREE, 0, end)
+        # The name alone may be a directory's; the extension is what ends where the next one begins, or the checksum.
+        while start >= 0 and not (index.startswith(b"\0", start + 8) and _leads_to(index, start, end)):
+            start = index.rfind(_TREE, 0, start)
+        if signature != b"DIRC" or start < 0:
+            return ""
+        # The top comes first: an empty name, the number of entries, the number of directories, the tree.
+        name_at = index.index(b"\n", start) + 1
+        entries = int(index[start + 9 : name_at].split(b" ")[0])
+        return index[name_at : name_at + oid_bytes].hex() if entries == count else ""
+    except (struct.error, ValueError, IndexError):
+        return ""
+
+
+def _leads_to(index: bytes, start: int, end: int) -> bool:
+    """Whether extensions from `start` on, one after the other, end at `end`."""
+    while start < end:
+        start += 8 + int(struct.unpack_from(">L", index, start + 4)[0])
+    return start == end
 
 
 def walk(index: bytes, oid_bytes: int) -> Iterator[tuple[int, bytes, int, int]]:

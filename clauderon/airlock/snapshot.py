@@ -25,6 +25,8 @@ from clauderon.paths import OUR_PATHS
 
 # The container can keep git waiting (a fifo, an endless file, swapped in at the right moment).
 _STATUS_TIMEOUT_S = 120.0
+_WHOLE = ("--untracked-files=all", "--ignore-submodules=all", "--no-renames")
+_STATUS = ("status", "--porcelain=v2", "-z", *_WHOLE)
 FILE_BYTES = 4 << 30
 TOTAL_BYTES = 16 << 30
 
@@ -74,27 +76,26 @@ class Place(NamedTuple):
         return Git(self.admin, env, self.worktree, timeout_s=_STATUS_TIMEOUT_S)
 
 
-def changes(place: Place, beside: Callable[[], object] = lambda: None) -> Changes:
+def changes(
+    place: Place,
+    beside: Callable[[], object] = lambda: None,
+    plain: Callable[[bytes], object] = lambda _: None,
+) -> Changes:
     """Ask git, hardened, what differs from the branch; ignored files and our own mount points are left out.
 
-    beside: done while git looks.
+    beside: done while git looks. plain: is given the worktree's index, if nothing in it is marked.
     """
-    words = (
-        "status",
-        "--porcelain=v2",
-        "-z",
-        "--untracked-files=all",
-        "--ignore-submodules=all",
-        "--no-renames",
-    )
     with contextlib.ExitStack() as shown:
-        looking = place.git(place.reading).start(*words)
+        looking = place.git(place.reading).start(*_STATUS)
         try:
-            content, hidden = _hidden(place)
+            content, entries = _marked_in(place)
+            hidden = _hidden(place, entries)
+            if not entries:
+                plain(content)
             if hidden:
                 looking.stop()
                 env = shown.enter_context(_showing_index(place, content, hidden))
-                looking = place.git(env).start(*words)
+                looking = place.git(env).start(*_STATUS)
             beside()
         except BaseException:
             looking.stop()
@@ -110,19 +111,22 @@ def foreign(place: Place, found: Iterable[bytes]) -> Iterator[bytes]:
     return (p for p in found if not any(p == name or p.startswith(name + b"/") for name in ours))
 
 
-def _hidden(place: Place) -> tuple[bytes, list[Marked]]:
-    """The worktree's index, and what is marked in it so that git would not look at a file that is there.
-
-    A person can mark files, and so could `core.ignoreStat`. A sparse checkout's files that are not there keep their
-    marks, and so do submodules, which git is not to enter.
-    """
+def _marked_in(place: Place) -> tuple[bytes, list[Marked]]:
+    """The worktree's index, and what is marked in it."""
     try:
         content = (place.admin / "index").read_bytes()
     except FileNotFoundError:
         content = b""
-    return content, [
+    return content, marked(content, place.oid_bytes)
+
+
+def _hidden(place: Place, entries: Iterable[Marked]) -> list[Marked]:
+    """What is marked, by a person or by `core.ignoreStat` once, so that git would not look at a file that is there.
+
+    A sparse checkout's files that are not there keep their marks, and so do submodules, which git is not to enter."""
+    return [
         entry
-        for entry in marked(content, place.oid_bytes)
+        for entry in entries
         if stat.S_ISREG(entry.mode) or stat.S_ISLNK(entry.mode)
         if not entry.skipped or os.path.lexists(place.worktree / os.fsdecode(entry.path))
     ]
@@ -171,6 +175,7 @@ def take(
     whole: bool = True,
     also: tuple[bytes, ...] = (),
     found: Changes | None = None,
+    index: bytes = b"",
 ) -> Snapshot:
     """Make a tree of `head` with everything uncommitted on top; its new objects are in `side.snapshot`.
 
@@ -179,12 +184,13 @@ def take(
                 as `.git.rescued`.
     also:       ignored files to take along.
     found:      what `changes` has found just now.
+    index:      one of `head`, without marks, to begin with; without it git makes one.
     """
     remove_tree(side.snapshot)
     side.snapshot.mkdir(parents=True)
     found = found or changes(place)
     found = found._replace(untracked=(*found.untracked, *also))
-    making = _Making(place, side, head, file_bytes)
+    making = _Making(place, side, head, file_bytes, index)
     root = os.open(place.worktree, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for path, nested in (*_plainly(found), *_nested(root, found.untracked, whole)):
@@ -208,7 +214,7 @@ def _nested(root: int, untracked: Iterable[bytes], wanted: bool) -> Iterator[tup
 class _Making:
     """A tree in the making: what becomes of each path, and an index of ours for the whole."""
 
-    def __init__(self, place: Place, side: HostSide, head: str, file_bytes: int) -> None:
+    def __init__(self, place: Place, side: HostSide, head: str, file_bytes: int, index: bytes) -> None:
         from clauderon.airlock.blobs import Writer
         from clauderon.airlock.staging import Staging
 
@@ -216,8 +222,9 @@ class _Making:
         self._side = side
         self._head = head
         self._file_bytes = file_bytes
+        self._given = index
         self._writer = Writer(side.snapshot, sha256=len(head) == 64, total_bytes=TOTAL_BYTES)
-        self._lines: list[bytes] = []
+        self._lines = list[bytes]()
         self.staging = Staging(side.staging, file_bytes=file_bytes, total_bytes=TOTAL_BYTES)
         self.left_out: list[str] = []
         self._index = side.snapshot / "index"
@@ -250,7 +257,10 @@ class _Making:
     def tree(self) -> str:
         """The object name of the whole."""
         try:
-            self._call("read-tree", self._head)
+            if self._given:
+                self._index.write_bytes(self._given)
+            else:
+                self._call("read-tree", self._head)
             root = os.open(self.staging.top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 for path in self.staging.converted(self._add):

@@ -12,6 +12,7 @@ from clauderon import paths, visible
 from clauderon.airlock import byhand
 from clauderon.airlock.disk import corrections
 from clauderon.airlock.layout import admin_dir, beside, branch_ref, host_side
+from clauderon.airlock.marked import whole_tree
 from clauderon.airlock.private_refs import has_worktrees
 from clauderon.airlock.snapshot import Changes, Place, changes, take
 from clauderon.airlock.syncing import common_dir_of, locked
@@ -209,10 +210,15 @@ def diff(
     with locked(side, session.name):
         env = offline(place.env)
         new = branch_ref(session)
-        left = Changes((), ()) if committed else changes(place)
+        plain: list[bytes] = []
+        left = Changes((), ()) if committed else changes(place, plain=plain.append)
         if left.any:
-            head = Git(place.common_dir, env).text("rev-parse", f"{new}^{{commit}}")
-            new = take(place, side, head, file_bytes=_DIFF_FILE_BYTES, whole=False, found=left).tree
+            names = Git(place.common_dir, env).text("rev-parse", f"{new}^{{commit}}", f"{new}^{{tree}}")
+            head, tree = names.split()
+            index = next((one for one in plain if whole_tree(one, place.oid_bytes) == tree), b"")
+            new = take(
+                place, side, head, file_bytes=_DIFF_FILE_BYTES, whole=False, found=left, index=index
+            ).tree
             env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = alternates(side.snapshot)
         words = diff_words(session.base, new, stat=stat, name_only=name_only, person=person)
         # In a directory of ours: git would read `.gitattributes` in its current directory.
