@@ -56,6 +56,7 @@ class Metering:
         self.answering = False
         self.used_up = False
         self.ends = False  # the next bytes from the upstream end an answer
+        self.talks = False  # they are whole messages that say nothing of usage
         self.asked = 0
 
     def sent(self, size: int) -> None:
@@ -65,6 +66,9 @@ class Metering:
         if self.ends:
             self.answers += 1
             self.ends = False
+
+    def is_talk(self, _data: object) -> bool:
+        return self.talks
 
     def stop(self) -> Stop | None:
         return STOP if self.used_up else None
@@ -165,3 +169,19 @@ def test_where_an_upstream_is_in_the_middle_of_a_frame_the_end_says_nothing() ->
     stage.metering.used_up = True
     stage.tunnel.client_data(ASK)
     assert (stage.client.sent, stage.over) == (ANSWER[:3], "budget")
+
+
+def test_messages_that_say_nothing_of_usage_pass_without_a_look() -> None:
+    stage = Stage()
+    stage.metering.talks = stage.metering.ends = True
+    stage.answer()
+    assert (stage.client.sent, stage.metering.answers) == (ANSWER, 0)
+
+
+def test_after_a_half_message_every_byte_is_looked_at() -> None:
+    """A quick look is for what begins between two messages alone."""
+    stage = Stage()
+    stage.answer(ANSWER[:3], ends=False)
+    stage.metering.talks = True
+    stage.answer(ANSWER[3:])
+    assert (stage.client.sent, stage.metering.answers) == (ANSWER, 1)
