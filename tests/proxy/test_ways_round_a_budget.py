@@ -120,6 +120,53 @@ def test_a_stream_that_is_cut_costs_what_may_have_been_thought_meanwhile(rig: Ri
     assert head.startswith(b"HTTP/1.1 402")
 
 
+CHUNK = (
+    b'data: {"object":"chat.completion.chunk","model":"gpt-5-pro","choices":[{"delta":{"content":"%b"}}]}\n\n'
+)
+CREATED = b'data: {"type":"response.created","response":{"model":"gpt-5-pro","status":"in_progress"}}\n\n'
+DELTA = b'data: {"type":"response.output_text.delta","delta":"%b"}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "coding", "answer"),
+    [
+        # Chat Completions say what they used only when they are asked to.
+        (
+            b"/v1/chat/completions",
+            b"text/event-stream",
+            b"identity",
+            CHUNK % b"word" * 400 + b"data: [DONE]\n\n",
+        ),
+        # Cut before the event that says it.
+        (b"/v1/responses", b"text/event-stream", b"identity", CREATED + DELTA % b"word" * 600),
+        # Nobody reads it.
+        (b"/v1/responses", b"application/json", b"br", b"x" * 6000),
+    ],
+)
+def test_what_a_dear_model_does_not_say_is_not_taken_for_a_cheap_models(
+    rig: Rig, meter: Meter, path: bytes, kind: bytes, coding: bytes, answer: bytes
+) -> None:
+    """Seen to fail, each: after one answer of a cheap model those of a dear one cost a thousandth."""
+    host = "api.openai.com"
+    cheap = b'{"model":"gpt-5-nano","usage":{"input_tokens":1,"output_tokens":1}}'
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Encoding: %b\r\nConnection: close\r\n\r\n"
+    bodies = [(head % (b"application/json", b"identity")) + cheap, head % (kind, coding) + answer]
+
+    def handle(peer: Peer) -> None:
+        peer.message()
+        peer.send(bodies.pop(0))
+        peer.close()
+
+    rig.upstream(host, handle)
+    limit(meter, 3 * CENTS)
+    for _ in range(2):
+        client = rig.tunnel(host)
+        client.send(ASK % (path, host.encode()))
+        client.rest()
+    rig.audited(2)
+    assert meter.spending.stop("one") is not None, meter.spending.spent(("session", "one"))
+
+
 def test_an_answer_that_trouble_kept_from_coming_costs_no_time(rig: Rig, meter: Meter) -> None:
     """Seen to fail: a network that was down for a minute used a budget up."""
     host = "api.anthropic.com"

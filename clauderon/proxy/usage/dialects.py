@@ -42,7 +42,7 @@ def _anthropic_usage(so_far: Usage, message: Message) -> Usage:
     said = message.get("usage")
     if not isinstance(said, dict):
         raise Malformed("usage")
-    usage = so_far._replace(model=_name(message.get("model")) or so_far.model)
+    usage = so_far._replace(model=model_name(message.get("model")) or so_far.model)
     if "input_tokens" in said:
         usage = usage._replace(input=count(said, "input_tokens"))
     if "cache_read_input_tokens" in said:
@@ -78,12 +78,10 @@ def openai(so_far: Reading, message: Message) -> Reading:
     if answer.get("background") is True and answer.get("status") in ("queued", "in_progress"):
         # The answer is asked for later, by a GET, or never.
         most = count(answer, "max_output_tokens") or _MOST_OUTPUT
-        return Reading(Usage(model=_name(answer.get("model")), coming=most))
-    if kind in _OPENAI_FIRST:
-        return so_far
+        return Reading(Usage(model=model_name(answer.get("model")), coming=most))
     said = answer.get("usage")
-    if said is None:
-        return so_far
+    if kind in _OPENAI_FIRST or said is None:
+        return _naming(so_far, answer.get("model"))
     if not isinstance(said, dict):
         raise Malformed("usage")
     new = "input_tokens" in said
@@ -91,7 +89,7 @@ def openai(so_far: Reading, message: Message) -> Reading:
     details = said.get("input_tokens_details" if new else "prompt_tokens_details")
     cached = min(count(details, "cached_tokens"), whole)
     usage = Usage(
-        model=_name(answer.get("model")) or so_far.usage.model,
+        model=model_name(answer.get("model")) or so_far.usage.model,
         input=whole - cached,
         cache_read=cached,
         output=count(said, "output_tokens" if new else "completion_tokens"),
@@ -108,13 +106,13 @@ def gemini(so_far: Reading, message: Message) -> Reading:
     answer = wrapped if isinstance(wrapped, dict) else message
     said = answer.get("usageMetadata")
     if said is None:
-        return so_far
+        return _naming(so_far, answer.get("modelVersion"))
     if not isinstance(said, dict):
         raise Malformed("usageMetadata")
     prompt = count(said, "promptTokenCount")
     cached = min(count(said, "cachedContentTokenCount"), prompt)
     usage = Usage(
-        model=_name(answer.get("modelVersion")) or so_far.usage.model,
+        model=model_name(answer.get("modelVersion")) or so_far.usage.model,
         input=prompt - cached + count(said, "toolUsePromptTokenCount"),
         cache_read=cached,
         output=count(said, "candidatesTokenCount") + count(said, "thoughtsTokenCount"),
@@ -122,6 +120,12 @@ def gemini(so_far: Reading, message: Message) -> Reading:
     return Reading(usage, last=True)
 
 
-def _name(value: object) -> str:
+def _naming(so_far: Reading, name: object) -> Reading:
+    """An answer that breaks off has at least its model's name from a message without usage."""
+    named = so_far.usage.model or model_name(name)
+    return so_far._replace(usage=so_far.usage._replace(model=named))
+
+
+def model_name(value: object) -> str:
     """A model's name as far as a table or a file could hold one."""
     return value[:128] if isinstance(value, str) and value.isprintable() else ""

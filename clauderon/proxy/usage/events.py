@@ -17,12 +17,13 @@ _SKIMMED = 1 << 16
 class Events:
     """The data of the events. feed() returns those that ended with these bytes.
 
-    word: only events that have it are wanted, and others may be left out; they cost a tenth of the time.
+    word: only events that have it are wanted, and others may be left out; they cost a tenth of the time. It may be set
+    between two feeds.
     """
 
     def __init__(self, most_bytes: int, word: bytes = b"") -> None:
         self._most = most_bytes
-        self._word = word
+        self.word = word
         self._rest = b""
         self._data: list[bytes] = []
         self._kept = 0
@@ -33,10 +34,10 @@ class Events:
         """Raises TooLong; the stream cannot be followed after that."""
         if self._first and not self._rest and piece[:1] not in (b"", b"\xef"):
             self._first = False
-        if self._word and piece and not (self._first or self._after_cr or self._data):
+        if self.word and piece and not (self._first or self._after_cr or self._data):
             text = self._rest + piece if self._rest else piece
             if len(text) <= _SKIMMED and b"\r" not in text:
-                if self._word in text:
+                if self.word in text:
                     return self._skim(text)
                 # Nearly always: a whole event of no interest.
                 self._rest = b"" if text.endswith(b"\n\n") else _after(text, 0, len(text))
@@ -48,7 +49,7 @@ class Events:
         ended: list[bytes] = []
         self._rest = b""
         at = 0
-        while (found := text.find(self._word, at)) >= 0:
+        while (found := text.find(self.word, at)) >= 0:
             begun = len(text) - len(_after(text, at, found))
             end = text.find(b"\n\n", found)
             if end < 0:

@@ -16,7 +16,7 @@ _STREAMED_BYTES = 40
 # What a model thinks it need not show, but it takes its time: hardly any expensive model is faster than this.
 _TOKENS_A_SECOND = 200
 _MOST_OUTPUT = 128_000
-# The price for a model that nobody named, where the agent has used no other: higher than most.
+# The price for a model that nobody named, where the session has used none that is dearer: higher than most.
 UNKNOWN_PRICE = Price(10.0, 50.0, 10.0, 10.0, 10.0)
 
 

@@ -40,7 +40,9 @@ class Meter:
         self._journal = journal
         self._worker = worker
         self._count = 0
-        self._last_price: dict[tuple[str, str], Price] = {}  # by session and API
+        # By session and API, of models that it used and of one that nobody named: whoever chooses what answers say may
+        # ask a cheap model first.
+        self._dearest: dict[tuple[str, str], Price] = {}
         self.hosts: Mapping[str, Api] = HOSTS
         self.prices = Prices()
         self.totals = Totals()
@@ -82,7 +84,7 @@ class Meter:
 
     def write_begin(self, session: tuple[str, str, str], api: Api, one: str, length: int) -> None:
         """A request begins: what is kept of it if this process is killed."""
-        price = self._last_price.get((session[0], api.name), UNKNOWN_PRICE)
+        price = self._dearest.get((session[0], api.name), UNKNOWN_PRICE)
         least = guess(UNKNOWN, price, Size(length, 0, False))
         self._journal.append({**self._head(session, api, one, False, ""), "guessed": least})
 
@@ -91,15 +93,17 @@ class Meter:
         record = self._head(session, api, one, True, usage.model)
         record |= {"requests": 1, **{name: getattr(usage, name) for name in _SUMS}}
         price = self.prices.of(api.name, usage.model)
+        dearest = self._dearest.get((session[0], api.name), UNKNOWN_PRICE)
         spent, unpriced = 0, None
         if price is not None:
             record["nano"] = spent = price.cost(usage)
-            self._last_price[session[0], api.name] = price
-        elif usage.tokens:
+            if price.output > dearest.output:
+                self._dearest[session[0], api.name] = price
+        elif usage.tokens or (usage.model and not usage.known):
             record["unpriced"] = 1
-            # A model that is not named has no price, so that of the model before it is used.
+            # A model that is not named has no price, so that of the dearest is used.
             unpriced = (api.name, usage.model) if usage.model else None
-        likely = price or self._last_price.get((session[0], api.name), UNKNOWN_PRICE)
+        likely = price or dearest
         guessed = likely.cost(usage) if price is None and not usage.model else 0
         if not usage.known:
             record["unknown"] = 1

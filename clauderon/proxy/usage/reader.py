@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import zlib
 from collections.abc import Callable
 
 from clauderon.proxy.usage.amounts import Usage
-from clauderon.proxy.usage.dialects import NOTHING_READ, Dialect
+from clauderon.proxy.usage.dialects import NOTHING_READ, Dialect, model_name
 from clauderon.proxy.usage.events import Events
 
 # What is kept of one answer at most. The largest answers in JSON are images and embeddings, whose usage stays unknown.
@@ -19,6 +21,9 @@ _PIECE = 1 << 16
 _AT_ONCE = 1 << 14
 # Only an event that says one of these is worth parsing: all others are an answer's words.
 _WORD = b"sage"
+# But of a stream's first events, which name the model: whoever cuts it or asks for no usage is told no name later.
+_NAMING = 16
+_PARTS = re.compile(rb'"((?:[^"\\]|\\.)*+)"(\s*:)?|[][{}]')
 
 
 class Answer:
@@ -30,7 +35,8 @@ class Answer:
         self._failed = False
         self.streamed = streamed
         self._decoder = _decoder(coding)
-        self._events = Events(MOST_BYTES, _WORD) if streamed else None
+        self._events = Events(MOST_BYTES) if streamed else None
+        self._naming = _NAMING
         # Pieces are read together: an event is some hundred bytes, and each comes by itself.
         self._waiting: list[bytes] = []
         self._unread = 0
@@ -61,15 +67,26 @@ class Answer:
             for event in self._events.feed(plain):
                 if _WORD in event:
                     self._read(event)
+                elif self._naming:
+                    self._learn(event)
         except Exception:  # noqa: BLE001 - an answer that nobody can read is no reason to break it
             self._fail()
 
+    def _learn(self, event: bytes) -> None:
+        self._naming -= 1
+        with contextlib.suppress(Exception):
+            self._read(event)
+        if self._naming and not self._reading.usage.model:
+            return
+        self._naming = 0
+        if self._events is not None:
+            self._events.word = _WORD
+
     def _keep(self, data: bytes) -> None:
         self._size += len(data)
+        self._body.append(data)
         if self._size > MOST_BYTES:
             self._fail()
-        else:
-            self._body.append(data)
 
     def _read(self, text: bytes) -> None:
         message = json.loads(text.decode("utf-8", "surrogatepass"))
@@ -79,6 +96,10 @@ class Answer:
 
     def _fail(self) -> None:
         self._failed = True
+        usage = self._reading.usage
+        if self._body and not usage.model:
+            named = usage._replace(model=_named(b"".join(self._body)))
+            self._reading = self._reading._replace(usage=named)
         self._body = []
         self._events = None
 
@@ -89,12 +110,25 @@ class Answer:
             try:
                 self._read(b"".join(self._body))
             except Exception:  # noqa: BLE001 - as above
-                self._failed = True
+                self._fail()
             self._body = []
         usage = self._reading.usage
         if self._failed or not complete or not self._reading.last:
             return usage._replace(known=False)
         return usage
+
+
+def _named(text: bytes) -> str:
+    """The model that the beginning of an answer in JSON names; "" where it names none."""
+    depth, key = 0, b""
+    for part in _PARTS.finditer(text):
+        if part[1] is None:
+            depth += 1 if part[0] in b"{[" else -1
+        elif part[2] is not None:
+            key = part[1] if depth == 1 else b""
+        elif depth == 1 and key == b"model":
+            return model_name(part[1].decode("utf-8", "replace"))
+    return ""
 
 
 Decoder = Callable[[bytes], bytes]

@@ -5,6 +5,7 @@ The frames are wsproto's to read, with permessage-deflate as the two ends agreed
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -28,6 +29,7 @@ class Messages:
         self._connection = _connection(extensions)
         # Of what wsproto was given: between its messages, frames that say nothing of usage need not be.
         self._frames = Frames()
+        self._unread = UNKNOWN  # or with the name of the model whose answer is under way
         self.answering = False
 
     @property
@@ -51,11 +53,11 @@ class Messages:
         except Exception:  # noqa: BLE001 - frames that nobody can read are no reason to break them
             self._connection = None
             self._text = []
-            return [UNKNOWN]
+            return [self._unread]
 
     def end(self) -> list[Usage]:
         """An answer that was under way when the connection ended."""
-        return [UNKNOWN] if self.answering and self._connection is not None else []
+        return [self._unread] if self.answering and self._connection is not None else []
 
     def _ended(self) -> Iterator[Usage]:
         from wsproto.events import BytesMessage, TextMessage
@@ -76,23 +78,26 @@ class Messages:
             self._text, self._size = [], 0
             if too_long:
                 self.answering = False
-                yield UNKNOWN
+                yield self._unread
             else:
                 yield from self._read(text)
 
     def _read(self, text: bytes) -> Iterator[Usage]:
         if _BEGINS in text:
             self.answering = True
+            with contextlib.suppress(Exception):  # an answer that is cut names its model nowhere else
+                begun = self._dialect(NOTHING_READ, json.loads(text)).usage
+                self._unread = UNKNOWN._replace(model=begun.model)
         if _WORD not in text:
             return
         try:
             reading = self._dialect(NOTHING_READ, json.loads(text))
         except Exception:  # noqa: BLE001 - as above
             self.answering = False
-            yield UNKNOWN
+            yield self._unread
             return
         if reading.last:
-            self.answering = False
+            self.answering, self._unread = False, UNKNOWN
             yield reading.usage
 
 

@@ -122,3 +122,32 @@ def test_an_answer_without_a_word_of_usage_is_unknown() -> None:
     ).known
     assert not read(anthropic, False, [b"{}"]).known
     assert not read(anthropic, False, [b""]).known
+
+
+CREATED = b'data: {"type":"response.created","response":{"model":"m","metadata":{"model":"no"}}}\n\n'
+CHUNK = b'data: {"object":"chat.completion.chunk","model":"m","choices":[{"delta":{"content":"\\"model\\":\\"no\\""}}]}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("dialect", "streamed", "body"),
+    [
+        (openai, True, CREATED),
+        (openai, True, CREATED.replace(b"\n", b"\r\n") + b"data: {"),
+        (openai, True, CHUNK + CHUNK.replace(b'"m"', b'"other"') * 30 + b"data: [DONE]\n\n"),
+        (openai, True, b"data: [\n\n" + b": ping\n\n" + b'data: {"model":""}\n\n' + CHUNK),
+        (gemini, True, b'data: {"candidates":[],"modelVersion":"m"}\n\n'),
+        (
+            openai,
+            False,
+            b'{"metadata":{"model":"no"},"t":"\\"model\\":\\"no\\"", "x":["model","no"], "model" : "m", "out',
+        ),
+        (openai, False, b'{"model":"m","text":"' + b"x" * MOST_BYTES + b'"}'),
+        (anthropic, False, b'{"id":"1","type":"message","model":"m","content":[{"type":"text","text":"h'),
+    ],
+    ids=range(8),
+)
+def test_an_answer_that_says_no_usage_names_its_model(dialect: Dialect, streamed: bool, body: bytes) -> None:
+    """So that nobody takes it for another one's. Seen to fail, each, by the name that came with the usage alone."""
+    for cuts in ([], [1, 7, 40, 90], list(range(0, 200, 3))):
+        usage = read(dialect, streamed, said.pieces(body, cuts), "")
+        assert (usage.model, usage.known) == ("m", False)
