@@ -200,7 +200,8 @@ class _Sync(_Measure):
         """By hand: the worktree, and what one commit adds to the repository."""
         git, home = pair.repo / ".git", pair.made.home
         before = disk_bytes([git / "objects"])
-        pair.inside(HAND, _EDIT.format(0))
+        # Another line than in the session, whose objects the repository has by now.
+        pair.inside(HAND, _EDIT.format("hand"))
         pair.inside(HAND, _COMMIT)
         new = disk_bytes([git / "objects"]) - before
         worktree = disk_bytes([pair.hand])
