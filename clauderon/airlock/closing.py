@@ -14,6 +14,7 @@ from clauderon import paths
 from clauderon.airlock.aside import set_aside
 from clauderon.airlock.layout import (
     LOCK_MARK_ANY,
+    RESCUES,
     admin_dir,
     beside,
     branch_ref,
@@ -151,7 +152,8 @@ class _Close:
         kept = self._remove_refs(keep_branch)
         if self._admin is not None:
             self._remove_admin(self._admin)
-        for ref in (branch_ref(self._session), own_ref(self._session.name, "base")):
+        rescue = f"{RESCUES}{self._session.name}"
+        for ref in (branch_ref(self._session), own_ref(self._session.name, "base"), rescue):
             drop_empty_above(self._common_dir, Path(ref))
         with contextlib.suppress(OSError):
             (self._common_dir / "worktrees").rmdir()  # As git does after the last one.

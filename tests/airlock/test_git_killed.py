@@ -122,7 +122,7 @@ def test_the_directories_of_refs_that_a_killed_git_made_or_left_go_too(world: Wo
     common = Path(world.session.git_dir)
     for ref in (world.branch, *world.refs()):
         world.host("update-ref", "-d", ref)
-    made = [common / "refs/heads/clauderon", common / "refs/clauderon/fix"]
+    made = [common / "refs/heads/clauderon", common / "refs/clauderon/fix", common / "refs/clauderon/rescue"]
     for directory in made:
         directory.mkdir(parents=True, exist_ok=True)
     world.close()
