@@ -32,7 +32,7 @@ def chosen(
             if name not in table:
                 raise _unknown(context, flag, name)
     for name in only:
-        if name in lent.together(table, without):
+        if name in lent.alike(table, without):
             why = "--no-credential takes it away again" + _shared(context, name, without)
             raise UsageError(f"--credential {name}", why, hint=f"clauderon create --credential {name} ...")
     supplied = credential_facts.all_supplied(context) if only else ()
@@ -65,5 +65,8 @@ def _unset(credential: Credential, supplied: list[Credential]) -> UsageError:
 
 def _shared(context: Context, name: str, without: tuple[str, ...]) -> str:
     table = context.config.credentials
-    others = [each for each in without if each != name and table[each].file == table[name].file]
-    return f": {others[0]} is the same secret" if others and name not in without else ""
+    others = [each for each in without if name in lent.alike(table, [each])]
+    if not others or name in without:
+        return ""
+    word = "is" if table[others[0]].file == table[name].file else "may be"
+    return f": {others[0]} {word} the same secret"
