@@ -77,6 +77,9 @@ def test_a_request_pipelined_behind_a_free_one_is_judged_as_any(rig: Rig, meter:
         ("api.openai.com", b"/v1/realtime/calls/rtc_u1-x/accept"),
         ("chatgpt.com", b"/backend-api/wham/tasks"),
         ("api.individual.githubcopilot.com", b"/agents/swe/v1/jobs/owner/repo"),
+        # Its tools start an agent in the vendor's cloud.
+        ("api.individual.githubcopilot.com", b"/mcp"),
+        ("api.githubcopilot.com", b"/mcp/x/copilot"),
         ("generativelanguage.googleapis.com", b"/v1beta/openai/images/generations"),
         ("generativelanguage.googleapis.com", b"/v1beta/models/veo:predictLongRunning"),
         ("generativelanguage.googleapis.com", b"/v1beta/models/x:batchGenerateContent"),

@@ -92,7 +92,7 @@ AGENT = Known(
             placeholder="github_pat_clauderonPlaceholderTheProxyHasTheRealToken",
             variables=("COPILOT_GITHUB_TOKEN",),
             api="openai",
-            free=r"/telemetry|/mcp(/[\w/-]+)?|/models/(session|[^/]+/policy)",
+            free=r"/telemetry|/mcp(/x/[\w-]+)?/readonly|/models/(session|[^/]+/policy)",
         ),
         # It asks this host who the person is. All else there takes a `github` token.
         Lent(

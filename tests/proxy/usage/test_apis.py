@@ -79,6 +79,7 @@ WEBSOCKET = (b"Connection: Upgrade", b"Upgrade: websocket")
         (OPENAI, b"POST", b"/backend-api/codex/responses/compact"),
         (OPENAI, b"POST", b"/backend-api/codex/analytics-events/events"),
         (OPENAI, b"POST", b"/mcp/readonly"),
+        (OPENAI, b"POST", b"/mcp/x/pull_requests/readonly"),
         (OPENAI, b"OPTIONS", b"*"),
         (GEMINI, b"POST", b"/v1beta/models/gemini-3-pro:countTokens"),
         (GEMINI, b"POST", b"/v1beta/models/gemini-3-pro%3AcountTokens"),
