@@ -108,13 +108,24 @@ def _name(host: str, ports: set[int]) -> str:
 
 def _by_path(those: list[Asked]) -> list[tuple[str, list[Asked]]]:
     """Patterns of paths of which none is about another's requests; "" for the whole host."""
-    if any(one.path is None or not _PLAIN.fullmatch(one.path) or "**" in one.path for one in those):
+    if not all(_plain(one) for one in those):
         return [("", those)]
     groups: dict[str, list[Asked]] = {}
     for one in those:
         assert one.path is not None
         groups.setdefault(one.path.split("/")[1], []).append(one)
     return [(_pattern([one.path or "" for one in group]), group) for _, group in sorted(groups.items())]
+
+
+def _plain(one: Asked) -> bool:
+    """Whether a rule with a path can be about it: one is not where its method is in lower case."""
+    path = one.path
+    return (
+        path is not None
+        and bool(_PLAIN.fullmatch(path))
+        and "**" not in path
+        and one.method == one.method.upper()
+    )
 
 
 def _pattern(paths: list[str]) -> str:

@@ -26,7 +26,9 @@ def told(context: Context, home: Home, said: Said, monkeypatch: pytest.MonkeyPat
     def tell(state: str, ahead: int, dirty: int, **row: Any) -> list[str]:
         session = context.store.update(a_session(home, "fix", "0123456789ab").id, **row)
         monkeypatch.setattr(query, "view", lambda *_words: SimpleNamespace(state=state, exit_status=3))
-        monkeypatch.setattr(airlock, "state", lambda *_words: SimpleNamespace(ahead=ahead, dirty=dirty))
+        monkeypatch.setattr(
+            airlock, "state", lambda *_words, unmerged: SimpleNamespace(ahead=ahead, dirty=dirty)
+        )
         parting.say(context, session)
         return said.notes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clauderon.config import defaults
@@ -64,6 +64,7 @@ def _refused(found: list[Asked], lines: list[Line]) -> set[Asked]:
 
 
 @settings(max_examples=200)
+@example(records=[record(method="get"), record()], paths=True)
 @given(records=st.lists(TAME, max_size=12) | st.lists(ANY, max_size=12), paths=st.booleans())
 def test_the_list_admits_all_of_the_audit_and_without_a_line_exactly_the_rest(
     records: list[dict[str, Any]], paths: bool
