@@ -62,7 +62,7 @@ class _Seen:
     def __init__(self, record: str) -> None:
         self.record = record
         self.said: tuple[str, str] | None = None  # None before the first look
-        self.told_at = -SESSION_REST_S
+        self.told_at = self.ended_at = -SESSION_REST_S
 
 
 class EventWatch:
@@ -121,9 +121,11 @@ class EventWatch:
             return
         if word == "done":
             status = heard.exit_status(self._home, session_id)
-            if status is None:
-                seen.said = before  # its status is written a moment later
+            if status is None or now - seen.ended_at < SESSION_REST_S:
+                # Its status is written a moment later; an end soon after another is told when it has lasted.
+                seen.said = before
             else:
+                seen.ended_at = now
                 self._tell(seen, "failed" if status else "done", exit_status=status)
         elif word == "waiting" and now - seen.told_at >= SESSION_REST_S:
             seen.told_at = now

@@ -70,6 +70,25 @@ def test_a_container_that_changes_its_word_all_the_time_is_told_of_rarely(
     assert len(told(home)) == 1
 
 
+def test_a_container_that_ends_all_the_time_is_told_of_rarely_and_its_last_end_is(
+    home: Home, watch: EventWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail: every look started a hook."""
+    monkeypatch.setattr(event_watch, "SESSION_REST_S", 60.0)
+    watch.set_sessions({})
+    watch.set_sessions({ID: a_session_json(home)})
+    for status in range(50):
+        says(home, "working")
+        watch.look()
+        says(home, "done", f"{status % 2}\n")
+        watch.look()
+    assert told(home) == [("done", 0)]
+    monkeypatch.setattr(event_watch, "SESSION_REST_S", 0.0)
+    watch.look()
+    watch.look()
+    assert told(home) == [("done", 0), ("failed", 1)]
+
+
 def a_session_json(home: Home) -> str:
     return a_session(home, "other", "f" * 12).changed(id=ID).to_json()
 
