@@ -154,10 +154,14 @@ def _nearest(command: str) -> str:
 def _with_command_apart(words: list[str]) -> list[str]:
     """`exec NAME ls -l` as `exec NAME -- ls -l`: what follows a command's name is the command's, as in `docker exec`.
 
-    The options before a command and those of `exec` take no values, so the third plain word is that name.
+    The options before a command take no values, and of `exec` one alone does, so the third other word is that name.
     """
     end = words.index("--") if "--" in words else len(words)
-    plain = [index for index in range(end) if not words[index].startswith("-")]
+    plain = [
+        index
+        for index in range(end)
+        if not words[index].startswith("-") and words[index - 1 : index] != ["--detach-keys"]
+    ]
     if len(plain) > 2 and words[plain[0]] == "exec":
         words.insert(plain[2], "--")
     return words

@@ -52,6 +52,23 @@ def test_a_bug_is_not_taken_for_the_status_of_what_ran(
     assert "clauderon: bug: KeyError" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("line", "apart"),
+    [
+        ("exec x ls -l", "exec x -- ls -l"),
+        ("exec -T x ls --debug", "exec -T x -- ls --debug"),
+        ("exec --detach-keys ctrl-a x ls -l", "exec --detach-keys ctrl-a x -- ls -l"),
+        ("exec x --detach-keys ctrl-a ls -l", "exec x --detach-keys ctrl-a -- ls -l"),
+        ("exec x --detach-keys=ctrl-a ls -l", "exec x --detach-keys=ctrl-a -- ls -l"),
+        ("exec x -- ls --detach-keys a b", "exec x -- ls --detach-keys a b"),
+        ("list exec x y", "list exec x y"),
+    ],
+)
+def test_what_follows_a_commands_name_is_the_commands(line: str, apart: str) -> None:
+    """Seen to fail with --detach-keys after the session's name: its value was taken for the command."""
+    assert cli_run._with_command_apart(line.split()) == apart.split()
+
+
 def test_a_signal_that_is_ignored_stays_ignored(cli: Cli) -> None:
     """As nohup has it for the child that is going to live longer."""
     program = (
