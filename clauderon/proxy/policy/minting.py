@@ -17,6 +17,8 @@ _MINTING = {
     "api.anthropic.com": re.compile(
         rb"/oauth/.*(?:api_?key|token)|/v1/environments/(?:bridge|[^/]+/work)|/v1/code/.*/bridge"
     ),
+    # Whoever enrols as the far end of an account's remote control gets a token for that, and controls by it.
+    "chatgpt.com": re.compile(rb"/remote/control(?:/|\Z)"),
     # A token that the hosts of its models take, and those of a machine that works for a repository or an application.
     "api.github.com": re.compile(
         rb"/copilot_internal/.*token|/access_tokens\Z|/actions/runners/(?:(?:registration|remove)-token|generate-jitconfig)"

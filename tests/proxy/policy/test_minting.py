@@ -9,6 +9,7 @@ from tests.proxy.rig import Rig
 
 KEY = "/api/oauth/claude_cli/create_api_key"
 COPILOT = "/copilot_internal/v2/token"
+ENROLL = "/backend-api/wham/remote/control/server/enroll"
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,11 @@ COPILOT = "/copilot_internal/v2/token"
         ("api.anthropic.com", "/v1/environments/bridge", True),
         ("api.anthropic.com", "/v1/environments/e_1/work/poll?beta=true", True),
         ("api.anthropic.com", "/v1/code/sessions/cse_1/bridge", True),
+        ("chatgpt.com", ENROLL, True),
+        ("chatgpt.com", "/backend-api/wham/remote%2Fcontrol/server/refresh", True),
+        ("chatgpt.com", "/backend-api/wham/remote/control/server", True),
+        ("chatgpt.com", "/backend-api/wham/usage", False),
+        ("chatgpt.com", "/backend-api/codex/responses", False),
         ("other.test", KEY, False),
     ],
 )
@@ -77,6 +83,7 @@ def test_which_requests_a_model_api_answers_with_a_secret(host: str, target: str
     [
         ("POST", "api.anthropic.com", KEY),
         ("GET", "api.github.com", COPILOT),
+        ("POST", "chatgpt.com", ENROLL),
         ("POST", "api.openai.com", "/v1/realtime/client_secrets"),
         ("POST", "api.openai.com", "/v1/realtime/sessions"),
         ("POST", "api.openai.com", "/v1/chatkit/sessions"),
