@@ -64,23 +64,26 @@ class Answer:
             if self._events is None:
                 self._keep(plain)
                 return
-            for event in self._events.feed(plain):
-                if _WORD in event:
-                    self._read(event)
-                elif self._naming:
-                    self._learn(event)
+            at = 0
+            while self._naming and (end := plain.find(b"\n\n", at)) >= 0:
+                # One by one, since those after the one that names the model need not be taken apart.
+                self._follow(self._events, plain[at : end + 2])
+                at = end + 2
+            self._follow(self._events, plain[at:])
         except Exception:  # noqa: BLE001 - an answer that nobody can read is no reason to break it
             self._fail()
 
-    def _learn(self, event: bytes) -> None:
-        self._naming -= 1
-        with contextlib.suppress(Exception):
-            self._read(event)
-        if self._naming and not self._reading.usage.model:
-            return
-        self._naming = 0
-        if self._events is not None:
-            self._events.word = _WORD
+    def _follow(self, events: Events, piece: bytes) -> None:
+        """Raises what a malformed event raises."""
+        for event in events.feed(piece):
+            if _WORD in event:
+                self._read(event)
+            elif self._naming:
+                self._naming -= 1
+                with contextlib.suppress(Exception):
+                    self._read(event)
+            if self._naming == 0 or self._reading.usage.model:
+                self._naming, events.word = 0, _WORD
 
     def _keep(self, data: bytes) -> None:
         self._size += len(data)
