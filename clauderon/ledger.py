@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import operator
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -38,6 +40,8 @@ CREATE TABLE window (
 CREATE TABLE folded (journal INTEGER PRIMARY KEY, offset INTEGER NOT NULL);
 """
 _VERSION = 2
+# The line of a request that begins, as `usage_journal` writes it.
+_BEGUN = re.compile(rb'{"id":"([\w-]+)","end":false,"worker":"(\w+)",')
 _MIGRATION = "ALTER TABLE usage ADD COLUMN guessed INTEGER NOT NULL DEFAULT 0"
 
 
@@ -67,12 +71,15 @@ class Row(NamedTuple):
 
     def plus(self, other: Row) -> Row:
         """This row with another's sums added."""
-        return self._replace(**{one: getattr(self, one) + getattr(other, one) for one in SUMS})
+        return Row._make((*self[:_KEYS], *map(operator.add, self[_KEYS:], other[_KEYS:])))
 
     @property
     def key(self) -> tuple[str, str, str, str, str, int]:
         """What the row is about: session, name, group, API, model, hour."""
         return self[:6]
+
+
+_KEYS = len(Row._fields) - len(SUMS)
 
 
 class Window(NamedTuple):
@@ -188,6 +195,7 @@ class Ledger:
                     state.take(line)
                 if number != found[-1] and now - os.fstat(file.fileno()).st_mtime >= _QUIET_S:
                     finished.append(number)
+        state.drop_damaged()
         return finished
 
     def _write(self, state: _State, worker: str) -> None:
@@ -235,7 +243,14 @@ class _State:
     def take(self, line: bytes) -> None:
         """A damaged line is ignored: only a machine that lost its power leaves one."""
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            record = json.loads(line)
+            begun = _BEGUN.match(line)
+            if begun is not None:
+                # Nearly all of them end in these same lines, so they are parsed only where they do not.
+                one, worker = begun[1].decode(), begun[2].decode()
+                if not self.without or worker != self.without:
+                    self.begun[one] = (worker, line.decode())
+                return
+            record = json.loads(line.decode())
             if "windows" in record:
                 for name, used, resets_at in record["windows"]:
                     window = Window(
@@ -251,11 +266,20 @@ class _State:
             else:
                 self.begun[record["id"]] = (record["worker"], line.decode())
 
+    def drop_damaged(self) -> None:
+        """Forget beginnings that cannot be read."""
+        for one, (_, line) in list(self.begun.items()):
+            try:
+                _row(json.loads(line))
+            except (ValueError, KeyError, TypeError):
+                del self.begun[one]
+
 
 def _row(record: Mapping[str, Any]) -> Row:
     hour = int(record["time"]) // HOUR_S * HOUR_S
     head = (record["session"], record["name"], record["team"], record["api"], record["model"], hour)
-    return Row._make((*head, *(int(record.get(one, 0)) for one in SUMS)))
+    said = record.get
+    return Row._make((*head, *[int(said(one, 0)) for one in SUMS]))
 
 
 def _summed(rows: list[Row]) -> list[Row]:

@@ -38,6 +38,24 @@ def test_what_a_killed_worker_had_begun_is_unknown_and_what_it_ended_is_kept(hom
     assert sums(home) == [("", 1, 1, 0), ("m", 1, 0, 7)]
 
 
+def test_a_damaged_beginning_is_no_request_and_stops_no_fold(home: Home) -> None:
+    """Seen to fail without `drop_damaged`: no worker could fold any more."""
+    home.usage_journals.mkdir()
+    begun = b'{"id":"a","end":false,"worker":"w0",'
+    ends = (
+        b"",
+        b"\0\0",
+        begun,
+        b'"time":1}',
+        b'"time":"x","session":"s","name":"n","team":"","api":"a","model":""}',
+    )
+    (home.usage_journals / "0").write_bytes(b"".join(begun + end + b"\n" for end in ends))
+    with Ledger.open(home) as ledger:
+        assert ledger.totals(0) == []
+    fold(home)
+    assert sums(home) == []
+
+
 def test_a_request_that_no_model_answered_is_none(home: Home) -> None:
     journal = Journal(home)
     journal.append(line("a", end=False))
