@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -102,6 +103,21 @@ def _free_paths(api: Api) -> re.Pattern[bytes]:
 
 _FREE_PATHS = {name: _free_paths(api) for name, api in APIS.items()}
 _MODEL = re.compile(rb"/models/([\w.-]{1,128}):")
+
+
+# Longer targets are looked at each time, so that nobody fills the memory with them.
+_LONGEST_KEPT = 256
+
+
+def route(api: Api, method: bytes, target: bytes, upgrade: bool) -> tuple[Dialect, str] | None:
+    """For a request that a model answers, its dialect and the model that its path names; None for all others."""
+    find = _route if len(target) <= _LONGEST_KEPT else _route.__wrapped__
+    return find(api, method, target, upgrade)
+
+
+@functools.lru_cache(maxsize=256)
+def _route(api: Api, method: bytes, target: bytes, upgrade: bool) -> tuple[Dialect, str] | None:
+    return (dialect(api, target), model_named(target)) if asked(method, target, upgrade) else None
 
 
 def asked(method: bytes, target: bytes, upgrade: bool = False) -> bool:

@@ -42,13 +42,14 @@ def _anthropic_usage(so_far: Usage, message: Message) -> Usage:
     said = message.get("usage")
     if not isinstance(said, dict):
         raise Malformed("usage")
-    usage = so_far._replace(model=model_name(message.get("model")) or so_far.model)
-    if "input_tokens" in said:
-        usage = usage._replace(input=count(said, "input_tokens"))
-    if "cache_read_input_tokens" in said:
-        usage = usage._replace(cache_read=count(said, "cache_read_input_tokens"))
-    if "output_tokens" in said:
-        usage = usage._replace(output=count(said, "output_tokens"))
+    usage = so_far._replace(
+        model=model_name(message.get("model")) or so_far.model,
+        input=count(said, "input_tokens") if "input_tokens" in said else so_far.input,
+        cache_read=count(said, "cache_read_input_tokens")
+        if "cache_read_input_tokens" in said
+        else so_far.cache_read,
+        output=count(said, "output_tokens") if "output_tokens" in said else so_far.output,
+    )
     if "cache_creation_input_tokens" in said:
         written = count(said, "cache_creation_input_tokens")
         parts = said.get("cache_creation")

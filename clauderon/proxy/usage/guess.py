@@ -29,6 +29,11 @@ class Size(NamedTuple):
     seconds: float = 0.0
 
 
+def least(price: Price, up: int) -> int:
+    """Billionths of a dollar for a request of so many bytes, of whose answer nothing is seen yet."""
+    return price.cost(Usage(input=up // _BYTES))
+
+
 def guess(usage: Usage, price: Price, size: Size) -> int:
     """Billionths of a dollar beyond what `usage` says: for what could be seen, or thought in that time."""
     said = usage.input + usage.cache_read + usage.cache_write + usage.cache_write_1h

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from clauderon.proxy.http.request import RequestHead
 from clauderon.proxy.usage.amounts import UNKNOWN, Usage
-from clauderon.proxy.usage.apis import HOSTS, Api, asked, dialect, model_named, uncounted
+from clauderon.proxy.usage.apis import HOSTS, Api, asked, route, uncounted
 from clauderon.proxy.usage.dialects import Dialect
-from clauderon.proxy.usage.guess import UNKNOWN_PRICE, Size, guess
+from clauderon.proxy.usage.guess import UNKNOWN_PRICE, Size, guess, least
 from clauderon.proxy.usage.prices import Price, Prices
 from clauderon.proxy.usage.reader import Answer
 from clauderon.proxy.usage.spending import Spending, Stop
@@ -78,15 +78,18 @@ class Meter:
         session: id, name, group; lent: the credential; length: of the request's body, as far as it is known.
         """
         api = self.hosts.get(host)
-        if api is None or not asked(method, target, upgrade):
+        found = None if api is None else route(api, method, target, upgrade)
+        if api is None or found is None:
             return None
-        return Metering(self, session, api, lent, upgrade, length, model_named(target), dialect(api, target))
+        dialect, model = found
+        return Metering(self, session, api, lent, upgrade, length, model, dialect)
 
     def write_begin(self, session: tuple[str, str, str], api: Api, one: str, length: int) -> None:
         """A request begins: what is kept of it if this process is killed."""
         price = self._dearest.get((session[0], api.name), UNKNOWN_PRICE)
-        least = guess(UNKNOWN, price, Size(length, 0, False))
-        self._journal.append({**self._head(session, api, one, False, ""), "guessed": least})
+        record = self._head(session, api, one, False, "")
+        record["guessed"] = least(price, length)
+        self._journal.append(record)
 
     def write_end(self, session: tuple[str, str, str], api: Api, one: str, usage: Usage, size: Size) -> None:
         """A request has ended."""
