@@ -255,7 +255,8 @@ def url_paths(value: object) -> tuple[str, ...]:
 def secret_file(value: object) -> str:
     """The name of a file in `secrets/`, or empty."""
     name = text(value)
-    if "/" in name or name in (".", ".."):
+    # What begins with a dot is ours: drafts, and notes of what is left in a keyring.
+    if "/" in name or name.startswith(".") or not name.isprintable():
         raise ValueError(f"{name!r} is not the name of a file in secrets/")
     return name
 
