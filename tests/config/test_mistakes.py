@@ -75,7 +75,7 @@ from tests.config.loading import refusal
         ('[credentials.own]\nformat = "{secret}\\n"\n', "2:1", "a header is one line of ASCII"),
         ("[credentials.own]\nfile = '../../etc/passwd'\n", "2:1", "is not the name of a file in secrets/"),
         ("[credentials.own]\nfile = '.own'\n", "2:1", "is not the name of a file in secrets/"),
-        ('[credentials.own]\nfile = "o\\u0000n"\n', "2:1", "is not the name of a file in secrets/"),
+        ('[credentials.own]\nfile = "o\\u001bn"\n', "2:1", "is not the name of a file in secrets/"),
     ],
 )
 def test_a_mistake_is_refused_with_its_place(tmp_path: Path, text: str, place: str, why: str) -> None:
