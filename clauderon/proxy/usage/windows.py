@@ -23,6 +23,7 @@ class Window(NamedTuple):
 
 _PREFIXES = (b"anthropic-ratelimit-", b"x-ratelimit-", b"x-codex-")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_LATEST = 1e11  # the year 5138: no clock shows what is later
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -34,7 +35,8 @@ def windows(fields: Iterable[tuple[bytes, bytes]], now: float) -> list[Window]:
         if lower.startswith(_PREFIXES):
             said[lower.decode("latin-1")] = value.decode("latin-1").strip()
     found = [*_unified(said, now), *_codex(said, now), *_counted(said, now)] if said else []
-    return [window for window in found if 0.0 <= window.used <= 100.0]
+    known = (one if one.resets_at < _LATEST else one._replace(resets_at=0.0) for one in found)
+    return [window for window in known if 0.0 <= window.used <= 100.0]
 
 
 def _unified(said: dict[str, str], now: float) -> Iterable[Window]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,3 +56,11 @@ def test_codex_windows() -> None:
 def test_no_header_breaks_the_reader(fields: dict[str, str]) -> None:
     for window in windows([(k.encode(), v.encode("latin-1")) for k, v in fields.items()], NOW):
         assert window.used >= 0
+
+
+@pytest.mark.parametrize("reset", ["9" * 400 + "d", "1e9d", "9" * 15, "9999-12-31T23:59:59Z"])
+def test_a_reset_beyond_all_years_is_not_said(reset: str) -> None:
+    """Seen to fail: a span without end was kept, and no `usage` could show it."""
+    said = [(b"x-ratelimit-limit-tokens", b"9"), (b"x-ratelimit-remaining-tokens", b"1")]
+    (found,) = windows([*said, (b"x-ratelimit-reset-tokens", reset.encode())], 1e9)
+    assert found.resets_at == 0.0
