@@ -53,6 +53,7 @@ class Accounting:
     async def run(self) -> None:
         """Fold for ever."""
         while True:
+            self.meter.windows.write()
             self._journal.flush()
             if not self._loaded:
                 self._load(await asyncio.to_thread(self._totals))
@@ -120,5 +121,6 @@ class Accounting:
 
     def close(self) -> None:
         """Fold what is left, and close the journal."""
+        self.meter.windows.write()
         self._journal.close()
         self._fold()

@@ -7,30 +7,23 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 from clauderon.proxy.http.request import RequestHead
 from clauderon.proxy.usage.amounts import UNKNOWN, Usage
 from clauderon.proxy.usage.apis import HOSTS, Api, asked, route, uncounted
 from clauderon.proxy.usage.dialects import Dialect
 from clauderon.proxy.usage.guess import UNKNOWN_PRICE, Size, guess, least
+from clauderon.proxy.usage.newest_windows import Lines, NewestWindows
 from clauderon.proxy.usage.prices import Price, Prices
 from clauderon.proxy.usage.reader import Answer
 from clauderon.proxy.usage.spending import Spending, Stop
 from clauderon.proxy.usage.totals import Totals
 from clauderon.proxy.usage.websocket import Messages, unremarkable
-from clauderon.proxy.usage.windows import windows
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 _SUMS = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
-
-
-class Lines(Protocol):
-    """Where the meter writes (`usage_journal.Journal`)."""
-
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Keep one record."""
 
 
 class Meter:
@@ -44,6 +37,7 @@ class Meter:
         # ask a cheap model first.
         self._dearest: dict[tuple[str, str], Price] = {}
         self.hosts: Mapping[str, Api] = HOSTS
+        self.windows = NewestWindows(journal)
         self.prices = Prices()
         self.totals = Totals()
         self.spending = Spending()
@@ -130,13 +124,6 @@ class Meter:
         """The request that began so was not answered by a model."""
         self._journal.append({"id": one, "end": True, "nothing": True})
 
-    def limits(self, api: Api, credential: str, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        """Keep what an answer's head says of the account's limits."""
-        now = time.time()
-        found = windows(fields, now)
-        if found:
-            self._journal.append({"api": api.name, "credential": credential, "time": now, "windows": found})
-
     def next_id(self) -> str:
         """An id for a request, another one each time."""
         self._count += 1
@@ -221,7 +208,7 @@ class Metering:
             self._answer = Answer(self._dialect, streamed, coding)
         else:
             self._refused = True
-        self._meter.limits(self._api, self._lent, fields)
+        self._meter.windows.take(self._api.name, self._lent, fields)
 
     def body(self, data: bytes | bytearray | memoryview) -> None:
         """Bytes of the body without its framing; of a WebSocket the upstream's bytes."""

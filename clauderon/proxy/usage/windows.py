@@ -27,6 +27,11 @@ _LATEST = 1e11  # the year 5138: no clock shows what is later
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
+def about_limits(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Those of an answer's fields that speak of limits. Names are lower case."""
+    return [field for field in fields if field[0].startswith(_PREFIXES)]
+
+
 def windows(fields: Iterable[tuple[bytes, bytes]], now: float) -> list[Window]:
     """The windows that these header fields speak of; what cannot be read is left out. Names are lower case."""
     said: dict[str, str] = {}
