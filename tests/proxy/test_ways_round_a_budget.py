@@ -170,6 +170,33 @@ def test_what_a_dear_model_does_not_say_is_not_taken_for_a_cheap_models(
     assert meter.spending.stop("one") is not None, meter.spending.spent(("session", "one"))
 
 
+@pytest.mark.parametrize(
+    ("host", "path", "body"),
+    [
+        (
+            "api.anthropic.com",
+            b"/v1/messages",
+            b'{"type":"message","model":"claude-opus-4-5","usage":{"input_tokens":1,"output_tokens":1000,"speed":"fast"}}',
+        ),
+        (
+            "api.openai.com",
+            b"/v1/responses",
+            b'{"model":"gpt-5","service_tier":"priority","usage":{"input_tokens":1,"output_tokens":5500}}',
+        ),
+    ],
+)
+def test_an_answer_in_haste_costs_what_haste_costs(
+    rig: Rig, meter: Meter, host: str, path: bytes, body: bytes
+) -> None:
+    """Seen to fail, each: it cost a sixth, or half, of what it is billed."""
+    kind = b"Content-Type: application/json\r\nContent-Length: %d" % len(body)
+    rig.upstream(host, b"HTTP/1.1 200 OK\r\n%b\r\n\r\n%b" % (kind, body))
+    limit(meter, 4 * CENTS)
+    assert rig.ask(ASK % (path, host.encode()), host)[1] == body
+    rig.audited()
+    assert meter.spending.stop("one") is not None, meter.spending.spent(("session", "one"))
+
+
 def test_an_answer_that_trouble_kept_from_coming_costs_no_time(rig: Rig, meter: Meter) -> None:
     """Seen to fail: a network that was down for a minute used a budget up."""
     host = "api.anthropic.com"

@@ -13,6 +13,7 @@ class Usage(NamedTuple):
 
     input: tokens that no cache had; cache_write: written for five minutes, cache_write_1h: for an hour.
     coming: what the output may come to behind this answer, where the model goes on in the background.
+    times: how many times its list price the answer may have cost at most, since it was wanted in haste.
     """
 
     model: str = ""
@@ -23,6 +24,7 @@ class Usage(NamedTuple):
     output: int = 0
     known: bool = True
     coming: int = 0
+    times: int = 1
 
     @property
     def tokens(self) -> int:

@@ -49,6 +49,7 @@ def _anthropic_usage(so_far: Usage, message: Message) -> Usage:
         if "cache_read_input_tokens" in said
         else so_far.cache_read,
         output=count(said, "output_tokens") if "output_tokens" in said else so_far.output,
+        times=_FAST if said.get("speed") == "fast" else so_far.times,
     )
     if "cache_creation_input_tokens" in said:
         written = count(said, "cache_creation_input_tokens")
@@ -62,6 +63,8 @@ def _anthropic_usage(so_far: Usage, message: Message) -> Usage:
     return usage
 
 
+# As often as the list price, at most: Anthropic's fast mode, OpenAI's priority processing.
+_FAST, _PRIORITY = 6, 2
 # No model answers with more.
 _MOST_OUTPUT = 128_000
 _OPENAI_FIRST = ("response.created", "response.queued", "response.in_progress")
@@ -94,6 +97,7 @@ def openai(so_far: Reading, message: Message) -> Reading:
         input=whole - cached,
         cache_read=cached,
         output=count(said, "output_tokens" if new else "completion_tokens"),
+        times=_PRIORITY if answer.get("service_tier") == "priority" else 1,
     )
     return Reading(usage, last=True)
 

@@ -105,6 +105,7 @@ class Meter:
         if not usage.known:
             record["unknown"] = 1
             guessed += guess(usage, likely, size)
+        guessed = usage.times * guessed + (usage.times - 1) * spent
         if guessed:
             record["guessed"] = guessed
             spent += guessed
