@@ -10,9 +10,10 @@ from typing import Annotated
 from clauderon import config, spec
 from clauderon.cli import prefetch
 from clauderon.cli.declared import Argument, Option
-from clauderon.errors import UsageError
+from clauderon.errors import ClauderonError, NoSuchSession, UsageError
 from clauderon.output import Output
 from clauderon.paths import Home
+from clauderon.record import Session
 from clauderon.session.context import Context
 from clauderon.store import Store
 
@@ -77,6 +78,31 @@ def opened(*, changing: bool = False, going: Collection[str] = ()) -> Iterator[C
         if changing:
             _finish_interrupted(context, going)
         yield context
+
+
+def refuse_unknown(home: Home, word: str, command: str, told: str, *, follow: bool) -> None:
+    """Raise NoSuchSession unless a session has this name or id; with `follow` only warn, as one may be made.
+
+    For commands that read what outlives a session, when they found nothing. told: what they found, as "the audit has no
+    line of it". A database that cannot be read refuses nothing: records are wanted most when nothing else can be read.
+    """
+    rows: list[Session] = []
+    if home.database.exists():
+        try:
+            with Store.open(home) as store:
+                rows = store.all()
+        except ClauderonError:
+            return
+    if any(word in (row.name, row.id) for row in rows):
+        return
+    if follow:
+        output.warn(f"there is no session {word} yet")
+        return
+    from clauderon.cli.app import nearest
+
+    near = nearest(word, [row.name for row in rows])
+    hint = f"clauderon {command} --session {near}   # did you mean this one?" if near else "clauderon list"
+    raise NoSuchSession(f"session {word}", f"no session has this name, and {told}", hint=hint)
 
 
 def _finish_interrupted(context: Context, going: Collection[str]) -> None:

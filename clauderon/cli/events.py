@@ -3,6 +3,7 @@
 # Without `from __future__ import annotations`: reading the command line would compile every annotation anew.
 
 import time
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from clauderon.cells import Column
@@ -33,15 +34,23 @@ def events(
     Example: clauderon events --follow --json
     """
     out = common.speak(format_, json, quiet)
-    tail = Tail(common.home(), from_start=True)
+    home = common.home()
+    tail = Tail(home, from_start=True)
+    found = _of(session, tail.read())
+    if session is not None and not found:
+        common.refuse_unknown(home, session, "events", "no event is of it", follow=follow)
     out.head(_COLUMNS)
     while True:
-        for event in tail.read():
-            if session is None or session in (event.get("session"), event.get("id")):
-                out.item(event if out.json else _line(event, out.format == "tsv"), _COLUMNS)
+        for event in found:
+            out.item(event if out.json else _line(event, out.format == "tsv"), _COLUMNS)
         if not follow:
             return
         time.sleep(_POLL_S)
+        found = _of(session, tail.read())
+
+
+def _of(session: str | None, events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for each in events if session is None or session in (each.get("session"), each.get("id"))]
 
 
 def _line(event: dict[str, Any], machine: bool) -> dict[str, Any]:

@@ -10,9 +10,7 @@ from clauderon import config
 from clauderon.cells import Column, person_text, text_of
 from clauderon.cli import common
 from clauderon.cli.declared import Exit, Option
-from clauderon.errors import BackendError, ClauderonError, NoSuchSession
-from clauderon.paths import Home
-from clauderon.store import Store
+from clauderon.errors import BackendError
 
 _LOG_COLUMNS = tuple(
     Column(key, key.upper())
@@ -120,11 +118,8 @@ def log(
 
     out = common.speak(format_, json, quiet)
     home = common.home()
-    if session is not None and not _is_known(home, session):
-        if not follow:
-            why = "no session has this name, and the audit has no line of it"
-            raise NoSuchSession(f"session {session}", why, hint="clauderon list")
-        out.warn(f"there is no session {session} yet")
+    if session is not None and next(audit_reader.read(home.audit, session=session), None) is None:
+        common.refuse_unknown(home, session, "proxy log", "the audit has no line of it", follow=follow)
     table = out.format == "table" and not out.null
     columns = tuple(c for c in _LOG_TABLE if c.key != "session" or not session) if table else _LOG_COLUMNS
     out.head(columns)
@@ -140,18 +135,3 @@ def _clock(written: object) -> str:
         return datetime.fromisoformat(str(written)).astimezone().strftime("%m-%d %H:%M:%S")
     except ValueError:
         return text_of(written)
-
-
-def _is_known(home: Home, session: str) -> bool:
-    """Whether there is a session of that name or id, or was: the audit outlives it."""
-    from clauderon.proxy.audit import reader as audit_reader
-
-    if next(audit_reader.read(home.audit, session=session), None) is not None:
-        return True
-    if not home.database.exists():
-        return False
-    try:
-        with Store.open(home) as store:
-            return any(session in (row.name, row.id) for row in store.all())
-    except ClauderonError:
-        return True  # the audit is wanted most when nothing else can be read
