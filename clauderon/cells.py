@@ -44,8 +44,8 @@ def text_of(value: Any) -> str:
 
 
 def person_text(key: str, value: Any) -> str:
-    """`text_of`, with a time (`..._at`, seconds since the epoch) as a clock here would show it."""
-    if key.endswith("_at") and isinstance(value, float):
+    """`text_of`, with a time (seconds since the epoch) as a clock here would show it."""
+    if (key.endswith("_at") or key == "last_activity") and isinstance(value, float):
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
     return text_of(value)
 

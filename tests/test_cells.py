@@ -41,3 +41,10 @@ def test_a_row_is_a_line_of_the_terminal(width: int, last: str) -> None:
 
 def test_the_status_of_what_failed_has_the_colour_of_failed() -> None:
     assert "\x1b[31mfailed (3)\x1b[0m" in cells.table(ROWS, WIDE, color=True)
+
+
+def test_a_person_reads_a_time_as_a_clock_shows_it() -> None:
+    for key in ("created_at", "last_activity"):
+        assert cells.person_text(key, 1795987838.548)[:3] == "202"
+        assert cells.person_text(key, None) == ""
+    assert cells.person_text("cost", 2.5) == "2.5"
