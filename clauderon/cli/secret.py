@@ -118,7 +118,8 @@ def rm(
     settings = config.load(home, os.environ)
     kept = {one.name: one.file for one in keeping.stored(settings, home, os.environ)}
     wanted = {name: kept[name] if name in kept else _credential(settings, name, "rm").file for name in names}
-    done, failed = [], []
+    done: list[dict[str, Any]] = []
+    failed: list[ClauderonError] = []
     for name, file in wanted.items():
         was_kept = keeping.withdraw(home, file)
         said = keeping.given(settings, home, os.environ, file, None)
@@ -130,10 +131,14 @@ def rm(
             keeping.clear(home, os.environ, name, file, patient=True)
             done.append({"name": name, "credentials": [each.name for each in keeping.served(settings, file)]})
         except ClauderonError as error:
+            if failed:
+                out.warn(str(error))
             failed.append(error)
         for lent, origin in keeping.still(settings, home, os.environ, file).items():
             out.warn(f"{lent} is still lent: {origin}")
     if failed:
+        if done:
+            out.warn(f"succeeded: {', '.join(str(each['name']) for each in done)}")
         raise failed[0]
     out.done(done)
 

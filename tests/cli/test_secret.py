@@ -139,8 +139,9 @@ def test_a_file_that_no_credential_names_can_be_removed_and_nothing_elsewhere(
 
 def test_of_several_names_the_others_are_removed_all_the_same(home: Home, cli: Cli) -> None:
     cli.ok("secret", "set", "openai", stdin=VALUE.encode())
-    answer = cli("secret", "rm", "anthropic", "openai")
+    answer = cli("secret", "rm", "anthropic", "openai", "google")
     assert answer.status == 1 and "secret rm anthropic" in answer.error
+    assert "succeeded: openai\n" in answer.error and "secret rm google" in answer.error
     assert list(home.secrets.iterdir()) == []
 
 
