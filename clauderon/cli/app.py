@@ -6,7 +6,7 @@ A run imports the one file its command needs; help and the documentation import 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 HELP = """Run coding agents in containers, on branches of their own, with credentials they never hold.
@@ -158,6 +158,27 @@ def function_of(command: Command) -> Callable[..., None]:
     module = importlib.import_module(f"clauderon.cli.{command.module}")
     function: Callable[..., None] = getattr(module, command.function)
     return function
+
+
+# Words for the same as a command here, tried in this order: a group has its own word for a thing.
+_MEANT = {
+    "add": ("set", "create"),
+    "cost": ("usage",),
+    "costs": ("usage",),
+    "delete": ("rm", "drop"),
+    "kill": ("stop",),
+    "new": ("create",),
+    "remove": ("delete", "rm", "drop"),
+    "rm": ("drop",),
+    "session": ("list",),
+    "sessions": ("list",),
+}
+
+
+def meant(typed: str, known: Collection[str]) -> str:
+    """The command that was probably meant, by another word for it or by its spelling, or ""."""
+    same = next((name for name in _MEANT.get(typed, ()) if name in known), "")
+    return same or nearest(typed, known)
 
 
 def nearest(typed: str, known: Iterable[str]) -> str:

@@ -147,7 +147,7 @@ def _plain(words: list[str], command: str) -> parsing.Call | None:
 
 
 def _nearest(command: str) -> str:
-    near = "" if command == "help" else app.nearest(command, app.NAMES)
+    near = "" if command == "help" else app.meant(command, app.NAMES)
     return f"clauderon {near}   # did you mean this?" if near else "clauderon --help"
 
 

@@ -58,7 +58,7 @@ def _nearest_known(context: Any, message: str) -> str:
     if unknown is None or context is None:
         return ""
     if unknown[1] == "command":
-        return app.nearest(unknown[2], context.command.commands)
+        return app.meant(unknown[2], context.command.commands)
     params = context.command.params
     return app.nearest(
         unknown[2], [name for param in params for name in (*param.opts, *param.secondary_opts)]

@@ -85,3 +85,28 @@ def test_a_signal_that_is_ignored_stays_ignored(cli: Cli) -> None:
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "True True"
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("remove", "clauderon delete"),
+        ("kill", "clauderon stop"),
+        ("sessions", "clauderon list"),
+        ("cost", "clauderon usage"),
+        ("secret remove", "clauderon secret rm"),
+        ("secret add", "clauderon secret set"),
+        ("rescue rm", "clauderon rescue drop"),
+        ("rescue delete", "clauderon rescue drop"),
+        ("creat", "clauderon create"),
+    ],
+)
+def test_another_word_for_a_command_is_answered_with_ours(cli: Cli, typed: str, hint: str) -> None:
+    answer = cli(*typed.split())
+    assert answer.status == 2
+    assert answer.error.endswith(f"hint: {hint}   # did you mean this?\n")
+
+
+def test_another_word_means_nothing_but_commands() -> None:
+    known = {*app.NAMES, *(command.name for command in app.COMMANDS)}
+    assert {other for others in app._MEANT.values() for other in others} <= known
