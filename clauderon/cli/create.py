@@ -146,16 +146,16 @@ def create(
     """
     out = common.speak(format_, json, quiet)
     if attach and (print_ or detach):
-        raise UsageError("create", f"--attach and --{'print' if print_ else 'detach'} exclude each other")
+        raise UsageError("create", "--attach excludes --print and --detach", hint="clauderon create --attach")
     if timeout is not None and detach:
         hint = "clauderon wait --timeout 30m NAME || clauderon stop NAME"
         raise UsageError("--timeout", "with --detach no command waits to stop the agent", hint=hint)
     if timeout is not None and not print_:
         raise UsageError("--timeout", "it needs --print", hint="clauderon wait --timeout 30m NAME")
     if count is not None and (attach or dry_run or (print_ and not detach)):
-        other = "--attach" if attach else "--dry-run" if dry_run else "--print"
-        instead = "clauderon create --count 3 --detach --print ..."
-        raise UsageError("create", f"--count and {other} exclude each other", hint=instead)
+        from clauderon.cli.several import excluded
+
+        raise excluded(count, attach, dry_run)
     network, allow = reach.learning(network, allow)
     request = Request(
         repo=_repository(repo),

@@ -6,10 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 from clauderon.cli import common, prefetch
+from clauderon.errors import UsageError
 from clauderon.record import Session
 from clauderon.session import several
 from clauderon.session.context import Context
 from clauderon.session.request import Request
+
+
+def excluded(count: int, attach: bool, dry_run: bool) -> UsageError:
+    """What is wrong with `--count` beside another flag; each has something else to type."""
+    other, instead = "--print", f"clauderon create --count {count} --print --detach ..."
+    if attach:
+        other = "--attach"
+        instead = f"clauderon create --count {count} ...   # then: clauderon attach NAME"
+    elif dry_run:
+        other, instead = "--dry-run", "clauderon create --dry-run ...   # the script makes one session"
+    return UsageError("create", f"--count and {other} exclude each other", hint=instead)
 
 
 def create_several(

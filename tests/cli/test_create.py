@@ -109,6 +109,21 @@ def test_two_prompts_are_refused_with_a_hint(refused: Cli) -> None:
 
 
 @pytest.mark.parametrize(
+    ("flag", "hint"),
+    [
+        ("--print", "clauderon create --count 3 --print --detach ..."),
+        ("--attach", "clauderon create --count 3 ...   # then: clauderon attach NAME"),
+        ("--dry-run", "clauderon create --dry-run ...   # the script makes one session"),
+    ],
+)
+def test_what_several_at_once_cannot_have_is_refused_with_its_own_hint(
+    refused: Cli, flag: str, hint: str
+) -> None:
+    answer = refused("create", "--count", "3", "--prompt", "x", flag)
+    assert answer.error == f"clauderon: create: --count and {flag} exclude each other\nhint: {hint}\n"
+
+
+@pytest.mark.parametrize(
     ("words", "error"),
     [
         (
