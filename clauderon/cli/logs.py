@@ -31,7 +31,9 @@ _OURS = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
 def logs(
     name: OptionalName = None,
     follow: Annotated[bool, Option("--follow", "-f", help="Follow the output.")] = False,
-    tail: Annotated[int | None, Option("--tail", "-n", help="Only the last lines.", min=0)] = None,
+    tail: Annotated[
+        int | None, Option("--tail", "-n", metavar="N", help="Only the last N lines.", min=0)
+    ] = None,
     since: Annotated[
         str | None, Option("--since", metavar="TIME", help="Only since TIME: 10m, or a date and time.")
     ] = None,

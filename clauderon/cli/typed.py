@@ -44,6 +44,7 @@ def _usage(error: TyperException, command: str) -> ClauderonError:
     path = context.command_path.removeprefix("clauderon").strip() if context is not None else command
     message = error.format_message().rstrip(".?").partition(" (Possible options")[0]
     message, _, _ = message.partition(". Did you mean")
+    message = message.replace("is not a valid int range", "is not a whole number")
     if type(error).__name__ == "NoArgsIsHelpError":
         message = "a command is missing"
     words = ["clauderon", *path.split()]

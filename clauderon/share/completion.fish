@@ -183,7 +183,7 @@ complete -c clauderon -n '__clauderon_at exec' -l tty -l no-tty -s t -s T -d 'De
 complete -c clauderon -n '__clauderon_at exec' -l detach-keys -x -d 'The keys that leave the terminal; the program keeps running.'
 complete -c clauderon -n '__clauderon_at -n 0 exec' -a '(clauderon __complete active 2>/dev/null)'
 complete -c clauderon -n '__clauderon_at logs' -l follow -s f -d 'Follow the output.'
-complete -c clauderon -n '__clauderon_at logs' -l tail -s n -x -d 'Only the last lines.'
+complete -c clauderon -n '__clauderon_at logs' -l tail -s n -x -d 'Only the last N lines.'
 complete -c clauderon -n '__clauderon_at logs' -l since -x -d 'Only since TIME: 10m, or a date and time.'
 complete -c clauderon -n '__clauderon_at logs' -l timestamps -s t -d 'Show timestamps.'
 complete -c clauderon -n '__clauderon_at logs' -l raw -d 'The bytes as the agent wrote them, for a file or a pipe.'

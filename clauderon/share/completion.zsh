@@ -309,8 +309,8 @@ _clauderon_logs() {
     _arguments -s -S \
         '--follow[Follow the output.]' \
         '-f[Follow the output.]' \
-        '--tail=[Only the last lines.]:TAIL: ' \
-        '-n+[Only the last lines.]:TAIL: ' \
+        '--tail=[Only the last N lines.]:N: ' \
+        '-n+[Only the last N lines.]:N: ' \
         '--since=[Only since TIME\: 10m, or a date and time.]:TIME: ' \
         '--timestamps[Show timestamps.]' \
         '-t[Show timestamps.]' \

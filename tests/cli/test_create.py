@@ -123,6 +123,13 @@ def test_what_several_at_once_cannot_have_is_refused_with_its_own_hint(
     assert answer.error == f"clauderon: create: --count and {flag} exclude each other\nhint: {hint}\n"
 
 
+def test_a_count_that_is_no_number_is_refused_in_plain_words(refused: Cli) -> None:
+    answer = refused("create", "--count", "three", "--prompt", "x")
+    assert answer.error.startswith(
+        "clauderon: create: invalid value for '--count': 'three' is not a whole number\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [
