@@ -29,9 +29,18 @@ FETCH_SCOPES: tuple[str, ...] = get_args(FetchScope)
 LOGINS: tuple[str, ...] = get_args(Login)
 
 
-def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
-    """`value` if it is allowed; else UsageError listing what is."""
+def one_of(value: str, allowed: tuple[str, ...], flag: str, typed: str = "") -> str:
+    """`value` if it is allowed; else UsageError listing what is.
+
+    typed: the command line to type, with `{}` where the word goes; default: `create` with the flag. Where no allowed
+    word is near, the hint is the command's help: a guess could widen what a session may do.
+    """
     if value in allowed:
         return value
+    import difflib
+
+    typed = typed or f"clauderon create {flag} {{}} ..."
+    near = difflib.get_close_matches(value.lower(), allowed, 1)
+    hint = typed.format(near[0]) if near else f"{' '.join(typed.split()[:2])} --help"
     choice = allowed[0] if len(allowed) == 1 else f"{', '.join(allowed[:-1])} or {allowed[-1]}"
-    raise UsageError(f"{flag} {value}", f"use {choice}")
+    raise UsageError(f"{flag} {value}", f"use {choice}", hint=hint)

@@ -23,3 +23,25 @@ def test_another_word_is_refused_with_those_there_are(allowed: tuple[str, ...], 
             with pytest.raises(UsageError) as caught:
                 choices.one_of(other, allowed, "--flag")
             assert (caught.value.what, caught.value.why) == (f"--flag {other}", said)
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("readonly", "clauderon set-access-mode NAME read-only"),
+        ("READ-WRITE", "clauderon set-access-mode NAME read-write"),
+        ("planet", "clauderon set-access-mode --help"),
+        ("", "clauderon set-access-mode --help"),
+        ("{}", "clauderon set-access-mode --help"),
+    ],
+)
+def test_the_hint_has_the_nearest_word_and_guesses_none(typed: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        choices.one_of(typed, choices.ACCESS_MODES, "mode", "clauderon set-access-mode NAME {}")
+    assert caught.value.hint == hint
+
+
+def test_a_flag_of_create_needs_no_line() -> None:
+    with pytest.raises(UsageError) as caught:
+        choices.one_of("prox", choices.NETWORK_MODES, "--network")
+    assert caught.value.hint == "clauderon create --network proxied ..."

@@ -112,7 +112,7 @@ def set_access_mode(
     from clauderon.choices import ACCESS_MODES, one_of
 
     out = common.speak(format_, json, quiet)
-    one_of(mode, ACCESS_MODES, "set-access-mode")
+    one_of(mode, ACCESS_MODES, "set-access-mode", "clauderon set-access-mode NAME {}")
     with common.opened(changing=True) as context:
         from clauderon.session import lifecycle
 
@@ -139,7 +139,7 @@ def refresh(
 
     out = common.speak(format_, json, quiet)
     if pull_policy is not None:
-        one_of(pull_policy, PULL_POLICIES, "--pull-policy")
+        one_of(pull_policy, PULL_POLICIES, "--pull-policy", "clauderon refresh --pull-policy {} NAME")
     with common.opened(changing=True) as context:
         refreshed = refresh_session(context, name, policy=pull_policy)
         out.note(
@@ -219,7 +219,11 @@ def reconcile(
 
     out = common.speak(format_, json, quiet)
     if rebuild and dry_run:
-        raise UsageError("reconcile", "--rebuild-database and --dry-run exclude each other")
+        raise UsageError(
+            "reconcile",
+            "--rebuild-database and --dry-run exclude each other",
+            hint="clauderon reconcile --dry-run",
+        )
     if rebuild:
         from clauderon.store import set_aside
 

@@ -74,7 +74,8 @@ def list_(
     """
     out = common.speak(format_, json, quiet, null)
     if names and columns is not None:
-        raise UsageError("list", "--names and --columns exclude each other")
+        hint = "clauderon list --format tsv --columns name"
+        raise UsageError("list", "--names and --columns exclude each other", hint=hint)
     if names and out.format == "table":
         out.format = "tsv"
     wanted = parse("name" if names else columns, sort, filter_ or ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from clauderon.choices import LEARN
+from clauderon.choices import LEARN, NETWORK_MODES, one_of
 from clauderon.cli.declared import Option
 
 AccessModeOption = Annotated[
@@ -36,5 +36,10 @@ NoCredentialOption = Annotated[
 
 
 def learning(network: str | None, allow: list[str] | None) -> tuple[str | None, list[str] | None]:
-    """The mode and the list that `learn` stands for: the proxy sees everything, and refuses no host."""
+    """The mode and the list that `learn` stands for: the proxy sees everything, and refuses no host.
+
+    Raises UsageError for another word than a mode's or `learn`. An empty one is refused with the other flags'.
+    """
+    if network:
+        one_of(network, (*NETWORK_MODES, LEARN), "--network")
     return ("proxied", ["*", *(allow or ())]) if network == LEARN else (network, allow)

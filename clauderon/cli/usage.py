@@ -50,7 +50,7 @@ def usage(
     Example: clauderon usage --by model --since 7d
     """
     out = common.speak(format_, json)
-    one_of(by, BY, "--by")
+    one_of(by, BY, "--by", "clauderon usage --by {}")
     home = common.home()
     start = _since(since)
     rows: list[Row] = []

@@ -25,7 +25,11 @@ def chosen(
     lends_none = NONE in only and NONE not in table
     if lends_none:
         if len(only) > 1:
-            raise UsageError("--credential none", "it and another --credential exclude each other")
+            raise UsageError(
+                "--credential none",
+                "it and another --credential exclude each other",
+                hint="clauderon create --credential none ...",
+            )
         only = ()
     for flag, names in (("--credential", only), ("--no-credential", without)):
         for name in names:

@@ -84,6 +84,13 @@ def test_what_cannot_be_meant_is_a_usage_error(cli: Cli, used: Home, words: list
     assert cli("usage", *words).status == 2
 
 
+def test_a_misspelt_sum_is_answered_with_what_to_type(cli: Cli, used: Home) -> None:
+    answer = cli("usage", "--by", "modle")
+    assert answer.error == (
+        "clauderon: --by modle: use session, model, day or group\nhint: clauderon usage --by model\n"
+    )
+
+
 def test_a_session_that_asked_no_model_is_said(cli: Cli, used: Home) -> None:
     answer = cli("usage", "nobody")
     assert (answer.status, answer.out) == (3, b"")
