@@ -55,6 +55,10 @@ def budget(
             found = budgets.of_group(context, group)
             if amount is not None:
                 found = budgets.change_group(context, group, amount)
+            if not found.spent and not any(session.group == group for session in context.store.all()):
+                out.note(
+                    f"No session is in group {group}. Those that are: clauderon list --columns name,group"
+                )
         elif name is None:
             rows = [_row(one) for one in budgets.every(context)]
             rows = [_plain(row) for row in rows] if out.json else rows

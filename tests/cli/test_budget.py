@@ -50,7 +50,11 @@ def test_a_group_has_the_configurations_until_it_is_given_its_own(cli: Cli, used
     assert cli.ok("budget", "--group", "nightly", "+5", "--json").json["data"]["budget"] == 25
     assert cli.ok("budget", "--group", "nightly", "none", "--json").json["data"]["budget"] is None
     # One that nothing is in yet can be given one.
-    assert cli.ok("budget", "--group", "later", "3").text == "Group later has spent $0.00 of $3.00.\n"
+    later = cli.ok("budget", "--group", "later", "3")
+    assert later.text == "Group later has spent $0.00 of $3.00.\n"
+    assert later.error.startswith("No session is in group later. ")
+    assert cli.ok("budget", "--group", "nightyl").error.startswith("No session is in group nightyl. ")
+    assert cli.ok("budget", "--group", "nightly").error == ""
 
 
 def test_every_budget_is_listed(cli: Cli, used: Home) -> None:
