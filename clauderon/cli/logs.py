@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 # This much of the end of a program's output is drawn again, which takes about a second for each MiB.
 _BYTES = 2 << 20
+# What docker takes: a span, a date with or without a time and a zone, or seconds since the epoch.
+_SINCE = (
+    r"[-+]?(?:0|(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+)"
+    r"|\d{4}-\d\d-\d\d(?:T\d\d(?::\d\d){0,2}(?:\.\d+)?)?(?:Z|[-+]\d\d:\d\d)?|\d+(?:\.\d+)?"
+)
 _SIZE = "stty size <&0 2>/dev/null || stty size </proc/1/fd/0"
 _OURS = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
 
@@ -56,6 +62,9 @@ def logs(
         seen = sys.stdout.isatty()
         drawn = not session.print_mode and not raw
         _refuse_odd(session.name, drawn=drawn, timestamps=timestamps, dangerous=raw and seen and not force)
+        if since is not None and not re.fullmatch(_SINCE, since):
+            hint = f"clauderon logs --since 10m {session.name}"
+            raise UsageError(f"--since {since}", "use a time as 10m or 2026-11-29T14:00", hint=hint)
         words = ["logs"]
         words += ["--follow"] if follow else []
         words += ["--tail", str(tail)] if tail is not None and not drawn else []
