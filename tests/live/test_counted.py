@@ -76,8 +76,13 @@ def test_a_count_of_ones_own_agrees_with_all_that_is_shown(engine: Engine, model
     assert (used["requests"], used["input"], used["output"]) == (answers, INPUT * answers, OUTPUT * answers)
     assert (used["unknown"], round(used["cost"] * 1e6)) == (0, (INPUT + OUTPUT) * answers)
 
-    (row,) = [one for one in data(engine, "list") if one["name"] == name]
-    assert row["requests"] - before == answers + 1 + 2  # the models' names, and what was refused
+    def shown() -> dict[str, Any]:
+        (row,) = [one for one in data(engine, "list") if one["name"] == name]
+        return dict(row)
+
+    # The models' names, and what was refused, of which the second is written a moment later.
+    wait_until(lambda: shown()["requests"] - before == answers + 1 + 2, "the last request")
+    row = shown()
     assert (row["refusals"], row["ahead"], row["files"]) == (2, 2, 2)
     assert (row["tokens"], row["waiting_for"]) == ((INPUT + OUTPUT) * answers, "permission")
     assert log_of(repo, f"clauderon/{name}")[:2] == ["Add b", "Add a"]
