@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from bench.proxy import HOST, stage
 
 OURS, WITHOUT = "clauderon", "unread"
 TUNNELS = 16
-MOST = 1.03
+MOST, LEAST = 1.03, 0.97
 # Runs before anything, in the supervisor and in the worker. Both proxies sleep at once when there is nothing to do:
 # waiting awake costs time by when something comes, and not by what is done.
 _ASLEEP = """
@@ -75,15 +76,16 @@ async def _run(kind: models.Kind, peer: Clauderon, ca: Path) -> None:
     await asyncio.gather(*(models.ask(kind, peer.port, ca) for _ in range(TUNNELS)))
 
 
-async def _cost_us(kind: models.Kind, peer: Clauderon, ca: Path) -> float:
-    """Processor time of the proxy for an answer of this kind."""
+async def _cost(kind: models.Kind, peer: Clauderon, ca: Path) -> tuple[float, float]:
+    """Processor time of the proxy for an answer of this kind in microseconds, and answers a second by the clock."""
     assert peer.pid is not None
-    before = spent_us(peer.pid)
+    before, began = spent_us(peer.pid), time.monotonic()
     await _run(kind, peer, ca)
-    return (spent_us(peer.pid) - before) / (TUNNELS * kind.answers)
+    answers = TUNNELS * kind.answers
+    return (spent_us(peer.pid) - before) / answers, answers / (time.monotonic() - began)
 
 
-async def _measure(here: Stage, rounds: int, rows: dict[str, Row], port: int) -> None:
+async def _measure(here: Stage, rounds: int, rows: dict[str, Row], rates: dict[str, Row], port: int) -> None:
     from clauderon.proxy.dataplane import budgets  # the names that the hooks replace
     from clauderon.proxy.net import outbox
 
@@ -103,9 +105,10 @@ async def _measure(here: Stage, rounds: int, rows: dict[str, Row], port: int) ->
             for key, row in rows.items():
                 origin.kind = known[key]
                 for peer in peers if number % 2 else peers[::-1]:
-                    cost = await _cost_us(known[key], peer, peer.ca(here))
+                    cost, rate = await _cost(known[key], peer, peer.ca(here))
                     if number >= 0:  # the first warms up
                         row.add(peer.name, cost)
+                        rates[key].add(peer.name, rate)
     finally:
         for peer in peers:
             peer.stop()
@@ -118,6 +121,14 @@ def bench(rounds: int, only: Sequence[str] | None) -> tuple[list[Row], list[str]
         for key, kind in models.kinds(HOST).items()
         if only is None or key in only
     }
+    rates = {
+        key: Row(
+            f"{models.kinds(HOST)[key].title}, 16 tunnels", "answers/s", Target(WITHOUT, LEAST, at_least=True)
+        )
+        for key in rows
+    }
     with stage(1, (models.ANTHROPIC, models.OPENAI)) as here:
-        asyncio.run(_measure(here, rounds, rows, free_ports(5)[4]))
-    return list(rows.values()), [WITHOUT, OURS]
+        asyncio.run(_measure(here, rounds, rows, rates, free_ports(5)[4]))
+    # By the clock, where the origin makes no pauses: with them it says how fast the origin is.
+    unpaused = [rates[key] for key in rows if not models.kinds(HOST)[key].pause_s]
+    return [*rows.values(), *unpaused], [WITHOUT, OURS]
