@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import json.encoder
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,23 @@ COUNTED = (
     "nano",
 )
 
-_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+def _encoder() -> Callable[[Mapping[str, Any]], str]:
+    """`JSONEncoder.encode` makes its encoder anew for each line, which takes as long as the line itself. Here it is
+    made once, if this Python has that function.
+    """
+    plain = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+    strings = json.encoder.encode_basestring_ascii
+    try:
+        make = getattr(json.encoder, "c_make_encoder")  # noqa: B009 - unknown to the type checker
+        chunks = make(None, plain.default, strings, None, ":", ",", False, False, True)
+        "".join(chunks({}, 0))
+    except (AttributeError, TypeError):
+        return plain.encode
+    return lambda record: "".join(chunks(record, 0))
+
+
+_encode = _encoder()
 
 
 class Journal:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
 
+from clauderon import usage_journal as module
 from clauderon.paths import Home
 from clauderon.usage_journal import Journal
 from tests.standins.usage_lines import fold, line, sums
+
+
+@pytest.mark.parametrize("without", [True, False])
+def test_a_line_is_the_records_json(without: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a Python that cannot make its encoder beforehand, too."""
+    if without:
+        monkeypatch.setattr("json.encoder.c_make_encoder", None)
+    record = line('a"\n\u2028', end=True, windows=[("5-hour", 0.5, 1e22)], other={"x": [None, True, -1]})
+    encode = module._encoder()
+    assert encode(record) == encode(record) == json.dumps(record, separators=(",", ":"))
 
 
 def test_half_a_line_waits_for_its_other_half(home: Home) -> None:
