@@ -193,7 +193,9 @@ def test_files_below_a_path_deeper_than_any_name_are_left_and_removed(world: Wor
 
 def test_a_huge_file_is_not_swallowed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not made an object, and not thrown away either: the worktree is moved aside."""
-    monkeypatch.setattr(snapshot.take, "__kwdefaults__", {"file_bytes": 1 << 20, "whole": True})
+    monkeypatch.setattr(
+        snapshot.take, "__kwdefaults__", (snapshot.take.__kwdefaults__ or {}) | {"file_bytes": 1 << 20}
+    )
     world.write("small.txt", "small\n")
     (world.worktree / "huge").touch()
     os.truncate(world.worktree / "huge", 1 << 34)
