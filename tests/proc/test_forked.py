@@ -22,11 +22,14 @@ def marks(tmp_path: Path) -> Path:
 
 
 def test_each_answers_with_its_number_and_all_are_waited_for() -> None:
-    here = os.getpid()
-    jobs = [lambda n=n: f"{n} {os.getpid() != here}".encode() for n in range(5)]
-    assert dict(side_by_side(jobs, 2)) == {n: f"{n} True".encode() for n in range(5)}
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    jobs = [lambda n=n: f"{n} {os.getpid()}".encode() for n in range(5)]
+    found = {number: answer.split() for number, answer in side_by_side(jobs, 2)}
+    assert {number: int(words[0]) for number, words in found.items()} == {n: n for n in range(5)}
+    processes = {int(words[1]) for words in found.values()}
+    assert len(processes) == 5 and os.getpid() not in processes
+    for process in processes:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(process, os.WNOHANG)
 
 
 def test_no_more_run_at_once_than_were_asked_for(marks: Path) -> None:
