@@ -233,8 +233,8 @@ class Metering:
         return True
 
     def end(self, complete: bool, up: int = 0, *, reached: bool = True) -> None:
-        """complete: the answer came to its own end. up: bytes of the request. reached: no trouble was in the way of
-        an answer. Only the first call says anything.
+        """complete: the answer came to its own end. up: bytes of the request that were sent; of 0 no model knows.
+        reached: no trouble was in the way of an answer. Only the first call says anything.
         """
         if self._over:
             return
@@ -248,7 +248,7 @@ class Metering:
         self._up = up
         if self._answer is not None:
             self._end(self._answer.end(complete))
-        elif self._begun and self._refused:
+        elif self._begun and (self._refused or not up):
             self._meter.nothing(self._begun)
         elif self._begun:
             self._end(UNKNOWN)

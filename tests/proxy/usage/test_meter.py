@@ -104,6 +104,21 @@ def test_a_refused_request_used_nothing(rig: Rig, lines: Lines) -> None:
     assert [line.get("nothing") for line in lines.ended()] == [True]
 
 
+def test_a_request_that_never_left_used_nothing(rig: Rig, lines: Lines) -> None:
+    """Its host has no address. Seen to fail while only an answer said that nothing was used."""
+    head, _ = rig.ask(ASK % (b"/v1/messages", b"api.anthropic.com"), "api.anthropic.com")
+    assert b" 502 " in head
+    rig.audited()
+    assert [line.get("nothing") for line in lines.ended()] == [True]
+
+
+def test_a_request_that_left_and_had_no_answer_is_unknown(rig: Rig, lines: Lines) -> None:
+    rig.upstream("api.anthropic.com", lambda peer: (peer.message(), peer.close())[0])
+    rig.ask(ASK % (b"/v1/messages", b"api.anthropic.com"), "api.anthropic.com")
+    rig.audited()
+    assert [(line.get("nothing"), line.get("unknown")) for line in lines.ended()] == [(None, 1)]
+
+
 def test_an_answer_that_breaks_off_is_unknown_but_its_beginning_counts(rig: Rig, lines: Lines) -> None:
     body = said.anthropic_stream(USAGE)
     cut = body[: body.index(b"event: message_delta")]
