@@ -50,7 +50,7 @@ def _usage(error: TyperException, command: str) -> ClauderonError:
     words = ["clauderon", *path.split()]
     near = _nearest_known(context, message)
     hint = " ".join([*words, f"{near}   # did you mean this?" if near else "--help"])
-    return UsageError(path or "clauderon", message[:1].lower() + message[1:], hint=hint)
+    return UsageError(path or "command line", message[:1].lower() + message[1:], hint=hint)
 
 
 def _nearest_known(context: Any, message: str) -> str:
