@@ -113,7 +113,11 @@ def test_a_request_that_never_left_used_nothing(rig: Rig, lines: Lines) -> None:
 
 
 def test_a_request_that_left_and_had_no_answer_is_unknown(rig: Rig, lines: Lines) -> None:
-    rig.upstream("api.anthropic.com", lambda peer: (peer.message(), peer.close())[0])
+    def handle(peer: Peer) -> None:
+        peer.message()
+        peer.close()
+
+    rig.upstream("api.anthropic.com", handle)
     rig.ask(ASK % (b"/v1/messages", b"api.anthropic.com"), "api.anthropic.com")
     rig.audited()
     assert [(line.get("nothing"), line.get("unknown")) for line in lines.ended()] == [(None, 1)]
